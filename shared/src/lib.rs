@@ -1,1 +1,21 @@
+//! Everything the functions have in common; a function is an entry point and little more.
+//!
+//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, secrets, health} → {wire,
+//! endpoint, error, clock, deadline, telemetry, transport, config}`. Those in the middle do not know
+//! each other; `pipeline` and `app` introduce them.
 
+pub mod app;
+pub mod clock;
+pub mod cohere;
+pub mod config;
+pub mod deadline;
+pub mod edge;
+pub mod endpoint;
+pub mod error;
+pub mod health;
+pub mod lambda;
+pub mod pipeline;
+pub mod secrets;
+pub mod telemetry;
+pub mod transport;
+pub mod wire;

@@ -1,1 +1,8 @@
-fn main() {}
+//! `POST /v2/rerank`.
+
+use shared::endpoint::Endpoint;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shared::lambda::serve_http(|app, request| shared::pipeline::handle(app, Endpoint::Rerank, request))
+}

@@ -1,1 +1,8 @@
-fn main() {}
+//! `cargo run`: the whole gateway on this machine.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    local::cli::run().await
+}

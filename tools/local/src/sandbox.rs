@@ -1,1 +1,219 @@
-//! Cohere sandbox.
+//! Cohere sandbox: a stand-in for the Cohere API that needs no key, no network and no money.
+//!
+//! It answers chat, embed and rerank in the shapes of the real API, with results that mean
+//! something: answers quote the question or the documents, embeddings of texts that share words
+//! are near, reranking follows overlap. The same request always gets the same answer. Faults on
+//! request (`fault.rs`) make it fail in every way an upstream can.
+//!
+//! One request goes: record → fault, if any → key → path → endpoint → headers → delivery.
+//! All state is in memory and shared by the clones of one [`Sandbox`].
+
+mod admin;
+mod chat;
+mod delivery;
+mod digest;
+mod embed;
+mod fault;
+mod fields;
+mod image;
+mod keys;
+mod models;
+mod models_api;
+mod refusal;
+mod reply;
+mod rerank;
+mod similarity;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use axum::serve::ListenerExt;
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+use tokio::net::TcpListener;
+
+pub use fault::Fault;
+pub use keys::Key;
+
+use keys::Keys;
+use refusal::Refusal;
+use reply::Reply;
+
+/// How many of the newest requests are remembered.
+const REMEMBERED_REQUESTS: usize = 10_000;
+/// Larger than any body the real API accepts.
+const MAX_BODY_BYTES: usize = 128 << 20;
+/// Between stream events, so that a person sees the answer being written.
+const EVENT_PAUSE: Duration = Duration::from_millis(4);
+
+/// What the sandbox accepts and remembers; cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    memory: Arc<Mutex<Memory>>,
+    event_pause: Duration,
+}
+
+/// A request as it reached the sandbox.
+#[derive(Clone, Debug)]
+pub struct SeenRequest {
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    pub query: Option<String>,
+    /// Names in lower case, in the order received.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+}
+
+impl SeenRequest {
+    /// The first header of that name (given in lower case).
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Default)]
+struct Memory {
+    keys: Keys,
+    planned: VecDeque<Fault>,
+    seen: VecDeque<SeenRequest>,
+    seen_in_all: u64,
+}
+
+impl Sandbox {
+    /// Creates a sandbox that accepts these keys.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
+        let memory = Memory { keys: keys.into_iter().collect(), ..Memory::default() };
+        Self { memory: Arc::new(Mutex::new(memory)), event_pause: EVENT_PAUSE }
+    }
+
+    /// Sets the pause between the events of a stream; zero for tests.
+    pub fn with_event_pause(mut self, pause: Duration) -> Self {
+        self.event_pause = pause;
+        self
+    }
+
+    /// Accepts one more key; a key known already takes the new kind.
+    pub fn accept_key(&self, key: Key) {
+        self.memory().keys.accept(key);
+    }
+
+    /// Refuses that key from now on.
+    pub fn revoke_key(&self, value: &str) {
+        self.memory().keys.revoke(value);
+    }
+
+    /// Plans faults for the next API requests, one each, in order, replacing what was planned.
+    pub fn plan_faults(&self, faults: Vec<Fault>) {
+        self.memory().planned = faults.into();
+    }
+
+    /// The newest requests, oldest first; those to `/_sandbox/` are not counted.
+    pub fn requests(&self) -> Vec<SeenRequest> {
+        self.memory().seen.iter().cloned().collect()
+    }
+
+    /// The HTTP service.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(handle).with_state(self.clone())
+    }
+
+    /// Serves HTTP on `listener`, each event of a stream in a packet of its own, until dropped.
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        let prompt = listener.tap_io(|connection| {
+            // Fails only on a connection that is gone already, which the next read reports.
+            let _ = connection.set_nodelay(true);
+        });
+        axum::serve(prompt, self.router()).await
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // Every change is a single assignment or push, so a poisoned lock holds sound data.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, request: SeenRequest) {
+        let mut memory = self.memory();
+        if memory.seen.len() == REMEMBERED_REQUESTS {
+            memory.seen.pop_front();
+        }
+        memory.seen.push_back(request);
+        memory.seen_in_all += 1;
+    }
+
+    /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`.
+    fn fault_for(&self, request: &SeenRequest) -> Result<Fault, Refusal> {
+        if let Some(planned) = self.memory().planned.pop_front() {
+            return Ok(planned);
+        }
+        match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
+            Some(wanted) => wanted.parse().map_err(|problem| Refusal::bad(format!("sandbox: {problem}"))),
+            None => Ok(Fault::default()),
+        }
+    }
+
+    /// What the real API would answer.
+    fn answer(&self, request: &SeenRequest) -> Reply {
+        let path = request.path.as_str();
+        let endpoint: fn(&SeenRequest) -> Result<Reply, Refusal> = match (request.method.as_str(), path) {
+            ("POST", "/v2/chat") => chat::answer,
+            ("POST", "/v2/embed") => embed::answer,
+            ("POST", "/v2/rerank") => rerank::answer,
+            ("POST", "/v1/check-api-key") => keys::check,
+            ("GET", "/v1/models") => models_api::list,
+            ("GET", _) if path.starts_with("/v1/models/") => models_api::one,
+            _ => return Reply::page_not_found(),
+        };
+        let key = match self.memory().keys.admit(request.header("authorization")) {
+            Ok(key) => key,
+            Err(refusal) => return refusal.into_reply(request),
+        };
+        let reply = endpoint(request).unwrap_or_else(|refusal| refusal.into_reply(request));
+        if key.trial { reply.on_trial_key(path) } else { reply }
+    }
+}
+
+async fn handle(State(sandbox): State<Sandbox>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
+        return Reply::text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large or broken off")
+            .into_response();
+    };
+    let request = seen(parts, body);
+    if request.path.starts_with("/_sandbox/") {
+        return admin::answer(&sandbox, &request).into_response();
+    }
+    let fault = sandbox.fault_for(&request);
+    sandbox.remember(request.clone());
+    let fault = match fault {
+        Ok(fault) => fault,
+        Err(refusal) => return refusal.into_reply(&request).into_response(),
+    };
+    if !fault.delay.is_zero() {
+        tokio::time::sleep(fault.delay).await;
+    }
+    let reply = fault.replacement(&request).unwrap_or_else(|| sandbox.answer(&request));
+    delivery::deliver(fault.spoil(reply, &request), &fault, sandbox.event_pause)
+}
+
+fn seen(parts: Parts, body: Bytes) -> SeenRequest {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    SeenRequest {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().map(str::to_owned),
+        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body,
+    }
+}

@@ -1,0 +1,33 @@
+//! Composition root: the one file that names every concrete type.
+
+use crate::cohere::client::Cohere;
+use crate::config::Config;
+use crate::health::HealthCheck;
+use crate::secrets::cached::CachedSecret;
+use crate::secrets::key::ApiKey;
+use crate::secrets::secrets_manager::SecretsManager;
+use crate::transport::Transport;
+use std::error::Error;
+
+/// Everything a function needs for its requests. Scope: environment; built once, never dropped.
+pub struct App {
+    pub config: Config,
+    pub cohere: Cohere,
+    pub health: HealthCheck,
+}
+
+impl App {
+    /// Builds all parts and reads the key ahead, which may fail without harm.
+    ///
+    /// # Errors
+    /// A part cannot be built, which is a defect of the build.
+    pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
+        let transport = Transport::new(&config.http)?;
+        let source = SecretsManager::new(&transport, &config.key.id).await;
+        let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
+        let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
+        cohere.warm_up().await;
+        let health = HealthCheck::new(config.health.clone());
+        Ok(Box::leak(Box::new(App { config, cohere, health })))
+    }
+}

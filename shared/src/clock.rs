@@ -1,0 +1,27 @@
+//! The only place that reads a clock.
+//!
+//! Durations are measured on tokio's monotonic clock, which tests can pause and which keeps
+//! running while Lambda freezes a sandbox; the wall clock serves time stamps and Lambda's
+//! deadline, which arrives in milliseconds since 1970.
+
+use aws_smithy_types::date_time::{DateTime, Format};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+pub use tokio::time::Instant;
+
+/// Returns the present on the monotonic clock.
+#[expect(clippy::disallowed_methods, reason = "the clock's one home")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Returns the time since 1970 on the wall clock.
+#[expect(clippy::disallowed_methods, reason = "the clock's one home")]
+pub fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Formats a wall-clock time as ISO-8601 in UTC, to the millisecond.
+pub fn iso8601(since_epoch: Duration) -> String {
+    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or_default();
+    DateTime::from_millis(millis).fmt(Format::DateTime).unwrap_or_default()
+}

@@ -1,0 +1,150 @@
+//! Calls Cohere: our key, the caller's allow-listed headers, one attempt in its time.
+
+use crate::clock::{Instant, now};
+use crate::cohere::classify;
+use crate::cohere::events::EventReader;
+use crate::deadline::Deadline;
+use crate::endpoint::Endpoint;
+use crate::error::{Code, GatewayError, Result};
+use crate::secrets::cached::CachedSecret;
+use crate::secrets::key::ApiKey;
+use crate::transport::{Transport, TransportResponse};
+use crate::wire::UpstreamRequest;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, header};
+use std::time::Duration;
+
+/// The Cohere API. Scope: environment.
+pub struct Cohere {
+    transport: Transport,
+    base_url: String,
+    key: CachedSecret<ApiKey>,
+}
+
+/// One request's wish of Cohere.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub endpoint: Endpoint,
+    pub request: UpstreamRequest,
+    /// Headers of the caller that may go upstream.
+    pub headers: HeaderMap,
+    /// Time of one attempt.
+    pub attempt: Duration,
+    pub deadline: Deadline,
+}
+
+/// What a request has spent so far, for its headers and its log line.
+#[derive(Clone, Debug, Default)]
+pub struct Spent {
+    /// Calls of Cohere.
+    pub attempts: u32,
+    /// Time spent waiting for Cohere.
+    pub upstream: Duration,
+    pub key_version: Option<String>,
+}
+
+/// A whole answer of status 200.
+#[derive(Debug)]
+pub struct WholeAnswer {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// A stream of events whose head has arrived.
+#[derive(Debug)]
+pub struct OpenStream {
+    pub headers: HeaderMap,
+    pub events: EventReader,
+}
+
+impl Cohere {
+    pub fn new(transport: Transport, base_url: String, key: CachedSecret<ApiKey>) -> Self {
+        Self { transport, base_url, key }
+    }
+
+    /// Reads the key ahead of the first request; a failure is only logged, the request will try again.
+    pub async fn warm_up(&self) {
+        let _ = self.key.get().await;
+    }
+
+    /// Calls Cohere and reads the whole answer.
+    ///
+    /// # Errors
+    /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
+    pub async fn call(&self, call: &Call, spent: &mut Spent) -> Result<WholeAnswer> {
+        let request = self.prepare(call, spent).await?;
+        let started = now();
+        let limit = call.deadline.or_after(started, call.attempt);
+        let exchange = async {
+            let response = self.send(request).await?;
+            let headers = response.headers.clone();
+            let body = response.collect().await.map_err(|error| classify::no_answer(&error))?;
+            Ok(WholeAnswer { headers, body })
+        };
+        let answer = within(limit, exchange, call).await;
+        spent.upstream += now() - started;
+        answer
+    }
+
+    /// Calls Cohere and waits for the head of its stream.
+    ///
+    /// # Errors
+    /// As `call`; an answer that is no stream of events is `upstream_malformed`.
+    pub async fn open_stream(&self, call: &Call, spent: &mut Spent) -> Result<OpenStream> {
+        let request = self.prepare(call, spent).await?;
+        let started = now();
+        let limit = call.deadline.or_after(started, call.attempt);
+        let exchange = async {
+            let response = self.send(request).await?;
+            let content_type =
+                response.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+            if !content_type.starts_with(b"text/event-stream") {
+                return Err(classify::malformed("a stream was asked for, another content type came"));
+            }
+            Ok(OpenStream { headers: response.headers.clone(), events: EventReader::new(response) })
+        };
+        let stream = within(limit, exchange, call).await;
+        spent.upstream += now() - started;
+        stream
+    }
+
+    async fn prepare(&self, call: &Call, spent: &mut Spent) -> Result<Request<Bytes>> {
+        let key = within(call.deadline.at, self.key.get(), call).await?;
+        spent.key_version = Some(key.version.clone());
+        spent.attempts += 1;
+        let mut request = Request::new(call.request.body.clone());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = format!("{}{}", self.base_url, call.endpoint.path())
+            .parse()
+            .map_err(|error| GatewayError::new(Code::Internal, "internal error").with_detail(error))?;
+        *request.headers_mut() = call.headers.clone();
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        request.headers_mut().insert(header::AUTHORIZATION, key.value.authorization.clone());
+        Ok(request)
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<TransportResponse> {
+        let response = self.transport.send(request).await.map_err(|error| classify::no_answer(&error))?;
+        if (200..300).contains(&response.status) {
+            return Ok(response);
+        }
+        let (status, headers) = (response.status, response.headers.clone());
+        // A refusal whose body breaks off is still a refusal.
+        let body = response.collect().await.unwrap_or_default();
+        Err(classify::refusal(status, &headers, &body))
+    }
+}
+
+/// Ends `work` at `limit`, with the error of whoever set that limit.
+async fn within<T>(limit: Instant, work: impl Future<Output = Result<T>>, call: &Call) -> Result<T> {
+    match tokio::time::timeout_at(limit, work).await {
+        Ok(result) => result,
+        Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
+        Err(_) => Err(timed_out(call.attempt)),
+    }
+}
+
+/// Creates the error of an attempt that took too long.
+pub fn timed_out(limit: Duration) -> GatewayError {
+    GatewayError::new(Code::UpstreamTimeout, format!("Cohere did not answer within {} ms", limit.as_millis()))
+}

@@ -1,0 +1,50 @@
+//! Reads Cohere's stream in whole frames, however the network has cut it.
+
+use crate::cohere::classify;
+use crate::error::Result;
+use crate::transport::TransportResponse;
+use crate::wire::stream::take_frames;
+use bytes::{Bytes, BytesMut};
+
+/// Largest frame that is waited for; Cohere's are a few kilobytes.
+const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
+
+/// The rest of a stream.
+#[derive(Debug)]
+pub struct EventReader {
+    response: TransportResponse,
+    buffer: BytesMut,
+}
+
+impl EventReader {
+    pub fn new(response: TransportResponse) -> Self {
+        Self { response, buffer: BytesMut::new() }
+    }
+
+    /// Waits for one or more complete frames; `None` at a clean end. Safe to cancel: nothing read is lost.
+    ///
+    /// # Errors
+    /// The connection broke, or a frame is cut off or too large.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            let chunk = self.response.chunk().await.map_err(|error| classify::no_answer(&error))?;
+            let Some(chunk) = chunk else {
+                return match self.buffer.iter().all(u8::is_ascii_whitespace) {
+                    true => Ok(None),
+                    false => Err(classify::malformed("the stream ended inside an event")),
+                };
+            };
+            // Mostly a chunk is whole frames already, and needs no copy.
+            if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {
+                return Ok(Some(chunk));
+            }
+            self.buffer.extend_from_slice(&chunk);
+            if let Some(frames) = take_frames(&mut self.buffer) {
+                return Ok(Some(frames));
+            }
+            if self.buffer.len() > MAX_FRAME_BYTES {
+                return Err(classify::malformed("an event is larger than 4 MiB"));
+            }
+        }
+    }
+}

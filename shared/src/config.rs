@@ -1,0 +1,310 @@
+//! Settings of the functions, read once at the start; every problem is reported, all together.
+//!
+//! One struct per concern; a module receives its own and never the whole. A bad value never becomes
+//! a default silently, and an unknown `GATEWAY_*` name is an error: a misspelt limit is no limit.
+
+pub mod reference;
+pub mod vars;
+
+use crate::endpoint::Endpoint;
+use reference::{self as setting, Kind, Setting};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use vars::Vars;
+
+/// Settings of a function that calls Cohere.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub service: String,
+    pub version: String,
+    pub http: HttpConfig,
+    pub key: SecretConfig,
+    pub models: ModelsConfig,
+    pub limits: LimitsConfig,
+    pub times: TimesConfig,
+    pub health: HealthConfig,
+}
+
+/// Settings of the authorizer.
+#[derive(Clone, Debug)]
+pub struct AuthorizerConfig {
+    pub http: HttpConfig,
+    pub clients: SecretConfig,
+    pub default_usage_plan_key: String,
+}
+
+/// Settings of the HTTP client.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Base URL of the Cohere API, without a slash at its end.
+    pub upstream_url: String,
+    pub connect_timeout: Duration,
+    pub pool_idle: Duration,
+    pub max_answer_bytes: usize,
+}
+
+/// Settings of one secret.
+#[derive(Clone, Debug)]
+pub struct SecretConfig {
+    pub id: String,
+    pub timeout: Duration,
+    pub ttl: Duration,
+}
+
+/// Models the gateway chooses by itself.
+#[derive(Clone, Debug)]
+pub struct ModelsConfig {
+    pub chat: String,
+    pub rerank: String,
+    pub max_tokens_default: Option<u64>,
+    pub max_tokens_ceiling: Option<u64>,
+}
+
+/// Limits of requests and answers.
+#[derive(Clone, Debug)]
+pub struct LimitsConfig {
+    pub max_body_bytes: usize,
+    pub retry_after_max: Duration,
+}
+
+/// Times of one endpoint's requests.
+#[derive(Clone, Copy, Debug)]
+pub struct EndpointTimes {
+    /// One call to Cohere, from its start to the end of its answer.
+    pub attempt: Duration,
+    /// The whole request.
+    pub total: Duration,
+}
+
+/// Times of streams.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamTimes {
+    /// One call to Cohere, until the first event after `message-start`.
+    pub first_event: Duration,
+    /// Longest silence of Cohere afterwards.
+    pub idle: Duration,
+    /// The whole stream.
+    pub total: Duration,
+    /// Silence towards the caller after which a comment is sent.
+    pub keep_alive: Duration,
+}
+
+/// All times of the request path.
+#[derive(Clone, Debug)]
+pub struct TimesConfig {
+    chat: EndpointTimes,
+    embed: EndpointTimes,
+    rerank: EndpointTimes,
+    pub stream: StreamTimes,
+    /// Kept free before Lambda's own deadline.
+    pub margin: Duration,
+}
+
+impl TimesConfig {
+    /// Returns the times of `endpoint`'s requests that are not streamed.
+    pub fn of(&self, endpoint: Endpoint) -> EndpointTimes {
+        match endpoint {
+            Endpoint::Chat => self.chat,
+            Endpoint::Embed => self.embed,
+            Endpoint::Rerank => self.rerank,
+        }
+    }
+}
+
+/// Settings of the health check.
+#[derive(Clone, Debug)]
+pub struct HealthConfig {
+    pub model: String,
+    pub fallback_model: String,
+    pub timeout: Duration,
+    pub cache: Duration,
+}
+
+/// Every problem found in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bad configuration: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the settings of a function that calls Cohere.
+    ///
+    /// # Errors
+    /// All problems at once, each with name, value and accepted range.
+    pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
+        let mut read = Reader::new(vars);
+        let endpoint = |read: &mut Reader, attempt: &Setting, total: &Setting| EndpointTimes {
+            attempt: read.millis(attempt),
+            total: read.millis(total),
+        };
+        let config = Self {
+            service: read.text(&setting::SERVICE),
+            version: read.text(&setting::VERSION),
+            http: read.http(),
+            key: read.secret(&setting::SECRET_ID, &setting::SECRET_TTL_SECS),
+            models: ModelsConfig {
+                chat: read.text(&setting::CHAT_MODEL),
+                rerank: read.text(&setting::RERANK_MODEL),
+                max_tokens_default: read.number(&setting::CHAT_MAX_TOKENS_DEFAULT),
+                max_tokens_ceiling: read.number(&setting::CHAT_MAX_TOKENS_CEILING),
+            },
+            limits: LimitsConfig {
+                max_body_bytes: read.count(&setting::MAX_BODY_BYTES),
+                retry_after_max: read.secs(&setting::RETRY_AFTER_MAX_SECS),
+            },
+            times: TimesConfig {
+                chat: endpoint(&mut read, &setting::CHAT_ATTEMPT_TIMEOUT_MS, &setting::CHAT_TOTAL_TIMEOUT_MS),
+                embed: endpoint(
+                    &mut read,
+                    &setting::EMBED_ATTEMPT_TIMEOUT_MS,
+                    &setting::EMBED_TOTAL_TIMEOUT_MS,
+                ),
+                rerank: endpoint(
+                    &mut read,
+                    &setting::RERANK_ATTEMPT_TIMEOUT_MS,
+                    &setting::RERANK_TOTAL_TIMEOUT_MS,
+                ),
+                stream: StreamTimes {
+                    first_event: read.millis(&setting::STREAM_FIRST_EVENT_TIMEOUT_MS),
+                    idle: read.millis(&setting::STREAM_IDLE_TIMEOUT_MS),
+                    total: read.millis(&setting::STREAM_TOTAL_TIMEOUT_MS),
+                    keep_alive: read.millis(&setting::STREAM_KEEP_ALIVE_MS),
+                },
+                margin: read.millis(&setting::DEADLINE_MARGIN_MS),
+            },
+            health: HealthConfig {
+                model: read.text(&setting::HEALTH_MODEL),
+                fallback_model: read.text(&setting::HEALTH_FALLBACK_MODEL),
+                timeout: read.millis(&setting::HEALTH_TIMEOUT_MS),
+                cache: read.secs(&setting::HEALTH_CACHE_SECS),
+            },
+        };
+        read.finish(config)
+    }
+}
+
+impl AuthorizerConfig {
+    /// Reads the settings of the authorizer.
+    ///
+    /// # Errors
+    /// All problems at once, each with name, value and accepted range.
+    pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
+        let mut read = Reader::new(vars);
+        let config = Self {
+            http: read.http(),
+            clients: read.secret(&setting::CLIENTS_SECRET_ID, &setting::CLIENTS_TTL_SECS),
+            default_usage_plan_key: read.text(&setting::DEFAULT_USAGE_PLAN_KEY),
+        };
+        read.finish(config)
+    }
+}
+
+/// Reads settings and collects problems instead of stopping at the first.
+struct Reader {
+    values: BTreeMap<String, String>,
+    problems: Vec<String>,
+}
+
+impl Reader {
+    fn new(vars: &impl Vars) -> Self {
+        let values: BTreeMap<_, _> =
+            vars.all().into_iter().filter(|(name, _)| name.starts_with("GATEWAY_")).collect();
+        let known = |name: &str| setting::ALL.iter().any(|setting| setting.name == name);
+        let problems = values
+            .keys()
+            .filter(|name| !known(name))
+            .map(|name| format!("{name} is not a setting of the gateway"));
+        Self { problems: problems.collect(), values }
+    }
+
+    fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+        if self.problems.is_empty() { Ok(config) } else { Err(ConfigError(self.problems)) }
+    }
+
+    fn raw(&self, setting: &Setting) -> Option<String> {
+        self.values.get(setting.name).cloned().or_else(|| setting.default.map(str::to_string))
+    }
+
+    fn problem(&mut self, setting: &Setting, value: &str, accepted: impl fmt::Display) {
+        self.problems.push(format!("{} is {value:?}: {accepted}", setting.name));
+    }
+
+    /// Reads a text that must be there and not be blank.
+    fn text(&mut self, setting: &Setting) -> String {
+        let value = self.raw(setting).unwrap_or_default();
+        if value.trim().is_empty() {
+            self.problem(setting, &value, "a text is required");
+        }
+        value
+    }
+
+    fn number(&mut self, setting: &Setting) -> Option<u64> {
+        let Kind::Number { min, max } = setting.kind else { return None };
+        let value = self.raw(setting)?;
+        let number = value.parse().ok().filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            self.problem(setting, &value, format_args!("a whole number from {min} to {max} is required"));
+        }
+        number
+    }
+
+    fn count(&mut self, setting: &Setting) -> usize {
+        self.number(setting).unwrap_or_default() as usize
+    }
+
+    fn millis(&mut self, setting: &Setting) -> Duration {
+        Duration::from_millis(self.number(setting).unwrap_or_default())
+    }
+
+    fn secs(&mut self, setting: &Setting) -> Duration {
+        Duration::from_secs(self.number(setting).unwrap_or_default())
+    }
+
+    fn url(&mut self, setting: &Setting) -> String {
+        let value = self.text(setting);
+        if !value.is_empty() && !is_accepted_url(&value) {
+            self.problem(setting, &value, "https://… is required, or http://… on loopback");
+        }
+        value.trim_end_matches('/').to_string()
+    }
+
+    fn http(&mut self) -> HttpConfig {
+        HttpConfig {
+            upstream_url: self.url(&setting::UPSTREAM_URL),
+            connect_timeout: self.millis(&setting::CONNECT_TIMEOUT_MS),
+            pool_idle: self.secs(&setting::POOL_IDLE_SECS),
+            max_answer_bytes: self.count(&setting::MAX_ANSWER_BYTES),
+        }
+    }
+
+    fn secret(&mut self, id: &Setting, ttl: &Setting) -> SecretConfig {
+        SecretConfig {
+            id: self.text(id),
+            timeout: self.millis(&setting::SECRET_TIMEOUT_MS),
+            ttl: self.secs(ttl),
+        }
+    }
+}
+
+/// Tells whether a key may be sent there: encrypted, or never leaving this machine.
+fn is_accepted_url(value: &str) -> bool {
+    let Ok(uri) = value.parse::<http::Uri>() else { return false };
+    let host = uri.host().unwrap_or_default();
+    let on_loopback = host == "localhost"
+        || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => on_loopback,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+//! The side that faces API Gateway: what comes in, who it is, what goes out.
+
+pub mod identity;
+pub mod request;
+pub mod response;

@@ -1,0 +1,65 @@
+//! Who calls: what the authorizer has put into the request's context.
+
+use crate::error::{Code, GatewayError, Result};
+use lambda_http::request::RequestContext;
+
+/// A client of the gateway, as the authorizer names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub client: String,
+    /// Models the client may use; `None` means all.
+    models: Option<Vec<String>>,
+}
+
+impl Identity {
+    /// Reads the identity of a request.
+    ///
+    /// # Errors
+    /// `unauthorized` where no authorizer has spoken: a function never trusts its route alone.
+    pub fn of(context: Option<&RequestContext>) -> Result<Self> {
+        let Some(RequestContext::ApiGatewayV1(context)) = context else { return Err(unauthorized()) };
+        let field = |name| context.authorizer.fields.get(name).and_then(|value| value.as_str());
+        let client = field("client").filter(|client| !client.is_empty()).ok_or_else(unauthorized)?;
+        let models = field("models").map(|models| models.split(',').map(str::to_string).collect());
+        Ok(Self { client: client.to_string(), models })
+    }
+
+    /// Checks that the client may use `model`.
+    ///
+    /// # Errors
+    /// `model_not_allowed`, naming the models that are.
+    pub fn may_use(&self, model: &str) -> Result<()> {
+        match &self.models {
+            Some(models) if !models.iter().any(|allowed| allowed == model) => {
+                let allowed = models.join(", ");
+                let message = format!("model: {model:?} is not allowed for this client, only: {allowed}");
+                Err(GatewayError::new(Code::ModelNotAllowed, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn unauthorized() -> GatewayError {
+    GatewayError::new(Code::Unauthorized, "a token of this gateway is expected, not a Cohere key")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_with_a_list_uses_only_what_is_on_it() {
+        let identity = Identity { client: "c".into(), models: Some(vec!["a".into(), "b".into()]) };
+        assert_eq!(identity.may_use("b"), Ok(()));
+        let error = identity.may_use("x").unwrap_err();
+        assert_eq!(error.code, Code::ModelNotAllowed);
+        assert_eq!(error.message, "model: \"x\" is not allowed for this client, only: a, b");
+        assert_eq!(Identity { client: "c".into(), models: None }.may_use("x"), Ok(()));
+    }
+
+    #[test]
+    fn a_request_that_no_authorizer_saw_is_refused() {
+        assert_eq!(Identity::of(None).unwrap_err().code, Code::Unauthorized);
+    }
+}

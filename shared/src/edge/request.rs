@@ -1,0 +1,203 @@
+//! Reads a request of API Gateway: body, the headers that may go to Cohere, the caller's wishes.
+
+use crate::clock::since_epoch;
+use crate::config::LimitsConfig;
+use crate::error::{Code, GatewayError, Result};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lambda_http::request::RequestContext;
+use lambda_http::{Body, Context, Request};
+use std::time::Duration;
+
+/// Headers of the caller that go to Cohere, besides every `x-fern-*`; content type and authorization are ours.
+const TO_COHERE: [&str; 4] = ["user-agent", "x-client-name", "request-source", "traceparent"];
+
+/// Shortest time a caller may ask for.
+const MIN_TIMEOUT_MS: u64 = 100;
+
+/// A request before anything in it is judged.
+#[derive(Debug)]
+pub struct Incoming {
+    /// API Gateway's id, the one in its access log.
+    pub request_id: String,
+    pub context: Option<RequestContext>,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// What Lambda leaves for this invocation.
+    pub invocation_left: Duration,
+}
+
+/// What a caller asks for in headers of the gateway's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `x-gateway-cache: no-store`
+    pub no_store: bool,
+    /// `x-gateway-fallback: allow` or `deny`
+    pub fallback: Option<bool>,
+    /// `x-gateway-timeout-ms`
+    pub timeout: Option<Duration>,
+}
+
+impl Incoming {
+    /// Takes a request of the runtime apart.
+    pub fn new(request: Request) -> Self {
+        let (mut head, body) = request.into_parts();
+        let context = head.extensions.remove::<RequestContext>();
+        let lambda = head.extensions.remove::<Context>();
+        let request_id = match &context {
+            Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+            _ => None,
+        };
+        let request_id = request_id.or_else(|| lambda.as_ref().map(|lambda| lambda.request_id.clone()));
+        // An absent deadline is a call by hand; the endpoint's own total holds then.
+        let deadline = lambda.map_or(Duration::MAX, |lambda| Duration::from_millis(lambda.deadline));
+        let body = match body {
+            Body::Text(text) => Bytes::from(text),
+            Body::Binary(bytes) => Bytes::from(bytes),
+            _ => Bytes::new(),
+        };
+        Self {
+            request_id: request_id.unwrap_or_default(),
+            context,
+            headers: head.headers,
+            body,
+            invocation_left: deadline.saturating_sub(since_epoch()),
+        }
+    }
+
+    /// Checks the size of the body.
+    ///
+    /// # Errors
+    /// `too_large` with the limit.
+    pub fn check_size(&self, limits: &LimitsConfig) -> Result<()> {
+        let (size, limit) = (self.body.len(), limits.max_body_bytes);
+        if size > limit {
+            let message = format!("body: at most {limit} bytes are taken, got {size}");
+            return Err(GatewayError::new(Code::TooLarge, message));
+        }
+        Ok(())
+    }
+
+    /// Reads the caller's wishes; `longest` is the most time this request may have.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the header and what it takes.
+    pub fn wishes(&self, longest: Duration) -> Result<Wishes> {
+        Ok(Wishes {
+            no_store: self.choice("x-gateway-cache", &["no-store"])?.is_some(),
+            fallback: self.choice("x-gateway-fallback", &["allow", "deny"])?.map(|choice| choice == "allow"),
+            timeout: self.timeout(longest)?,
+        })
+    }
+
+    fn choice(&self, name: &'static str, accepted: &[&'static str]) -> Result<Option<&'static str>> {
+        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        match accepted.iter().find(|choice| value.as_bytes() == choice.as_bytes()) {
+            Some(choice) => Ok(Some(choice)),
+            None => Err(GatewayError::invalid(name, format_args!("must be {}", accepted.join(" or ")))),
+        }
+    }
+
+    fn timeout(&self, longest: Duration) -> Result<Option<Duration>> {
+        const NAME: &str = "x-gateway-timeout-ms";
+        let Some(value) = self.headers.get(NAME) else { return Ok(None) };
+        let longest = longest.as_millis() as u64;
+        let millis = value.to_str().ok().and_then(|text| text.parse().ok());
+        match millis.filter(|millis| (MIN_TIMEOUT_MS..=longest).contains(millis)) {
+            Some(millis) => Ok(Some(Duration::from_millis(millis))),
+            None => {
+                let problem =
+                    format_args!("must be a whole number from {MIN_TIMEOUT_MS} to {longest}").to_string();
+                Err(GatewayError::invalid(NAME, problem))
+            }
+        }
+    }
+
+    /// Copies the headers that may go to Cohere; never the caller's authorization, cookies or hops.
+    pub fn for_cohere(&self) -> HeaderMap {
+        let allowed =
+            |name: &HeaderName| TO_COHERE.contains(&name.as_str()) || name.as_str().starts_with("x-fern-");
+        let mut headers: HeaderMap<HeaderValue> = HeaderMap::new();
+        for (name, value) in self.headers.iter().filter(|(name, _)| allowed(name)) {
+            headers.insert(name.clone(), value.clone());
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(headers: &[(&'static str, &'static str)]) -> Incoming {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        Incoming {
+            request_id: String::new(),
+            context: None,
+            headers: headers.collect(),
+            body: Bytes::new(),
+            invocation_left: Duration::MAX,
+        }
+    }
+
+    #[test]
+    fn only_listed_headers_go_to_cohere() {
+        let request = incoming(&[
+            ("authorization", "Bearer fake"),
+            ("cookie", "a=b"),
+            ("accept-encoding", "gzip"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("connection", "close"),
+            ("x-gateway-cache", "no-store"),
+            ("user-agent", "cohere/7"),
+            ("x-fern-language", "Python"),
+            ("x-client-name", "me"),
+            ("request-source", "x"),
+            ("traceparent", "00-x"),
+        ]);
+        let sent = request.for_cohere();
+        let mut names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["request-source", "traceparent", "user-agent", "x-client-name", "x-fern-language"]
+        );
+    }
+
+    #[test]
+    fn wishes_are_read_and_bad_ones_refused_with_what_is_taken() {
+        let longest = Duration::from_secs(60);
+        let read = |name, value| incoming(&[(name, value)]).wishes(longest);
+        assert!(read("x-gateway-cache", "no-store").unwrap().no_store);
+        assert_eq!(read("x-gateway-fallback", "deny").unwrap().fallback, Some(false));
+        assert_eq!(read("x-gateway-timeout-ms", "100").unwrap().timeout, Some(Duration::from_millis(100)));
+        let problem = |name, value| read(name, value).unwrap_err().message;
+        assert_eq!(problem("x-gateway-cache", "off"), "invalid request: x-gateway-cache: must be no-store");
+        assert_eq!(
+            problem("x-gateway-fallback", ""),
+            "invalid request: x-gateway-fallback: must be allow or deny"
+        );
+        for bad in ["99", "60001", "-1", "1.5", "soon", ""] {
+            assert_eq!(
+                problem("x-gateway-timeout-ms", bad),
+                "invalid request: x-gateway-timeout-ms: must be a whole number from 100 to 60000"
+            );
+        }
+    }
+
+    #[test]
+    fn a_body_over_the_limit_is_refused_with_both_numbers() {
+        let limits = LimitsConfig { max_body_bytes: 3, retry_after_max: Duration::ZERO };
+        let mut request = incoming(&[]);
+        request.body = Bytes::from_static(b"abc");
+        assert_eq!(request.check_size(&limits), Ok(()));
+        request.body = Bytes::from_static(b"abcd");
+        let error = request.check_size(&limits).unwrap_err();
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            (Code::TooLarge, "body: at most 3 bytes are taken, got 4")
+        );
+    }
+}

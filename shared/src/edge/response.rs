@@ -1,0 +1,152 @@
+//! Writes answers: statuses of codes, the error body, and the headers a caller may see.
+//!
+//! Headers are single-valued only: the streaming integration cannot carry a list.
+
+use crate::config::LimitsConfig;
+use crate::error::{Code, GatewayError};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use std::convert::Infallible;
+use std::time::Duration;
+
+/// The body of every answer; it never yields an error, because the runtime would write that into the body.
+pub type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Headers of Cohere that reach the caller.
+const FROM_COHERE: [&str; 8] = [
+    "content-type",
+    "x-api-warning",
+    "x-debug-trace-id",
+    "num_tokens",
+    "num_chars",
+    "x-endpoint-monthly-call-limit",
+    "x-trial-endpoint-call-limit",
+    "x-trial-endpoint-call-remaining",
+];
+
+/// Returns the status of an error.
+pub fn status(error: &GatewayError) -> StatusCode {
+    let upstream = error.upstream.as_ref().map(|upstream| upstream.status);
+    let number = match error.code {
+        // What Cohere says about the request keeps Cohere's status.
+        Code::InvalidRequest => upstream.unwrap_or(400),
+        Code::Unauthorized => 401,
+        Code::ModelNotAllowed => 403,
+        Code::NotFound | Code::ModelRetired => 404,
+        Code::TooLarge => 413,
+        Code::RateLimited | Code::QuotaExhausted | Code::ClientThrottled => 429,
+        Code::Internal => 500,
+        Code::UpstreamAuth | Code::UpstreamBilling | Code::UpstreamMalformed => 502,
+        // 499 would say that our caller had gone.
+        Code::UpstreamError => upstream.filter(|status| *status >= 500).unwrap_or(503),
+        Code::UpstreamUnreachable | Code::CircuitOpen | Code::KeyMissing => 503,
+        Code::UpstreamTimeout | Code::Deadline => 504,
+    };
+    StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Writes an error: `{"id", "message", "code"}` and Cohere's `error_type` where it sent one.
+pub fn error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> Response<Body> {
+    let upstream = error.upstream.as_deref();
+    let id = upstream.and_then(|upstream| upstream.id.as_deref()).unwrap_or(request_id);
+    let mut body = serde_json::json!({ "id": id, "message": error.message, "code": error.code.as_str() });
+    if let Some(error_type) = upstream.and_then(|upstream| upstream.error_type.as_deref()) {
+        body["error_type"] = error_type.into();
+    }
+    let mut response = json(status(error), &body);
+    if let Some(seconds) = retry_after(error, response.status(), limits.retry_after_max) {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Writes a JSON document.
+pub fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(whole(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// Makes a body of bytes that are all there.
+pub fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).boxed_unsync()
+}
+
+/// Returns whole seconds for a 429 or 503: what Cohere asked for, at least 1, at most the limit.
+fn retry_after(error: &GatewayError, status: StatusCode, longest: Duration) -> Option<u64> {
+    if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let asked = error.retry_after.unwrap_or(Duration::from_secs(1)).as_secs_f64().ceil() as u64;
+    Some(asked.clamp(1, longest.as_secs().max(1)))
+}
+
+/// Copies the headers of Cohere that a caller may see.
+pub fn from_cohere(upstream: &HeaderMap) -> HeaderMap {
+    let seen = FROM_COHERE.iter().filter_map(|name| {
+        let value = upstream.get(*name)?;
+        Some((HeaderName::from_static(name), value.clone()))
+    });
+    seen.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::UpstreamAnswer;
+
+    fn limits() -> LimitsConfig {
+        LimitsConfig { max_body_bytes: 0, retry_after_max: Duration::from_secs(5) }
+    }
+
+    fn with_upstream(code: Code, status: u16) -> GatewayError {
+        let upstream = UpstreamAnswer { status, id: Some("up".into()), error_type: Some("T".into()) };
+        GatewayError { upstream: Some(Box::new(upstream)), ..GatewayError::new(code, "m") }
+    }
+
+    #[test]
+    fn cohere_keeps_its_status_where_it_speaks_of_the_request_or_of_itself() {
+        assert_eq!(status(&with_upstream(Code::InvalidRequest, 422)), 422);
+        assert_eq!(status(&with_upstream(Code::UpstreamError, 504)), 504);
+        assert_eq!(status(&with_upstream(Code::UpstreamError, 499)), 503);
+        assert_eq!(status(&with_upstream(Code::UpstreamAuth, 401)), 502);
+        assert_eq!(status(&with_upstream(Code::UpstreamBilling, 402)), 502);
+    }
+
+    #[tokio::test]
+    async fn an_error_body_carries_coheres_id_and_type() {
+        let response = error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, r#"{"code":"invalid_request","error_type":"T","id":"up","message":"m"}"#);
+    }
+
+    #[test]
+    fn retry_after_is_whole_seconds_and_bounded() {
+        let seconds = |code, asked: Option<f64>| {
+            let mut failed = GatewayError::new(code, "m");
+            failed.retry_after = asked.map(Duration::from_secs_f64);
+            let response = error(&failed, "id", &limits());
+            response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_string())
+        };
+        assert_eq!(seconds(Code::RateLimited, None).as_deref(), Some("1"));
+        assert_eq!(seconds(Code::RateLimited, Some(1.2)).as_deref(), Some("2"));
+        assert_eq!(seconds(Code::KeyMissing, Some(60.0)).as_deref(), Some("5"));
+        assert_eq!(seconds(Code::InvalidRequest, Some(2.0)), None);
+    }
+
+    #[test]
+    fn only_listed_headers_of_cohere_reach_the_caller() {
+        let upstream =
+            [("num_tokens", "3"), ("x-api-warning", "w"), ("server", "envoy"), ("set-cookie", "a")];
+        let upstream: HeaderMap = upstream
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let seen = from_cohere(&upstream);
+        assert_eq!(seen.len(), 2);
+        assert!(seen.contains_key("num_tokens") && seen.contains_key("x-api-warning"));
+    }
+}

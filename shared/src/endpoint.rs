@@ -1,0 +1,31 @@
+//! What differs between the three endpoints, as data.
+
+/// One of the Cohere endpoints the gateway serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    Chat,
+    Embed,
+    Rerank,
+}
+
+impl Endpoint {
+    pub const ALL: [Endpoint; 3] = [Endpoint::Chat, Endpoint::Embed, Endpoint::Rerank];
+
+    /// Returns the name used for folder, function, log and metric dimension.
+    pub fn name(self) -> &'static str {
+        match self {
+            Endpoint::Chat => "chat",
+            Endpoint::Embed => "embed",
+            Endpoint::Rerank => "rerank",
+        }
+    }
+
+    /// Returns the path, the same at the gateway and at Cohere.
+    pub fn path(self) -> &'static str {
+        match self {
+            Endpoint::Chat => "/v2/chat",
+            Endpoint::Embed => "/v2/embed",
+            Endpoint::Rerank => "/v2/rerank",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The one error of the gateway: a stable code, a message for the caller and a detail for the log.
+//!
+//! Codes are split by what a caller can do about them and are part of the public contract
+//! (`docs/errors.md`). There is no HTTP here: `edge::response` turns a code into a status.
+//! `message` may quote the caller's own field names and limits; `detail` goes to the log only,
+//! and neither ever holds a key, a token or a piece of a body.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What went wrong, as the caller's code can act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The request itself is wrong; the message names field, problem and limit.
+    InvalidRequest,
+    /// No identity came with the request.
+    Unauthorized,
+    /// The client may not use this model.
+    ModelNotAllowed,
+    /// Nothing is served at this path.
+    NotFound,
+    /// Cohere has removed this model.
+    ModelRetired,
+    /// The request, or the answer it asks for, is over a limit.
+    TooLarge,
+    /// Cohere's rate limit.
+    RateLimited,
+    /// Cohere's monthly quota.
+    QuotaExhausted,
+    /// The client's own usage plan.
+    ClientThrottled,
+    /// A defect of the gateway.
+    Internal,
+    /// Cohere refused the gateway's key.
+    UpstreamAuth,
+    /// Cohere refused for payment.
+    UpstreamBilling,
+    /// Cohere's answer cannot be read.
+    UpstreamMalformed,
+    /// Cohere answered with a server error.
+    UpstreamError,
+    /// Cohere cannot be reached.
+    UpstreamUnreachable,
+    /// The circuit breaker is open and there is no fallback.
+    CircuitOpen,
+    /// The gateway has no Cohere key.
+    KeyMissing,
+    /// Cohere did not answer in an attempt's time.
+    UpstreamTimeout,
+    /// The time of the whole request ran out.
+    Deadline,
+}
+
+impl Code {
+    /// Every code, for tables and tests.
+    pub const ALL: [Code; 19] = [
+        Code::InvalidRequest,
+        Code::Unauthorized,
+        Code::ModelNotAllowed,
+        Code::NotFound,
+        Code::ModelRetired,
+        Code::TooLarge,
+        Code::RateLimited,
+        Code::QuotaExhausted,
+        Code::ClientThrottled,
+        Code::Internal,
+        Code::UpstreamAuth,
+        Code::UpstreamBilling,
+        Code::UpstreamMalformed,
+        Code::UpstreamError,
+        Code::UpstreamUnreachable,
+        Code::CircuitOpen,
+        Code::KeyMissing,
+        Code::UpstreamTimeout,
+        Code::Deadline,
+    ];
+
+    /// Returns the code as it stands in an error body.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::InvalidRequest => "invalid_request",
+            Code::Unauthorized => "unauthorized",
+            Code::ModelNotAllowed => "model_not_allowed",
+            Code::NotFound => "not_found",
+            Code::ModelRetired => "model_retired",
+            Code::TooLarge => "too_large",
+            Code::RateLimited => "rate_limited",
+            Code::QuotaExhausted => "quota_exhausted",
+            Code::ClientThrottled => "client_throttled",
+            Code::Internal => "internal",
+            Code::UpstreamAuth => "upstream_auth",
+            Code::UpstreamBilling => "upstream_billing",
+            Code::UpstreamMalformed => "upstream_malformed",
+            Code::UpstreamError => "upstream_error",
+            Code::UpstreamUnreachable => "upstream_unreachable",
+            Code::CircuitOpen => "circuit_open",
+            Code::KeyMissing => "key_missing",
+            Code::UpstreamTimeout => "upstream_timeout",
+            Code::Deadline => "deadline",
+        }
+    }
+}
+
+/// What Cohere itself said, kept so that its words and status reach the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UpstreamAnswer {
+    /// HTTP status of Cohere's answer.
+    pub status: u16,
+    /// Cohere's own id of the failed call.
+    pub id: Option<String>,
+    /// Cohere's `error_type`, where it sent one.
+    pub error_type: Option<String>,
+}
+
+/// A failed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayError {
+    pub code: Code,
+    /// For the caller.
+    pub message: String,
+    /// For the log; never answered.
+    pub detail: Option<String>,
+    /// How long Cohere asked us to wait.
+    pub retry_after: Option<Duration>,
+    pub upstream: Option<Box<UpstreamAnswer>>,
+}
+
+pub type Result<T> = std::result::Result<T, GatewayError>;
+
+impl GatewayError {
+    /// Creates an error with a message for the caller.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), detail: None, retry_after: None, upstream: None }
+    }
+
+    /// Creates the 400 that names `field` and what is wrong with it.
+    pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
+        Self::new(Code::InvalidRequest, format!("invalid request: {field}: {problem}"))
+    }
+
+    /// Adds what only the log may know.
+    pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
+        self.detail = Some(detail.to_string());
+        self
+    }
+}
+
+impl fmt::Display for GatewayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for GatewayError {}

@@ -1,0 +1,73 @@
+//! The start of every binary: telemetry, settings, the app once per environment, the event loop.
+//!
+//! One thread serves: a function of 256 MB has a fraction of a processor. A bad setting ends the
+//! process with one line that lists every problem, which Lambda shows as a failed start.
+
+mod nodelay;
+
+use crate::app::App;
+use crate::config::Config;
+use crate::config::vars::Environment;
+use crate::edge::response::Body;
+use crate::telemetry;
+use lambda_http::{Request, Response, service_fn};
+use lambda_runtime::{Error, LambdaEvent};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::future::Future;
+use std::process::ExitCode;
+
+/// Serves HTTP requests of API Gateway in streaming mode.
+pub fn serve_http<H, F>(handler: H) -> ExitCode
+where
+    H: Fn(&'static App, Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    run(async move {
+        let app = App::start(Config::from_vars(&Environment)?).await?;
+        let service = service_fn(move |request| {
+            nodelay::towards_runtime_api();
+            let answer = handler(app, request);
+            async move { Ok::<_, Error>(answer.await) }
+        });
+        lambda_http::run_with_streaming_response_concurrent(service).await
+    })
+}
+
+/// Serves plain events: `start` builds what the handler needs, once per environment.
+pub fn serve_events<S, SF, T, H, F, I, O>(start: S, handler: H) -> ExitCode
+where
+    S: FnOnce(Environment) -> SF,
+    SF: Future<Output = Result<&'static T, Error>>,
+    T: Sync + 'static,
+    H: Fn(&'static T, I) -> F + Clone + Send + 'static,
+    F: Future<Output = O> + Send + 'static,
+    I: DeserializeOwned + Send + 'static,
+    O: Serialize + Send + 'static,
+{
+    run(async move {
+        let state = start(Environment).await?;
+        let service = service_fn(move |event: LambdaEvent<I>| {
+            let answer = handler(state, event.payload);
+            async move { Ok::<_, Error>(answer.await) }
+        });
+        lambda_runtime::run_concurrent(service).await
+    })
+}
+
+fn run(main: impl Future<Output = Result<(), Error>>) -> ExitCode {
+    telemetry::init::init(&Environment);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(main) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    tracing::error!(error = %error, "the function cannot start");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,167 @@
+//! The path of a request, top to bottom.
+//!
+//! Order, outside in: event line → body limit and validation → identity → choice of model → deadline
+//! → one attempt in its own time → transport. Every way out, a panic included, is an answer in the
+//! contract's form and one event line.
+
+mod stream;
+
+use crate::app::App;
+use crate::cohere::classify;
+use crate::cohere::client::{Call, WholeAnswer};
+use crate::cohere::models;
+use crate::config::ModelsConfig;
+use crate::deadline::Deadline;
+use crate::edge::identity::Identity;
+use crate::edge::request::Incoming;
+use crate::edge::response::{self, Body};
+use crate::endpoint::Endpoint;
+use crate::error::{Code, GatewayError, Result};
+use crate::telemetry::fields::{RequestEvent, millis};
+use crate::wire::UpstreamRequest;
+use crate::wire::chat::{self, ChatRequest};
+use crate::wire::embed::{self, EmbedRequest};
+use crate::wire::rerank::{self, RerankRequest};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use lambda_http::Request;
+use std::panic::AssertUnwindSafe;
+
+/// A successful answer, whole or begun.
+enum Answer {
+    Whole(Response<Body>),
+    Stream(Box<stream::LiveStream>),
+}
+
+/// Answers one request of `endpoint`.
+pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> Response<Body> {
+    let mut event = RequestEvent::new(endpoint);
+    let outcome = AssertUnwindSafe(run(app, endpoint, request, &mut event)).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::Internal, "internal error")));
+    match outcome {
+        Ok(Answer::Stream(stream)) => stream.into_response(event),
+        Ok(Answer::Whole(mut response)) => {
+            finish(&mut response, &mut event);
+            event.write();
+            response
+        }
+        Err(error) => {
+            event.failed(&error);
+            let mut response = response::error(&error, &event.request_id, &app.config.limits);
+            finish(&mut response, &mut event);
+            event.write();
+            response
+        }
+    }
+}
+
+async fn run(
+    app: &'static App,
+    endpoint: Endpoint,
+    request: Request,
+    event: &mut RequestEvent,
+) -> Result<Answer> {
+    let incoming = Incoming::new(request);
+    event.request_id.clone_from(&incoming.request_id);
+    let identity = Identity::of(incoming.context.as_ref())?;
+    event.client = Some(identity.client.clone());
+
+    incoming.check_size(&app.config.limits)?;
+    let request = validate(endpoint, &incoming.body, &app.config.models)?;
+    event.model = Some(request.model.clone());
+    event.stream = request.stream;
+    identity.may_use(&request.model)?;
+
+    let times = app.config.times.of(endpoint);
+    let (attempt, total) = match request.stream {
+        true => (app.config.times.stream.first_event, app.config.times.stream.total),
+        false => (times.attempt, times.total),
+    };
+    let wishes = incoming.wishes(total)?;
+    let invocation = incoming.invocation_left.saturating_sub(app.config.times.margin);
+    let deadline = Deadline::new(event.started, total, wishes.timeout, invocation);
+
+    let call = Call { endpoint, request, headers: incoming.for_cohere(), attempt, deadline };
+    if call.request.stream {
+        return stream::open(app, call, event).await.map(Answer::Stream);
+    }
+    let answer = app.cohere.call(&call, &mut event.spent).await?;
+    note_usage(endpoint, &answer, event)?;
+    let mut response = Response::new(response::whole(answer.body));
+    *response.headers_mut() = answer_headers(&answer.headers, &call.request, event);
+    Ok(Answer::Whole(response))
+}
+
+/// Checks a body, chooses the model and writes what Cohere will get.
+fn validate(endpoint: Endpoint, body: &[u8], models: &ModelsConfig) -> Result<UpstreamRequest> {
+    match endpoint {
+        Endpoint::Chat => {
+            let request = ChatRequest::parse(body)?;
+            let model = request.model().unwrap_or_else(|| models.chat.clone());
+            let default = models::default_max_tokens(&model);
+            let default = models.max_tokens_default.map_or(default, |lower| lower.min(default));
+            request.for_upstream(model, default, models.max_tokens_ceiling)
+        }
+        Endpoint::Embed => Ok(EmbedRequest::parse(body)?.for_upstream()),
+        Endpoint::Rerank => {
+            let request = RerankRequest::parse(body)?;
+            let model = request.model().unwrap_or_else(|| models.rerank.clone());
+            Ok(request.for_upstream(model))
+        }
+    }
+}
+
+/// Checks that an answer is one, and notes what it cost.
+fn note_usage(endpoint: Endpoint, answer: &WholeAnswer, event: &mut RequestEvent) -> Result<()> {
+    let unreadable = || classify::malformed("the JSON is broken, or not the endpoint's");
+    match endpoint {
+        Endpoint::Chat => {
+            let usage = chat::usage(&answer.body).ok_or_else(unreadable)?.billed_units;
+            (event.input_tokens, event.output_tokens) = (usage.input_tokens, usage.output_tokens);
+        }
+        Endpoint::Embed => {
+            event.input_tokens = embed::billed_units(&answer.body).ok_or_else(unreadable)?.input_tokens;
+        }
+        Endpoint::Rerank => {
+            event.search_units = rerank::billed_units(&answer.body).ok_or_else(unreadable)?.search_units;
+        }
+    }
+    Ok(())
+}
+
+/// Collects Cohere's headers that pass and those that depend on the request alone.
+fn answer_headers(upstream: &HeaderMap, request: &UpstreamRequest, event: &mut RequestEvent) -> HeaderMap {
+    let mut headers = response::from_cohere(upstream);
+    event.trial_key = headers.contains_key("x-trial-endpoint-call-limit");
+    if let Some(tokens) = request.chosen_max_tokens {
+        headers.insert(HeaderName::from_static("x-gateway-max-tokens"), HeaderValue::from(tokens));
+    }
+    headers
+}
+
+/// Adds the headers that stand on every answer, errors included.
+fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
+    event.status = response.status().as_u16();
+    let timing = format!(
+        "upstream;dur={:.3}, gateway;dur={:.3}",
+        millis(event.spent.upstream),
+        millis(event.gateway_time())
+    );
+    let headers = response.headers_mut();
+    let mut put = |name, value: &str| {
+        // A model id may be any text; one that is no header value is left out.
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    put("x-request-id", &event.request_id);
+    if let Some(model) = &event.model {
+        put("x-gateway-model", model);
+    }
+    put("x-gateway-attempts", &event.spent.attempts.to_string());
+    put("x-gateway-cache", "off");
+    put("server-timing", &timing);
+}
+
+#[cfg(test)]
+mod tests;

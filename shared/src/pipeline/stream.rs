@@ -1,0 +1,290 @@
+//! A streamed answer: held until it is worth sending, kept alive, ended well whatever happens.
+//!
+//! `message-start` is held until the first event after it, so that a failure before any content is
+//! still an ordinary error with a status. After a silence the head goes out with a comment, and from
+//! then on a failure is Cohere's own ending: `message-end` with ERROR, then `[DONE]`. The body never
+//! yields an error: a panic, the deadline and the caller's going away all end in that form or in
+//! nothing, and always in the event line.
+
+use crate::app::App;
+use crate::clock::{Instant, now};
+use crate::cohere::classify;
+use crate::cohere::client::{Call, Spent, timed_out};
+use crate::cohere::events::EventReader;
+use crate::config::StreamTimes;
+use crate::deadline::Deadline;
+use crate::edge::response::{Body, from_cohere};
+use crate::error::{Code, GatewayError, Result};
+use crate::telemetry::fields::RequestEvent;
+use crate::wire::stream::{self, DONE, Event, MessageEnd};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::stream::unfold;
+use http::{HeaderMap, HeaderValue, Response, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use memchr::memmem::find;
+use std::convert::Infallible;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::{timeout, timeout_at};
+
+/// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
+const AFTER_DONE: Duration = Duration::from_millis(100);
+
+/// A stream whose first content has arrived.
+struct Begun {
+    headers: HeaderMap,
+    /// The held frames: `message-start` and what came with and after it.
+    first: Bytes,
+    events: EventReader,
+}
+
+type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Begun>)> + Send>>;
+
+enum Phase {
+    /// Nothing has come yet.
+    Waiting(Beginning),
+    /// Content has come and waits to be sent.
+    Ready(Bytes, EventReader),
+    Running(EventReader),
+    Ended,
+}
+
+/// A streamed answer on its way to the caller.
+pub(super) struct LiveStream {
+    phase: Phase,
+    times: StreamTimes,
+    deadline: Deadline,
+    headers: HeaderMap,
+    last_heard: Instant,
+    /// The silence before the head was long enough for a sign of life.
+    keep_alive_due: bool,
+    /// A `message-end`, Cohere's or ours, has gone to the caller.
+    ended: bool,
+    /// `[DONE]` has gone to the caller.
+    done: bool,
+    event: Option<RequestEvent>,
+}
+
+/// Calls Cohere and waits until there is something to send: content, or a sign of life.
+///
+/// # Errors
+/// What failed before anything was sent.
+pub(super) async fn open(app: &'static App, call: Call, event: &mut RequestEvent) -> Result<Box<LiveStream>> {
+    let (times, deadline) = (app.config.times.stream, call.deadline);
+    let request = call.request.clone();
+    let mut beginning: Beginning = Box::pin(begin(app, call));
+    let (phase, upstream) = match timeout(times.keep_alive, &mut beginning).await {
+        Ok((spent, begun)) => {
+            event.spent = spent;
+            let begun = begun?;
+            (Phase::Ready(begun.first, begun.events), begun.headers)
+        }
+        Err(_) => {
+            event.spent.attempts = 1;
+            (Phase::Waiting(beginning), HeaderMap::new())
+        }
+    };
+    let mut headers = super::answer_headers(&upstream, &request, event);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    let keep_alive_due = matches!(phase, Phase::Waiting(_));
+    let last_heard = now();
+    let (ended, done, event) = (false, false, None);
+    Ok(Box::new(LiveStream {
+        phase,
+        times,
+        deadline,
+        headers,
+        last_heard,
+        keep_alive_due,
+        ended,
+        done,
+        event,
+    }))
+}
+
+async fn begin(app: &'static App, call: Call) -> (Spent, Result<Begun>) {
+    let mut spent = Spent::default();
+    let started = now();
+    let limit = call.deadline.or_after(started, call.attempt);
+    let outcome = match timeout_at(limit, first_content(app, &call, &mut spent)).await {
+        Ok(begun) => begun,
+        Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
+        Err(_) => Err(timed_out(call.attempt)),
+    };
+    if spent.attempts > 0 {
+        spent.upstream = now() - started;
+    }
+    (spent, outcome)
+}
+
+/// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
+async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+    let mut opened = app.cohere.open_stream(call, spent).await?;
+    let mut held = Vec::new();
+    loop {
+        let Some(frames) = opened.events.next().await? else {
+            return Err(classify::malformed("the stream ended before any content"));
+        };
+        let mut released = false;
+        for frame in stream::frames(&frames) {
+            match stream::event(&frame) {
+                Event::MessageStart | Event::Comment => {}
+                Event::MessageEnd(MessageEnd { failure: Some(failure), .. }) if !released => {
+                    return Err(classify::failed_stream(&failure));
+                }
+                _ => released = true,
+            }
+        }
+        // Mostly one piece holds all, and needs no copy.
+        let first = match held.is_empty() {
+            true => frames,
+            false => [&held[..], &frames[..]].concat().into(),
+        };
+        if released {
+            return Ok(Begun { headers: from_cohere(&opened.headers), first, events: opened.events });
+        }
+        held = first.to_vec();
+    }
+}
+
+impl LiveStream {
+    /// Turns the stream into the answer; from here on the event line is the stream's to write.
+    pub(super) fn into_response(mut self: Box<Self>, mut event: RequestEvent) -> Response<Body> {
+        let mut response = Response::new(());
+        *response.headers_mut() = std::mem::take(&mut self.headers);
+        let mut response = response.map(|()| http_body_util::Empty::new().boxed_unsync());
+        super::finish(&mut response, &mut event);
+        self.event = Some(event);
+        let chunks = unfold(self, |mut live| async move {
+            let chunk = match AssertUnwindSafe(live.next()).catch_unwind().await {
+                Ok(chunk) => chunk,
+                Err(_) => Some(live.fail(GatewayError::new(Code::Internal, "internal error"))),
+            };
+            chunk.map(|chunk| (Ok::<_, Infallible>(Frame::data(chunk)), live))
+        });
+        response.map(|_| StreamBody::new(Box::pin(chunks)).boxed_unsync())
+    }
+
+    /// Waits for the next bytes that go to the caller; `None` once all is said.
+    async fn next(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.phase, Phase::Ended) {
+            Phase::Ended => None,
+            Phase::Ready(first, events) => {
+                if let Some(event) = &mut self.event {
+                    event.first_event = Some(now() - event.started);
+                }
+                self.last_heard = now();
+                self.phase = Phase::Running(events);
+                Some(self.pass(first))
+            }
+            Phase::Waiting(beginning) => self.wait(beginning).await,
+            Phase::Running(events) => self.read(events).await,
+        }
+    }
+
+    async fn wait(&mut self, mut beginning: Beginning) -> Option<Bytes> {
+        if std::mem::take(&mut self.keep_alive_due) {
+            self.phase = Phase::Waiting(beginning);
+            return Some(stream::KEEP_ALIVE);
+        }
+        match timeout(self.times.keep_alive, &mut beginning).await {
+            Err(_) => {
+                self.phase = Phase::Waiting(beginning);
+                Some(stream::KEEP_ALIVE)
+            }
+            Ok((spent, begun)) => {
+                if let Some(event) = &mut self.event {
+                    event.spent = spent;
+                }
+                match begun {
+                    Ok(begun) => {
+                        self.phase = Phase::Ready(begun.first, begun.events);
+                        Box::pin(self.next()).await
+                    }
+                    Err(error) => Some(self.fail(error)),
+                }
+            }
+        }
+    }
+
+    async fn read(&mut self, mut events: EventReader) -> Option<Bytes> {
+        let idle = if self.done { AFTER_DONE } else { self.times.idle };
+        let limit = self.deadline.at.min(self.last_heard + idle);
+        let waiting_since = now();
+        let wake = limit.min(waiting_since + self.times.keep_alive);
+        let outcome = timeout_at(wake, events.next()).await;
+        if let Some(event) = &mut self.event {
+            event.spent.upstream += now() - waiting_since;
+        }
+        let failure = match outcome {
+            Ok(Ok(Some(frames))) => {
+                self.last_heard = now();
+                self.phase = Phase::Running(events);
+                return Some(self.pass(frames));
+            }
+            Err(_) if wake < limit => {
+                self.phase = Phase::Running(events);
+                return Some(stream::KEEP_ALIVE);
+            }
+            // What was said is whole, however the connection ends.
+            _ if self.ended => {
+                return (!std::mem::replace(&mut self.done, true)).then_some(Bytes::from_static(DONE));
+            }
+            Ok(Ok(None)) => classify::malformed("the stream ended without message-end"),
+            Ok(Err(error)) => error,
+            Err(_) if limit == self.deadline.at => self.deadline.error(),
+            Err(_) => timed_out(self.times.idle),
+        };
+        Some(self.fail(failure))
+    }
+
+    /// Looks at frames on their way and notes how the stream ends.
+    fn pass(&mut self, frames: Bytes) -> Bytes {
+        // Content is not looked into; a text that happens to hold these words costs one more look.
+        if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {
+            for frame in stream::frames(&frames) {
+                match stream::event(&frame) {
+                    Event::MessageEnd(end) => self.note_end(end),
+                    Event::Done => (self.ended, self.done) = (true, true),
+                    _ => {}
+                }
+            }
+        }
+        stream::hide_done(frames)
+    }
+
+    fn note_end(&mut self, end: MessageEnd) {
+        self.ended = true;
+        let Some(event) = &mut self.event else { return };
+        event.input_tokens = end.usage.billed_units.input_tokens;
+        event.output_tokens = end.usage.billed_units.output_tokens;
+        if let Some(failure) = end.failure {
+            event.failed(&classify::failed_stream(&failure));
+        }
+    }
+
+    /// Ends the stream in Cohere's own form.
+    fn fail(&mut self, error: GatewayError) -> Bytes {
+        self.phase = Phase::Ended;
+        (self.ended, self.done) = (true, true);
+        if let Some(event) = &mut self.event {
+            event.failed(&error);
+        }
+        stream::failed_ending(&error)
+    }
+}
+
+impl Drop for LiveStream {
+    fn drop(&mut self) {
+        if let Some(event) = &mut self.event {
+            if !self.ended {
+                event.abandoned();
+            }
+            event.write();
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The Cohere key inside its secret: the bare text, or `{"CO_API_KEY": "…"}`.
+
+use crate::secrets::source::Secret;
+use http::HeaderValue;
+use serde::Deserialize;
+
+/// A usable key, kept as the header it is sent in.
+#[derive(Debug)]
+pub struct ApiKey {
+    /// `Bearer …`, marked sensitive so that no library prints it.
+    pub authorization: HeaderValue,
+}
+
+#[derive(Deserialize)]
+struct JsonSecret {
+    #[serde(rename = "CO_API_KEY")]
+    key: String,
+}
+
+impl ApiKey {
+    /// Reads a key from a secret's text.
+    ///
+    /// # Errors
+    /// What is wrong with the secret, without its value.
+    pub fn parse(secret: &Secret) -> Result<Self, String> {
+        let text = secret.expose().trim();
+        let from_json = match text.starts_with('{') {
+            true => {
+                serde_json::from_str::<JsonSecret>(text)
+                    .map_err(|_| "it is JSON without a text under CO_API_KEY".to_string())?
+                    .key
+            }
+            false => text.to_string(),
+        };
+        let key = from_json.trim();
+        if key.is_empty() {
+            return Err("it is empty".into());
+        }
+        if key.len() > 512 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("it holds no key: 1 to 512 visible ASCII characters are expected".into());
+        }
+        let mut authorization =
+            HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "it holds no key".to_string())?;
+        authorization.set_sensitive(true);
+        Ok(Self { authorization })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ApiKey, String> {
+        ApiKey::parse(&Secret::new(text))
+    }
+
+    #[test]
+    fn a_bare_key_and_a_json_key_are_the_same() {
+        for text in
+            ["fake-key", " fake-key\n", r#"{"CO_API_KEY":"fake-key"}"#, r#" {"CO_API_KEY":" fake-key "}"#]
+        {
+            assert_eq!(parse(text).unwrap().authorization, "Bearer fake-key");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_showing_it() {
+        for text in [
+            "",
+            " \n",
+            r#"{"key":"hidden"}"#,
+            r#"{"CO_API_KEY":7}"#,
+            "hidden key",
+            "hidden\u{e9}",
+            &"h".repeat(600),
+        ] {
+            let problem = parse(text).unwrap_err();
+            assert!(!problem.contains("hidden"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_key_cannot_be_printed() {
+        let shown = format!("{:?} {:?}", Secret::new("fake-key"), parse("fake-key").unwrap());
+        assert!(!shown.contains("fake"), "{shown}");
+    }
+}

@@ -1,0 +1,4 @@
+//! What the operator sees: one JSON line a request, and the discipline of what never stands in it.
+
+pub mod fields;
+pub mod init;

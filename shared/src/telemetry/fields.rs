@@ -1,0 +1,109 @@
+//! The one log line of a request.
+//!
+//! It holds ids, names, numbers and codes. Bodies, prompts, keys and tokens have no field here, so
+//! they cannot be logged by mistake.
+
+use crate::clock::{Instant, now};
+use crate::cohere::client::Spent;
+use crate::endpoint::Endpoint;
+use crate::error::GatewayError;
+use std::time::Duration;
+
+/// What is known of a request by now; written once, at its end. Scope: invocation.
+#[derive(Debug)]
+pub struct RequestEvent {
+    endpoint: Endpoint,
+    pub started: Instant,
+    pub request_id: String,
+    pub client: Option<String>,
+    pub model: Option<String>,
+    pub stream: bool,
+    pub status: u16,
+    pub spent: Spent,
+    pub input_tokens: Option<f64>,
+    pub output_tokens: Option<f64>,
+    pub search_units: Option<f64>,
+    /// Cohere's headers say that the key is a trial key.
+    pub trial_key: bool,
+    /// Time until a stream's first event went to the caller.
+    pub first_event: Option<Duration>,
+    code: Option<&'static str>,
+    detail: Option<String>,
+    upstream_status: Option<u16>,
+    written: bool,
+}
+
+impl RequestEvent {
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self {
+            endpoint,
+            started: now(),
+            request_id: String::new(),
+            client: None,
+            model: None,
+            stream: false,
+            status: 0,
+            spent: Spent::default(),
+            input_tokens: None,
+            output_tokens: None,
+            search_units: None,
+            trial_key: false,
+            first_event: None,
+            code: None,
+            detail: None,
+            upstream_status: None,
+            written: false,
+        }
+    }
+
+    /// Notes why the request failed.
+    pub fn failed(&mut self, error: &GatewayError) {
+        self.code = Some(error.code.as_str());
+        self.detail = error.detail.clone();
+        self.upstream_status = error.upstream.as_ref().map(|upstream| upstream.status);
+    }
+
+    /// Notes that a stream ended before its end was written.
+    pub fn abandoned(&mut self) {
+        self.code = Some("abandoned");
+    }
+
+    /// Returns the time the gateway itself has taken so far.
+    pub fn gateway_time(&self) -> Duration {
+        (now() - self.started).saturating_sub(self.spent.upstream)
+    }
+
+    /// Writes the line; a second call writes nothing.
+    pub fn write(&mut self) {
+        if std::mem::replace(&mut self.written, true) {
+            return;
+        }
+        let duration = now() - self.started;
+        tracing::info!(
+            endpoint = self.endpoint.name(),
+            request_id = self.request_id,
+            client = self.client,
+            model = self.model,
+            stream = self.stream,
+            status = self.status,
+            code = self.code,
+            detail = self.detail,
+            upstream_status = self.upstream_status,
+            duration_ms = millis(duration),
+            upstream_ms = millis(self.spent.upstream),
+            first_event_ms = self.first_event.map(millis),
+            attempts = self.spent.attempts,
+            input_tokens = self.input_tokens,
+            output_tokens = self.output_tokens,
+            search_units = self.search_units,
+            key_version = self.spent.key_version,
+            trial_key = self.trial_key.then_some(true),
+            "request"
+        );
+    }
+}
+
+/// Returns milliseconds with microseconds as the fraction.
+pub fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}

@@ -1,0 +1,140 @@
+//! The one HTTP client of a function, for Cohere and for Secrets Manager alike.
+//!
+//! Scope: environment. One pool, one TLS setup with compiled-in roots (reading the system's costs
+//! milliseconds of a cold start), no redirects, no proxy from the environment, and no hidden
+//! retries: what is sent twice is decided in the open. Unused connections are dropped early because
+//! they die unseen while Lambda freezes the instance.
+
+use crate::config::HttpConfig;
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Sends requests over pooled connections.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    client: reqwest::Client,
+    max_answer_bytes: usize,
+}
+
+/// Why there is no answer, or no whole one. The texts name no URL, header or body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransportError {
+    /// No connection, so nothing was sent.
+    Connect(String),
+    /// The connection broke, or what came was no HTTP.
+    Broken(String),
+    /// The answer is larger than this many bytes.
+    TooLarge(usize),
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TransportError::Connect(detail) => write!(f, "cannot connect: {detail}"),
+            TransportError::Broken(detail) => write!(f, "connection broke: {detail}"),
+            TransportError::TooLarge(limit) => write!(f, "answer is larger than {limit} bytes"),
+        }
+    }
+}
+
+impl Error for TransportError {}
+
+impl From<reqwest::Error> for TransportError {
+    fn from(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let mut detail = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            detail += &format!(": {cause}");
+            source = cause.source();
+        }
+        if error.is_connect() { Self::Connect(detail) } else { Self::Broken(detail) }
+    }
+}
+
+/// The head of an answer and its body as it arrives.
+#[derive(Debug)]
+pub struct TransportResponse {
+    pub status: u16,
+    pub headers: HeaderMap,
+    body: reqwest::Response,
+    max_bytes: usize,
+}
+
+impl TransportResponse {
+    /// Waits for the next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    /// The connection broke before the body's announced end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        Ok(self.body.chunk().await?)
+    }
+
+    /// Reads the whole body.
+    ///
+    /// # Errors
+    /// The connection broke, or the body is over the limit of answers in memory.
+    pub async fn collect(mut self) -> Result<Bytes, TransportError> {
+        let announced = self.body.content_length().unwrap_or_default();
+        if announced > self.max_bytes as u64 {
+            return Err(TransportError::TooLarge(self.max_bytes));
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        if first.len() as u64 == announced {
+            return Ok(first);
+        }
+        let mut whole = BytesMut::with_capacity((announced as usize).max(first.len() * 2));
+        whole.extend_from_slice(&first);
+        while let Some(chunk) = self.chunk().await? {
+            if whole.len() + chunk.len() > self.max_bytes {
+                return Err(TransportError::TooLarge(self.max_bytes));
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(whole.freeze())
+    }
+}
+
+impl Transport {
+    /// Builds the client; connects to nothing.
+    ///
+    /// # Errors
+    /// The TLS setup is unusable, which is a defect of the build.
+    pub fn new(config: &HttpConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(config.connect_timeout)
+            .pool_idle_timeout(config.pool_idle)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .no_proxy()
+            .build()?;
+        Ok(Self { client, max_answer_bytes: config.max_answer_bytes })
+    }
+
+    /// Sends a request and waits for the head of the answer. Times are the caller's affair.
+    ///
+    /// # Errors
+    /// No connection, or it broke before a head came.
+    pub async fn send(&self, request: http::Request<Bytes>) -> Result<TransportResponse, TransportError> {
+        let request = reqwest::Request::try_from(request)?;
+        let mut body = self.client.execute(request).await?;
+        Ok(TransportResponse {
+            status: body.status().as_u16(),
+            headers: std::mem::take(body.headers_mut()),
+            body,
+            max_bytes: self.max_answer_bytes,
+        })
+    }
+}

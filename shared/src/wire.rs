@@ -1,0 +1,22 @@
+//! The shapes of Cohere's API: they keep what they do not know and the text of every number.
+
+pub mod chat;
+pub mod embed;
+pub mod fields;
+pub mod rerank;
+pub mod scan;
+pub mod stream;
+
+use bytes::Bytes;
+
+/// A valid request, ready to be sent to Cohere.
+#[derive(Clone, Debug)]
+pub struct UpstreamRequest {
+    pub model: String,
+    /// The caller's fields in the caller's order, less explicit nulls we replace, plus what our rules add.
+    pub body: Bytes,
+    /// Whether the answer is a stream of events.
+    pub stream: bool,
+    /// `max_tokens` where the gateway chose it.
+    pub chosen_max_tokens: Option<u64>,
+}

@@ -1,0 +1,63 @@
+use super::*;
+
+const KNOWN: Known =
+    &[("model", Kind::Text), ("texts", Kind::Texts), ("k", Kind::Integer), ("opts", Kind::Object)];
+
+fn problem(body: &str) -> String {
+    Fields::parse(body.as_bytes(), KNOWN).unwrap_err().message
+}
+
+#[test]
+fn unknown_fields_and_number_texts_survive_rewriting() {
+    let body = r#"{"model":"m" , "x": 1.10, "texts":["a"],"y":{"Z":[1e5]}}"#;
+    let fields = Fields::parse(body.as_bytes(), KNOWN).unwrap();
+    let sent = fields.with(&[("model", r#""n""#), ("k", "3")]);
+    assert_eq!(sent, r#"{"x":1.10,"texts":["a"],"y":{"Z":[1e5]},"model":"n","k":3}"#);
+}
+
+#[test]
+fn an_explicit_null_counts_as_absent() {
+    let fields = Fields::parse(br#"{"model":null,"k":null}"#, KNOWN).unwrap();
+    assert_eq!(fields.text("model"), None);
+    assert_eq!(fields.with(&[("k", "1")]), r#"{"model":null,"k":1}"#);
+}
+
+#[test]
+fn a_key_that_two_parsers_could_read_differently_is_refused() {
+    assert_eq!(
+        problem(r#"{"model":"a","model":"b"}"#),
+        "invalid request: model: stands twice in the request"
+    );
+    assert_eq!(problem(r#"{"x":1,"\u0078":2}"#), "invalid request: x: stands twice in the request");
+    assert_eq!(problem(r#"{"Model":"a"}"#), "invalid request: Model: must be written \"model\"");
+    assert_eq!(
+        problem(r#"{"mode\u006c":"a","MODEL":"b"}"#),
+        "invalid request: MODEL: must be written \"model\""
+    );
+    assert_eq!(problem("{\"text\u{17f}\":[]}"), "invalid request: text\u{17f}: must be written \"texts\"");
+    assert!(Fields::parse(br#"{"other":1,"Other":2}"#, KNOWN).is_ok());
+}
+
+#[test]
+fn a_wrong_type_names_field_expectation_and_finding() {
+    assert_eq!(problem(r#"{"model":1}"#), "invalid request: model: must be a string, got a number");
+    assert_eq!(problem(r#"{"k":1.5}"#), "invalid request: k: must be a whole number, got a number");
+    assert_eq!(problem(r#"{"opts":[]}"#), "invalid request: opts: must be an object, got an array");
+    assert_eq!(
+        problem(r#"{"texts":["a",["b"]]}"#),
+        "invalid request: texts[1]: must be a string, got an array"
+    );
+    assert!(Fields::parse(br#"{"k":100.0}"#, KNOWN).is_ok());
+}
+
+#[test]
+fn what_is_no_json_object_is_refused_without_quoting_it() {
+    assert_eq!(problem(""), "invalid request: body: is empty, a JSON object is expected");
+    assert_eq!(problem("[1]"), "invalid request: body: must be a JSON object");
+    assert!(problem("{\"secret\": nope}").starts_with("invalid request: body: is not JSON: expected"));
+    assert!(!problem("{\"secret\": nope}").contains("secret"));
+    let deep = format!("{{\"x\":{}1{}}}", "[".repeat(200), "]".repeat(200));
+    assert_eq!(problem(&deep), "invalid request: body: is nested deeper than 128 levels");
+    let message = Fields::parse(b"{\"x\":\"\xff\"}", KNOWN).unwrap_err().message;
+    assert_eq!(message, "invalid request: body: is not UTF-8, at byte 6");
+}

@@ -1,0 +1,184 @@
+//! The structure of a JSON text by one scan over its bytes: numbers are passed over, never parsed.
+//!
+//! An embedding answer is millions of digits around a handful of brackets, so the scan jumps from
+//! bracket to bracket and quote to quote. It finds where values begin and end and trusts the grammar
+//! in between: requests are parsed strictly elsewhere, answers come from Cohere.
+
+use memchr::{memchr2, memchr2_iter, memchr3};
+
+/// Returns how deep arrays and objects nest.
+pub fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut at) = (0usize, 0usize, 0);
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'"' => {
+                let Some(end) = string_end(json, at) else { return deepest };
+                at = end;
+                continue;
+            }
+            b'[' | b'{' => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    deepest
+}
+
+/// Iterates over the elements of a valid array, as JSON texts without the space around them.
+pub fn elements(array: &str) -> impl Iterator<Item = &str> {
+    let bytes = array.as_bytes();
+    let mut at = skip_space(bytes, 1);
+    std::iter::from_fn(move || {
+        if matches!(bytes.get(at), None | Some(b']')) {
+            return None;
+        }
+        let end = value_end(bytes, at)?;
+        let element = array.get(at..end)?;
+        at = skip_space(bytes, end);
+        if bytes.get(at) == Some(&b',') {
+            at = skip_space(bytes, at + 1);
+        }
+        Some(element)
+    })
+}
+
+/// Finds the value of a top-level key of an object that is complete up to its last brace.
+///
+/// Returns `None` where the text is no complete object; the inner value is `None` where the key is absent.
+pub fn top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<&'a [u8]>; N]> {
+    let mut found = [None; N];
+    let mut at = skip_space(json, 0);
+    if json.get(at) != Some(&b'{') {
+        return None;
+    }
+    at = skip_space(json, at + 1);
+    while *json.get(at)? != b'}' {
+        let key_end = if json[at] == b'"' { string_end(json, at)? } else { return None };
+        let key = &json[at + 1..key_end - 1];
+        at = skip_space(json, key_end);
+        if *json.get(at)? != b':' {
+            return None;
+        }
+        let start = skip_space(json, at + 1);
+        let end = value_end(json, start)?;
+        if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
+            found[index] = Some(&json[start..end]);
+        }
+        at = skip_space(json, end);
+        if *json.get(at)? == b',' {
+            at = skip_space(json, at + 1);
+        }
+    }
+    (skip_space(json, at + 1) == json.len()).then_some(found)
+}
+
+/// Returns the position after the value that starts at `at`.
+fn value_end(json: &[u8], at: usize) -> Option<usize> {
+    match json.get(at)? {
+        b'"' => string_end(json, at),
+        b'[' | b'{' => container_end(json, at),
+        _ => {
+            let length = json[at..]
+                .iter()
+                .position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'));
+            let end = at + length.unwrap_or(json.len() - at);
+            (end > at).then_some(end)
+        }
+    }
+}
+
+fn container_end(json: &[u8], at: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    let mut at = at;
+    loop {
+        match json.get(at)? {
+            b'"' => {
+                at = string_end(json, at)?;
+            }
+            b'[' | b'{' => {
+                depth += 1;
+                at += 1;
+            }
+            b']' | b'}' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {
+                // Numbers and separators: on to the next byte with a meaning of its own.
+                let rest = &json[at..];
+                let opening = memchr3(b'"', b'[', b'{', rest);
+                let before = &rest[..opening.unwrap_or(rest.len())];
+                at += memchr2(b']', b'}', before).or(opening)?;
+            }
+        }
+    }
+}
+
+/// Returns the position after the string whose opening quote is at `at`.
+fn string_end(json: &[u8], at: usize) -> Option<usize> {
+    let start = at + 1;
+    let mut escaped = usize::MAX;
+    for offset in memchr2_iter(b'"', b'\\', &json[start..]) {
+        if offset == escaped {
+            continue;
+        }
+        if json[start + offset] == b'"' {
+            return Some(start + offset + 1);
+        }
+        escaped = offset + 1;
+    }
+    None
+}
+
+fn skip_space(json: &[u8], at: usize) -> usize {
+    let spaces = json.get(at..).unwrap_or_default().iter();
+    at + spaces.take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brackets_in_strings_do_not_count_as_depth() {
+        assert_eq!(depth(br#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
+        assert_eq!(depth(&[b'['; 5000]), 5000);
+        assert_eq!(depth(b""), 0);
+    }
+
+    #[test]
+    fn elements_are_found_whatever_they_hold() {
+        let found: Vec<_> =
+            elements(r#" [ "a,]\"" , 1.50 ,[2,[3]], {"x":[","]},null,"\\" ]"#.trim()).collect();
+        assert_eq!(found, [r#""a,]\"""#, "1.50", "[2,[3]]", r#"{"x":[","]}"#, "null", r#""\\""#]);
+        assert_eq!(elements("[ ]").count(), 0);
+    }
+
+    #[test]
+    fn top_level_keys_are_found_and_nested_ones_are_not() {
+        let json = br#" {"id":"x","n":{"meta":1},"embeddings":{"float":[[0.1,-2e-3],[ 4 ]],"b":["q]"]},"meta" : {"a":"}"} } "#;
+        let [meta, embeddings, none] = top_level(json, ["meta", "embeddings", "zz"]).unwrap();
+        assert_eq!(meta.unwrap(), br#"{"a":"}"}"#);
+        assert_eq!(embeddings.unwrap(), br#"{"float":[[0.1,-2e-3],[ 4 ]],"b":["q]"]}"#);
+        assert!(none.is_none());
+    }
+
+    #[test]
+    fn every_cut_of_an_object_is_seen_as_incomplete() {
+        let json =
+            br#"{"id":"x\"y","embeddings":{"float":[[0.1,-2e-3],[4]]},"m":[[],[ "a",1,{}],{}],"t":true}"#;
+        assert!(top_level(json, ["id"]).is_some());
+        for cut in 0..json.len() {
+            assert!(top_level(&json[..cut], ["id"]).is_none(), "cut at {cut}");
+        }
+        assert!(top_level(b"{} x", ["id"]).is_none());
+        assert!(top_level(b"[1]", ["id"]).is_none());
+    }
+}

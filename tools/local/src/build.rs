@@ -1,0 +1,50 @@
+//! Builds the function binaries with the Cargo that built this tool, and finds them.
+
+use crate::template::{self, Template};
+use anyhow::{Context, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// This workspace, where `template.yaml` and the functions are.
+pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Builds every function of the template, with Cargo's progress on standard error.
+///
+/// This package is part of the selection: the libraries are then built once, with the features they
+/// have for both, instead of once for the tool and once for the functions.
+pub fn functions(release: bool) -> anyhow::Result<()> {
+    let template = Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.current_dir(WORKSPACE).arg("build").arg("--target-dir").arg(target()).args(["-p", "local"]);
+    for function in &template.functions {
+        command.args(["-p", &function.name]);
+    }
+    if release {
+        command.arg("--release");
+    }
+    // `cargo run` and `cargo test` set these for their children; build scripts that look at them
+    // would see another value each time and be built again and again.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    let status =
+        command.status().with_context(|| format!("cannot run {} to build the functions", cargo.display()))?;
+    ensure!(status.success(), "the functions did not build ({status}); what is wrong stands above");
+    Ok(())
+}
+
+/// Where the binaries are.
+pub fn directory(release: bool) -> PathBuf {
+    target().join(if release { "release" } else { "debug" })
+}
+
+/// The target directory this very program was built into, which Cargo marks with a file.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().unwrap_or_default();
+    let marked = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
+    marked.map_or_else(|| Path::new(WORKSPACE).join("target"), Path::to_path_buf)
+}

@@ -1,0 +1,169 @@
+//! The command line: flags in, one clear message out where something is wrong, and what to try next.
+
+mod hints;
+
+use crate::{LOCAL_TOKEN, Options, Upstream, build, start};
+use anyhow::{Context, bail, ensure};
+use clap::Parser;
+use http::Uri;
+use std::io::Write;
+use std::net::IpAddr;
+use std::process::ExitCode;
+
+/// Runs the Cohere gateway on this machine: no AWS account, no Cohere key.
+#[derive(Parser)]
+#[command(name = "cohere-gateway", version, bin_name = "cargo run --")]
+pub struct Arguments {
+    /// Port to listen on [default: 8080, or the next free one]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Cohere API to use instead of the sandbox, with the key in CO_API_KEY
+    #[arg(long, value_name = "URL", value_parser = upstream_url)]
+    upstream: Option<String>,
+    /// Token the one local client sends
+    #[arg(long, value_name = "TOKEN", default_value = LOCAL_TOKEN)]
+    token: String,
+    /// A setting of the functions; may be repeated
+    #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    /// Build and run optimized functions
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the command line to its end.
+pub async fn run() -> ExitCode {
+    match serve(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            let _ = writeln!(std::io::stderr(), "error: {problem:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+    let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
+    let unused_key = arguments.upstream.is_none() && key.is_some();
+    let release = arguments.release;
+    let options = arguments.options(key)?;
+    build::functions(release)?;
+    let gateway = tokio::select! {
+        gateway = start(options) => gateway?,
+        signal = interrupted() => return signal,
+    };
+    let _ = std::io::stdout().write_all(hints::text(&gateway, unused_key).as_bytes());
+    let signal = interrupted().await;
+    gateway.stop().await;
+    signal
+}
+
+impl Arguments {
+    fn options(self, key: Option<String>) -> anyhow::Result<Options> {
+        let upstream = match (self.upstream, key) {
+            (None, _) => Upstream::Sandbox,
+            (Some(url), Some(key)) => Upstream::Url { url, key },
+            (Some(_), None) => bail!("--upstream needs a Cohere API key in the variable CO_API_KEY"),
+        };
+        Ok(Options {
+            port: self.port,
+            upstream,
+            token: self.token,
+            settings: self.settings,
+            release: self.release,
+            ..Options::default()
+        })
+    }
+}
+
+/// `https://` anywhere; `http://` only to this machine, because a key would travel in the clear.
+fn upstream_url(text: &str) -> anyhow::Result<String> {
+    let uri: Uri = text.parse().context("not a URL")?;
+    let host = uri.host().unwrap_or_default();
+    ensure!(!host.is_empty(), "a URL such as https://api.cohere.com is expected");
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let here = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    match uri.scheme_str() {
+        Some("https") => {}
+        Some("http") if here => {}
+        Some("http") => bail!("http:// is allowed on this machine only: the key would travel unencrypted"),
+        _ => bail!("a URL that begins with https:// is expected"),
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn setting(text: &str) -> anyhow::Result<(String, String)> {
+    let (name, value) = text.split_once('=').context("GATEWAY_NAME=VALUE is expected")?;
+    ensure!(name.starts_with("GATEWAY_"), "names of settings begin with GATEWAY_");
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Returns at Ctrl-C, and at the signal a supervisor sends.
+async fn interrupted() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        tokio::select! {
+            interrupt = tokio::signal::ctrl_c() => interrupt.context("cannot listen for Ctrl-C"),
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["cohere-gateway"], arguments].concat())
+    }
+
+    #[test]
+    fn without_arguments_it_is_the_sandbox_and_the_fixed_token() {
+        let options = parsed(&[]).unwrap().options(Some("a-key".to_owned())).unwrap();
+        assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
+        assert_eq!((options.port, options.token.as_str(), options.release), (None, LOCAL_TOKEN, false));
+    }
+
+    #[test]
+    fn an_upstream_needs_a_key() {
+        let arguments = || parsed(&["--upstream", "https://api.cohere.com/"]).unwrap();
+        let Upstream::Url { url, key } = arguments().options(Some("a-key".to_owned())).unwrap().upstream
+        else {
+            panic!("the sandbox was taken");
+        };
+        assert_eq!((url.as_str(), key.as_str()), ("https://api.cohere.com", "a-key"));
+        assert!(arguments().options(None).err().unwrap().to_string().contains("CO_API_KEY"));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine_only() {
+        for good in ["http://127.0.0.1:9", "http://localhost:9/base", "http://[::1]:9", "https://example.com"]
+        {
+            assert!(upstream_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://example.com",
+            "http://10.0.0.1",
+            "ftp://127.0.0.1",
+            "api.cohere.com",
+            "/v2",
+            "",
+            "http://",
+        ] {
+            assert!(upstream_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn settings_are_names_and_values() {
+        let arguments = parsed(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
+        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(arguments.settings, [owned("GATEWAY_A", "1"), owned("GATEWAY_B", "x=y")]);
+        assert!(parsed(&["--set", "PATH=/"]).is_err() && parsed(&["--set", "GATEWAY_A"]).is_err());
+        assert!(parsed(&["--port", "0"]).is_err() && parsed(&["--port", "70000"]).is_err());
+    }
+}

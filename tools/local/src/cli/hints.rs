@@ -1,0 +1,41 @@
+//! What `cargo run` says once it is up: where it is, and lines to paste.
+
+use crate::Gateway;
+
+/// The whole text, ready to print.
+pub fn text(gateway: &Gateway, unused_key: bool) -> String {
+    let Gateway { url, upstream_url, token, .. } = gateway;
+    let upstream = match gateway.sandbox {
+        Some(_) => "the built-in sandbox: no key, no network, no cost".to_owned(),
+        None => upstream_url.clone(),
+    };
+    let mut text = format!(
+        "\n  cohere-gateway is up (Ctrl-C stops it)\n\n  {:<7} {url}\n  {:<7} {token}\n  {:<7} {upstream}\n\n",
+        "url", "token", "cohere"
+    );
+    let post = |path: &str, json: &str| {
+        format!("curl -sS {url}{path} -H 'Authorization: Bearer {token}' --json '{json}'")
+    };
+    let hello = r#""messages":[{"role":"user","content":"Hello"}]"#;
+    let lines = [
+        ("chat", post("/v2/chat", &format!("{{{hello}}}"))),
+        ("stream", post("/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#)).replace("-sS", "-sSN")),
+        (
+            "embed",
+            post("/v2/embed", r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#),
+        ),
+        (
+            "rerank",
+            post("/v2/rerank", r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#),
+        ),
+        ("health", format!("curl -sS {url}/api/health")),
+        ("python", format!(r#"cohere.ClientV2("{token}", base_url="{url}")"#)),
+    ];
+    for (label, line) in lines {
+        text += &format!("  {label:<7} {line}\n");
+    }
+    if unused_key {
+        text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
+    }
+    text + "\n"
+}

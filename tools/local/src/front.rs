@@ -1,0 +1,141 @@
+//! The API Gateway in front: what a REST API does with a request before and after its function.
+//!
+//! In order: route, throttling, authorizer, size, function, and the answer as it comes. Whatever
+//! stops a request on this way is a [`Refusal`], answered by the template's gateway responses.
+//! Nothing is added to an answer that a function makes.
+
+mod answer;
+mod authorizer;
+mod event;
+mod policy;
+mod prelude;
+mod refusal;
+mod throttle;
+
+use crate::lambda::{ACCOUNT, Failure, Function, REGION};
+use crate::template::{self, Template};
+use answer::Answer;
+use authorizer::Authorizer;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use event::Exchange;
+use http_body_util::BodyExt;
+use refusal::{Refusal, Responses};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use throttle::Bucket;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+/// Largest body a REST API takes.
+const BODY_LIMIT: usize = 10 * 1024 * 1024;
+/// Largest event a function takes: the body after it became a JSON string, and all around it.
+const EVENT_LIMIT: usize = 6 * 1024 * 1024;
+/// What is still read of a refused body, so that the caller can finish writing and read the answer.
+const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
+/// Id of the API in ARNs and host names.
+pub const API: &str = "local";
+
+pub struct Front {
+    stage: String,
+    routes: Vec<Route>,
+    authorizer: Authorizer,
+    responses: Responses,
+}
+
+struct Route {
+    route: template::Route,
+    function: Arc<Function>,
+    bucket: Option<Bucket>,
+}
+
+impl Front {
+    /// Puts the template's routes in front of these functions.
+    pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> anyhow::Result<Self> {
+        let routes = template.routes.iter().map(|route| Route {
+            function: functions[&route.function].clone(),
+            bucket: route.throttle.map(Bucket::new),
+            route: route.clone(),
+        });
+        let authorizer = &template.authorizer;
+        Ok(Front {
+            stage: template.stage.clone(),
+            routes: routes.collect(),
+            authorizer: Authorizer::new(
+                authorizer.clone(),
+                functions[&authorizer.function].clone(),
+                template.usage_plan_keys.clone(),
+            ),
+            responses: Responses::new(template.responses.clone()),
+        })
+    }
+
+    pub fn router(self) -> Router {
+        Router::new().fallback(serve).with_state(Arc::new(self))
+    }
+
+    /// The ARN a policy speaks of: `…/live/POST/v2/chat`.
+    fn method_arn(&self, route: &template::Route) -> String {
+        format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}", self.stage, route.method, route.path)
+    }
+
+    async fn answer(&self, id: &str, request: Request) -> Result<Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        let body = read(body).await;
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let Some(Route { route, function, bucket }) =
+            self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
+        else {
+            // With an Authorization header API Gateway takes the request for an IAM-signed one.
+            let signed = parts.headers.contains_key("authorization");
+            return Err(if signed { Refusal::InvalidSignature } else { Refusal::MissingAuthenticationToken });
+        };
+        if bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
+            return Err(Refusal::Throttled);
+        }
+        let caller = match route.authorized {
+            true => Some(self.authorizer.admit(&parts.headers, &self.method_arn(route)).await?),
+            false => None,
+        };
+        let exchange = Exchange { id, stage: &self.stage, resource: &route.path, parts: &parts };
+        let event = exchange.event(&body?, caller);
+        if event.len() > EVENT_LIMIT {
+            return Err(Refusal::RequestTooLarge);
+        }
+        let deadline = Instant::now() + route.timeout;
+        let payload = match timeout_at(deadline, function.invoke(event)).await {
+            Ok(Ok(payload)) => payload,
+            Ok(Err(Failure::Throttled)) => return Err(Refusal::Default5xx("every environment is busy")),
+            Ok(Err(Failure::Crashed(_) | Failure::Reported(_))) => return Err(Refusal::IntegrationFailure),
+            Err(_) => return Err(Refusal::IntegrationTimeout),
+        };
+        Answer::new(payload, deadline).response().await
+    }
+}
+
+async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
+    let id = Uuid::new_v4().to_string();
+    match front.answer(&id, request).await {
+        Ok(response) => response,
+        Err(refusal) => front.responses.response(&refusal, &id),
+    }
+}
+
+/// Reads the body before anything is decided, as API Gateway does: it cannot stream requests.
+async fn read(mut body: Body) -> Result<Bytes, Refusal> {
+    let mut whole = BytesMut::new();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_LIMIT {
+            whole.extend_from_slice(&data);
+        } else if length > DRAIN_LIMIT {
+            break;
+        }
+    }
+    if length <= BODY_LIMIT { Ok(whole.freeze()) } else { Err(Refusal::RequestTooLarge) }
+}

@@ -1,0 +1,77 @@
+//! A function's answer on its way to the caller: head from the prelude, then chunk for chunk.
+
+use super::prelude::{Head, Reader};
+use super::refusal::Refusal;
+use crate::lambda::Payload;
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use std::io;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// How long a regional REST API lets a stream be silent.
+const IDLE_LIMIT: Duration = Duration::from_secs(300);
+
+pub struct Answer {
+    payload: Payload,
+    /// When the integration's time is over.
+    deadline: Instant,
+    /// What came together with the end of the head.
+    first: Bytes,
+}
+
+impl Answer {
+    pub fn new(payload: Payload, deadline: Instant) -> Self {
+        Answer { payload, deadline, first: Bytes::new() }
+    }
+
+    /// The response once its head is known; its body follows while the function writes it.
+    pub async fn response(mut self) -> Result<Response, Refusal> {
+        if !self.payload.streamed {
+            // A buffered answer has no prelude; a streaming integration cannot read it.
+            return Err(Refusal::IntegrationFailure);
+        }
+        let head = self.head().await?;
+        let mut response = Response::builder().status(head.status);
+        for (name, value) in &head.headers {
+            response = response.header(name, value);
+        }
+        let body = Body::from_stream(stream::try_unfold(self, Answer::next));
+        response.body(body).map_err(|_| Refusal::IntegrationFailure)
+    }
+
+    async fn head(&mut self) -> Result<Head, Refusal> {
+        let mut reader = Reader::default();
+        // Ends with the prelude, with its size limit, or with the answer.
+        loop {
+            let chunk = timeout_at(self.deadline, self.payload.chunk()).await;
+            let Some(Ok(chunk)) = chunk.map_err(|_| Refusal::IntegrationTimeout)? else {
+                return Err(Refusal::IntegrationFailure);
+            };
+            if let Some((head, first)) = reader.push(&chunk).map_err(|_| Refusal::IntegrationFailure)? {
+                self.first = first;
+                return Ok(head);
+            }
+        }
+    }
+
+    /// An error here breaks the connection off: the head is out, and a clean end would be a lie.
+    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        let first = std::mem::take(&mut self.first);
+        if !first.is_empty() {
+            return Ok(Some((first, self)));
+        }
+        let limit = self.deadline.min(Instant::now() + IDLE_LIMIT);
+        match timeout_at(limit, self.payload.chunk()).await {
+            Ok(chunk) => match chunk.transpose() {
+                Ok(chunk) => Ok(chunk.map(|chunk| (chunk, self))),
+                Err(_) => {
+                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the function's answer broke off"))
+                }
+            },
+            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the integration's time is over")),
+        }
+    }
+}

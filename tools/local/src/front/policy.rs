@@ -1,0 +1,155 @@
+//! Evaluation of the policy an authorizer returns: a deny wins, nothing is allowed by default.
+
+use serde::Deserialize;
+
+const ACTION: &str = "execute-api:Invoke";
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    #[serde(deserialize_with = "one_or_many")]
+    statement: Vec<Statement>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    effect: Effect,
+    #[serde(deserialize_with = "one_or_many")]
+    action: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    resource: Vec<String>,
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+enum Effect {
+    Allow,
+    Deny,
+}
+
+/// Whether a method may be invoked.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    Allowed,
+    /// A statement denies it.
+    Denied,
+    /// No statement speaks of it.
+    Unmentioned,
+}
+
+impl Policy {
+    pub fn verdict(&self, method_arn: &str) -> Verdict {
+        let speaks = |s: &&Statement| {
+            s.action.iter().any(|action| matches(&action.to_lowercase(), &ACTION.to_lowercase()))
+                && s.resource.iter().any(|resource| matches(resource, method_arn))
+        };
+        let speaking: Vec<_> = self.statement.iter().filter(speaks).collect();
+        if speaking.iter().any(|statement| statement.effect == Effect::Deny) {
+            Verdict::Denied
+        } else if speaking.is_empty() {
+            Verdict::Unmentioned
+        } else {
+            Verdict::Allowed
+        }
+    }
+}
+
+/// Whether a text matches a pattern with `*` (any run) and `?` (any one byte).
+fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    // Ends: each round moves on in the text, or moves the last star's end on, which never goes back.
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((at, taken)) = star else { return false };
+                star = Some((at, taken + 1));
+                p = at + 1;
+                t = taken + 1;
+            }
+        }
+    }
+    pattern[p..].iter().all(|&byte| byte == b'*')
+}
+
+fn one_or_many<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany<T> {
+        One(T),
+        Many(Vec<T>),
+    }
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const CHAT: &str = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
+
+    fn verdict(statements: serde_json::Value) -> Verdict {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements});
+        serde_json::from_value::<Policy>(policy).unwrap().verdict(CHAT)
+    }
+
+    fn statement(effect: &str, resource: &str) -> serde_json::Value {
+        json!({"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource})
+    }
+
+    #[test]
+    fn an_allow_for_the_stage_covers_every_method() {
+        let stage = "arn:aws:execute-api:us-east-1:123456789012:local/live/*";
+        assert_eq!(verdict(json!([statement("Allow", stage)])), Verdict::Allowed);
+        assert_eq!(verdict(json!(statement("Allow", "*"))), Verdict::Allowed);
+        assert_eq!(verdict(json!([statement("Allow", &format!("{stage}/embed"))])), Verdict::Unmentioned);
+    }
+
+    #[test]
+    fn a_deny_wins_over_any_allow() {
+        let both = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/chat")];
+        assert_eq!(verdict(json!(both)), Verdict::Denied);
+        let elsewhere = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/embed")];
+        assert_eq!(verdict(json!(elsewhere)), Verdict::Allowed);
+    }
+
+    #[test]
+    fn nothing_said_is_not_allowed() {
+        assert_eq!(verdict(json!([])), Verdict::Unmentioned);
+        let other = json!([{"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"}]);
+        assert_eq!(verdict(other), Verdict::Unmentioned);
+        let lists =
+            json!([{"Effect": "Allow", "Action": ["s3:*", "execute-api:*"], "Resource": ["x", CHAT]}]);
+        assert_eq!(verdict(lists), Verdict::Allowed);
+    }
+
+    #[test]
+    fn wildcards_match_runs_and_single_letters() {
+        for (pattern, text) in
+            [("*", ""), ("a*", "a"), ("a*c", "abc"), ("a*b*c", "a-b-b-c"), ("a?c", "abc"), ("**", "x")]
+        {
+            assert!(matches(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("", "a"), ("a", "ab"), ("a?", "a"), ("a*d", "abc"), ("?", ""), ("*b", "ba")]
+        {
+            assert!(!matches(pattern, text), "{pattern} {text}");
+        }
+    }
+}

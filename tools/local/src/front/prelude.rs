@@ -1,0 +1,84 @@
+//! The head of a streamed answer: JSON with status, headers and cookies, then eight NUL bytes.
+
+#[cfg(test)]
+mod tests;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+const END: [u8; 8] = [0; 8];
+/// More than API Gateway passes on as headers (10 KB), so that what fits is never cut.
+const LIMIT: usize = 64 * 1024;
+/// What belongs to the connection here, not to the answer.
+const CONNECTION: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
+
+/// Status and headers of an answer.
+#[derive(Debug, PartialEq)]
+pub struct Head {
+    pub status: StatusCode,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Why no head could be read.
+#[derive(Debug, PartialEq)]
+pub enum Unreadable {
+    TooLong,
+    Malformed,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Json {
+    #[serde(default = "ok")]
+    status_code: u16,
+    /// One value each: API Gateway does not take arrays here.
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    cookies: Vec<String>,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// Collects chunks until the head is complete.
+#[derive(Default)]
+pub struct Reader {
+    seen: BytesMut,
+}
+
+impl Reader {
+    /// Takes a chunk; gives the head and what followed it as soon as the head has ended.
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<(Head, Bytes)>, Unreadable> {
+        // The end may have begun in the chunk before.
+        let from = self.seen.len().saturating_sub(END.len() - 1);
+        self.seen.extend_from_slice(chunk);
+        let Some(at) = self.seen[from..].windows(END.len()).position(|window| window == END) else {
+            return if self.seen.len() > LIMIT { Err(Unreadable::TooLong) } else { Ok(None) };
+        };
+        let mut rest = self.seen.split_off(from + at);
+        let head = Head::read(&self.seen)?;
+        Ok(Some((head, rest.split_off(END.len()).freeze())))
+    }
+}
+
+impl Head {
+    fn read(json: &[u8]) -> Result<Head, Unreadable> {
+        let json: Json = serde_json::from_slice(json).map_err(|_| Unreadable::Malformed)?;
+        let cookies = json.cookies.into_iter().map(|cookie| ("set-cookie".to_owned(), cookie));
+        let mut headers = Vec::new();
+        for (name, value) in json.headers.into_iter().chain(cookies) {
+            let name = HeaderName::try_from(name).map_err(|_| Unreadable::Malformed)?;
+            if !CONNECTION.contains(&name.as_str()) {
+                headers.push((name, HeaderValue::try_from(value).map_err(|_| Unreadable::Malformed)?));
+            }
+        }
+        Ok(Head {
+            status: StatusCode::from_u16(json.status_code).map_err(|_| Unreadable::Malformed)?,
+            headers,
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Answers that API Gateway makes itself, as the template words them.
+//!
+//! A response type the template does not mention is answered as `DEFAULT_4XX` or `DEFAULT_5XX` says;
+//! only where those give no status does it keep its own.
+
+use crate::template::GatewayResponse;
+use axum::body::Body;
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::collections::BTreeMap;
+
+/// Why a request got no answer from its function.
+#[derive(Debug, PartialEq)]
+pub enum Refusal {
+    AccessDenied { explicit: bool },
+    AuthorizerConfigurationError,
+    AuthorizerFailure,
+    Default5xx(&'static str),
+    IntegrationFailure,
+    IntegrationTimeout,
+    InvalidApiKey,
+    InvalidSignature,
+    MissingAuthenticationToken,
+    RequestTooLarge,
+    Throttled,
+    Unauthorized,
+}
+
+impl Refusal {
+    /// Response type, status and message as AWS has them unless a template says otherwise.
+    fn defaults(&self) -> (&'static str, u16, &'static str) {
+        match self {
+            Refusal::AccessDenied { explicit: true } => {
+                ("ACCESS_DENIED", 403, "User is not authorized to access this resource with an explicit deny")
+            }
+            Refusal::AccessDenied { explicit: false } => {
+                ("ACCESS_DENIED", 403, "User is not authorized to access this resource")
+            }
+            Refusal::AuthorizerConfigurationError => ("AUTHORIZER_CONFIGURATION_ERROR", 500, ""),
+            Refusal::AuthorizerFailure => ("AUTHORIZER_FAILURE", 500, ""),
+            Refusal::Default5xx(message) => ("DEFAULT_5XX", 500, message),
+            Refusal::IntegrationFailure => ("INTEGRATION_FAILURE", 504, "Internal server error"),
+            Refusal::IntegrationTimeout => ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out"),
+            Refusal::InvalidApiKey => ("INVALID_API_KEY", 403, "Forbidden"),
+            Refusal::InvalidSignature => ("INVALID_SIGNATURE", 403, "Authorization header is no signature"),
+            Refusal::MissingAuthenticationToken => {
+                ("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token")
+            }
+            Refusal::RequestTooLarge => ("REQUEST_TOO_LARGE", 413, "Request Too Long"),
+            Refusal::Throttled => ("THROTTLED", 429, "Too Many Requests"),
+            Refusal::Unauthorized => ("UNAUTHORIZED", 401, "Unauthorized"),
+        }
+    }
+}
+
+/// The template's gateway responses by type.
+pub struct Responses {
+    by_type: BTreeMap<String, GatewayResponse>,
+}
+
+impl Responses {
+    pub fn new(by_type: BTreeMap<String, GatewayResponse>) -> Self {
+        Responses { by_type }
+    }
+
+    /// The answer to a request that was refused.
+    pub fn response(&self, refusal: &Refusal, request_id: &str) -> Response {
+        let (kind, default_status, message) = refusal.defaults();
+        let fallback = if default_status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
+        let given =
+            self.by_type.get(kind).or_else(|| self.by_type.get(fallback)).cloned().unwrap_or_default();
+        let status = given.status.unwrap_or(default_status);
+        let template =
+            given.template.unwrap_or_else(|| r#"{"message":$context.error.messageString}"#.to_owned());
+        let mut response = Response::new(Body::from(rendered(&template, request_id, kind, message)));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in &given.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                headers.insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// A template with its variables put in; there is no further logic in these templates.
+fn rendered(template: &str, request_id: &str, kind: &str, message: &str) -> String {
+    template
+        .replace("$context.error.messageString", &serde_json::Value::from(message).to_string())
+        .replace("$context.error.message", message)
+        .replace("$context.error.responseType", kind)
+        .replace("$context.requestId", request_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use serde_json::{Value, json};
+
+    async fn answer(responses: &[(&str, GatewayResponse)], refusal: Refusal) -> (u16, Option<String>, Value) {
+        let by_type =
+            responses.iter().map(|(kind, response)| ((*kind).to_owned(), response.clone())).collect();
+        let response = Responses::new(by_type).response(&refusal, "id-1");
+        let header = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, header, serde_json::from_slice(&body).unwrap())
+    }
+
+    fn saying(status: Option<u16>, template: &str) -> GatewayResponse {
+        GatewayResponse { status, template: Some(template.to_owned()), ..GatewayResponse::default() }
+    }
+
+    #[tokio::test]
+    async fn a_type_of_its_own_has_its_status_headers_and_text() {
+        let mut throttled = saying(Some(420), r#"{"id":"$context.requestId","message":"slower"}"#);
+        throttled.headers.insert("Retry-After".to_owned(), "1".to_owned());
+        let (status, header, body) = answer(&[("THROTTLED", throttled)], Refusal::Throttled).await;
+        assert_eq!((status, header.as_deref()), (420, Some("1")));
+        assert_eq!(body, json!({"id": "id-1", "message": "slower"}));
+    }
+
+    #[tokio::test]
+    async fn a_type_not_mentioned_is_answered_as_the_default_says() {
+        let template = r#"{"m":$context.error.messageString,"t":"$context.error.responseType"}"#;
+        let defaults =
+            [("DEFAULT_4XX", saying(None, template)), ("DEFAULT_5XX", saying(Some(503), r#"{"five":1}"#))];
+        let (status, _, body) = answer(&defaults, Refusal::RequestTooLarge).await;
+        assert_eq!((status, body), (413, json!({"m": "Request Too Long", "t": "REQUEST_TOO_LARGE"})));
+        let (status, _, body) = answer(&defaults, Refusal::AuthorizerFailure).await;
+        assert_eq!((status, body), (503, json!({"five": 1})));
+    }
+
+    #[tokio::test]
+    async fn without_any_template_the_message_is_awss() {
+        let (status, _, body) = answer(&[], Refusal::MissingAuthenticationToken).await;
+        assert_eq!((status, body), (403, json!({"message": "Missing Authentication Token"})));
+    }
+
+    #[test]
+    fn a_quoted_message_is_a_json_string() {
+        assert_eq!(rendered("$context.error.messageString", "", "", "say \"no\""), r#""say \"no\"""#);
+        assert_eq!(rendered("$context.error.message", "", "", "say \"no\""), "say \"no\"");
+    }
+}

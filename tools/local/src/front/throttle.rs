@@ -1,0 +1,64 @@
+//! A token bucket: a burst at once, then a steady rate.
+
+use crate::template::Throttle;
+use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
+
+pub struct Bucket {
+    limit: Throttle,
+    level: Mutex<Option<(f64, Instant)>>,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub fn new(limit: Throttle) -> Self {
+        Bucket { limit, level: Mutex::new(None) }
+    }
+
+    /// Takes one token if there is one.
+    pub fn take(&self, now: Instant) -> bool {
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, since) = level.unwrap_or((self.limit.burst, now));
+        let refilled = tokens + now.saturating_duration_since(since).as_secs_f64() * self.limit.rate;
+        let tokens = refilled.min(self.limit.burst);
+        let granted = tokens >= 1.0;
+        *level = Some((if granted { tokens - 1.0 } else { tokens }, now));
+        granted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn a_burst_passes_and_then_the_rate() {
+        let bucket = Bucket::new(Throttle { rate: 2.0, burst: 5.0 });
+        let start = Instant::now();
+        let granted = (0..8).filter(|_| bucket.take(start)).count();
+        assert_eq!(granted, 5);
+        assert!(!bucket.take(start + Duration::from_millis(499)));
+        assert!(bucket.take(start + Duration::from_millis(500)));
+        assert!(!bucket.take(start + Duration::from_millis(501)));
+    }
+
+    #[test]
+    fn a_long_rest_fills_it_no_further_than_the_burst() {
+        let bucket = Bucket::new(Throttle { rate: 2.0, burst: 3.0 });
+        let later = Instant::now() + Duration::from_secs(3600);
+        assert!(bucket.take(Instant::now()));
+        assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
+    }
+
+    #[test]
+    fn refused_requests_cost_nothing() {
+        let bucket = Bucket::new(Throttle { rate: 1.0, burst: 1.0 });
+        let start = Instant::now();
+        assert!(bucket.take(start));
+        for tenth in 1..10 {
+            assert!(!bucket.take(start + Duration::from_millis(100 * tenth)));
+        }
+        assert!(bucket.take(start + Duration::from_millis(1001)));
+    }
+}

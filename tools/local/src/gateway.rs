@@ -1,0 +1,258 @@
+//! One running gateway: every part started in order, and stopped together.
+
+use crate::front::Front;
+use crate::lambda::{ACCOUNT, Function, Launch, Limits, REGION};
+use crate::output::Output;
+use crate::sandbox::{Key, Sandbox};
+use crate::secrets::{self, Secrets};
+use crate::template::{self, Names, Template};
+use crate::{LOCAL_TOKEN, build, loopback};
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// Name of the stack this run stands for.
+pub const STACK: &str = "cohere-gateway-local";
+const DEFAULT_PORT: u16 = 8080;
+/// How long a request waits when a function may have no further environment.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// What to start; the default is what `cargo run` starts.
+pub struct Options {
+    /// `None` takes 8080 or the next free port, 0 any free one.
+    pub port: Option<u16>,
+    pub upstream: Upstream,
+    /// The token of the one client there is.
+    pub token: String,
+    /// `GATEWAY_*` variables for every function, over the template's.
+    pub settings: Vec<(String, String)>,
+    /// Use the release binaries.
+    pub release: bool,
+    /// Processes one function may have.
+    pub max_environments: usize,
+    pub output: Output,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            port: None,
+            upstream: Upstream::Sandbox,
+            token: LOCAL_TOKEN.to_owned(),
+            settings: Vec::new(),
+            release: false,
+            max_environments: 32,
+            output: Output::Terminal,
+        }
+    }
+}
+
+/// The Cohere API behind the gateway.
+pub enum Upstream {
+    /// The built-in one.
+    Sandbox,
+    Url {
+        url: String,
+        key: String,
+    },
+}
+
+/// A running gateway; dropping it ends every child.
+pub struct Gateway {
+    pub url: String,
+    pub upstream_url: String,
+    pub token: String,
+    /// The sandbox, where that is the upstream.
+    pub sandbox: Option<Sandbox>,
+    pub secrets: Secrets,
+    functions: BTreeMap<String, Arc<Function>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Starts everything; returns once each function has taken its configuration and waits for work.
+pub async fn start(options: Options) -> anyhow::Result<Gateway> {
+    let (listener, address) = front_port(options.port).await?;
+    let stop = watch::Sender::new(false);
+    let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
+    let template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    ensure!(
+        template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
+        "the token must be cgw_ and 20 to 120 letters, digits, - or _"
+    );
+    let credential = Credential::random();
+    let secrets = Secrets::new(&credential.access_key);
+    secrets.put(secrets::API_KEY, &json!({"CO_API_KEY": key}).to_string());
+    let hash: String = Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
+    secrets
+        .put(secrets::CLIENTS, &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string());
+    let (secrets_listener, secrets_address) = loopback::bind(0).await?;
+    tokio::spawn(loopback::serve(secrets_listener, secrets.router(), stop.subscribe()));
+
+    let mut variables = credential.variables();
+    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), format!("http://{secrets_address}")));
+    variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
+    variables.extend(options.settings);
+    let directory = build::directory(options.release);
+    let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
+    let mut functions = BTreeMap::new();
+    for function in &template.functions {
+        let name = function.name.clone();
+        let binary = directory.join(&name);
+        ensure!(binary.is_file(), "{} is missing: the functions are not built", binary.display());
+        let launch = Launch {
+            function: function.clone(),
+            binary,
+            stack: STACK.to_owned(),
+            variables: variables.clone(),
+        };
+        functions.insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
+    }
+    let front = Front::new(&template, &functions)?;
+    let url = format!("http://{address}");
+    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, functions, stop };
+    gateway.warm().await?;
+    tokio::spawn(loopback::serve(listener, front.router(), gateway.stop.subscribe()));
+    Ok(gateway)
+}
+
+impl Gateway {
+    /// Starts one environment of each function, so that a bad setting shows now and not at a request.
+    async fn warm(&self) -> anyhow::Result<()> {
+        let outcomes = join_all(self.functions.values().map(|function| function.warm())).await;
+        let failed =
+            self.functions.values().zip(outcomes).filter_map(|(f, outcome)| Some((f.name(), outcome.err()?)));
+        let failed: Vec<_> = failed.collect();
+        // They share their settings: one story tells what to mend.
+        let Some((name, why)) = failed.first() else { return Ok(()) };
+        let others: Vec<_> = failed[1..].iter().map(|(name, _)| *name).collect();
+        let others =
+            if others.is_empty() { String::new() } else { format!(" (nor did {})", others.join(", ")) };
+        self.end().await;
+        bail!("{name} did not start{others}:\n{why}")
+    }
+
+    /// Sends a raw event to a function, as the Lambda API's Invoke does: a streamed answer comes as one
+    /// piece, with prelude and NUL bytes.
+    pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
+        match self.function(function)?.invoke(event.into()).await {
+            Ok(payload) => payload.collect().await.map_err(|_| anyhow::anyhow!("the answer broke off")),
+            Err(failure) => bail!("{failure:?}"),
+        }
+    }
+
+    /// Process ids of a function's environments, oldest first.
+    pub fn processes(&self, function: &str) -> Vec<u32> {
+        self.functions.get(function).map(|function| function.processes()).unwrap_or_default()
+    }
+
+    /// How many environments of a function were started so far.
+    pub fn started(&self, function: &str) -> usize {
+        self.functions.get(function).map_or(0, |function| function.started())
+    }
+
+    /// How many invocations a function got so far.
+    pub fn invoked(&self, function: &str) -> usize {
+        self.functions.get(function).map_or(0, |function| function.invoked())
+    }
+
+    /// Kills every environment of a function and waits until they are gone.
+    pub async fn kill(&self, function: &str) {
+        if let Some(function) = self.functions.get(function) {
+            function.kill().await;
+        }
+    }
+
+    /// Ends every child and waits for that.
+    pub async fn stop(self) {
+        self.end().await;
+    }
+
+    async fn end(&self) {
+        self.stop.send_replace(true);
+        join_all(self.functions.values().map(|function| function.stopped())).await;
+    }
+
+    fn function(&self, name: &str) -> anyhow::Result<&Arc<Function>> {
+        self.functions.get(name).with_context(|| format!("there is no function {name}"))
+    }
+}
+
+/// The port asked for, or the first free one from the default on.
+async fn front_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    if let Some(port) = asked {
+        return loopback::bind(port)
+            .await
+            .with_context(|| format!("port {port} cannot be used, choose another with --port"));
+    }
+    for port in DEFAULT_PORT..DEFAULT_PORT + 100 {
+        if let Ok(bound) = loopback::bind(port).await {
+            return Ok(bound);
+        }
+    }
+    bail!("no port from {DEFAULT_PORT} on is free")
+}
+
+async fn upstream(
+    upstream: Upstream,
+    stop: &watch::Sender<bool>,
+) -> anyhow::Result<(String, String, Option<Sandbox>)> {
+    match upstream {
+        Upstream::Url { url, key } => Ok((url, key, None)),
+        Upstream::Sandbox => {
+            let key = format!("sandbox-{}", Uuid::new_v4().simple());
+            let sandbox = Sandbox::new([Key { value: key.clone(), trial: false }]);
+            let (listener, address) = loopback::bind(0).await?;
+            tokio::spawn(loopback::serve(listener, sandbox.router(), stop.subscribe()));
+            Ok((format!("http://{address}"), key, Some(sandbox)))
+        }
+    }
+}
+
+/// What the template's references stand for in this run.
+fn names(upstream_url: &str) -> Names {
+    let names = [
+        ("AWS::StackName", STACK.to_owned()),
+        ("AWS::Region", REGION.to_owned()),
+        ("AWS::AccountId", ACCOUNT.to_owned()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("UpstreamUrl", upstream_url.to_owned()),
+        (secrets::API_KEY, secrets::arn(secrets::API_KEY)),
+        (secrets::CLIENTS, secrets::arn(secrets::CLIENTS)),
+    ];
+    names.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// AWS credentials that mean something in this run alone.
+struct Credential {
+    access_key: String,
+    secret_key: String,
+    session_token: String,
+}
+
+impl Credential {
+    fn random() -> Self {
+        let random = || Uuid::new_v4().simple().to_string();
+        Credential {
+            access_key: format!("LOCAL{}", random()[..15].to_uppercase()),
+            secret_key: random(),
+            session_token: random(),
+        }
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        vec![
+            ("AWS_ACCESS_KEY_ID".to_owned(), self.access_key.clone()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), self.secret_key.clone()),
+            ("AWS_SESSION_TOKEN".to_owned(), self.session_token.clone()),
+        ]
+    }
+}

@@ -1,0 +1,254 @@
+//! One environment as its Runtime API and its function see it: waiting, running, or ended.
+//!
+//! The state machine knows no process and no HTTP. `hand` gives it an invocation, `next` is the
+//! child asking for it, `answer` is the child's answer beginning, `rest` the child asking again.
+//! The place (one of the function's limited number) travels with the invocation and is free again
+//! only once the child asks for more: an environment that still works is not idle, even when its
+//! caller has long gone.
+
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::{Duration, Instant};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Failure {
+    /// The process ended, or was ended, before it answered.
+    Crashed(String),
+    /// The function reported an error: the JSON it posted.
+    Reported(Bytes),
+    /// Every environment stayed busy.
+    Throttled,
+}
+
+/// A piece of an answer; an answer that stops without its `End` was cut.
+#[derive(Debug)]
+pub enum Piece {
+    Data(Bytes),
+    End,
+}
+
+/// An answer as the function posts it, read while it comes.
+#[derive(Debug)]
+pub struct Payload {
+    pub streamed: bool,
+    pieces: mpsc::Receiver<Piece>,
+}
+
+/// The answer broke off.
+#[derive(Debug)]
+pub struct Cut;
+
+impl Payload {
+    /// A payload and the end that feeds it.
+    pub fn channel(streamed: bool) -> (mpsc::Sender<Piece>, Payload) {
+        let (sender, pieces) = mpsc::channel(16);
+        (sender, Payload { streamed, pieces })
+    }
+
+    /// The next chunk exactly as it was posted, `None` after the last.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, Cut>> {
+        match self.pieces.recv().await {
+            Some(Piece::Data(data)) => Some(Ok(data)),
+            Some(Piece::End) => None,
+            None => Some(Err(Cut)),
+        }
+    }
+
+    /// The whole answer.
+    pub async fn collect(mut self) -> Result<Bytes, Cut> {
+        let mut whole = Vec::new();
+        while let Some(chunk) = self.chunk().await {
+            whole.extend_from_slice(&chunk?);
+        }
+        Ok(whole.into())
+    }
+}
+
+/// One event on its way, and where its answer goes.
+#[derive(Debug)]
+pub struct Invocation {
+    pub id: String,
+    pub event: Bytes,
+    pub answer: oneshot::Sender<Result<Payload, Failure>>,
+    pub place: OwnedSemaphorePermit,
+}
+
+/// What a child gets when it asks for work.
+#[derive(Debug)]
+pub struct Work {
+    pub id: String,
+    pub event: Bytes,
+}
+
+/// How far an environment has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    Starting,
+    Ready,
+    Ended(String),
+}
+
+#[derive(Debug)]
+pub struct Environment {
+    pub number: usize,
+    state: Mutex<State>,
+    arrived: Notify,
+    phase: watch::Sender<Phase>,
+    /// When the child must have done what it does now.
+    deadline: watch::Sender<Option<Instant>>,
+    kill: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pid: Option<u32>,
+    waiting: Option<Invocation>,
+    running: Option<Running>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+struct Running {
+    id: String,
+    answer: Option<oneshot::Sender<Result<Payload, Failure>>>,
+}
+
+impl Environment {
+    pub fn new(number: usize, start_limit: Duration) -> Self {
+        Environment {
+            number,
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            phase: watch::Sender::new(Phase::Starting),
+            deadline: watch::Sender::new(Some(Instant::now() + start_limit)),
+            kill: Notify::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives it an invocation, or gives that back because the environment has ended.
+    pub fn hand(&self, invocation: Invocation) -> Result<(), Invocation> {
+        let mut state = self.state();
+        if matches!(*self.phase.borrow(), Phase::Ended(_)) {
+            return Err(invocation);
+        }
+        state.waiting = Some(invocation);
+        self.arrived.notify_one();
+        Ok(())
+    }
+
+    /// Keeps a place for an environment that is started without an invocation.
+    pub fn occupy(&self, place: OwnedSemaphorePermit) {
+        self.state().place = Some(place);
+    }
+
+    /// The child asks for work: the place it held, unless an invocation waits for it already.
+    pub fn rest(&self) -> Option<OwnedSemaphorePermit> {
+        let mut state = self.state();
+        self.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Starting;
+            if first {
+                *phase = Phase::Ready;
+            }
+            first
+        });
+        state.running = None;
+        self.deadline.send_replace(None);
+        if state.waiting.is_some() { None } else { state.place.take() }
+    }
+
+    /// The next invocation, which has this long from now on.
+    pub async fn next(&self, limit: Duration) -> Work {
+        loop {
+            {
+                let mut state = self.state();
+                if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
+                    state.place = Some(place);
+                    state.running = Some(Running { id: id.clone(), answer: Some(answer) });
+                    self.deadline.send_replace(Some(Instant::now() + limit));
+                    return Work { id, event };
+                }
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Where the answer to this invocation goes; once only, and only while it runs.
+    pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, Failure>>> {
+        self.state().running.as_mut().filter(|running| running.id == id)?.answer.take()
+    }
+
+    /// Whether an invocation is in its hands.
+    pub fn busy(&self) -> bool {
+        let state = self.state();
+        state.running.is_some() || state.waiting.is_some()
+    }
+
+    /// Nothing more will come from it.
+    pub fn end(&self, why: &str) {
+        let mut state = self.state();
+        self.phase.send_replace(Phase::Ended(why.to_owned()));
+        let waiting = state.waiting.take().map(|invocation| invocation.answer);
+        let running = state.running.take().and_then(|running| running.answer);
+        state.place = None;
+        for answer in waiting.into_iter().chain(running) {
+            let _ = answer.send(Err(Failure::Crashed(why.to_owned())));
+        }
+    }
+
+    /// Waits until it is ready, or says why it never was.
+    pub async fn ready(&self) -> Result<(), String> {
+        let mut phases = self.phase.subscribe();
+        match phases.wait_for(|phase| *phase != Phase::Starting).await.map(|phase| phase.clone()) {
+            Ok(Phase::Ended(why)) => Err(why),
+            _ => Ok(()),
+        }
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.phase.borrow().clone()
+    }
+
+    /// Returns once the child has used up the time it has for what it does.
+    pub async fn overdue(&self) {
+        let mut deadlines = self.deadline.subscribe();
+        loop {
+            let deadline = *deadlines.borrow_and_update();
+            let late = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = late => return,
+                _ = deadlines.changed() => {}
+            }
+        }
+    }
+
+    pub fn kill(&self) {
+        self.kill.notify_one();
+    }
+
+    /// Returns once somebody wants it killed.
+    pub async fn killed(&self) {
+        self.kill.notified().await;
+    }
+
+    pub fn set_process(&self, pid: Option<u32>) {
+        self.state().pid = pid;
+    }
+
+    pub fn process(&self) -> Option<u32> {
+        self.state().pid
+    }
+}

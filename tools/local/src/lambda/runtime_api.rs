@@ -1,0 +1,106 @@
+//! The Runtime API of one environment: next, response, error, init/error.
+//!
+//! A response is passed on piece by piece while it is posted, whatever its mode. Once the caller is
+//! gone the rest is read and thrown away: on Lambda too a function runs on when nobody listens.
+
+use super::environment::{Environment, Failure, Payload, Piece};
+use super::function::Function;
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode};
+use http_body_util::BodyExt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+/// Reported errors are short texts.
+const ERROR_LIMIT: usize = 256 * 1024;
+
+type Session = (Arc<Function>, Arc<Environment>);
+
+pub fn router(function: Arc<Function>, environment: Arc<Environment>) -> Router {
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
+        .with_state((function, environment))
+}
+
+async fn next(State((function, environment)): State<Session>) -> Response {
+    function.rest(&environment);
+    let timeout = function.timeout();
+    let work = environment.next(timeout).await;
+    let headers = [
+        ("lambda-runtime-aws-request-id", work.id),
+        ("lambda-runtime-deadline-ms", (since_epoch() + timeout).as_millis().to_string()),
+        ("lambda-runtime-invoked-function-arn", function.arn()),
+        ("lambda-runtime-trace-id", trace_id()),
+        ("content-type", "application/json".to_owned()),
+    ];
+    (headers, work.event).into_response()
+}
+
+async fn response(
+    State((_, environment)): State<Session>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
+    let streamed =
+        headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
+    let (pieces, payload) = Payload::channel(streamed);
+    let _ = answer.send(Ok(payload));
+    pass_on(body, &pieces).await;
+    accepted()
+}
+
+async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) {
+    let mut listening = true;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else { return };
+        if let Ok(data) = frame.into_data()
+            && listening
+        {
+            listening = pieces.send(Piece::Data(data)).await.is_ok();
+        }
+    }
+    let _ = pieces.send(Piece::End).await;
+}
+
+async fn error(State((_, environment)): State<Session>, Path(id): Path<String>, body: Body) -> Response {
+    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
+    let _ = answer.send(Err(Failure::Reported(to_bytes(body, ERROR_LIMIT).await.unwrap_or_default())));
+    accepted()
+}
+
+async fn init_error(State((function, _)): State<Session>, body: Body) -> Response {
+    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
+    function.say(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
+    accepted()
+}
+
+fn accepted() -> Response {
+    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#).into_response()
+}
+
+fn no_such_invocation() -> Response {
+    let body = r#"{"errorMessage":"no such invocation","errorType":"InvalidRequestID"}"#;
+    (StatusCode::BAD_REQUEST, [("content-type", "application/json")], body).into_response()
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// A trace that nobody samples, in X-Ray's format.
+pub fn trace_id() -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    let parent = Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{};Parent={};Sampled=0", since_epoch().as_secs(), &random[..24], &parent[..16])
+}

@@ -1,0 +1,71 @@
+//! Where the lines of the functions appear: in the terminal with the function's name, or in a test.
+
+use std::io::{IsTerminal, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Called with a function's name and one line it wrote.
+pub type Taker = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
+/// Where lines go.
+#[derive(Clone, Default)]
+pub enum Output {
+    /// Standard output, prefixed; muted when that is a terminal.
+    #[default]
+    Terminal,
+    /// To whoever wants to look at them.
+    To(Taker),
+}
+
+impl Output {
+    pub fn line(&self, function: &str, line: &str) {
+        match self {
+            Output::To(taker) => taker(function, line),
+            Output::Terminal => {
+                let mut out = std::io::stdout().lock();
+                let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                let (muted, plain) = if coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
+                // A closed pipe is no reason to stop the gateway.
+                let _ = writeln!(out, "{muted}{function:>10} | {line}{plain}");
+            }
+        }
+    }
+}
+
+/// Lines of one process, held back until it is clear whether its start succeeds.
+///
+/// A failing start is told once and whole by whoever waits for it, instead of line by line before it.
+pub struct Lines {
+    function: String,
+    output: Output,
+    held: Mutex<Vec<String>>,
+}
+
+impl Lines {
+    pub fn held(function: &str, output: Output) -> Self {
+        Lines { function: function.to_owned(), output, held: Mutex::default() }
+    }
+
+    /// Holds the line while the process is starting; afterwards passes it on after what was held.
+    pub fn line(&self, line: &str, starting: bool) {
+        self.waiting().push(line.to_owned());
+        if !starting {
+            self.release();
+        }
+    }
+
+    /// Passes on what is held.
+    pub fn release(&self) {
+        for line in self.waiting().drain(..) {
+            self.output.line(&self.function, &line);
+        }
+    }
+
+    /// What is still held.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.waiting())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<String>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,51 @@
+//! `POST /v2/chat`: an answer that quotes what it was asked, whole or as a stream of events.
+//!
+//! `request` reads and refuses, `answer` decides what to say, `body` and `stream` write it down.
+
+mod answer;
+mod arguments;
+mod body;
+mod citation;
+mod messages;
+mod request;
+mod stream;
+mod usage;
+
+use crate::sandbox::SeenRequest;
+use crate::sandbox::digest;
+use crate::sandbox::fields;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::reply::Reply;
+
+use answer::Answer;
+use request::ChatRequest;
+use usage::Usage;
+
+pub(super) use stream::error_ending;
+
+pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+    let object = fields::parse(&seen.body)?;
+    let request = ChatRequest::read(&object)?;
+    let digest = digest::of_request(seen);
+    let answer = Answer::compose(&request, digest);
+    let usage = Usage::of(&request, &answer);
+    let id = digest::uuid(digest);
+    let reply = if request.stream {
+        Reply::events(stream::events(&id, &answer, &usage, request.logprobs))
+    } else {
+        let body = body::body(&id, &answer, &usage, request.logprobs);
+        Reply::json(body).with_counts(usage.prompt_chars, usage.billed_tokens())
+    };
+    Ok(reply.with_warnings(&request.warnings))
+}
+
+/// The API's words for the ways a generation fails after it began.
+pub(super) fn stream_error_message(error_type: &str) -> String {
+    match error_type {
+        "INVALID_TOOL_GENERATION" => {
+            "your request resulted in an invalid tool generation. Try updating the messages or tool definitions".into()
+        }
+        "NO_VALID_RESPONSE_GENERATED" => "No valid response generated. Try updating messages".into(),
+        other => format!("the response could not be generated ({other})"),
+    }
+}

@@ -1,0 +1,82 @@
+//! An answer in one JSON text: keys in the API's order, unused ones absent.
+
+use serde_json::Value;
+
+use crate::sandbox::chat::answer::{Answer, Call};
+use crate::sandbox::chat::usage::Usage;
+use crate::sandbox::digest;
+use crate::sandbox::text::pieces;
+
+pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> String {
+    let mut message = vec![r#""role":"assistant""#.to_owned()];
+    if let Some(plan) = &answer.tool_plan {
+        message.push(format!(r#""tool_plan":{}"#, quoted(plan)));
+    }
+    let blocks: Vec<String> = blocks(answer);
+    if !blocks.is_empty() {
+        message.push(format!(r#""content":[{}]"#, blocks.join(",")));
+    }
+    if !answer.calls.is_empty() {
+        let calls: Vec<String> = answer.calls.iter().map(|call| tool_call(call, &arguments(call))).collect();
+        message.push(format!(r#""tool_calls":[{}]"#, calls.join(",")));
+    }
+    if !answer.citations.is_empty() {
+        message.push(format!(r#""citations":{}"#, json(&answer.citations)));
+    }
+    let logprobs =
+        if logprobs { format!(r#","logprobs":[{}]"#, all_logprobs(answer)) } else { String::new() };
+    format!(
+        r#"{{"id":"{id}","message":{{{message}}},"finish_reason":"{finish}","usage":{usage}{logprobs}}}"#,
+        message = message.join(","),
+        finish = answer.finish.name(),
+        usage = usage.json(),
+    )
+}
+
+/// Thinking first, then text.
+fn blocks(answer: &Answer) -> Vec<String> {
+    let thinking =
+        answer.thinking.iter().map(|text| format!(r#"{{"type":"thinking","thinking":{}}}"#, quoted(text)));
+    let text = answer.text.iter().map(|text| format!(r#"{{"type":"text","text":{}}}"#, quoted(text)));
+    thinking.chain(text).collect()
+}
+
+/// A call with its arguments as a JSON string; a stream begins with an empty one.
+pub(super) fn tool_call(call: &Call, arguments: &str) -> String {
+    format!(
+        r#"{{"id":{},"type":"function","function":{{"name":{},"arguments":{}}}}}"#,
+        quoted(&call.id),
+        quoted(&call.name),
+        quoted(arguments)
+    )
+}
+
+/// A tool without parameters has the arguments `null`.
+fn arguments(call: &Call) -> String {
+    call.arguments.as_ref().unwrap_or(&Value::Null).to_string()
+}
+
+fn all_logprobs(answer: &Answer) -> String {
+    let text = answer.text.as_deref().unwrap_or_default();
+    pieces(text).into_iter().map(logprob).collect::<Vec<_>>().join(",")
+}
+
+/// The token, its number and its probability, all of which follow from the text.
+pub(super) fn logprob(piece: &str) -> String {
+    let digest = digest::of(piece.as_bytes());
+    let (id, probability) = (digest % 255_000, (digest >> 64) % 2_000);
+    format!(
+        r#"{{"token_ids":[{id}],"text":{},"logprobs":[-{}.{:03}]}}"#,
+        quoted(piece),
+        probability / 1_000,
+        probability % 1_000
+    )
+}
+
+pub(super) fn quoted(text: &str) -> String {
+    json(&text)
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("texts and numbers serialize")
+}

@@ -1,0 +1,278 @@
+//! What a chat request asks for, and every way it is refused.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::chat::messages::{self, Document, Message, Role};
+use crate::sandbox::fields::Fields;
+use crate::sandbox::models::{self, Endpoint, Model};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::text;
+
+const MAX_STOP_SEQUENCES: usize = 5;
+const KNOWN: &[&str] = &[
+    "model",
+    "messages",
+    "stream",
+    "tools",
+    "strict_tools",
+    "documents",
+    "citation_options",
+    "response_format",
+    "safety_mode",
+    "max_tokens",
+    "stop_sequences",
+    "temperature",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "k",
+    "p",
+    "logprobs",
+    "tool_choice",
+    "thinking",
+    "priority",
+];
+
+pub(super) struct ChatRequest<'a> {
+    pub(super) model: &'static Model,
+    pub(super) messages: Vec<Message<'a>>,
+    pub(super) tools: Vec<Tool<'a>>,
+    pub(super) tool_choice: ToolChoice,
+    pub(super) documents: Vec<Document>,
+    pub(super) cites: bool,
+    /// A JSON answer is asked for; with the schema it must fit, if one is given.
+    pub(super) json: Option<Option<&'a Value>>,
+    pub(super) thinks: bool,
+    pub(super) thinking_budget: usize,
+    pub(super) max_tokens: usize,
+    pub(super) stop_sequences: Vec<&'a str>,
+    pub(super) stream: bool,
+    pub(super) logprobs: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ToolChoice {
+    Auto,
+    Required,
+    None,
+}
+
+pub(super) struct Tool<'a> {
+    pub(super) name: &'a str,
+    pub(super) description: &'a str,
+    pub(super) parameters: &'a Value,
+}
+
+impl<'a> ChatRequest<'a> {
+    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, Refusal> {
+        let fields = Fields::new(object, "chat");
+        let model = models::resolve(fields.text("model")?, Endpoint::Chat)?;
+        let messages = messages::read(fields)?;
+        check_images(model, &messages)?;
+        let tools = read_tools(fields)?;
+        let documents = read_documents(fields)?;
+        check_sampling(fields)?;
+        let json = read_format(fields)?;
+        if json.is_some() && !documents.is_empty() {
+            return Err(Refusal::invalid("response_format is not supported with RAG."));
+        }
+        let thinking = fields.object("thinking", "thinking.")?;
+        let thinking_kind = thinking.map(|thinking| thinking.text("type")).transpose()?.flatten();
+        let budget = thinking.map(|thinking| thinking.whole("token_budget")).transpose()?.flatten();
+        let request = Self {
+            model,
+            tool_choice: read_tool_choice(fields, &tools)?,
+            documents,
+            cites: cites(fields)?,
+            json,
+            thinks: thinking_kind.map_or(model.reasons, |kind| kind == "enabled"),
+            thinking_budget: budget.and_then(|budget| usize::try_from(budget).ok()).unwrap_or(usize::MAX),
+            max_tokens: read_max_tokens(fields, model)?,
+            stop_sequences: read_stop_sequences(fields)?,
+            stream: fields.flag("stream")?.unwrap_or(false),
+            logprobs: fields.flag("logprobs")?.unwrap_or(false),
+            warnings: model.warning().into_iter().chain(fields.warnings(KNOWN)).collect(),
+            messages,
+            tools,
+        };
+        request.check_context()?;
+        Ok(request)
+    }
+
+    /// The message to answer: the user's last.
+    pub(super) fn question(&self) -> &Message<'a> {
+        let asked = self.messages.iter().rev().find(|message| message.role == Role::User);
+        asked.or(self.messages.last()).expect("there is a message")
+    }
+
+    /// Results of tools since the user last spoke, with the names of the tools.
+    pub(super) fn tool_results(&self) -> Vec<(&'a str, &Document)> {
+        let since = self.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
+        let calls = || self.messages.iter().flat_map(|message| &message.calls);
+        let name =
+            |id: Option<&str>| calls().find(|call| Some(call.id) == id).map_or("the tool", |call| call.name);
+        let recent = self.messages[since..].iter();
+        recent
+            .flat_map(|message| message.outputs.iter().map(|output| (name(message.answers), output)))
+            .collect()
+    }
+
+    fn check_context(&self) -> Result<(), Refusal> {
+        let texts = self.messages.iter().map(|message| text::tokens(&message.text));
+        let documents = self.documents.iter().map(|document| text::tokens(&document.text()));
+        let tokens = texts.chain(documents).sum::<usize>();
+        let over = tokens.saturating_sub(self.model.context_tokens);
+        if over > 0 {
+            return Err(Refusal::too_many_tokens(format!(
+                "size limit exceeded by {over} tokens. Try using shorter or fewer inputs, or setting prompt_truncation='AUTO'."
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The wording is our own.
+fn check_images(model: &Model, messages: &[Message]) -> Result<(), Refusal> {
+    if !model.sees && messages.iter().any(|message| message.images > 0) {
+        return Err(Refusal::invalid(format!("image content is not supported by model '{}'", model.id)));
+    }
+    Ok(())
+}
+
+fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, Refusal> {
+    let read = |tool: &'a Value| {
+        let function = &tool["function"];
+        let name = function["name"].as_str().unwrap_or_default();
+        let sound = !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        if !sound {
+            return Err(Refusal::invalid(format!(
+                "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit (provided name: '{name}')."
+            )));
+        }
+        let description = function["description"].as_str().unwrap_or_default();
+        Ok(Tool { name, description, parameters: &function["parameters"] })
+    };
+    fields.list("tools")?.unwrap_or_default().iter().map(read).collect()
+}
+
+fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, Refusal> {
+    match fields.text("tool_choice")? {
+        None => Ok(ToolChoice::Auto),
+        Some("NONE") => Ok(ToolChoice::None),
+        // Both wordings are our own.
+        Some("REQUIRED") if tools.is_empty() => {
+            Err(Refusal::invalid("tool_choice requires tools to be provided"))
+        }
+        Some("REQUIRED") => Ok(ToolChoice::Required),
+        Some(other) => Err(Refusal::invalid(format!(
+            "tool_choice must be one of 'REQUIRED' or 'NONE' - received '{other}'"
+        ))),
+    }
+}
+
+fn read_documents(fields: Fields) -> Result<Vec<Document>, Refusal> {
+    let mut documents: Vec<Document> = Vec::new();
+    for (index, given) in fields.list("documents")?.unwrap_or_default().iter().enumerate() {
+        let plain = |text: &str| Map::from_iter([("text".to_owned(), Value::from(text))]);
+        let data = given["data"]
+            .as_object()
+            .cloned()
+            .or_else(|| given.as_str().or(given["data"].as_str()).map(plain));
+        let data =
+            data.ok_or_else(|| Refusal::invalid(format!("document at index {index} cannot be empty")))?;
+        let id = given["id"].as_str().map_or_else(|| format!("doc:{index}"), str::to_owned);
+        if let Some(earlier) = documents.iter().position(|document| document.id == id) {
+            return Err(Refusal::invalid(format!(
+                "duplicate document ID {id} at index {index} and {earlier}"
+            )));
+        }
+        documents.push(Document { id, data });
+    }
+    Ok(documents)
+}
+
+fn cites(fields: Fields) -> Result<bool, Refusal> {
+    let options = fields.object("citation_options", "citation_options.")?;
+    Ok(options.and_then(|options| options.value("mode")).is_none_or(|mode| {
+        !matches!(mode.as_str(), Some("DISABLED" | "OFF")) && mode.as_bool() != Some(false)
+    }))
+}
+
+fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, Refusal> {
+    let Some(format) = fields.object("response_format", "response_format.")? else { return Ok(None) };
+    match format.text("type")? {
+        None | Some("text") => Ok(None),
+        Some("json_object") => {
+            let schema = format.value("json_schema").or(format.value("schema"));
+            if schema.is_some_and(|schema| !schema.is_object()) {
+                return Err(Refusal::bad("schema must be an object"));
+            }
+            Ok(Some(schema))
+        }
+        Some(other) => Err(Refusal::invalid(format!(
+            "response_format type must be one of 'text' or 'json_object' - received '{other}'"
+        ))),
+    }
+}
+
+fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, Refusal> {
+    let Some(asked) = fields.whole("max_tokens")? else { return Ok(model.max_output_tokens) };
+    let most = model.max_output_tokens;
+    let number = usize::try_from(asked).ok().filter(|number| *number > 0);
+    let number = number.ok_or_else(|| Refusal::invalid("max_tokens must be greater than or equal to 1."))?;
+    if number > most {
+        return Err(Refusal::too_many_tokens(format!(
+            "max tokens must be less than or equal to {most}, the maximum output for this model - received {asked}."
+        )));
+    }
+    Ok(number)
+}
+
+fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, Refusal> {
+    let sequences = fields.texts("stop_sequences")?.unwrap_or_default();
+    if sequences.len() > MAX_STOP_SEQUENCES {
+        let received = sequences.len();
+        return Err(Refusal::invalid(format!(
+            "too many stop sequences provided, maximum is {MAX_STOP_SEQUENCES}, received {received}."
+        )));
+    }
+    Ok(sequences.into_iter().filter(|sequence| !sequence.is_empty()).collect())
+}
+
+fn check_sampling(fields: Fields) -> Result<(), Refusal> {
+    let outside = |name: &str, low: f64, high: f64| {
+        fields.number(name).map(|value| value.is_some_and(|value| !(low..=high).contains(&value)))
+    };
+    let ranges = [
+        ("temperature", 1.0, "temperature must be between 0 and 1.0 inclusive."),
+        ("frequency_penalty", 1.0, "frequency_penalty must be between 0 and 1 inclusive."),
+        ("presence_penalty", 1.0, "presence_penalty must be between 0 and 1 inclusive."),
+        ("k", 500.0, "k must be between 0 and 500 inclusive."),
+        ("priority", 999.0, "priority must be between 0 and 999 inclusive."),
+    ];
+    for (name, high, problem) in ranges {
+        if outside(name, 0.0, high)? {
+            return Err(Refusal::invalid(problem));
+        }
+    }
+    if outside("p", 0.01, 0.99)? {
+        return Err(Refusal::invalid("p must be between 0.01 and 0.99 inclusive."));
+    }
+    if fields.number("frequency_penalty")? > Some(0.0) && fields.number("presence_penalty")? > Some(0.0) {
+        return Err(Refusal::invalid("cannot specify both frequency_penalty and presence_penalty."));
+    }
+    let known_mode = |mode: &Value| {
+        matches!(mode.as_str(), Some("CONTEXTUAL" | "STRICT" | "NONE" | "OFF"))
+            || mode.as_bool() == Some(false)
+    };
+    match fields.value("safety_mode").filter(|mode| !known_mode(mode)) {
+        Some(mode) => Err(Refusal::bad(format!(
+            "unrecognized safety mode '{}'. For proper usage, please refer to https://docs.cohere.com/reference/chat",
+            mode.as_str().unwrap_or_default()
+        ))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! Counts tokens as the API reports them: what is billed, and what the model really read.
+
+use crate::sandbox::chat::answer::Answer;
+use crate::sandbox::chat::request::ChatRequest;
+use crate::sandbox::text::pieces;
+use crate::sandbox::text::tokens;
+
+/// What the API puts before every prompt, unbilled and cached; more with tools or documents.
+const PREAMBLE_TOKENS: usize = 495;
+const PREAMBLE_TOKENS_WITH_TOOLS: usize = 1_400;
+const PREAMBLE_CHARS: usize = 2_580;
+/// Tokens that mark the ends of an answer.
+const FRAME_TOKENS: usize = 3;
+const TOKENS_OF_AN_IMAGE: usize = 259;
+
+pub(super) struct Usage {
+    billed_input: usize,
+    billed_output: usize,
+    preamble: usize,
+    images: usize,
+    /// Reported by the models that reason by themselves.
+    reasoning: Option<usize>,
+    pub(super) prompt_chars: usize,
+}
+
+impl Usage {
+    pub(super) fn of(request: &ChatRequest, answer: &Answer) -> Self {
+        let tools = request
+            .tools
+            .iter()
+            .map(|tool| format!("{} {} {}", tool.name, tool.description, tool.parameters));
+        let documents = request.documents.iter().map(|document| document.text());
+        let outputs =
+            request.messages.iter().flat_map(|message| &message.outputs).map(|output| output.text());
+        let messages =
+            request.messages.iter().filter(|message| message.outputs.is_empty()).map(|m| m.text.clone());
+        let prompt: Vec<String> = messages.chain(outputs).chain(documents).chain(tools).collect();
+
+        let images = request.messages.iter().map(|message| message.images).sum();
+        let grounded = !request.tools.is_empty() || !request.documents.is_empty();
+        let written = |text: &Option<String>| text.as_deref().map_or(0, |text| pieces(text).len());
+        let arguments = answer
+            .calls
+            .iter()
+            .map(|call| 2 + call.arguments.as_ref().map_or(0, |a| a.to_string().len() / 4));
+        let thinking = written(&answer.thinking);
+        Self {
+            billed_input: prompt.iter().map(|text| tokens(text)).sum::<usize>() + images * TOKENS_OF_AN_IMAGE,
+            billed_output: thinking
+                + written(&answer.tool_plan)
+                + written(&answer.text)
+                + arguments.sum::<usize>(),
+            preamble: if grounded { PREAMBLE_TOKENS_WITH_TOOLS } else { PREAMBLE_TOKENS },
+            images,
+            reasoning: (request.model.id.starts_with("command-a-plus") && thinking > 0).then_some(thinking),
+            prompt_chars: PREAMBLE_CHARS + prompt.iter().map(|text| text.chars().count()).sum::<usize>(),
+        }
+    }
+
+    pub(super) fn billed_tokens(&self) -> usize {
+        self.billed_input + self.billed_output
+    }
+
+    pub(super) fn json(&self) -> String {
+        let image_tokens = self.images * TOKENS_OF_AN_IMAGE;
+        let read = self.preamble + self.billed_input - image_tokens;
+        let images =
+            if self.images > 0 { format!(",\"image_tokens\":{image_tokens}") } else { String::new() };
+        let reasoning =
+            self.reasoning.map(|count| format!(",\"reasoning_tokens\":{count}")).unwrap_or_default();
+        format!(
+            r#"{{"billed_units":{{"input_tokens":{},"output_tokens":{}}},"tokens":{{"input_tokens":{read},"output_tokens":{}{images}{reasoning}}},"cached_tokens":{}}}"#,
+            self.billed_input,
+            self.billed_output,
+            self.billed_output + FRAME_TOKENS,
+            self.preamble / 16 * 16,
+        )
+    }
+}

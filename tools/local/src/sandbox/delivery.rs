@@ -1,0 +1,161 @@
+//! Sends an answer the way an upstream would, or as badly as a fault asks.
+//!
+//! A body is a list of steps worked out beforehand, so that what is sent is decided in one place
+//! and tested without a network. Every piece is written on its own: hyper flushes whenever the
+//! body has nothing ready, so a step that yields in between keeps two events out of one write.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+
+use crate::sandbox::fault::{After, Ending, Fault};
+use crate::sandbox::reply::{Content, Reply};
+
+/// A stalled connection is closed after that; no client waits longer.
+const STALL: Duration = Duration::from_secs(900);
+/// Enough for a reader to take one piece before the next arrives.
+const SPLIT_PAUSE: Duration = Duration::from_millis(2);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    Send(Bytes),
+    Wait(Duration),
+    /// Closes the connection without ending the body.
+    Abort,
+}
+
+/// Sends `reply`; `event_pause` lies between the events of a stream.
+pub(super) fn deliver(reply: Reply, fault: &Fault, event_pause: Duration) -> Response {
+    let streamed = matches!(reply.content, Content::Events(_));
+    if !streamed && fault.ending.is_none() && !fault.split_utf8 && fault.trickle.is_none() {
+        return reply.into_response();
+    }
+    let pause = fault.trickle.unwrap_or(if streamed { event_pause } else { Duration::ZERO });
+    let pieces = match reply.content {
+        // A whole answer has no events to trickle by, so it goes in a few pieces.
+        Content::Whole(body) if fault.trickle.is_some() => in_chunks(body, 1024),
+        Content::Whole(body) => vec![body],
+        Content::Events(events) => events,
+    };
+    let steps = steps(pieces, fault, pause);
+    let body = Body::from_stream(stream::unfold(steps, |mut steps| async move {
+        let sent = run(&mut steps).await?;
+        Some((sent, steps))
+    }));
+    let mut response = Response::new(body);
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
+    response
+}
+
+/// Works off steps up to the next thing the connection must see.
+async fn run(steps: &mut VecDeque<Step>) -> Option<io::Result<Bytes>> {
+    while let Some(step) = steps.pop_front() {
+        match step {
+            Step::Send(piece) => return Some(Ok(piece)),
+            Step::Wait(Duration::ZERO) => tokio::task::yield_now().await,
+            Step::Wait(time) => tokio::time::sleep(time).await,
+            Step::Abort => {
+                steps.clear();
+                return Some(Err(io::Error::other("the sandbox was asked to cut the connection")));
+            }
+        }
+    }
+    None
+}
+
+fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<Step> {
+    let pieces = match fault.ending {
+        Some((_, After::Events(count))) => pieces.into_iter().take(count).collect(),
+        Some((_, After::Bytes(count))) => first_bytes(pieces, count),
+        None => pieces,
+    };
+    let mut steps = VecDeque::new();
+    for piece in pieces {
+        let parts = if fault.split_utf8 { inside_characters(piece) } else { vec![piece] };
+        for (index, part) in parts.into_iter().enumerate() {
+            if index > 0 {
+                steps.push_back(Step::Wait(SPLIT_PAUSE));
+            }
+            steps.push_back(Step::Send(part));
+        }
+        steps.push_back(Step::Wait(pause));
+    }
+    match fault.ending {
+        Some((Ending::Stall, _)) => steps.extend([Step::Wait(STALL), Step::Abort]),
+        Some((Ending::Cut, _)) => steps.extend([Step::Wait(Duration::ZERO), Step::Abort]),
+        None => {}
+    }
+    steps
+}
+
+fn first_bytes(pieces: Vec<Bytes>, mut count: usize) -> Vec<Bytes> {
+    let mut kept = Vec::new();
+    for piece in pieces {
+        let part = piece.slice(..piece.len().min(count));
+        count -= part.len();
+        if part.is_empty() {
+            break;
+        }
+        kept.push(part);
+    }
+    kept
+}
+
+/// Splits after the first byte of every multi-byte character.
+fn inside_characters(piece: Bytes) -> Vec<Bytes> {
+    const FIRST_OF_MANY: std::ops::RangeInclusive<u8> = 0xc2..=0xf4;
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (index, byte) in piece.iter().enumerate() {
+        if FIRST_OF_MANY.contains(byte) {
+            parts.push(piece.slice(start..=index));
+            start = index + 1;
+        }
+    }
+    parts.push(piece.slice(start..));
+    parts
+}
+
+fn in_chunks(body: Bytes, size: usize) -> Vec<Bytes> {
+    (0..body.len()).step_by(size).map(|start| body.slice(start..body.len().min(start + size))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(pieces: &[&'static str], fault: &str) -> Vec<Step> {
+        let pieces = pieces.iter().map(|piece| Bytes::from(*piece)).collect();
+        steps(pieces, &fault.parse().unwrap(), Duration::ZERO).into()
+    }
+
+    #[test]
+    fn a_cut_by_bytes_may_fall_inside_an_event() {
+        let between = Step::Wait(Duration::ZERO);
+        let expected =
+            [Step::Send("one".into()), between.clone(), Step::Send("t".into()), between.clone(), between];
+        let steps = plan(&["one", "two", "three"], "cut_after_bytes=4");
+        assert_eq!(steps[..5], expected);
+        assert_eq!(steps[5..], [Step::Abort]);
+    }
+
+    #[test]
+    fn a_stall_sends_the_events_asked_for_and_keeps_the_connection() {
+        let steps = plan(&["one", "two"], "stall_after_events=1");
+        assert_eq!(steps[0], Step::Send("one".into()));
+        assert_eq!(steps[2..], [Step::Wait(STALL), Step::Abort]);
+    }
+
+    #[test]
+    fn split_pieces_break_every_multi_byte_character() {
+        let parts = inside_characters(Bytes::from("aé漢b"));
+        assert!(parts[..2].iter().all(|part| std::str::from_utf8(part).is_err()));
+        assert_eq!(parts.concat(), "aé漢b".as_bytes());
+    }
+}

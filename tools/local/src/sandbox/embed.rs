@@ -1,0 +1,97 @@
+//! `POST /v2/embed`: vectors for texts, images or mixed inputs, in every embedding type.
+//!
+//! The body is written by hand: a hundred thousand numbers must not pass through a value tree.
+
+mod numbers;
+mod request;
+
+use crate::sandbox::SeenRequest;
+use crate::sandbox::digest;
+use crate::sandbox::fields;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::reply::Reply;
+use crate::sandbox::similarity::Space;
+
+use numbers::EmbeddingType;
+pub(super) use numbers::write_float;
+use request::{EmbedRequest, Input};
+
+/// About what the API counts for a small image.
+const TOKENS_OF_AN_IMAGE: usize = 259;
+
+pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+    let object = fields::parse(&seen.body)?;
+    let request = EmbedRequest::read(&object)?;
+    let space = Space::new(request.model.space(), request.dimension, request.input_type);
+    let vectors: Vec<Vec<f32>> = request.inputs.iter().map(|input| space.vector(input.parts())).collect();
+
+    let usage = Usage::of(&request);
+    let body = format!(
+        r#"{{"id":"{id}","texts":{texts}{images},"embeddings":{{{embeddings}}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{billed}}},"response_type":"embeddings_by_type"}}"#,
+        id = digest::uuid(digest::of_request(seen)),
+        texts = json(&request.echoed_texts()),
+        images = images(&request.inputs),
+        embeddings = embeddings(&request.types, &vectors),
+        billed = usage.billed(&request),
+    );
+    Ok(Reply::json(body).with_counts(usage.chars, usage.billed_tokens()).with_warnings(&request.warnings))
+}
+
+fn embeddings(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
+    let mut out = String::new();
+    for kind in types {
+        let separator = if out.is_empty() { "" } else { "," };
+        out.push_str(&format!("{separator}\"{}\":[", kind.name()));
+        for (index, vector) in vectors.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            kind.write(vector, &mut out);
+        }
+        out.push(']');
+    }
+    out
+}
+
+/// The facts about the images, absent when there is none.
+fn images(inputs: &[Input]) -> String {
+    let facts: Vec<_> = inputs.iter().flat_map(Input::images).map(|image| &image.facts).collect();
+    if facts.is_empty() { String::new() } else { format!(",\"images\":{}", json(&facts)) }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("strings and numbers serialize")
+}
+
+struct Usage {
+    chars: usize,
+    text_tokens: usize,
+    images: usize,
+}
+
+impl Usage {
+    fn of(request: &EmbedRequest) -> Self {
+        let texts = || request.inputs.iter().flat_map(Input::texts);
+        Self {
+            chars: texts().map(|text| text.chars().count()).sum(),
+            text_tokens: texts().map(request::tokens).sum(),
+            images: request.inputs.iter().flat_map(Input::images).count(),
+        }
+    }
+
+    fn billed_tokens(&self) -> usize {
+        self.text_tokens + self.images * TOKENS_OF_AN_IMAGE
+    }
+
+    /// Version 3 counts tokens or images; later ones tokens of both kinds.
+    fn billed(&self, request: &EmbedRequest) -> String {
+        let Self { text_tokens, images, .. } = self;
+        match (request.model.is_embed_v3(), images) {
+            (true, 0) => format!(r#"{{"input_tokens":{text_tokens}}}"#),
+            (true, _) => format!(r#"{{"images":{images}}}"#),
+            (false, _) => {
+                format!(r#"{{"input_tokens":{text_tokens},"image_tokens":{}}}"#, images * TOKENS_OF_AN_IMAGE)
+            }
+        }
+    }
+}

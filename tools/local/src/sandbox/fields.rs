@@ -1,0 +1,113 @@
+//! Reads a request's fields: null counts as absent, a wrong type is refused, unknown ones warned of.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::refusal::Refusal;
+
+/// A JSON object with the names of its fields' place, for messages.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    /// Before a field's name in messages, such as `thinking.`; empty at the top.
+    within: &'static str,
+    reference: &'static str,
+}
+
+/// Parses a body that must be a JSON object.
+pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(other) => Err(Refusal::bad(format!(
+            "invalid type: request body is of type {} but should be of type object",
+            kind(&other)
+        ))),
+        Err(error) => Err(Refusal::bad(format!("invalid json syntax: {error}"))),
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The top of a request; `reference` is the endpoint's page in Cohere's documentation.
+    pub(super) fn new(object: &'a Map<String, Value>, reference: &'static str) -> Self {
+        Self { object, within: "", reference }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.value(name).is_some()
+    }
+
+    pub(super) fn value(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
+        self.read(name, "string", Value::as_str)
+    }
+
+    pub(super) fn list(&self, name: &str) -> Result<Option<&'a [Value]>, Refusal> {
+        self.read(name, "array", |value| value.as_array().map(Vec::as_slice))
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+        self.read(name, "boolean", Value::as_bool)
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
+        self.read(name, "number", Value::as_f64)
+    }
+
+    /// A whole number; negative ones too, so that their refusal can name the range.
+    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        self.read(name, "integer", Value::as_i64)
+    }
+
+    /// The fields of an object inside, whose name for messages is `within`.
+    pub(super) fn object(&self, name: &str, within: &'static str) -> Result<Option<Fields<'a>>, Refusal> {
+        let object = self.read(name, "object", Value::as_object)?;
+        Ok(object.map(|object| Fields { object, within, reference: self.reference }))
+    }
+
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, Refusal> {
+        let Some(items) = self.list(name)? else { return Ok(None) };
+        let text = |(index, item): (usize, &'a Value)| {
+            item.as_str().ok_or_else(|| self.wrong_type(&format!("{name}[{index}]"), item, "string"))
+        };
+        items.iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// One warning for each field that is not in `known`, in the API's words.
+    pub(super) fn warnings(&self, known: &[&str]) -> Vec<String> {
+        let unknown = self.object.keys().filter(|name| !known.contains(&name.as_str()));
+        unknown.map(|name| format!("unknown field: parameter {name} is not a valid field")).collect()
+    }
+
+    fn read<T>(
+        &self,
+        name: &str,
+        kind: &str,
+        get: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        get(value).map(Some).ok_or_else(|| self.wrong_type(name, value, kind))
+    }
+
+    fn wrong_type(&self, name: &str, value: &Value, expected: &str) -> Refusal {
+        Refusal::bad(format!(
+            "invalid type: parameter '{}{name}' is of type {} but should be of type {expected}. For proper usage, please \
+             refer to https://docs.cohere.com/reference/{}",
+            self.within,
+            kind(value),
+            self.reference
+        ))
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

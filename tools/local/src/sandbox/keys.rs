@@ -1,0 +1,53 @@
+//! The API keys the sandbox accepts, and how it words a missing or wrong one.
+
+use crate::sandbox::SeenRequest;
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::reply::Reply;
+
+/// An API key; trial keys get the headers that tell of their limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub value: String,
+    pub trial: bool,
+}
+
+#[derive(Default)]
+pub(super) struct Keys(Vec<Key>);
+
+impl FromIterator<Key> for Keys {
+    fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+impl Keys {
+    pub(super) fn accept(&mut self, key: Key) {
+        self.revoke(&key.value);
+        self.0.push(key);
+    }
+
+    pub(super) fn revoke(&mut self, value: &str) {
+        self.0.retain(|known| known.value != value);
+    }
+
+    /// The key named by an `Authorization` header.
+    pub(super) fn admit(&self, authorization: Option<&str>) -> Result<Key, Refusal> {
+        let unauthorized = |message: &str| Refusal::new(401, message);
+        let given = authorization.map(str::trim).unwrap_or_default();
+        let given = match given.split_once(' ') {
+            Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => value.trim(),
+            _ if given.eq_ignore_ascii_case("bearer") => "",
+            _ => given,
+        };
+        if given.is_empty() {
+            return Err(unauthorized("no api key supplied"));
+        }
+        self.0.iter().find(|key| key.value == given).cloned().ok_or_else(|| unauthorized("invalid api token"))
+    }
+}
+
+/// `POST /v1/check-api-key`: whoever gets here has a key that is accepted.
+pub(super) fn check(_: &SeenRequest) -> Result<Reply, Refusal> {
+    let body = r#"{"valid":true,"organization_id":"00000000-0000-4000-8000-000000000001","owner_id":"00000000-0000-4000-8000-000000000002"}"#;
+    Ok(Reply::json(body.to_owned()))
+}

@@ -1,0 +1,62 @@
+//! A refused request, in the words of the real API.
+//!
+//! Messages listed on Cohere's error page or seen in traffic are used as they are; where no public
+//! wording is known, the nearest known one is followed and the place says so.
+
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::sandbox::SeenRequest;
+use crate::sandbox::digest;
+use crate::sandbox::reply::Reply;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) message: String,
+    pub(super) error_type: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    id: String,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'a str>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), error_type: None }
+    }
+
+    /// A 400 with exactly this message.
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self::new(400, message)
+    }
+
+    /// A 400 that begins, as most do, with `invalid request: `.
+    pub(super) fn invalid(problem: impl AsRef<str>) -> Self {
+        Self::bad(format!("invalid request: {}", problem.as_ref()))
+    }
+
+    /// A 400 about length, which begins with `too many tokens: `.
+    pub(super) fn too_many_tokens(problem: impl AsRef<str>) -> Self {
+        Self::bad(format!("too many tokens: {}", problem.as_ref()))
+    }
+
+    pub(super) fn with_type(mut self, error_type: &str) -> Self {
+        self.error_type = Some(error_type.to_owned());
+        self
+    }
+
+    pub(super) fn into_reply(self, request: &SeenRequest) -> Reply {
+        let body = Body {
+            id: digest::uuid(digest::of_request(request)),
+            message: &self.message,
+            error_type: self.error_type.as_deref(),
+        };
+        let body = serde_json::to_string(&body).expect("strings serialize");
+        Reply::json(body).with_status(StatusCode::from_u16(self.status).expect("a valid status"))
+    }
+}

@@ -1,0 +1,91 @@
+//! `POST /v2/rerank`: documents by nearness to the query, the same measure as embeddings.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::SeenRequest;
+use crate::sandbox::digest;
+use crate::sandbox::embed::write_float;
+use crate::sandbox::fields::{self, Fields};
+use crate::sandbox::models::{self, Endpoint, Model};
+use crate::sandbox::refusal::Refusal;
+use crate::sandbox::reply::Reply;
+use crate::sandbox::similarity::{Part, Space, cosine};
+
+const MAX_DOCUMENTS: usize = 10_000;
+const DOCUMENTS_OF_A_SEARCH_UNIT: usize = 100;
+/// Enough places to keep features apart, few enough for thousands of documents.
+const DIMENSION: usize = 512;
+const KNOWN: &[&str] =
+    &["model", "query", "documents", "top_n", "max_tokens_per_doc", "relevant_spans", "priority"];
+
+struct RerankRequest<'a> {
+    model: &'static Model,
+    query: &'a str,
+    documents: Vec<&'a str>,
+    top_n: usize,
+    warnings: Vec<String>,
+}
+
+pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+    let object = fields::parse(&seen.body)?;
+    let request = RerankRequest::read(&object)?;
+    let results = request.ranked().into_iter().take(request.top_n).map(|(index, score)| {
+        let mut result = format!(r#"{{"index":{index},"relevance_score":"#);
+        write_float(score, &mut result);
+        result + "}"
+    });
+    let body = format!(
+        r#"{{"id":"{id}","results":[{results}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"search_units":{units}}}}}}}"#,
+        id = digest::uuid(digest::of_request(seen)),
+        results = results.collect::<Vec<_>>().join(","),
+        units = request.documents.len().div_ceil(DOCUMENTS_OF_A_SEARCH_UNIT),
+    );
+    Ok(Reply::json(body).with_warnings(&request.warnings))
+}
+
+impl<'a> RerankRequest<'a> {
+    fn read(object: &'a Map<String, Value>) -> Result<Self, Refusal> {
+        let fields = Fields::new(object, "rerank");
+        let model = models::resolve(fields.text("model")?, Endpoint::Rerank)?;
+        let query = fields.text("query")?.filter(|query| !query.trim().is_empty());
+        let query = query.ok_or_else(|| Refusal::invalid("query must not be empty or be only whitespace"))?;
+        let documents = fields.texts("documents")?.unwrap_or_default();
+        if documents.is_empty() {
+            return Err(Refusal::invalid("list of documents must not be empty"));
+        }
+        if documents.len() > MAX_DOCUMENTS {
+            return Err(Refusal::invalid(
+                "number of total max chunks (number of documents * max chunks per doc) must be less than 10000",
+            ));
+        }
+        if let Some(index) = documents.iter().position(|document| document.is_empty()) {
+            return Err(Refusal::invalid(format!("document at index {index} cannot be empty")));
+        }
+        let top_n = match fields.whole("top_n")? {
+            None => documents.len(),
+            Some(asked) => usize::try_from(asked).ok().filter(|asked| *asked > 0).ok_or_else(|| {
+                let most = documents.len();
+                Refusal::invalid(format!("return_top_n is invalid, value must be between 1 and {most}"))
+            })?,
+        };
+        fields.whole("max_tokens_per_doc")?;
+        let mut warnings: Vec<String> = model.warning().into_iter().collect();
+        warnings.extend(fields.warnings(KNOWN));
+        Ok(Self { model, query, documents, top_n, warnings })
+    }
+
+    /// Index and score, the most relevant first, the earlier one first where scores are equal.
+    fn ranked(&self) -> Vec<(usize, f32)> {
+        let space = Space::bare(self.model.space(), DIMENSION);
+        let query = space.vector([Part::Text(self.query)]);
+        let score = |document: &&str| relevance(cosine(&query, &space.vector([Part::Text(document)])));
+        let mut ranked: Vec<(usize, f32)> = self.documents.iter().map(score).enumerate().collect();
+        ranked.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
+        ranked
+    }
+}
+
+/// Squashes a cosine into 0..1, so that little overlap is near 0 and much is near 1.
+fn relevance(cosine: f32) -> f32 {
+    1.0 / (1.0 + (-14.0 * (cosine - 0.3)).exp())
+}
