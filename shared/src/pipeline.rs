@@ -162,6 +162,3 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     put("x-gateway-cache", "off");
     put("server-timing", &timing);
 }
-
-#[cfg(test)]
-mod tests;

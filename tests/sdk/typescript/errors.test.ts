@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { Cohere, CohereClient, CohereError, CohereTimeoutError } from "cohere-ai";
-import { ask, EMBED, RERANK, seconds, TOKEN, URL, user, withEachClient } from "./gateway";
+import { ask, EMBED, LIMITS, RERANK, seconds, TOKEN, URL, user, withEachClient } from "./gateway";
 
 type ErrorClass = abstract new (...args: never[]) => CohereError;
 
@@ -104,7 +104,7 @@ withEachClient("the SDK's own timeout is reported as such", async (connect) => {
 });
 
 withEachClient("a path that is not served is a JSON 404", async () => {
-    const client = new CohereClient({ environment: URL, token: TOKEN, maxRetries: 0 });
+    const client = new CohereClient({ environment: URL, token: TOKEN, ...LIMITS });
     const error = await failure(client.tokenize({ text: "sea", model: "command-a-03-2025" }));
     assert.ok(error instanceof Cohere.NotFoundError);
     assertContract(error, 404, "not_found");

@@ -3,6 +3,7 @@
  * the gateway passes the client's name on, and the sandbox reads its orders there.
  */
 
+import { basename } from "node:path";
 import { test } from "node:test";
 import { CohereClient, CohereClientV2, type Cohere } from "cohere-ai";
 
@@ -19,14 +20,19 @@ const connectors: Record<string, Connect> = {
     "CohereClient.v2": (options) => new CohereClient({ environment: URL, ...settings(options) }).v2,
 };
 
+// A failed or aborted call of the SDK keeps its timer, and with it this process, so the limit is short.
+export const LIMITS = { maxRetries: 0, timeoutInSeconds: 10 };
+
 function settings({ fault, ...options }: ClientOptions = {}): Options {
-    return { token: TOKEN, maxRetries: 0, ...options, ...(fault && { clientName: `fault ${fault}` }) };
+    return { token: TOKEN, ...LIMITS, ...options, ...(fault && { clientName: `fault ${fault}` }) };
 }
+
+const FILE = basename(process.argv[1], ".test.js");
 
 /** Runs a test once with each way to make a v2 client. */
 export function withEachClient(name: string, body: (connect: Connect) => Promise<void>): void {
     for (const [kind, connect] of Object.entries(connectors)) {
-        test(`${name} [${kind}]`, { timeout: 60_000 }, () => body(connect));
+        test(`${FILE}: ${name} [${kind}]`, { timeout: 60_000 }, () => body(connect));
     }
 }
 

@@ -1,12 +1,9 @@
 /** One line per test, each failure with its reason, and the counts in the last line. */
 
-import { basename } from "node:path";
-
 interface TestEvent {
     type: string;
     data: {
         name: string;
-        file?: string;
         details?: { type?: string; duration_ms: number; error?: Error & { cause?: unknown } };
     };
 }
@@ -18,17 +15,15 @@ async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string>
         const isTest = data.details && data.details.type !== "suite";
         if (type === "test:pass" && isTest) {
             passed += 1;
-            yield `ok   ${title(data)} (${Math.round(data.details!.duration_ms)} ms)\n`;
+            yield `ok   ${data.name} (${Math.round(data.details!.duration_ms)} ms)\n`;
         } else if (type === "test:fail" && isTest) {
             failed += 1;
             const error = data.details!.error;
             const cause = error?.cause;
-            yield `FAIL ${title(data)}\n${cause instanceof Error ? cause.stack : String(cause ?? error)}\n`;
+            yield `FAIL ${data.name}\n${cause instanceof Error ? cause.stack : String(cause ?? error)}\n`;
         }
     }
     yield `${passed} passed, ${failed} failed\n`;
 }
-
-const title = (data: TestEvent["data"]) => `${basename(data.file ?? "", ".js")}: ${data.name}`;
 
 export = report;

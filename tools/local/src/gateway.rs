@@ -137,7 +137,7 @@ impl Gateway {
         let others =
             if others.is_empty() { String::new() } else { format!(" (nor did {})", others.join(", ")) };
         self.end().await;
-        bail!("{name} did not start{others}:\n{why}")
+        bail!("{name} did not start{others}: {why}")
     }
 
     /// Sends a raw event to a function, as the Lambda API's Invoke does: a streamed answer comes as one
@@ -145,7 +145,7 @@ impl Gateway {
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
         match self.function(function)?.invoke(event.into()).await {
             Ok(payload) => payload.collect().await.map_err(|_| anyhow::anyhow!("the answer broke off")),
-            Err(failure) => bail!("{failure:?}"),
+            Err(failure) => bail!("{failure}"),
         }
     }
 

@@ -29,7 +29,6 @@ mod text;
 mod tests;
 
 use std::collections::VecDeque;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,13 +36,11 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::Response;
-use axum::serve::ListenerExt;
 use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
-use tokio::net::TcpListener;
 
-pub use fault::Fault;
+pub use fault::{After, Ending, Fault};
 pub use keys::Key;
 
 use keys::Keys;
@@ -127,15 +124,6 @@ impl Sandbox {
     /// The HTTP service.
     pub fn router(&self) -> Router {
         Router::new().fallback(handle).with_state(self.clone())
-    }
-
-    /// Serves HTTP on `listener`, each event of a stream in a packet of its own, until dropped.
-    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
-        let prompt = listener.tap_io(|connection| {
-            // Fails only on a connection that is gone already, which the next read reports.
-            let _ = connection.set_nodelay(true);
-        });
-        axum::serve(prompt, self.router()).await
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

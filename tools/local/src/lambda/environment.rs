@@ -10,6 +10,7 @@
 mod tests;
 
 use bytes::Bytes;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Duration, Instant};
@@ -23,6 +24,18 @@ pub enum Failure {
     Reported(Bytes),
     /// Every environment stayed busy.
     Throttled,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Crashed(why) => write!(f, "the function crashed: it {why}"),
+            Failure::Reported(report) => {
+                write!(f, "the function failed: {}", String::from_utf8_lossy(report))
+            }
+            Failure::Throttled => f.write_str("every environment of the function is busy"),
+        }
+    }
 }
 
 /// A piece of an answer; an answer that stops without its `End` was cut.
@@ -116,6 +129,8 @@ struct State {
 struct Running {
     id: String,
     answer: Option<oneshot::Sender<Result<Payload, Failure>>>,
+    /// Its answer is complete; the child has only to ask for more.
+    answered: bool,
 }
 
 impl Environment {
@@ -172,7 +187,7 @@ impl Environment {
                 let mut state = self.state();
                 if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
                     state.place = Some(place);
-                    state.running = Some(Running { id: id.clone(), answer: Some(answer) });
+                    state.running = Some(Running { id: id.clone(), answer: Some(answer), answered: false });
                     self.deadline.send_replace(Some(Instant::now() + limit));
                     return Work { id, event };
                 }
@@ -184,6 +199,18 @@ impl Environment {
     /// Where the answer to this invocation goes; once only, and only while it runs.
     pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, Failure>>> {
         self.state().running.as_mut().filter(|running| running.id == id)?.answer.take()
+    }
+
+    /// The answer to what runs is complete.
+    pub fn set_answered(&self) {
+        if let Some(running) = &mut self.state().running {
+            running.answered = true;
+        }
+    }
+
+    /// Whether it will ask for work any moment.
+    pub fn returning(&self) -> bool {
+        self.state().running.as_ref().is_some_and(|running| running.answered)
     }
 
     /// Whether an invocation is in its hands.

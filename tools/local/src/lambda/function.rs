@@ -9,11 +9,14 @@ use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// What Lambda gives a process before its first request must be taken.
 const START_LIMIT: Duration = Duration::from_secs(10);
+/// How long a request waits for an environment that has answered to ask for work.
+const RETURN_WAIT: Duration = Duration::from_millis(20);
 
 /// How many environments one function may have, and how long a request waits for a free one.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +34,7 @@ pub struct Function {
     /// Warm and free, the last used at the end.
     idle: Mutex<Vec<Arc<Environment>>>,
     alive: Mutex<Vec<Arc<Environment>>>,
+    rested: Notify,
     started: AtomicUsize,
     invoked: AtomicUsize,
 }
@@ -45,6 +49,7 @@ impl Function {
             places: Arc::new(Semaphore::new(limits.environments)),
             idle: Mutex::default(),
             alive: Mutex::default(),
+            rested: Notify::new(),
             started: AtomicUsize::new(0),
             invoked: AtomicUsize::new(0),
         })
@@ -74,13 +79,30 @@ impl Function {
         let mut invocation = Invocation { id: Uuid::new_v4().to_string(), event, answer, place };
         // Ends: each round takes one environment from the idle ones, and a new one has not ended yet.
         loop {
-            let idle = self.idle().pop();
-            match idle.unwrap_or_else(|| self.start()).hand(invocation) {
+            match self.free().await.hand(invocation) {
                 Ok(()) => break,
                 Err(returned) => invocation = returned,
             }
         }
         answered.await.unwrap_or_else(|_| Err(Failure::Crashed("the environment is gone".to_owned())))
+    }
+
+    /// A warm environment, or a new one.
+    ///
+    /// One that has just answered will ask for work within a fraction of a millisecond: a caller that
+    /// sends its next request at once must not start another process.
+    async fn free(self: &Arc<Self>) -> Arc<Environment> {
+        let patience = Instant::now() + RETURN_WAIT;
+        // Ends with the patience: what is notified was a rest, and each rest is noticed once.
+        loop {
+            if let Some(environment) = self.idle().pop() {
+                return environment;
+            }
+            let returning = self.alive().iter().any(|environment| environment.returning());
+            if !returning || timeout_at(patience, self.rested.notified()).await.is_err() {
+                return self.start();
+            }
+        }
     }
 
     /// Starts an environment ahead of the first request: it is ready, or this is what it said.
@@ -106,6 +128,7 @@ impl Function {
             // First findable, then free: whoever gets the place must find the environment.
             self.idle().push(environment.clone());
             drop(place);
+            self.rested.notify_one();
         }
     }
 

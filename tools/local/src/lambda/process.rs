@@ -12,6 +12,7 @@ use crate::loopback;
 use crate::output::{Lines, Output};
 use crate::template;
 use anyhow::Context;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -106,8 +107,8 @@ pub async fn run(
     let last_words = lines.take();
     if environment.phase() == Phase::Starting && number == 1 {
         // Whoever waits for the first one gets the whole story, and tells it once.
-        let story: Vec<_> = last_words.into_iter().chain([why]).collect();
-        function.forget(&environment, &story.join("\n"));
+        let said = last_words.iter().map(|line| format!("\n  {}", readable(line)));
+        function.forget(&environment, &format!("it {why}{}", said.collect::<String>()));
     } else {
         last_words.iter().for_each(|line| function.say(line));
         let starting = function.forget(&environment, &why) == Phase::Starting;
@@ -117,6 +118,13 @@ pub async fn run(
         }
     }
     drop(end);
+}
+
+/// The text of a log line: a person reads it, and sees only this one.
+fn readable(line: &str) -> String {
+    let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
+    let texts: Vec<_> = ["message", "error"].iter().filter_map(|name| fields.get(*name)?.as_str()).collect();
+    if texts.is_empty() { line.to_owned() } else { texts.join(": ") }
 }
 
 /// What a process was doing, for the sentence that it took too long.
@@ -154,5 +162,19 @@ async fn read(pipe: impl AsyncRead + Unpin, lines: Arc<Lines>, environment: Arc<
         let text = String::from_utf8_lossy(&line);
         lines.line(text.trim_end_matches(['\r', '\n']), environment.phase() == Phase::Starting);
         line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_read_to_a_person_as_its_text() {
+        let line = r#"{"level":"ERROR","message":"cannot start","error":"no such setting","target":"x"}"#;
+        assert_eq!(readable(line), "cannot start: no such setting");
+        for other in ["thread panicked", "[1]", "{}", r#"{"message":1}"#, ""] {
+            assert_eq!(readable(other), other);
+        }
     }
 }

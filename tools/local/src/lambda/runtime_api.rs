@@ -56,26 +56,32 @@ async fn response(
         headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
     let (pieces, payload) = Payload::channel(streamed);
     let _ = answer.send(Ok(payload));
-    pass_on(body, &pieces).await;
+    if pass_on(body, &pieces).await {
+        environment.set_answered();
+        let _ = pieces.send(Piece::End).await;
+    }
     accepted()
 }
 
-async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) {
+/// Whether the answer came to its end.
+async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) -> bool {
     let mut listening = true;
     while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return };
+        let Ok(frame) = frame else { return false };
         if let Ok(data) = frame.into_data()
             && listening
         {
             listening = pieces.send(Piece::Data(data)).await.is_ok();
         }
     }
-    let _ = pieces.send(Piece::End).await;
+    true
 }
 
 async fn error(State((_, environment)): State<Session>, Path(id): Path<String>, body: Body) -> Response {
     let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
-    let _ = answer.send(Err(Failure::Reported(to_bytes(body, ERROR_LIMIT).await.unwrap_or_default())));
+    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
+    environment.set_answered();
+    let _ = answer.send(Err(Failure::Reported(report)));
     accepted()
 }
 

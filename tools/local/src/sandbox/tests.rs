@@ -13,7 +13,7 @@ use axum::extract::State;
 use http::{HeaderMap, Request};
 use serde_json::Value;
 
-use super::{Fault, Key, Sandbox, handle};
+use super::{Key, Sandbox, handle};
 
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
 

@@ -33,7 +33,7 @@ const ANSWERS: &[&str] = &[
 /// Recorded without their requests: the name, and a request of the same kind.
 fn streams() -> Vec<(&'static str, Value)> {
     let tool =
-        |parameters| json!([{"type": "function", "function": {"name": "look_up", "parameters": parameters}}]);
+        |parameters| json!({"type": "function", "function": {"name": "count", "parameters": parameters}});
     let city = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     let ask = |model: &str, more: Value| {
         let mut body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "count to Five"}]});
@@ -47,13 +47,13 @@ fn streams() -> Vec<(&'static str, Value)> {
         ("chat-stream--aal-chat-stream-thinking", ask(plus, json!({}))),
         (
             "chat-stream-tools--vai-tool-call-stream",
-            ask("command-a-03-2025", json!({"tools": tool(city.clone())})),
+            ask("command-a-03-2025", json!({"tools": [tool(city.clone()), tool(city.clone())]})),
         ),
         (
             "chat-stream-tools--vai-empty-tool-call-stream",
-            ask("command-a-03-2025", json!({"tools": tool(json!({}))})),
+            ask("command-a-03-2025", json!({"tools": [tool(json!({}))]})),
         ),
-        ("chat-stream-tools--aal-chat-stream-thinking-tool-call", ask(plus, json!({"tools": tool(city)}))),
+        ("chat-stream-tools--aal-chat-stream-thinking-tool-call", ask(plus, json!({"tools": [tool(city)]}))),
     ]
 }
 
@@ -108,6 +108,7 @@ async fn streams_have_the_events_of_the_recorded_ones() {
     for (name, request) in streams() {
         let recorded = fs::read_to_string(folder.join(format!("{name}.sse"))).unwrap();
         let answer = post("/v2/chat", request).await;
+        assert_eq!(answer.status, 200, "{name}: {}", answer.body);
         assert_eq!(event_shapes(&answer.body), event_shapes(&recorded), "{name}");
     }
 }

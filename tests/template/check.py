@@ -1,0 +1,198 @@
+"""What template.yaml becomes: checks on the CloudFormation that SAM makes of it.
+
+Linters accept several mistakes that only show here, such as a route that is written like a streaming
+one and silently is not. Prints `N passed, N failed`; a failed check says what it found.
+"""
+
+import json
+import logging
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+
+logging.disable(logging.WARNING)
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation asks for some region
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = (ROOT / "template.yaml").read_text()
+ROUTES = {
+    ("/v2/chat", "post"): ("Chat", 900_000),
+    ("/v2/embed", "post"): ("Embed", 130_000),
+    ("/v2/rerank", "post"): ("Rerank", 70_000),
+    ("/api/health", "get"): ("Health", 15_000),
+}
+
+
+class NoManagedPolicies(ManagedPolicyLoader):
+    """The template names no managed policy, so nothing needs to be looked up."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def load(self):
+        return {}
+
+
+def transformed():
+    template = yaml_parse(SOURCE)
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = "s3://bucket/package"  # as `sam package` leaves it
+    return json.loads(json.dumps(transform(template, {}, NoManagedPolicies())))
+
+
+RESOURCES = transformed()["Resources"]
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def of_type(kind):
+    return {name: r for name, r in RESOURCES.items() if r["Type"] == kind}
+
+
+def operations():
+    body = RESOURCES["Api"]["Properties"]["Body"]
+    return {(path, method): op for path, methods in body["paths"].items() for method, op in methods.items()}
+
+
+@check
+def functions_are_the_folders():
+    folders = {p.name for p in (ROOT / "functions").iterdir() if p.is_dir()}
+    names = {"".join(part.title() for part in folder.split("-")) + "Function" for folder in folders}
+    assert set(of_type("AWS::Lambda::Function")) == names, (names, of_type("AWS::Lambda::Function").keys())
+    for name, function in yaml_parse(SOURCE)["Resources"].items():
+        if function["Type"] == "AWS::Serverless::Function":
+            folder = function["Properties"]["CodeUri"].removeprefix("functions/")
+            assert folder in folders, f"{name}: {folder}"
+            assert function["Metadata"]["BuildProperties"]["Binary"] == folder, name
+
+
+@check
+def routes_are_the_four():
+    assert set(operations()) == set(ROUTES), operations().keys()
+
+
+@check
+def every_route_streams_from_the_alias():
+    for route, (function, timeout) in ROUTES.items():
+        integration = operations()[route]["x-amazon-apigateway-integration"]
+        uri = json.dumps(integration["uri"])
+        assert integration["responseTransferMode"] == "STREAM", route
+        assert "2021-11-15" in uri and "response-streaming-invocations" in uri, uri
+        assert f"{function}FunctionAliaslive" in uri, uri
+        assert integration["timeoutInMillis"] == timeout, integration
+
+
+@check
+def function_and_route_have_the_same_time():
+    for (_, _), (function, timeout) in ROUTES.items():
+        limit = RESOURCES[f"{function}Function"]["Properties"]["Timeout"]
+        assert limit * 1000 == timeout, (function, limit)
+
+
+@check
+def only_health_is_open():
+    for route, operation in operations().items():
+        expected = [] if route[0] == "/api/health" else [{"ClientToken": []}, {"api_key": []}]
+        assert operation.get("security") == expected, (route, operation.get("security"))
+
+
+@check
+def the_authorizer_is_asked_through_its_alias():
+    schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
+    authorizer = schemes["ClientToken"]["x-amazon-apigateway-authorizer"]
+    assert "AuthorizerFunctionAliaslive" in json.dumps(authorizer["authorizerUri"]), authorizer
+    assert authorizer["identityValidationExpression"].startswith("^[Bb]"), authorizer
+    assert authorizer["authorizerResultTtlInSeconds"] == 60
+
+
+@check
+def there_is_one_stage_and_it_is_live():
+    stages = of_type("AWS::ApiGateway::Stage")
+    assert [s["Properties"]["StageName"] for s in stages.values()] == ["live"], stages
+    assert all("StageName" not in d["Properties"] for d in of_type("AWS::ApiGateway::Deployment").values())
+
+
+@check
+def health_is_throttled():
+    (stage,) = of_type("AWS::ApiGateway::Stage").values()
+    settings = {(s["HttpMethod"], s["ResourcePath"]): s for s in stage["Properties"]["MethodSettings"]}
+    health = settings[("GET", "/~1api~1health")]
+    assert (health["ThrottlingRateLimit"], health["ThrottlingBurstLimit"]) == (2, 5), health
+
+
+@check
+def gateway_responses_have_our_shape():
+    for kind, response in RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"].items():
+        text = response["responseTemplates"]["application/json"]
+        assert list(json.loads(text)) == ["id", "message", "code"], (kind, text)
+        assert "$context.error" not in text, f"{kind} may repeat a caller's token"
+        retry_after = response.get("responseParameters", {}).get("gatewayresponse.header.Retry-After")
+        assert (retry_after is not None) == (str(response.get("statusCode")) == "429"), kind
+        assert retry_after is None or 1 <= int(retry_after.strip("'")) <= 5, kind
+
+
+@check
+def a_function_reads_only_its_secret():
+    for name, role in of_type("AWS::IAM::Role").items():
+        statements = [s for p in role["Properties"].get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
+        secret = "ClientsSecret" if name.startswith("Authorizer") else "CohereApiKeySecret"
+        assert len(statements) == 1, (name, statements)
+        assert statements[0]["Action"] == ["secretsmanager:GetSecretValue"], statements
+        assert secret in json.dumps(statements[0]["Resource"]), (name, statements)
+
+
+@check
+def secrets_have_no_value_and_stay():
+    secrets = of_type("AWS::SecretsManager::Secret")
+    assert set(secrets) == {"CohereApiKeySecret", "ClientsSecret"}, secrets.keys()
+    for name, secret in secrets.items():
+        assert not {"SecretString", "GenerateSecretString"} & set(secret["Properties"]), name
+        assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
+
+
+@check
+def every_function_is_small_arm_and_logs_for_a_time():
+    groups = of_type("AWS::Logs::LogGroup")
+    for name, function in of_type("AWS::Lambda::Function").items():
+        properties = function["Properties"]
+        assert (properties["Runtime"], properties["Architectures"]) == ("provided.al2023", ["arm64"]), name
+        assert properties["MemorySize"] == 256, name
+        group = groups[properties["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["Properties"]["RetentionInDays"], name
+
+
+@check
+def the_usage_plan_knows_the_key_the_authorizer_names():
+    (plan,) = of_type("AWS::ApiGateway::UsagePlan").values()
+    (stage,) = plan["Properties"]["ApiStages"]
+    assert stage["Stage"]["Ref"] in of_type("AWS::ApiGateway::Stage"), stage
+    (key,) = of_type("AWS::ApiGateway::ApiKey").values()
+    variables = RESOURCES["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["GATEWAY_DEFAULT_USAGE_PLAN_KEY"] == key["Properties"]["Value"]
+    assert RESOURCES["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
+
+
+def main():
+    failed = 0
+    for one in CHECKS:
+        try:
+            one()
+        except Exception:
+            failed += 1
+            print(f"FAILED {one.__name__}\n{traceback.format_exc(limit=-1)}", file=sys.stderr)
+    print(f"template: {len(CHECKS) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,218 @@
+//! The parts of a SAM template that matter here, in the template's own words.
+//!
+//! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
+
+use super::{Authorizer, GatewayResponse, Route, Throttle, folder};
+use anyhow::{Context, ensure};
+use regex_lite::Regex;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Document {
+    pub globals: Globals,
+    pub resources: BTreeMap<String, Resource>,
+}
+
+impl Document {
+    pub fn resources_of<P: for<'a> Deserialize<'a>>(&self, kind: &str) -> anyhow::Result<Vec<(String, P)>> {
+        self.resources
+            .iter()
+            .filter(|(_, resource)| resource.kind == kind)
+            .map(|(name, resource)| {
+                let properties = P::deserialize(&resource.properties);
+                Ok((name.clone(), properties.with_context(|| format!("in the resource {name}"))?))
+            })
+            .collect()
+    }
+}
+
+#[derive(Deserialize)]
+pub struct Resource {
+    #[serde(rename = "Type")]
+    pub kind: String,
+    #[serde(rename = "Properties", default)]
+    pub properties: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Globals {
+    pub function: FunctionGlobals,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FunctionGlobals {
+    pub handler: String,
+    pub memory_size: u64,
+    #[serde(default)]
+    pub environment: Environment,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Environment {
+    pub variables: BTreeMap<String, Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FunctionProperties {
+    pub timeout: u64,
+    pub memory_size: Option<u64>,
+    #[serde(default)]
+    pub environment: Environment,
+    #[serde(default)]
+    pub events: BTreeMap<String, Event>,
+}
+
+#[derive(Deserialize)]
+pub struct Event {
+    #[serde(rename = "Type")]
+    pub kind: String,
+    #[serde(rename = "Properties", default)]
+    pub properties: Value,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ApiEvent {
+    pub path: String,
+    pub method: String,
+    #[serde(default)]
+    pub response_transfer_mode: String,
+    /// API Gateway's own default is 29 seconds.
+    pub timeout_in_millis: Option<u64>,
+    #[serde(default)]
+    pub auth: EventAuth,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EventAuth {
+    pub authorizer: Option<String>,
+}
+
+impl Event {
+    pub fn route(&self, function: String, settings: &[MethodSetting]) -> anyhow::Result<Route> {
+        let event =
+            ApiEvent::deserialize(&self.properties).with_context(|| format!("in a route of {function}"))?;
+        ensure!(
+            event.response_transfer_mode == "RESPONSE_STREAM",
+            "{} {} must have ResponseTransferMode RESPONSE_STREAM: its function only streams",
+            event.method,
+            event.path
+        );
+        let own = |s: &&MethodSetting| s.http_method == event.method && s.path() == event.path;
+        let all = |s: &&MethodSetting| s.http_method == "*" && s.resource_path == "/*";
+        let setting = settings.iter().find(own).or_else(|| settings.iter().find(all));
+        Ok(Route {
+            throttle: setting.and_then(MethodSetting::throttle),
+            authorized: event.auth.authorizer.as_deref() != Some("NONE"),
+            timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
+            method: event.method,
+            path: event.path,
+            function,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ApiProperties {
+    pub stage_name: String,
+    pub auth: Auth,
+    #[serde(default)]
+    pub method_settings: Vec<MethodSetting>,
+    #[serde(default)]
+    pub gateway_responses: BTreeMap<String, ResponseProperties>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Auth {
+    pub default_authorizer: String,
+    pub authorizers: BTreeMap<String, AuthorizerProperties>,
+}
+
+impl Auth {
+    pub fn authorizer(&self) -> anyhow::Result<Authorizer> {
+        let name = &self.default_authorizer;
+        let authorizer = self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
+        let identity = &authorizer.identity;
+        let function = authorizer.function_arn.strip_suffix(".Alias").unwrap_or(&authorizer.function_arn);
+        Ok(Authorizer {
+            function: folder(function)?,
+            header: identity.header.to_ascii_lowercase(),
+            expression: Regex::new(&identity.validation_expression).context("in the ValidationExpression")?,
+            remembered: Duration::from_secs(identity.reauthorize_every),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct AuthorizerProperties {
+    pub function_arn: String,
+    pub identity: Identity,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Identity {
+    pub header: String,
+    pub validation_expression: String,
+    pub reauthorize_every: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MethodSetting {
+    pub http_method: String,
+    pub resource_path: String,
+    pub throttling_rate_limit: Option<f64>,
+    pub throttling_burst_limit: Option<f64>,
+}
+
+impl MethodSetting {
+    /// `/~1api~1health` is how a stage writes `/api/health`.
+    pub fn path(&self) -> String {
+        self.resource_path.trim_start_matches('/').replace("~1", "/")
+    }
+
+    pub fn throttle(&self) -> Option<Throttle> {
+        Some(Throttle { rate: self.throttling_rate_limit?, burst: self.throttling_burst_limit? })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ResponseProperties {
+    pub status_code: Option<u16>,
+    #[serde(default)]
+    pub response_parameters: ResponseParameters,
+    #[serde(default)]
+    pub response_templates: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ResponseParameters {
+    pub headers: BTreeMap<String, String>,
+}
+
+impl ResponseProperties {
+    pub fn plain(mut self) -> GatewayResponse {
+        let unquoted = |value: &str| value.trim_matches('\'').to_owned();
+        let headers = self.response_parameters.headers.iter();
+        GatewayResponse {
+            status: self.status_code,
+            headers: headers.map(|(name, value)| (name.clone(), unquoted(value))).collect(),
+            template: self.response_templates.remove("application/json"),
+        }
+    }
+}
