@@ -1,1 +1,5 @@
-//! End to end.
+//! The running gateway, end to end: real function binaries over a real Runtime API.
+
+mod bad_input;
+mod contract;
+mod streams;

@@ -14,6 +14,7 @@ import pytest
 
 URL = os.environ["GATEWAY_URL"]
 TOKEN = os.environ["GATEWAY_TOKEN"]
+SDK_MAJOR = int(cohere.__version__.split(".")[0])
 
 
 class Caller:

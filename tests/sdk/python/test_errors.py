@@ -7,7 +7,7 @@ import cohere.errors
 import httpx
 import pytest
 from cohere.core.api_error import ApiError
-from conftest import user
+from conftest import SDK_MAJOR, user
 
 errors = cohere.errors
 
@@ -73,7 +73,12 @@ def test_a_missing_input_type_is_refused_with_its_name(gateway):
     assert "input_type" in caught.value.body["message"]
 
 
-@pytest.mark.parametrize("token", ["cgw_not_a_secret_wrong", "a Cohere key would go here", ""])
+WRONG_TOKENS = ["cgw_not_a_secret_wrong", "a Cohere key would go here"]
+if SDK_MAJOR > 5:  # which cannot send a request without a token
+    WRONG_TOKENS.append("")
+
+
+@pytest.mark.parametrize("token", WRONG_TOKENS)
 def test_a_wrong_or_missing_token_is_told_what_is_expected(caller, token):
     with pytest.raises(errors.UnauthorizedError) as caught:
         caller(token=token).chat(messages=user("Hello"))

@@ -1,11 +1,12 @@
 """Streamed chat: the order of the events, and that together they are the answer given at once."""
 
+import json
 import re
 
 import cohere
 import cohere.errors
 import pytest
-from conftest import user
+from conftest import SDK_MAJOR, user
 from test_chat import DOCUMENTS, REASONING_MODEL, TOOLS
 
 TEXT_BLOCK = "content-start (content-delta )+content-end "
@@ -30,8 +31,10 @@ UGLY_TEXTS = [
     "grüße 👩‍👩‍👧 family 🇳🇴 flag",
     "潮汐由月亮引起 です 조수",
     "the mark [DONE] stands in the text and data: [DONE] too",
-    'quotes " and \\ backslash \u2028 separator',
+    'quotes " and \\ backslash',
 ]
+if SDK_MAJOR > 5:  # whose asynchronous client takes this separator for the end of a line
+    UGLY_TEXTS.append("line \u2028 separator")
 
 
 def order(events):
@@ -39,7 +42,7 @@ def order(events):
 
 
 def assemble(events):
-    """The answer that the events describe, in the shape of `told`."""
+    """The answer that the events describe, in the shape of `told`: arguments differ in their spaces."""
     blocks, calls, citations, plan = {}, {}, [], ""
     for event in events:
         message = event.delta.message if event.type not in _WITHOUT_MESSAGE else None
@@ -61,7 +64,7 @@ def assemble(events):
     return [
         [tuple(block) for _, block in sorted(blocks.items())],
         plan,
-        [tuple(call) for _, call in sorted(calls.items())],
+        [(name, json.loads(arguments)) for _, (name, arguments) in sorted(calls.items())],
         sorted(citations),
         end.finish_reason,
         (end.usage.tokens.input_tokens, end.usage.tokens.output_tokens),
@@ -76,7 +79,7 @@ def told(answer):
     return [
         [(block.type, block.text if block.type == "text" else block.thinking) for block in message.content or []],
         message.tool_plan or "",
-        [(call.function.name, call.function.arguments) for call in message.tool_calls or []],
+        [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls or []],
         sorted((citation.start, citation.end, citation.text) for citation in message.citations or []),
         answer.finish_reason,
         (answer.usage.tokens.input_tokens, answer.usage.tokens.output_tokens),

@@ -31,7 +31,7 @@ withEachClient("explicit nulls count as absent", async (connect) => {
 withEachClient("max_tokens reaches Cohere", async (connect) => {
     const answer = await connect().chat({ ...ask("Write about the sea, the wind and the sky."), maxTokens: 2 });
     assert.equal(answer.finishReason, "MAX_TOKENS");
-    assert.ok(answer.usage!.tokens!.outputTokens! <= 2);
+    assert.equal(answer.usage!.billedUnits!.outputTokens, 2);
 });
 
 withEachClient("a tool call has JSON arguments, and its result is answered in text", async (connect) => {

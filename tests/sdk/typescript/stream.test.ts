@@ -82,7 +82,7 @@ withEachClient("a stream that cannot start is an error, not an event", async (co
 interface Assembled {
     blocks: [string, string][];
     plan: string;
-    calls: [string, string][];
+    calls: [string, unknown][];
     citations: string[];
     end: unknown[];
 }
@@ -122,7 +122,7 @@ function assemble(events: Cohere.V2ChatStreamResponse[]): Assembled {
                 end = [event.delta!.finishReason, event.delta!.usage!.tokens];
         }
     }
-    return { blocks, plan, calls, citations: citations.sort(), end };
+    return { blocks, plan, calls: calls.map(parsed), citations: citations.sort(), end };
 }
 
 function told({ message, finishReason, usage }: Cohere.V2ChatResponse): Assembled {
@@ -136,10 +136,12 @@ function told({ message, finishReason, usage }: Cohere.V2ChatResponse): Assemble
     return {
         blocks,
         plan: message!.toolPlan ?? "",
-        calls,
+        calls: calls.map(parsed),
         citations: (message!.citations ?? []).map(place).sort(),
         end: [finishReason, usage!.tokens],
     };
 }
 
+// Streamed arguments are indented, those of a whole answer are not.
+const parsed = ([name, args]: [string, string]): [string, unknown] => [name, JSON.parse(args)];
 const place = ({ start, end, text }: Cohere.Citation) => JSON.stringify([start, end, text]);

@@ -1,0 +1,108 @@
+//! A gateway of the test's own: the real function binaries behind the local front.
+
+use bytes::Bytes;
+use local::{Gateway, Options, Output, Upstream};
+use serde_json::Value;
+use std::sync::{Arc, Mutex, OnceLock};
+
+/// Obviously no key.
+pub const FAKE_KEY: &str = "fake-cohere-key-for-tests";
+
+/// A running gateway and what its functions wrote.
+pub struct Running {
+    pub gateway: Gateway,
+    lines: Arc<Mutex<Vec<String>>>,
+    client: reqwest::Client,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Returns the body as JSON; anything else fails the test.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// Returns a header's text, empty where it is absent.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap_or("?"))
+    }
+}
+
+/// Starts a gateway in front of `upstream`, with settings over the template's.
+pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
+    built();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let taken = lines.clone();
+    let take = move |function: &str, line: &str| {
+        if let Ok(mut lines) = taken.lock() {
+            lines.push(format!("{function}: {line}"));
+        }
+    };
+    let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let options = Options { port: Some(0), upstream, settings, output: Output::To(Arc::new(take)), ..Options::default() };
+    // The HTTP client asks for a provider of TLS, which loopback then never uses.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    Running { gateway, lines, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
+}
+
+/// Starts a gateway in front of an upstream at `url`.
+pub async fn start_at(url: &str, settings: &[(&str, &str)]) -> Running {
+    start(Upstream::Url { url: url.into(), key: FAKE_KEY.into() }, settings).await
+}
+
+/// Builds the function binaries, once in this process.
+fn built() {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| local::build::functions(false).unwrap_or_else(|error| panic!("{error:#}")));
+}
+
+impl Running {
+    /// Prepares a request with the local client's token.
+    pub fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client
+            .post(format!("{}{path}", self.gateway.url))
+            .header("authorization", format!("Bearer {}", self.gateway.token))
+            .header("content-type", "application/json")
+    }
+
+    /// Prepares a request without a token.
+    pub fn plain(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.gateway.url))
+    }
+
+    /// Posts a body and reads the whole answer.
+    pub async fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        read(self.post(path).body(body)).await
+    }
+
+    /// Returns what the functions have written so far, each line with its function's name.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
+    /// Waits until a function has written a line that holds `text`, at most 5 seconds.
+    pub async fn line_with(&self, text: &str) -> String {
+        for _ in 0..500 {
+            if let Some(line) = self.lines().into_iter().find(|line| line.contains(text)) {
+                return line;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("no line with {text:?} in {:#?}", self.lines());
+    }
+}
+
+/// Sends a request and reads the whole answer.
+pub async fn read(request: reqwest::RequestBuilder) -> Answer {
+    let mut response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+    Answer { status, headers, body: response.bytes().await.expect("a whole body") }
+}
