@@ -140,7 +140,7 @@ impl Config {
     /// All problems at once, each with name, value and accepted range.
     pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
         let mut read = Reader::new(vars);
-        let endpoint = |read: &mut Reader, attempt: &Setting, total: &Setting| EndpointTimes {
+        let endpoint = |read: &Reader, attempt: &Setting, total: &Setting| EndpointTimes {
             attempt: read.millis(attempt),
             total: read.millis(total),
         };
@@ -160,14 +160,10 @@ impl Config {
                 retry_after_max: read.secs(&setting::RETRY_AFTER_MAX_SECS),
             },
             times: TimesConfig {
-                chat: endpoint(&mut read, &setting::CHAT_ATTEMPT_TIMEOUT_MS, &setting::CHAT_TOTAL_TIMEOUT_MS),
-                embed: endpoint(
-                    &mut read,
-                    &setting::EMBED_ATTEMPT_TIMEOUT_MS,
-                    &setting::EMBED_TOTAL_TIMEOUT_MS,
-                ),
+                chat: endpoint(&read, &setting::CHAT_ATTEMPT_TIMEOUT_MS, &setting::CHAT_TOTAL_TIMEOUT_MS),
+                embed: endpoint(&read, &setting::EMBED_ATTEMPT_TIMEOUT_MS, &setting::EMBED_TOTAL_TIMEOUT_MS),
                 rerank: endpoint(
-                    &mut read,
+                    &read,
                     &setting::RERANK_ATTEMPT_TIMEOUT_MS,
                     &setting::RERANK_TOTAL_TIMEOUT_MS,
                 ),
@@ -206,7 +202,7 @@ impl AuthorizerConfig {
     }
 }
 
-/// Reads settings and collects problems instead of stopping at the first.
+/// Checks every setting that is there, whoever reads it, and then hands out values or defaults.
 struct Reader {
     values: BTreeMap<String, String>,
     problems: Vec<String>,
@@ -214,70 +210,48 @@ struct Reader {
 
 impl Reader {
     fn new(vars: &impl Vars) -> Self {
-        let values: BTreeMap<_, _> =
-            vars.all().into_iter().filter(|(name, _)| name.starts_with("GATEWAY_")).collect();
-        let known = |name: &str| setting::ALL.iter().any(|setting| setting.name == name);
-        let problems = values
-            .keys()
-            .filter(|name| !known(name))
-            .map(|name| format!("{name} is not a setting of the gateway"));
-        Self { problems: problems.collect(), values }
+        let mut values: BTreeMap<_, _> = vars.all().into_iter().collect();
+        values.retain(|name, _| name.starts_with("GATEWAY_"));
+        let problems = values.iter().filter_map(|(name, value)| problem(name, value)).collect();
+        Self { values, problems }
     }
 
     fn finish<T>(self, config: T) -> Result<T, ConfigError> {
         if self.problems.is_empty() { Ok(config) } else { Err(ConfigError(self.problems)) }
     }
 
-    fn raw(&self, setting: &Setting) -> Option<String> {
-        self.values.get(setting.name).cloned().or_else(|| setting.default.map(str::to_string))
+    fn raw(&self, setting: &Setting) -> Option<&str> {
+        self.values.get(setting.name).map(String::as_str).or(setting.default)
     }
 
-    fn problem(&mut self, setting: &Setting, value: &str, accepted: impl fmt::Display) {
-        self.problems.push(format!("{} is {value:?}: {accepted}", setting.name));
-    }
-
-    /// Reads a text that must be there and not be blank.
+    /// Reads a text; one without a default is required.
     fn text(&mut self, setting: &Setting) -> String {
-        let value = self.raw(setting).unwrap_or_default();
-        if value.trim().is_empty() {
-            self.problem(setting, &value, "a text is required");
-        }
-        value
+        let value = self.raw(setting).map(str::to_string);
+        value.unwrap_or_else(|| {
+            self.problems.push(format!("{} is not set: {}", setting.name, setting.about));
+            String::new()
+        })
     }
 
-    fn number(&mut self, setting: &Setting) -> Option<u64> {
-        let Kind::Number { min, max } = setting.kind else { return None };
-        let value = self.raw(setting)?;
-        let number = value.parse().ok().filter(|number| (min..=max).contains(number));
-        if number.is_none() {
-            self.problem(setting, &value, format_args!("a whole number from {min} to {max} is required"));
-        }
-        number
+    fn number(&self, setting: &Setting) -> Option<u64> {
+        self.raw(setting)?.parse().ok()
     }
 
-    fn count(&mut self, setting: &Setting) -> usize {
+    fn count(&self, setting: &Setting) -> usize {
         self.number(setting).unwrap_or_default() as usize
     }
 
-    fn millis(&mut self, setting: &Setting) -> Duration {
+    fn millis(&self, setting: &Setting) -> Duration {
         Duration::from_millis(self.number(setting).unwrap_or_default())
     }
 
-    fn secs(&mut self, setting: &Setting) -> Duration {
+    fn secs(&self, setting: &Setting) -> Duration {
         Duration::from_secs(self.number(setting).unwrap_or_default())
-    }
-
-    fn url(&mut self, setting: &Setting) -> String {
-        let value = self.text(setting);
-        if !value.is_empty() && !is_accepted_url(&value) {
-            self.problem(setting, &value, "https://… is required, or http://… on loopback");
-        }
-        value.trim_end_matches('/').to_string()
     }
 
     fn http(&mut self) -> HttpConfig {
         HttpConfig {
-            upstream_url: self.url(&setting::UPSTREAM_URL),
+            upstream_url: self.text(&setting::UPSTREAM_URL).trim_end_matches('/').to_string(),
             connect_timeout: self.millis(&setting::CONNECT_TIMEOUT_MS),
             pool_idle: self.secs(&setting::POOL_IDLE_SECS),
             max_answer_bytes: self.count(&setting::MAX_ANSWER_BYTES),
@@ -291,6 +265,24 @@ impl Reader {
             ttl: self.secs(ttl),
         }
     }
+}
+
+/// Says what is wrong with a variable: an unknown name, or a value its setting does not take.
+fn problem(name: &str, value: &str) -> Option<String> {
+    let Some(setting) = setting::ALL.iter().find(|setting| setting.name == name) else {
+        return Some(format!("{name} is not a setting of the gateway"));
+    };
+    let accepted = match setting.kind {
+        Kind::Text if value.trim().is_empty() => "a text is required".to_string(),
+        Kind::Url if !is_accepted_url(value) => "https://… is required, or http://… on loopback".to_string(),
+        Kind::Number { min, max }
+            if !value.parse().is_ok_and(|number: u64| (min..=max).contains(&number)) =>
+        {
+            format!("a whole number from {min} to {max} is required")
+        }
+        Kind::Text | Kind::Url | Kind::Number { .. } => return None,
+    };
+    Some(format!("{name} is {value:?}: {accepted}"))
 }
 
 /// Tells whether a key may be sent there: encrypted, or never leaving this machine.

@@ -31,9 +31,17 @@ fn cases() -> Vec<Case> {
         invalid(chat, r#"{"messages":["hi"]}"#, "messages[0]: must be an object"),
         invalid(chat, r#"{"messages":[{}],"model":7}"#, "model: must be a string, got a number"),
         invalid(chat, r#"{"messages":[{}],"stream":"yes"}"#, "stream: must be true or false, got a string"),
-        invalid(chat, r#"{"messages":[{}],"max_tokens":0}"#, "max_tokens: must be a whole number of at least 1"),
+        invalid(
+            chat,
+            r#"{"messages":[{}],"max_tokens":0}"#,
+            "max_tokens: must be a whole number of at least 1",
+        ),
         invalid(chat, r#"{"messages":[{}],"max_tokens":1.5}"#, "max_tokens: must be a whole number"),
-        invalid(chat, r#"{"messages":[{}],"temperature":"hot"}"#, "temperature: must be a number, got a string"),
+        invalid(
+            chat,
+            r#"{"messages":[{}],"temperature":"hot"}"#,
+            "temperature: must be a number, got a string",
+        ),
         invalid(chat, r#"{"messages":[{}],"stop_sequences":[1]}"#, "stop_sequences[0]: must be a string"),
         invalid(chat, r#"{"messages":[{}],"messages":[{}]}"#, "messages: stands twice"),
         invalid(chat, r#"{"messages":[{}],"Stream":true}"#, "Stream: must be written \"stream\""),
@@ -45,9 +53,21 @@ fn cases() -> Vec<Case> {
         invalid(embed, &embed_with(r#","texts":[]"#), "texts: must hold at least 1 element"),
         invalid(embed, &embed_with(r#","texts":["a"],"images":["b"]"#), "texts and images stand together"),
         invalid(embed, &embed_with(r#","texts":["a",1]"#), "texts[1]: must be a string, got a number"),
-        invalid(embed, &embed_with(r#","texts":["a"],"embedding_types":"float""#), "embedding_types: must be an array"),
-        invalid(embed, &embed_with(r#","texts":["a"],"embedding_types":[8]"#), "embedding_types[0]: must be a string"),
-        invalid(embed, &embed_with(r#","texts":["a"],"embedding_types":[]"#), "embedding_types: must name at least 1"),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"embedding_types":"float""#),
+            "embedding_types: must be an array",
+        ),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"embedding_types":[8]"#),
+            "embedding_types[0]: must be a string",
+        ),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"embedding_types":[]"#),
+            "embedding_types: must name at least 1",
+        ),
         invalid(embed, &embed_with(r#","texts":["a"],"TEXTS":["b"]"#), "TEXTS: must be written \"texts\""),
         invalid(
             embed,
@@ -58,7 +78,11 @@ fn cases() -> Vec<Case> {
         invalid(rerank, r#"{"query":"","documents":["a"]}"#, "query: must hold at least 1 character"),
         invalid(rerank, r#"{"query":"q"}"#, "documents: is required"),
         invalid(rerank, r#"{"query":"q","documents":[]}"#, "documents: must hold at least 1 document"),
-        invalid(rerank, r#"{"query":"q","documents":[{"text":"a"}]}"#, "documents[0]: must be a string, got an object"),
+        invalid(
+            rerank,
+            r#"{"query":"q","documents":[{"text":"a"}]}"#,
+            "documents[0]: must be a string, got an object",
+        ),
         invalid(rerank, r#"{"query":"q","documents":["a"],"top_n":"2"}"#, "top_n: must be a whole number"),
         (rerank, documents, 413, "too_large", "documents: at most 10000 are taken in one request, got 10001"),
     ]
@@ -104,7 +128,9 @@ async fn without_a_token_of_the_gateway_nobody_comes_in() {
     let stub = Stub::start().await;
     let running = gateway::start_at(&stub.url, &[]).await;
     let wrong = format!("Bearer cgw_{}", "w".repeat(40));
-    for token in [None, Some(""), Some("Bearer"), Some("Bearer short"), Some("Basic abc"), Some(wrong.as_str())] {
+    for token in
+        [None, Some(""), Some("Bearer"), Some("Bearer short"), Some("Basic abc"), Some(wrong.as_str())]
+    {
         let mut request = running.plain(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
         if let Some(token) = token {
             request = request.header("authorization", token);
@@ -132,7 +158,11 @@ async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
     for (method, path) in cases {
         let answer = read(running.plain(method.clone(), path)).await;
         let said = answer.json();
-        assert_eq!((answer.status, said["code"].as_str()), (404, Some("not_found")), "{method} {path}: {said}");
+        assert_eq!(
+            (answer.status, said["code"].as_str()),
+            (404, Some("not_found")),
+            "{method} {path}: {said}"
+        );
         assert!(said["message"].as_str().unwrap_or_default().contains("POST /v2/chat"), "{said}");
     }
 }

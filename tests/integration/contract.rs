@@ -6,7 +6,8 @@ use http::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
-const CHAT: &str = r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
+const CHAT: &str =
+    r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
 
 async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
     let stub = Stub::start().await;
@@ -25,7 +26,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
         (404, said("model 'x' not found"), 404, "invalid_request", "model 'x' not found"),
         (422, said("no"), 422, "invalid_request", "no"),
         (429, said("past the per minute request limit"), 429, "rate_limited", "past the per minute"),
-        (429, said("limited to 1000 API calls / month."), 429, "quota_exhausted", "1000 API calls / month"),
+        (429, said("limited to 1000 API calls / month."), 429, "quota_exhausted", "limited to 1000 API calls / month"),
         (498, said("denied"), 502, "upstream_auth", "Cohere refused the gateway's own key"),
         (499, said("cancelled"), 503, "upstream_error", "cancelled"),
         (500, said("oh"), 500, "upstream_error", "oh"),
@@ -33,7 +34,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
         (504, said("slow"), 504, "upstream_error", "slow"),
         (200, json!([1]), 502, "upstream_malformed", "Cohere's answer cannot be read"),
         (200, json!({ "id": "x" }), 502, "upstream_malformed", "Cohere's answer cannot be read"),
-        (302, json!({}), 502, "upstream_malformed", "unexpected status 302"),
+        (302, json!({}), 502, "upstream_malformed", "Cohere answered with the unexpected"),
     ];
     for (upstream, body, status, code, message) in cases {
         stub.next(json(upstream, &body));
@@ -150,9 +151,21 @@ async fn only_listed_headers_pass_in_either_direction() {
     let mut seen: Vec<_> = answer.headers.keys().map(|name| name.as_str().to_string()).collect();
     seen.sort();
     let expected = [
-        "content-type", "date", "num_chars", "num_tokens", "server-timing", "transfer-encoding", "x-api-warning",
-        "x-debug-trace-id", "x-endpoint-monthly-call-limit", "x-gateway-attempts", "x-gateway-cache",
-        "x-gateway-model", "x-request-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining",
+        "content-type",
+        "date",
+        "num_chars",
+        "num_tokens",
+        "server-timing",
+        "transfer-encoding",
+        "x-api-warning",
+        "x-debug-trace-id",
+        "x-endpoint-monthly-call-limit",
+        "x-gateway-attempts",
+        "x-gateway-cache",
+        "x-gateway-model",
+        "x-request-id",
+        "x-trial-endpoint-call-limit",
+        "x-trial-endpoint-call-remaining",
     ];
     assert_eq!(seen, expected);
 
@@ -160,8 +173,16 @@ async fn only_listed_headers_pass_in_either_direction() {
     let mut names: Vec<_> = sent.headers.keys().map(|name| name.as_str()).collect();
     names.sort_unstable();
     let expected = [
-        "accept", "authorization", "content-length", "content-type", "host", "request-source", "traceparent",
-        "user-agent", "x-client-name", "x-fern-language",
+        "accept",
+        "authorization",
+        "content-length",
+        "content-type",
+        "host",
+        "request-source",
+        "traceparent",
+        "user-agent",
+        "x-client-name",
+        "x-fern-language",
     ];
     assert_eq!(names, expected);
     assert_eq!(sent.headers["authorization"], format!("Bearer {FAKE_KEY}"));
@@ -171,13 +192,17 @@ async fn only_listed_headers_pass_in_either_direction() {
 
 #[tokio::test]
 async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
-    let settings = [("GATEWAY_RERANK_MODEL", "rerank-v4.0-fast"), ("GATEWAY_CHAT_MAX_TOKENS_CEILING", "5000")];
+    let settings =
+        [("GATEWAY_RERANK_MODEL", "rerank-v4.0-fast"), ("GATEWAY_CHAT_MAX_TOKENS_CEILING", "5000")];
     let (stub, running) = pair(&settings).await;
     stub.next(json(200, &json!({ "message": {} })));
     stub.next(json(200, &json!({ "results": [] })));
     let chat = running.send("/v2/chat", r#"{"messages":[{"role":"user","content":"hi"}],"x":1.0}"#).await;
     let rerank = running.send("/v2/rerank", r#"{"query":"q","documents":["d"]}"#).await;
-    assert_eq!((chat.header("x-gateway-model"), chat.header("x-gateway-max-tokens")), ("command-a-03-2025", "5000"));
+    assert_eq!(
+        (chat.header("x-gateway-model"), chat.header("x-gateway-max-tokens")),
+        ("command-a-03-2025", "5000")
+    );
     assert_eq!(rerank.header("x-gateway-model"), "rerank-v4.0-fast");
     let seen = stub.seen();
     assert_eq!(
@@ -187,7 +212,11 @@ async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
     assert_eq!(seen[1].body, r#"{"query":"q","documents":["d"],"model":"rerank-v4.0-fast"}"#);
     let over = running.send("/v2/chat", r#"{"messages":[{}],"max_tokens":5001}"#).await;
     assert_eq!(over.status, 400);
-    assert!(over.json()["message"].as_str().unwrap_or_default().contains("must be at most 5000"), "{:?}", over.body);
+    assert!(
+        over.json()["message"].as_str().unwrap_or_default().contains("must be at most 5000"),
+        "{:?}",
+        over.body
+    );
 }
 
 #[tokio::test]
@@ -229,14 +258,20 @@ async fn health_tells_how_cohere_answers_and_is_throttled() {
         tokio::time::sleep(Duration::from_millis(550)).await;
     }
     let models: Vec<_> = stub.seen().iter().map(|seen| seen.body.clone()).collect();
-    assert!(models.iter().all(|body| body.windows(14).any(|window| window == b"\"max_tokens\":1")), "{models:?}");
+    assert!(
+        models.iter().all(|body| body.windows(14).any(|window| window == b"\"max_tokens\":1")),
+        "{models:?}"
+    );
     let mut throttled = None;
     for _ in 0..10 {
         stub.next(json(200, &json!({ "message": {} })));
         throttled = Some(get().await).filter(|answer| answer.status == 429).or(throttled);
     }
     let throttled = throttled.expect("a burst of 10 is throttled");
-    assert_eq!((throttled.json()["code"].as_str(), throttled.header("retry-after")), (Some("client_throttled"), "1"));
+    assert_eq!(
+        (throttled.json()["code"].as_str(), throttled.header("retry-after")),
+        (Some("client_throttled"), "1")
+    );
 }
 
 #[tokio::test]
@@ -247,7 +282,13 @@ async fn every_request_is_one_line_that_holds_no_content() {
     let body = r#"{"messages":[{"role":"user","content":"MARK-PROMPT"}]}"#;
     let answer = running.send("/v2/chat", body).await;
     let line = running.line_with(answer.header("x-request-id")).await;
-    for field in [r#""endpoint":"chat""#, r#""client":"local""#, r#""status":200"#, r#""input_tokens":3"#, r#""attempts":1"#] {
+    for field in [
+        r#""endpoint":"chat""#,
+        r#""client":"local""#,
+        r#""status":200"#,
+        r#""input_tokens":3"#,
+        r#""attempts":1"#,
+    ] {
         assert!(line.contains(field), "{field} in {line}");
     }
     let refused = running.send("/v2/chat", body).await;
@@ -290,7 +331,9 @@ async fn a_bad_setting_stops_the_start_with_every_problem_named() {
     };
     let Err(error) = local::start(options).await else { panic!("the gateway started") };
     let said = format!("{error:#}");
-    for problem in ["GATEWAY_NO_SUCH_THING is not a setting", "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is", "from 100 to 900000"] {
+    for problem in
+        ["GATEWAY_NO_SUCH_THING is not a setting", "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is", "from 100 to 900000"]
+    {
         assert!(said.contains(problem), "{problem} in {said}");
     }
 }

@@ -1,5 +1,6 @@
 //! The running gateway, end to end: real function binaries over a real Runtime API.
 
+mod architecture;
 mod bad_input;
 mod contract;
 mod streams;

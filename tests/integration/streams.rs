@@ -6,7 +6,8 @@ use gateway_tests::stub::{Step, Stub, answer, chunk, json, stream, stream_head};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const CHAT: &str = r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
+const CHAT: &str =
+    r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
 const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
 const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"é\"}}\n\n";
 const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",\"delta\":{}}\n\n";
@@ -88,7 +89,8 @@ async fn a_small_streamed_answer_is_not_held_for_40_ms() {
 async fn events_arrive_as_they_are_sent() {
     let (stub, running) = pair(&[]).await;
     let pause = Duration::from_millis(150);
-    let steps = [START, DELTA, DELTA, DELTA, END, DONE].map(|frame| [chunk(frame.as_bytes()), Step::Wait(pause)]);
+    let steps =
+        [START, DELTA, DELTA, DELTA, END, DONE].map(|frame| [chunk(frame.as_bytes()), Step::Wait(pause)]);
     let mut all = vec![stream_head(&[])];
     all.extend(steps.into_iter().flatten());
     all.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
@@ -103,7 +105,10 @@ async fn events_arrive_as_they_are_sent() {
     assert_eq!(arrived.len(), 5, "{arrived:?}");
     for (index, at) in arrived.iter().enumerate() {
         let sent = pause * (index as u32 + 1);
-        assert!(*at + Duration::from_millis(20) > sent && *at < sent + Duration::from_millis(120), "{arrived:?}");
+        assert!(
+            *at + Duration::from_millis(20) > sent && *at < sent + Duration::from_millis(120),
+            "{arrived:?}"
+        );
     }
 }
 
@@ -123,12 +128,27 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
         (stream(&[], &[start, typed.as_bytes(), DONE.as_bytes()]), 422, "invalid_request", "it went wrong"),
         (stream(&[], &[start, untyped.as_bytes(), DONE.as_bytes()]), 500, "upstream_error", "it went wrong"),
         (stream(&[], &[start]), 502, "upstream_malformed", "Cohere's answer cannot be read"),
-        (vec![stream_head(&[]), chunk(start), Step::Reset], 503, "upstream_unreachable", "Cohere cannot be reached"),
-        (vec![stream_head(&[]), chunk(start), Step::Hang], 504, "upstream_timeout", "Cohere did not answer within 300 ms"),
+        (
+            vec![stream_head(&[]), chunk(start), Step::Reset],
+            503,
+            "upstream_unreachable",
+            "Cohere cannot be reached",
+        ),
+        (
+            vec![stream_head(&[]), chunk(start), Step::Hang],
+            504,
+            "upstream_timeout",
+            "Cohere did not answer within 300 ms",
+        ),
         (vec![Step::Hang], 504, "upstream_timeout", "Cohere did not answer within 300 ms"),
         (json(429, &json!({ "message": "slow down" })), 429, "rate_limited", "slow down"),
         (json(200, &json!({ "message": {} })), 502, "upstream_malformed", "Cohere's answer cannot be read"),
-        (answer(200, &[("content-type", "text/html")], b"<html>"), 502, "upstream_malformed", "Cohere's answer"),
+        (
+            answer(200, &[("content-type", "text/html")], b"<html>"),
+            502,
+            "upstream_malformed",
+            "Cohere's answer",
+        ),
     ];
     for (steps, status, code, message) in cases {
         let shown = format!("{steps:?}");
@@ -147,7 +167,8 @@ async fn a_failure_after_content_is_coheres_own_ending() {
     let (stub, running) = pair(&settings).await;
     let begun = || vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes())];
     let with = |steps: Vec<Step>| begun().into_iter().chain(steps).collect::<Vec<_>>();
-    let drip = (0..20).flat_map(|_| [Step::Wait(Duration::from_millis(100)), chunk(DELTA.as_bytes())]).collect();
+    let drip =
+        (0..20).flat_map(|_| [Step::Wait(Duration::from_millis(100)), chunk(DELTA.as_bytes())]).collect();
     let cases = [
         (with(vec![Step::Reset]), "upstream_unreachable"),
         (with(vec![chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]), "upstream_unreachable"),
@@ -191,7 +212,8 @@ async fn what_cohere_has_ended_is_not_ended_twice() {
 
 #[tokio::test]
 async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
-    let settings = [("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600")];
+    let settings =
+        [("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600")];
     let (stub, running) = pair(&settings).await;
     let pause = Step::Wait(Duration::from_millis(250));
     let pieces = [START, DELTA, END, DONE].map(|frame| chunk(frame.as_bytes()));
@@ -208,7 +230,10 @@ async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
     assert_eq!(answer.status, 200);
     assert_eq!(failed_ending(&text(&answer))["error_type"], "upstream_timeout");
 
-    stub.next([vec![Step::Wait(Duration::from_millis(250))], json(429, &json!({ "message": "slow down" }))].concat());
+    stub.next(
+        [vec![Step::Wait(Duration::from_millis(250))], json(429, &json!({ "message": "slow down" }))]
+            .concat(),
+    );
     let ended = text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(failed_ending(&ended)["error"], "slow down");
 }

@@ -46,7 +46,13 @@ pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
         }
     };
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let options = Options { port: Some(0), upstream, settings, output: Output::To(Arc::new(take)), ..Options::default() };
+    let options = Options {
+        port: Some(0),
+        upstream,
+        settings,
+        output: Output::To(Arc::new(take)),
+        ..Options::default()
+    };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));

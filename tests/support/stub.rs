@@ -59,7 +59,8 @@ pub fn stream(headers: &[(&str, &str)], pieces: &[&[u8]]) -> Vec<Step> {
 
 /// Writes the head of a stream of events.
 pub fn stream_head(headers: &[(&str, &str)]) -> Step {
-    let mut head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n".to_string();
+    let mut head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n".to_string();
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }

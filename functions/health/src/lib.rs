@@ -1,26 +1,49 @@
 //! `GET /api/health`: whether Cohere answers, in a form that says nothing more to strangers.
 
-use http::StatusCode;
-use serde_json::json;
+use http::{HeaderValue, StatusCode};
+use lambda_http::Request;
+use serde::Serialize;
 use shared::app::App;
+use shared::edge::request::Incoming;
 use shared::edge::response::{self, Body};
-use shared::health::{Report, Status};
+use shared::health::Status;
 
-/// Answers with the latest check: 200 while Cohere answers, 503 when it is down, the body always the same shape.
-pub async fn answer(app: &App) -> http::Response<Body> {
-    let report = app.health.report(&app.cohere).await;
-    let (status, overall) = summary(&report);
-    let body = json!({
-        "status": overall,
-        "cohere": { "status": report.status.as_str(), "latencyMs": report.latency.as_millis() as u64 },
-        "timestamp": report.timestamp,
-        "version": app.config.version,
-    });
-    response::json(status, &body)
+/// The body, the same shape whatever the state.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HealthBody<'a> {
+    status: &'static str,
+    cohere: CohereBody,
+    timestamp: &'a str,
+    version: &'a str,
 }
 
-fn summary(report: &Report) -> (StatusCode, &'static str) {
-    match report.status {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CohereBody {
+    status: &'static str,
+    latency_ms: u64,
+}
+
+/// Answers with the latest check: 200 while Cohere answers, 503 when it is down.
+pub async fn answer(app: &App, request: Request) -> http::Response<Body> {
+    let report = app.health.report(&app.cohere).await;
+    let (status, overall) = summary(report.status);
+    let body = HealthBody {
+        status: overall,
+        cohere: CohereBody { status: report.status.as_str(), latency_ms: report.latency.as_millis() as u64 },
+        timestamp: &report.timestamp,
+        version: &app.config.version,
+    };
+    let mut answer = response::json(status, &body);
+    if let Ok(id) = HeaderValue::from_str(&Incoming::new(request).request_id) {
+        answer.headers_mut().insert("x-request-id", id);
+    }
+    answer
+}
+
+fn summary(cohere: Status) -> (StatusCode, &'static str) {
+    match cohere {
         Status::Healthy => (StatusCode::OK, "ok"),
         Status::Degraded => (StatusCode::OK, "degraded"),
         Status::Down => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),

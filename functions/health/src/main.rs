@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(|app, _request| health::answer(app))
+    shared::lambda::serve_http(health::answer)
 }

@@ -23,10 +23,10 @@ fn all_problems_are_reported_together_with_name_value_and_range() {
         problems,
         [
             "GATEWAY_CHAT_MDOEL is not a setting of the gateway",
-            "GATEWAY_UPSTREAM_URL is \"http://example.com\": https://… is required, or http://… on loopback",
-            "GATEWAY_SECRET_ID is \"\": a text is required",
-            "GATEWAY_RETRY_AFTER_MAX_SECS is \"0\": a whole number from 1 to 60 is required",
             "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is \"soon\": a whole number from 100 to 900000 is required",
+            "GATEWAY_RETRY_AFTER_MAX_SECS is \"0\": a whole number from 1 to 60 is required",
+            "GATEWAY_UPSTREAM_URL is \"http://example.com\": https://… is required, or http://… on loopback",
+            "GATEWAY_SECRET_ID is not set: Name or ARN of the secret with the Cohere key. Required but for the authorizer.",
         ]
     );
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
+use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -51,10 +52,8 @@ pub fn status(error: &GatewayError) -> StatusCode {
 pub fn error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> Response<Body> {
     let upstream = error.upstream.as_deref();
     let id = upstream.and_then(|upstream| upstream.id.as_deref()).unwrap_or(request_id);
-    let mut body = serde_json::json!({ "id": id, "message": error.message, "code": error.code.as_str() });
-    if let Some(error_type) = upstream.and_then(|upstream| upstream.error_type.as_deref()) {
-        body["error_type"] = error_type.into();
-    }
+    let error_type = upstream.and_then(|upstream| upstream.error_type.as_deref());
+    let body = ErrorBody { id, message: &error.message, code: error.code.as_str(), error_type };
     let mut response = json(status(error), &body);
     if let Some(seconds) = retry_after(error, response.status(), limits.retry_after_max) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -62,9 +61,20 @@ pub fn error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> R
     response
 }
 
+/// The body of every error, in the order of Cohere's own.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    id: &'a str,
+    message: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_type: Option<&'a str>,
+}
+
 /// Writes a JSON document.
-pub fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(whole(Bytes::from(body.to_string())));
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    // Plain structs of text and numbers cannot fail to be written.
+    let mut response = Response::new(whole(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -120,7 +130,7 @@ mod tests {
     async fn an_error_body_carries_coheres_id_and_type() {
         let response = error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, r#"{"code":"invalid_request","error_type":"T","id":"up","message":"m"}"#);
+        assert_eq!(body, r#"{"id":"up","message":"m","code":"invalid_request","error_type":"T"}"#);
     }
 
     #[test]

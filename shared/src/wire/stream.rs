@@ -128,7 +128,10 @@ fn message_end(data: &[u8]) -> MessageEnd {
 
 /// Replaces `[DONE]` inside JSON strings by its escaped twin: some SDKs stop reading at the bare word.
 pub fn hide_done(frame: Bytes) -> Bytes {
-    let is_done = |at: usize| frame[..at].ends_with(b"data: ") || frame[..at].ends_with(b"data:");
+    let is_done = |at: usize| {
+        let line_start = memchr::memrchr(b'\n', &frame[..at]).map_or(0, |newline| newline + 1);
+        field(&frame[line_start..at + 6], b"data:") == Some(b"[DONE]")
+    };
     let mut found = memmem::find_iter(&frame, b"[DONE]").filter(|at| !is_done(*at)).peekable();
     if found.peek().is_none() {
         return frame;

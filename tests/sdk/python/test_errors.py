@@ -26,6 +26,7 @@ FAULTS = {
     "status=401": (ApiError, 502, "upstream_auth"),
     "status=498": (ApiError, 502, "upstream_auth"),
     "status=402": (ApiError, 502, "upstream_billing"),
+    "html": (ApiError, 502, "upstream_error"),
     "malformed": (ApiError, 502, "upstream_malformed"),
 }
 MODELS = ["command-a-03-2025", "command-r7b-12-2024", "command-r-08-2024", "command-r-plus-08-2024"]

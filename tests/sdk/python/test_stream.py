@@ -122,7 +122,16 @@ def test_text_survives_however_cohere_cuts_its_bytes(caller, fault):
     assert text in blocks[0][1]
 
 
-@pytest.mark.parametrize("fault", ["cut_after_events=4", "stall_after_events=4"])
+def test_silence_is_kept_alive_unseen(caller):
+    # Comments go out meanwhile; not one of them may look like an event.
+    events = caller(fault="delay_ms=2500").stream(**REQUESTS["text"])
+    assert assemble(events) == told(caller().chat(**REQUESTS["text"]))
+
+
+BREAKS = ["cut_after_events=4", "stall_after_events=4", "stream_error=INVALID_TOOL_GENERATION after_events=4"]
+
+
+@pytest.mark.parametrize("fault", BREAKS)
 def test_a_stream_that_breaks_ends_in_an_error_event(caller, fault):
     broken = caller(fault=fault, headers={"x-gateway-timeout-ms": "2000"})
     events = broken.stream(messages=user("Write about the sea, the wind and the sky."))
@@ -134,6 +143,13 @@ def test_a_stream_that_breaks_ends_in_an_error_event(caller, fault):
     assert (end.delta.usage.tokens.input_tokens, end.delta.usage.tokens.output_tokens) == (0, 0)
 
 
-def test_a_stream_that_cannot_start_is_an_error_not_an_event(caller):
-    with pytest.raises(cohere.errors.InternalServerError):
-        caller(fault="status=500").stream(messages=user("Hello"))
+CANNOT_START = {
+    "status=500": cohere.errors.InternalServerError,
+    "stream_error=INVALID_TOOL_GENERATION": cohere.errors.UnprocessableEntityError,
+}
+
+
+@pytest.mark.parametrize("fault", CANNOT_START)
+def test_a_stream_that_cannot_start_is_an_error_not_an_event(caller, fault):
+    with pytest.raises(CANNOT_START[fault]):
+        caller(fault=fault).stream(messages=user("Hello"))

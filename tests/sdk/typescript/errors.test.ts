@@ -21,6 +21,7 @@ const FAULTS: [string, ErrorClass, number, string][] = [
     ["status=401", CohereError, 502, "upstream_auth"],
     ["status=498", CohereError, 502, "upstream_auth"],
     ["status=402", CohereError, 502, "upstream_billing"],
+    ["html", CohereError, 502, "upstream_error"],
     ["malformed", CohereError, 502, "upstream_malformed"],
 ];
 const MODELS = ["command-a-03-2025", "command-r7b-12-2024", "command-r-08-2024", "command-r-plus-08-2024"];

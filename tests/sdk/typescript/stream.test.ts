@@ -58,7 +58,15 @@ for (const fault of ["split_utf8", "trickle_ms=2"]) {
     });
 }
 
-for (const fault of ["cut_after_events=4", "stall_after_events=4"]) {
+withEachClient("silence is kept alive unseen", async (connect) => {
+    // Comments go out meanwhile; not one of them may look like an event.
+    const { request } = KINDS[0];
+    const events = await collect(await connect({ fault: "delay_ms=2500" }).chatStream(request));
+    assert.deepEqual(assemble(events), told(await connect().chat(request)));
+});
+
+const BREAKS = ["cut_after_events=4", "stall_after_events=4", "stream_error=INVALID_TOOL_GENERATION after_events=4"];
+for (const fault of BREAKS) {
     withEachClient(`a stream that breaks ends in an error event: ${fault}`, async (connect) => {
         const client = connect({ fault, headers: { "x-gateway-timeout-ms": "2000" } });
         const events = await collect(await client.chatStream(ask("Write about the sea, the wind and the sky.")));
@@ -72,12 +80,15 @@ for (const fault of ["cut_after_events=4", "stall_after_events=4"]) {
     });
 }
 
-withEachClient("a stream that cannot start is an error, not an event", async (connect) => {
-    await assert.rejects(
-        async () => collect(await connect({ fault: "status=500" }).chatStream(ask("Hello"))),
-        Cohere.InternalServerError,
-    );
-});
+const CANNOT_START = {
+    "status=500": Cohere.InternalServerError,
+    "stream_error=INVALID_TOOL_GENERATION": Cohere.UnprocessableEntityError,
+};
+for (const [fault, kind] of Object.entries(CANNOT_START)) {
+    withEachClient(`a stream that cannot start is an error, not an event: ${fault}`, async (connect) => {
+        await assert.rejects(async () => collect(await connect({ fault }).chatStream(ask("Hello"))), kind);
+    });
+}
 
 interface Assembled {
     blocks: [string, string][];

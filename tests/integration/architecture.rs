@@ -1,0 +1,114 @@
+//! The house rules that file names and `use` lines can show: who imports whom, and one home for
+//! every outside library.
+
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// Modules of the shared crate from top to bottom; a module imports only from lower rows.
+const LAYERS: [&[&str]; 7] = [
+    &["lambda"],
+    &["app"],
+    &["pipeline"],
+    &["edge", "cohere", "secrets", "health"],
+    &["wire", "transport", "telemetry"],
+    &["config", "deadline"],
+    &["endpoint", "error", "clock"],
+];
+
+/// Imports within one row, or upwards, with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 4] = [
+    ("cohere", "secrets", "the client holds the key it sends"),
+    ("health", "cohere", "the health check is a call of Cohere"),
+    ("pipeline", "app", "the pipeline works with what the root has built"),
+    ("telemetry", "cohere", "the event line holds what the client has spent"),
+];
+
+/// Outside libraries of the shared crate and the only files that may name them.
+const HOMES: [(&str, &str); 6] = [
+    ("reqwest::", "transport.rs"),
+    ("rustls::", "transport.rs"),
+    ("aws_sdk_secretsmanager", "secrets/secrets_manager.rs"),
+    ("aws_config", "secrets/secrets_manager.rs"),
+    ("std::env::vars", "config/vars.rs"),
+    ("socket2", "lambda/nodelay.rs"),
+];
+
+fn sources(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn code_of(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn layer(module: &str) -> usize {
+    let row = LAYERS.iter().position(|row| row.contains(&module));
+    row.unwrap_or_else(|| panic!("the module {module} has no layer: add it to LAYERS"))
+}
+
+#[test]
+fn modules_of_the_shared_crate_import_downward_only() {
+    let root = Path::new(ROOT).join("shared/src");
+    let mut checked = 0;
+    for path in sources(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
+        let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
+        let module = module.as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        for import in code_of(path).split("crate::").skip(1) {
+            let imported: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let is_excused = EXCEPTIONS.iter().any(|(from, to, _)| (*from, *to) == (module, &imported));
+            if imported != module && !is_excused {
+                assert!(layer(&imported) > layer(module), "{}: {module} imports {imported}", path.display());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "only {checked} imports were found: the test looks in the wrong place");
+}
+
+#[test]
+fn every_outside_library_has_one_home() {
+    let root = Path::new(ROOT).join("shared/src");
+    for (library, home) in HOMES {
+        let users: Vec<_> = sources(&root).into_iter().filter(|path| code_of(path).contains(library)).collect();
+        assert_eq!(users, [root.join(home)], "{library}");
+    }
+}
+
+#[test]
+fn a_function_imports_the_shared_crate_and_no_other_function() {
+    let functions: Vec<_> = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten().collect();
+    assert!(functions.len() >= 5);
+    for function in &functions {
+        let manifest = std::fs::read_to_string(function.path().join("Cargo.toml")).unwrap();
+        assert!(manifest.contains("shared.workspace = true"), "{manifest}");
+        for other in functions.iter().map(|other| other.file_name()).filter(|other| *other != function.file_name()) {
+            let other = other.to_str().unwrap();
+            assert!(!manifest.contains(&format!("\n{other}")), "{:?} imports {other}", function.file_name());
+        }
+    }
+}
+
+#[test]
+fn folder_package_and_resource_have_one_name() {
+    let template = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).unwrap();
+    for function in std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten() {
+        let folder = function.file_name().into_string().unwrap();
+        let manifest = std::fs::read_to_string(function.path().join("Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("name = \"{folder}\"")), "{folder}");
+        let words = folder.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
+        let resource = words.collect::<String>() + "Function:";
+        assert!(template.contains(&format!("\n  {resource}")), "{resource} is not in template.yaml");
+    }
+}
