@@ -74,15 +74,18 @@ async fn every_write_to_the_caller_is_whole_frames() {
 #[tokio::test]
 async fn a_small_streamed_answer_is_not_held_for_40_ms() {
     let (stub, running) = pair(&[]).await;
-    let mut best = Duration::MAX;
-    for _ in 0..8 {
+    let mut times = Vec::new();
+    for _ in 0..60 {
         stub.next(json(200, &json!({ "message": {} })));
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT.replace("true", "false")).await;
         assert_eq!(answer.status, 200);
-        best = best.min(started.elapsed());
+        times.push(started.elapsed());
     }
-    assert!(best < Duration::from_millis(30), "the quickest of 8 answers took {best:?}");
+    // A new connection acknowledges at once; the delay sets in after some requests.
+    let mut late = times.split_off(30);
+    late.sort();
+    assert!(late[15] < Duration::from_millis(30), "the median answer took {:?}", late[15]);
 }
 
 #[tokio::test]

@@ -128,10 +128,15 @@ def test_silence_is_kept_alive_unseen(caller):
     assert assemble(events) == told(caller().chat(**REQUESTS["text"]))
 
 
-BREAKS = ["cut_after_events=4", "stall_after_events=4", "stream_error=INVALID_TOOL_GENERATION after_events=4"]
+def test_coheres_own_error_event_is_passed_on(caller):
+    fault = "stream_error=INVALID_TOOL_GENERATION after_events=4"
+    end = caller(fault=fault).stream(messages=user("Write about the sea, the wind and the sky."))[-1]
+    assert end.type == "message-end"
+    assert end.delta.finish_reason == "ERROR"
+    assert "invalid tool generation" in end.delta.error
 
 
-@pytest.mark.parametrize("fault", BREAKS)
+@pytest.mark.parametrize("fault", ["cut_after_events=4", "stall_after_events=4"])
 def test_a_stream_that_breaks_ends_in_an_error_event(caller, fault):
     broken = caller(fault=fault, headers={"x-gateway-timeout-ms": "2000"})
     events = broken.stream(messages=user("Write about the sea, the wind and the sky."))

@@ -65,8 +65,16 @@ withEachClient("silence is kept alive unseen", async (connect) => {
     assert.deepEqual(assemble(events), told(await connect().chat(request)));
 });
 
-const BREAKS = ["cut_after_events=4", "stall_after_events=4", "stream_error=INVALID_TOOL_GENERATION after_events=4"];
-for (const fault of BREAKS) {
+withEachClient("Cohere's own error event is passed on", async (connect) => {
+    const client = connect({ fault: "stream_error=INVALID_TOOL_GENERATION after_events=4" });
+    const events = await collect(await client.chatStream(ask("Write about the sea, the wind and the sky.")));
+    const end = events.at(-1)!;
+    assert.ok(end.type === "message-end");
+    assert.equal(end.delta!.finishReason, "ERROR");
+    assert.match(end.delta!.error!, /invalid tool generation/);
+});
+
+for (const fault of ["cut_after_events=4", "stall_after_events=4"]) {
     withEachClient(`a stream that breaks ends in an error event: ${fault}`, async (connect) => {
         const client = connect({ fault, headers: { "x-gateway-timeout-ms": "2000" } });
         const events = await collect(await client.chatStream(ask("Write about the sea, the wind and the sky.")));
