@@ -81,7 +81,8 @@ fn modules_of_the_shared_crate_import_downward_only() {
 fn every_outside_library_has_one_home() {
     let root = Path::new(ROOT).join("shared/src");
     for (library, home) in HOMES {
-        let users: Vec<_> = sources(&root).into_iter().filter(|path| code_of(path).contains(library)).collect();
+        let users: Vec<_> =
+            sources(&root).into_iter().filter(|path| code_of(path).contains(library)).collect();
         assert_eq!(users, [root.join(home)], "{library}");
     }
 }
@@ -93,7 +94,9 @@ fn a_function_imports_the_shared_crate_and_no_other_function() {
     for function in &functions {
         let manifest = std::fs::read_to_string(function.path().join("Cargo.toml")).unwrap();
         assert!(manifest.contains("shared.workspace = true"), "{manifest}");
-        for other in functions.iter().map(|other| other.file_name()).filter(|other| *other != function.file_name()) {
+        for other in
+            functions.iter().map(|other| other.file_name()).filter(|other| *other != function.file_name())
+        {
             let other = other.to_str().unwrap();
             assert!(!manifest.contains(&format!("\n{other}")), "{:?} imports {other}", function.file_name());
         }

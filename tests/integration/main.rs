@@ -1,6 +1,10 @@
 //! The running gateway, end to end: real function binaries over a real Runtime API.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
 mod bad_input;
 mod contract;
+mod recorded;
+mod schema;
 mod streams;

@@ -1,5 +1,7 @@
-//! What the tests share: a running gateway, a stub upstream, a small HTTP client, skipped proofs.
+//! What the tests share: a running gateway, a stub upstream, exchanges to replay, skipped proofs.
 
+pub mod exchange;
 pub mod gateway;
 pub mod material;
+pub mod replay;
 pub mod stub;

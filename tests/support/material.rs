@@ -3,6 +3,7 @@
 //! It lies in a folder `shared` beside the repository. Where that is absent the tests that need it say
 //! so and pass; self-written twins in `tests/fixtures` cover the same classes.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Returns a path inside the folder beside the repository, where it exists.
@@ -13,5 +14,11 @@ pub fn beside(path: &str) -> Option<PathBuf> {
 
 /// Says that a proof was left out, and why.
 pub fn skipped(what: &str) {
-    eprintln!("SKIPPED: {what}: there is no folder `shared` beside the repository");
+    say(&format!("SKIPPED: {what}: there is no folder `shared` beside the repository"));
+}
+
+/// Writes a line that is seen whether the test passes or not: the test harness keeps back what macros print.
+pub fn say(line: &str) {
+    // The harness has no line feed after `test name ...` yet when a single thread runs the tests.
+    let _ = writeln!(std::io::stderr(), "\n{line}");
 }

@@ -7,12 +7,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 
 /// One thing the stub does with a connection, in order.
 #[derive(Clone, Debug)]
 pub enum Step {
     Write(Bytes),
     Wait(Duration),
+    /// Waits until the test gives leave, once for each step of this kind.
+    Leave(Arc<Semaphore>),
     /// Closes the connection at once, with a reset.
     Reset,
     /// Says nothing more and keeps the connection.
@@ -111,6 +114,10 @@ impl Stub {
                         }
                     }
                     Step::Wait(time) => tokio::time::sleep(time).await,
+                    Step::Leave(leave) => match leave.acquire().await {
+                        Ok(permit) => permit.forget(),
+                        Err(_) => return,
+                    },
                     Step::Reset => {
                         let _ = socket.set_zero_linger();
                         return;

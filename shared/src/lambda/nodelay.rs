@@ -17,7 +17,7 @@ const OPEN_FILES: &str = "/dev/fd";
 
 /// Address of the Runtime API; `None` where it is a name, which Lambda never gives.
 static RUNTIME_API: OnceLock<Option<SocketAddr>> = OnceLock::new();
-/// The connection found last: an instance with one request at a time uses one.
+/// The connection found last, where there is one; an instance of many requests at a time has many.
 static KNOWN: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes sure that the answer of this invocation is sent without delay. One system call once known.
@@ -28,11 +28,9 @@ pub(super) fn towards_runtime_api() {
         return;
     }
     let Ok(files) = std::fs::read_dir(OPEN_FILES) else { return };
-    for fd in files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok()) {
-        if set(fd, *address) {
-            KNOWN.store(fd, Ordering::Relaxed);
-        }
-    }
+    let files = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
+    let found: Vec<RawFd> = files.filter(|fd| set(*fd, *address)).collect();
+    KNOWN.store(if let [only] = found[..] { only } else { -1 }, Ordering::Relaxed);
 }
 
 fn runtime_api() -> Option<SocketAddr> {

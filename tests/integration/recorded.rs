@@ -1,0 +1,93 @@
+//! Recorded exchanges with the real API, and their twins, through the gateway: nothing is lost or changed.
+//!
+//! An answer of status 200 reaches the caller byte for byte, a stream in whole frames; the request that
+//! reaches Cohere is the caller's but for what the gateway's rules add; headers are compared with a
+//! list in both directions; an error becomes the gateway's. Recordings of `/v1/` paths are left out,
+//! since those are not served. All exchanges of a test go through one gateway, one after another.
+
+mod answer;
+mod request;
+
+use gateway_tests::exchange::{self, Exchange};
+use gateway_tests::material;
+use gateway_tests::replay::{Cut, Replay};
+use http::HeaderMap;
+use std::collections::BTreeMap;
+
+/// How many recordings of `/v2/` paths there are at least, where there are any.
+const RECORDED: usize = 58;
+
+async fn replay(exchanges: &[Exchange]) {
+    let replay = Replay::start().await;
+    for exchange in exchanges {
+        let mut played = vec![replay.whole(exchange).await];
+        let cuts = if exchange.streamed { &Cut::ALL[..] } else { &[] };
+        for cut in cuts {
+            played.push(replay.cut(exchange, *cut).await);
+        }
+        for played in played {
+            request::check(exchange, &played);
+            answer::check(exchange, &played.answer);
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_exchange_passes_unchanged() {
+    let Some(exchanges) = exchange::recorded() else {
+        material::skipped("replay of recorded exchanges");
+        material::say(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
+        return;
+    };
+    assert!(exchanges.len() >= RECORDED, "only {} recordings were found", exchanges.len());
+    replay(&exchanges).await;
+    material::say(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
+}
+
+#[tokio::test]
+async fn every_self_written_twin_passes_unchanged() {
+    let twins = exchange::twins();
+    let classes: BTreeMap<_, _> = twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
+    for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
+        assert_eq!(classes.get(class), Some(&200), "{class}");
+    }
+    replay(&twins).await;
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_coheres_trace_and_limits() {
+    let replay = Replay::start().await;
+    let twins = exchange::twins();
+    for twin in twins.iter().filter(|twin| twin.status >= 400) {
+        let answered = replay.whole(twin).await.answer;
+        for name in ["x-debug-trace-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining"] {
+            let sent = twin.headers.get(name).map_or("", String::as_str);
+            assert_eq!(answered.header(name), sent, "{}: {name}", twin.name);
+        }
+    }
+}
+
+#[test]
+fn cuts_lose_nothing_and_tear_what_they_say() {
+    let stream = "data: é\n\ndata: 🦀\n\n".as_bytes();
+    for cut in Cut::ALL {
+        assert_eq!(cut.pieces(stream).concat(), stream, "{cut:?}");
+    }
+    assert_eq!(Cut::InTurn.pieces(stream), [&stream[..10], &stream[10..]]);
+    let torn = Cut::Torn.pieces(stream);
+    assert_eq!(torn[..3], [&b"data: \xc3"[..], b"\xa9\n", b"\ndata: \xf0"]);
+    assert!(torn.iter().filter(|piece| std::str::from_utf8(piece).is_err()).count() >= 4);
+}
+
+/// Compares the names of headers, then the values that are known.
+fn check_headers(shown: &str, headers: &HeaderMap, expected: &BTreeMap<&str, Option<&str>>) {
+    let names: Vec<_> = headers.keys().map(|name| name.as_str()).collect();
+    let names: BTreeMap<_, _> =
+        names.into_iter().map(|name| (name, headers.get_all(name).iter().count())).collect();
+    let wanted: BTreeMap<_, _> = expected.keys().map(|name| (*name, 1)).collect();
+    assert_eq!(names, wanted, "{shown}: names of headers and how often each stands");
+    for (name, value) in expected {
+        let Some(value) = value else { continue };
+        assert_eq!(headers[*name].as_bytes(), value.as_bytes(), "{shown}: {name}");
+    }
+}

@@ -1,0 +1,120 @@
+//! The answer that reaches the caller: Cohere's bytes, or the gateway's own form of an error.
+
+use super::check_headers;
+use gateway_tests::exchange::Exchange;
+use gateway_tests::gateway::Answer;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Headers of Cohere that reach the caller.
+const PASSING: [&str; 8] = [
+    "content-type",
+    "num_chars",
+    "num_tokens",
+    "x-api-warning",
+    "x-debug-trace-id",
+    "x-endpoint-monthly-call-limit",
+    "x-trial-endpoint-call-limit",
+    "x-trial-endpoint-call-remaining",
+];
+
+/// Headers on every answer: the gateway's, and two of the connection.
+const ALWAYS: [&str; 7] = [
+    "date",
+    "server-timing",
+    "transfer-encoding",
+    "x-gateway-attempts",
+    "x-gateway-cache",
+    "x-gateway-model",
+    "x-request-id",
+];
+
+/// Checks status, headers and body of what the caller got.
+pub fn check(exchange: &Exchange, answer: &Answer) {
+    let name = exchange.name.as_str();
+    let mut headers: BTreeMap<&str, Option<&str>> = ALWAYS.into_iter().map(|name| (name, None)).collect();
+    headers.insert("x-gateway-attempts", Some("1"));
+    headers.insert("x-gateway-cache", Some("off"));
+    let request: Value = serde_json::from_str(&exchange.request_body).unwrap();
+    if let Some(model) = request["model"].as_str() {
+        headers.insert("x-gateway-model", Some(model));
+    }
+    if exchange.status == 200 {
+        check_bytes(name, &answer.body, &exchange.body);
+        assert_eq!(answer.status, 200, "{name}");
+        let upstream = exchange.headers.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
+        headers.extend(upstream.filter(|(name, _)| PASSING.contains(name)));
+        if exchange.path == "/v2/chat" && request["max_tokens"].is_null() {
+            headers.insert("x-gateway-max-tokens", None);
+        }
+    } else {
+        let (status, code) = expected(exchange.status, &exchange.body);
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{name}");
+        check_error(exchange, answer, code);
+        headers.insert("content-type", Some("application/json"));
+        if matches!(status, 429 | 503) {
+            headers
+                .insert("retry-after", Some(exchange.headers.get("retry-after").map_or("1", String::as_str)));
+        }
+        // Whether these pass on a refusal is a test of its own.
+        let passed = PASSING.into_iter().filter(|name| answer.headers.contains_key(*name));
+        let of_cohere = passed.filter(|name| *name != "content-type");
+        headers.extend(of_cohere.map(|name| (name, exchange.headers.get(name).map(String::as_str))));
+    }
+    check_headers(&format!("{name}, caller"), &answer.headers, &headers);
+    assert!(is_timing(answer.header("server-timing")), "{name}: {}", answer.header("server-timing"));
+}
+
+/// Returns the status and code the contract gives to a refusal of Cohere.
+fn expected(status: u16, body: &[u8]) -> (u16, &'static str) {
+    let names_a_month = body.windows(5).any(|word| word == b"month");
+    match status {
+        401 | 498 => (502, "upstream_auth"),
+        402 => (502, "upstream_billing"),
+        429 if names_a_month => (429, "quota_exhausted"),
+        429 => (429, "rate_limited"),
+        499 => (503, "upstream_error"),
+        400..=498 => (status, "invalid_request"),
+        _ => (status, "upstream_error"),
+    }
+}
+
+fn check_error(exchange: &Exchange, answer: &Answer, code: &str) {
+    let name = &exchange.name;
+    let upstream: Value = serde_json::from_slice(&exchange.body).unwrap_or_default();
+    let said = answer.json();
+    let fields: Vec<_> = said.as_object().unwrap().keys().map(String::as_str).collect();
+    let typed = &["code", "error_type", "id", "message"][..];
+    let plain = &["code", "id", "message"][..];
+    assert_eq!(fields, if upstream["error_type"].is_string() { typed } else { plain }, "{name}");
+    assert_eq!(said["error_type"], upstream["error_type"], "{name}");
+    let id = upstream["id"].as_str().unwrap_or(answer.header("x-request-id"));
+    assert_eq!(said["id"], id, "{name}");
+    let message = said["message"].as_str().unwrap();
+    let is_operators = matches!(code, "upstream_auth" | "upstream_billing");
+    match upstream["message"].as_str() {
+        Some(words) if is_operators => assert!(!message.contains(words), "{name}: {message}"),
+        Some(words) => assert_eq!(message, words, "{name}"),
+        None => assert!(!message.is_empty() && !message.contains(['<', '>']), "{name}: {message}"),
+    }
+}
+
+/// Compares bytes and shows where they part; a whole embedding in a message helps nobody.
+fn check_bytes(name: &str, got: &[u8], sent: &[u8]) {
+    let same = got.iter().zip(sent).take_while(|(got, sent)| got == sent).count();
+    let around = |bytes: &[u8]| {
+        let part = bytes.get(same.saturating_sub(60)..bytes.len().min(same + 60)).unwrap_or_default();
+        String::from_utf8_lossy(part).into_owned()
+    };
+    assert!(got == sent, "{name}: differs at byte {same}: sent …{}…, got …{}…", around(sent), around(got));
+}
+
+/// `upstream;dur=1.5, gateway;dur=0.2`
+fn is_timing(text: &str) -> bool {
+    let duration = |part: &str, name: &str| {
+        let number = part.strip_prefix(name).and_then(|rest| rest.strip_prefix(";dur="));
+        number.is_some_and(|number| number.parse::<f64>().is_ok_and(|number| number >= 0.0))
+    };
+    text.split_once(", ")
+        .is_some_and(|(first, second)| duration(first, "upstream") && duration(second, "gateway"))
+}

@@ -1,0 +1,152 @@
+//! What reaches Cohere and what reaches the caller, against Cohere's own OpenAPI document.
+//!
+//! The document is not part of this repository. Where recordings show that the real API does
+//! otherwise, the recordings are right: `document` names each such place.
+
+mod document;
+
+use document::{Document, escaped};
+use gateway_tests::exchange::{self, Exchange};
+use gateway_tests::gateway::{self, Answer, read};
+use gateway_tests::material;
+use gateway_tests::replay::Replay;
+use http::Method;
+use local::Upstream;
+use serde_json::{Value, json};
+
+/// Twins that hold on purpose what is newer than the document, and what the document says to that.
+const NEWER: [(&str, &str); 2] = [
+    ("chat-stream--text", "type: \"weather-report\" is no kind that is known"),
+    ("embed--several-types", "embedding_types[6]: \"ternary\" is none of the values"),
+];
+
+fn document(what: &str) -> Option<Document> {
+    let path = material::beside("cohere/openapi-v2.yaml");
+    if path.is_none() {
+        material::skipped(what);
+    }
+    path.map(|path| Document::read(&path))
+}
+
+#[tokio::test]
+async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
+    let Some(document) = document("what is sent and answered against Cohere's OpenAPI document") else {
+        return;
+    };
+    let replay = Replay::start().await;
+    for exchange in exchange::twins().iter().chain(&exchange::recorded().unwrap_or_default()) {
+        let played = replay.whole(exchange).await;
+        let mut problems = document.problems(&request_schema(&exchange.path), &given(&played.sent.body));
+        problems.extend(answer_problems(&document, &exchange.path, &played.answer));
+        let newer = NEWER.iter().find(|(name, _)| *name == exchange.name).map(|(_, problem)| *problem);
+        assert_eq!(problems, Vec::from_iter(newer), "{}", exchange.name);
+    }
+}
+
+#[tokio::test]
+async fn what_the_sandbox_answers_is_as_coheres_document_says() {
+    let Some(document) = document("the sandbox's answers against Cohere's OpenAPI document") else { return };
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
+    for twin in exchange::twins().into_iter().filter(is_asked).chain([all_types()]) {
+        let answer = read(running.post(&twin.path).body(twin.request_body)).await;
+        assert_eq!(answer.status, 200, "{}: {answer:?}", twin.name);
+        assert_eq!(answer_problems(&document, &twin.path, &answer), [""; 0], "{}", twin.name);
+    }
+    let refused = read(
+        running
+            .post("/v2/chat")
+            .body(r#"{"model":"no-such-model","messages":[{"role":"user","content":"hi"}]}"#),
+    )
+    .await;
+    assert_eq!(refused.status, 404);
+    assert_eq!(answer_problems(&document, "/v2/chat", &refused), [""; 0]);
+}
+
+#[test]
+fn the_check_finds_what_the_document_does_not_allow() {
+    let Some(document) = document("the check against Cohere's OpenAPI document itself") else { return };
+    let message = json!({ "role": "user", "content": "hi" });
+    let chat = |field: &str, value: Value| {
+        let mut body = json!({ "model": "m", "messages": [message], "safety_mode": "OFF" });
+        body[field] = value;
+        document.problems(&request_schema("/v2/chat"), &body)
+    };
+    assert_eq!(chat("unknown", json!([1])), [""; 0]);
+    assert_eq!(chat("k", json!(501)), ["k: 501 is over 500"]);
+    assert_eq!(chat("p", json!(0)), ["p: 0 is under 0.01"]);
+    assert_eq!(chat("seed", json!(1.5)), ["seed: 1.5 is no integer"]);
+    assert_eq!(chat("stream", json!("true")), ["stream: \"true\" is no boolean"]);
+    assert_eq!(chat("stop_sequences", json!(["a", 1])), ["stop_sequences[1]: 1 is no string"]);
+    assert_eq!(chat("tool_choice", json!("AUTO")), ["tool_choice: \"AUTO\" is none of the values"]);
+    assert_eq!(chat("messages", json!([{ "role": "user" }])), ["messages[0]: content is missing"]);
+    assert_eq!(
+        chat("messages", json!([{ "role": "x" }])),
+        ["messages[0].role: \"x\" is no kind that is known"]
+    );
+    assert_eq!(chat("documents", json!([{ "id": "x" }])), ["documents[0]: 0 of 2 kinds fit"]);
+    let texts = vec!["t"; 97];
+    let embed = json!({ "model": "m", "input_type": "search_query", "texts": texts });
+    assert_eq!(document.problems(&request_schema("/v2/embed"), &embed), ["texts: 97 elements are over 96"]);
+    let call =
+        json!({ "id": "x", "message": { "role": "assistant", "tool_calls": [{ "type": "function" }] } });
+    let problems = document.problems("/components/schemas/ChatResponseV2", &call);
+    assert_eq!(problems, ["message.tool_calls[0]: id is missing", "finish_reason is missing"]);
+    let event = json!({ "type": "content-delta", "index": "0" });
+    let problems = document.problems("/components/schemas/StreamedChatResponseV2", &event);
+    assert_eq!(problems, ["index: \"0\" is no integer"]);
+}
+
+/// All types there are, in every dimension's smallest.
+fn all_types() -> Exchange {
+    let body = json!({
+        "model": "embed-v4.0",
+        "input_type": "search_document",
+        "texts": ["one", "two"],
+        "embedding_types": ["float", "int8", "uint8", "binary", "ubinary", "base64"],
+        "output_dimension": 256,
+    });
+    Exchange {
+        name: "all types".into(),
+        path: "/v2/embed".into(),
+        request_headers: Default::default(),
+        request_body: body.to_string(),
+        status: 200,
+        headers: Default::default(),
+        body: Default::default(),
+        streamed: false,
+    }
+}
+
+/// A request's fields; an explicit null counts as absent.
+fn given(body: &[u8]) -> Value {
+    let mut body: Value = serde_json::from_slice(body).unwrap();
+    body.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    body
+}
+
+fn request_schema(path: &str) -> String {
+    format!("/paths/{}/post/requestBody/content/application~1json/schema", escaped(path))
+}
+
+fn answer_problems(document: &Document, path: &str, answer: &Answer) -> Vec<String> {
+    if answer.header("content-type") == "text/event-stream" {
+        let events = events(&answer.body);
+        let schema = "/components/schemas/StreamedChatResponseV2";
+        return events.iter().flat_map(|event| document.problems(schema, event)).collect();
+    }
+    let schema = match (answer.status, path) {
+        // All refusals have the same shape there.
+        (400.., _) => "/components/schemas/BadRequest/content/application~1json/schema".to_owned(),
+        (_, "/v2/chat") => "/components/schemas/ChatResponseV2".to_owned(),
+        _ => format!("/paths/{}/post/responses/200/content/application~1json/schema", escaped(path)),
+    };
+    document.problems(&schema, &answer.json())
+}
+
+fn events(stream: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(stream).unwrap();
+    let events = text.strip_suffix("data: [DONE]\n\n").expect("[DONE] at the end");
+    let data = events.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.map(|data| serde_json::from_str(data).unwrap()).collect()
+}

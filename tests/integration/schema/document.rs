@@ -1,0 +1,208 @@
+//! A small check of JSON values against the schemas of an OpenAPI document.
+//!
+//! It knows the keywords that Cohere's document uses and fails at any other, so that nothing passes
+//! because it was not understood. It follows discriminators, without which the document's own
+//! alternatives contradict each other, and that general validators ignore.
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Words of a schema that say nothing about which values it takes.
+const REMARKS: [&str; 8] = [
+    "additionalProperties",
+    "default",
+    "description",
+    "discriminator",
+    "example",
+    "format",
+    "title",
+    "writeOnly",
+];
+
+/// An OpenAPI document, changed where recordings of the real API disagree with it.
+pub struct Document(Value);
+
+impl Document {
+    /// Reads a document from its file.
+    pub fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("a readable file");
+        let documents = Yaml::load_from_str(&text).expect("YAML");
+        let mut root = plain(&documents[0]);
+        mend(&mut root);
+        Document(root)
+    }
+
+    /// Returns what is wrong with a value, each problem with its place; empty for a value that fits.
+    pub fn problems(&self, schema: &str, value: &Value) -> Vec<String> {
+        let mut problems = Vec::new();
+        self.check(self.find(schema), value, "", &mut problems);
+        problems
+    }
+
+    fn find(&self, pointer: &str) -> &Value {
+        self.0.pointer(pointer).unwrap_or_else(|| panic!("the document has no {pointer}"))
+    }
+
+    fn check(&self, schema: &Value, value: &Value, place: &str, problems: &mut Vec<String>) {
+        let mut wrong = |problem: String| {
+            problems.push(if place.is_empty() { problem } else { format!("{place}: {problem}") });
+        };
+        let length = value.as_array().map(Vec::len);
+        for (keyword, wanted) in schema.as_object().expect("a schema") {
+            match keyword.as_str() {
+                "type" if !has_type(value, wanted) => wrong(format!("{value} is no {}", text(wanted))),
+                "enum" if !list(wanted).contains(value) => wrong(format!("{value} is none of the values")),
+                "minimum" if number(value) < number(wanted) => wrong(format!("{value} is under {wanted}")),
+                "maximum" if number(value) > number(wanted) => wrong(format!("{value} is over {wanted}")),
+                "minItems" | "maxItems" => {
+                    let (Some(length), Some(limit)) = (length, wanted.as_u64()) else { continue };
+                    let (is_least, length) = (keyword == "minItems", length as u64);
+                    if if is_least { length < limit } else { length > limit } {
+                        let side = if is_least { "under" } else { "over" };
+                        wrong(format!("{length} elements are {side} {limit}"));
+                    }
+                }
+                "required" => {
+                    for name in list(wanted).iter().map(text).filter(|name| value.get(*name).is_none()) {
+                        wrong(format!("{name} is missing"));
+                    }
+                }
+                "type" | "enum" | "minimum" | "maximum" => {}
+                "$ref" | "allOf" | "oneOf" | "properties" | "items" => {}
+                remark => assert!(
+                    REMARKS.contains(&remark) || remark.starts_with("x-"),
+                    "the keyword {remark} is not understood"
+                ),
+            }
+        }
+        self.check_parts(schema, value, place, problems);
+    }
+
+    fn check_parts(&self, schema: &Value, value: &Value, place: &str, problems: &mut Vec<String>) {
+        if let Some(reference) = schema["$ref"].as_str() {
+            self.check(self.referred(reference), value, place, problems);
+        }
+        for part in list(&schema["allOf"]) {
+            self.check(part, value, place, problems);
+        }
+        for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
+            let Some(value) = value.get(name) else { continue };
+            let dot = if place.is_empty() { "" } else { "." };
+            self.check(schema, value, &format!("{place}{dot}{name}"), problems);
+        }
+        if !schema["items"].is_null() {
+            for (index, element) in list(value).iter().enumerate() {
+                self.check(&schema["items"], element, &format!("{place}[{index}]"), problems);
+            }
+        }
+        if !schema["oneOf"].is_null() {
+            self.check_kinds(schema, value, place, problems);
+        }
+    }
+
+    fn check_kinds(&self, schema: &Value, value: &Value, place: &str, problems: &mut Vec<String>) {
+        if let Some(property) = schema["discriminator"]["propertyName"].as_str() {
+            let kind = &value[property];
+            let dot = if place.is_empty() { "" } else { "." };
+            match schema["discriminator"]["mapping"][kind.as_str().unwrap_or_default()].as_str() {
+                Some(reference) => self.check(self.referred(reference), value, place, problems),
+                None => problems.push(format!("{place}{dot}{property}: {kind} is no kind that is known")),
+            }
+            return;
+        }
+        let kinds = list(&schema["oneOf"]);
+        let fits = |kind: &&Value| {
+            let mut problems = Vec::new();
+            self.check(kind, value, place, &mut problems);
+            problems.is_empty()
+        };
+        let fitting = kinds.iter().filter(fits).count();
+        if fitting != 1 {
+            problems.push(format!("{place}: {fitting} of {} kinds fit", kinds.len()));
+        }
+    }
+
+    fn referred(&self, reference: &str) -> &Value {
+        self.find(reference.strip_prefix('#').expect("a reference inside the document"))
+    }
+}
+
+/// Writes a path as one part of a JSON pointer.
+pub fn escaped(path: &str) -> String {
+    path.replace('~', "~0").replace('/', "~1")
+}
+
+/// Changes the places where the real API, as recorded, does otherwise.
+fn mend(root: &mut Value) {
+    let schemas = &mut root["components"]["schemas"];
+    // Stands in `meta`, and nowhere else.
+    schemas["EmbedByTypeResponse"]["required"] = json!(["id", "embeddings"]);
+    // Names fields that its own properties do not have.
+    schemas["LogprobItem"]["required"] = json!([]);
+    // Named as kinds of events, but not written down.
+    for event in ["CitationStartEvent", "CitationEndEvent"] {
+        assert!(schemas[event].is_null(), "the document has got a {event}");
+        schemas[event] = json!({ "$ref": "#/components/schemas/ChatStreamEventType" });
+    }
+    turn_off(root);
+}
+
+/// Turns `false` among the values of an `enum` back into the `OFF` that an older YAML made it of.
+fn turn_off(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match (name.as_str(), &mut *field) {
+                    ("enum", Value::Array(values)) => {
+                        let falses = values.iter_mut().filter(|value| **value == false);
+                        falses.for_each(|value| *value = json!("OFF"));
+                    }
+                    _ => turn_off(field),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(turn_off),
+        _ => {}
+    }
+}
+
+fn plain(node: &Yaml) -> Value {
+    match node {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        Yaml::Sequence(items) => items.iter().map(plain).collect(),
+        Yaml::Mapping(entries) => {
+            let entries = entries.iter().map(|(key, value)| (text(&plain(key)).to_owned(), plain(value)));
+            Value::Object(entries.collect::<Map<_, _>>())
+        }
+        other => panic!("unsupported YAML: {other:?}"),
+    }
+}
+
+fn has_type(value: &Value, name: &Value) -> bool {
+    match text(name) {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
+        "integer" => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        other => panic!("the type {other} is not understood"),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64()
+}

@@ -1,0 +1,168 @@
+//! Replays an exchange: its request goes through the gateway, a stub gives its answer, byte for byte.
+//!
+//! A stream is cut in ways a network may choose. In one of them the stub sends a frame only once the
+//! caller has the one before it, which shows that the gateway keeps none back.
+
+use crate::exchange::Exchange;
+use crate::gateway::{self, Answer, Running, read};
+use crate::stub::{self, Seen, Step, Stub, chunk, stream_head};
+use bytes::Bytes;
+use http::{Method, header};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// What a caller might send besides, and Cohere must not get; `traceparent` alone passes.
+pub const EXTRA_HEADERS: [(&str, &str); 5] = [
+    ("cookie", "session=not-for-cohere"),
+    ("x-forwarded-for", "203.0.113.7"),
+    ("x-gateway-cache", "no-store"),
+    ("x-something-else", "1"),
+    ("traceparent", "00-11111111111111112222222222222222-3333333333333333-01"),
+];
+
+/// Far more than a frame takes on loopback: past it, something is held back for good.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the network cuts a stream.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cut {
+    /// Frame for frame, each sent when the one before it has reached the caller.
+    InTurn,
+    /// Every byte by itself.
+    Bytes,
+    /// Inside every character of several bytes, and between the two line feeds that end a frame.
+    Torn,
+    /// Several frames and a part of one at a time.
+    Lumps,
+}
+
+impl Cut {
+    pub const ALL: [Cut; 4] = [Cut::InTurn, Cut::Bytes, Cut::Torn, Cut::Lumps];
+
+    /// Cuts the bytes of a stream.
+    pub fn pieces(self, stream: &[u8]) -> Vec<&[u8]> {
+        let is_cut = |at: usize| match self {
+            Cut::InTurn => stream[..at].ends_with(b"\n\n"),
+            Cut::Bytes => true,
+            // A byte 10xxxxxx continues a character.
+            Cut::Torn => stream[at] & 0xc0 == 0x80 || stream[at - 1..=at] == *b"\n\n",
+            Cut::Lumps => at % 500 == 0,
+        };
+        let mut pieces = Vec::new();
+        let mut from = 0;
+        for at in (1..stream.len()).filter(|at| is_cut(*at)).chain([stream.len()]) {
+            pieces.push(&stream[from..at]);
+            from = at;
+        }
+        pieces
+    }
+}
+
+/// A gateway in front of a stub.
+pub struct Replay {
+    pub running: Running,
+    stub: Stub,
+}
+
+/// What came out at both ends.
+pub struct Played {
+    /// What the upstream got.
+    pub sent: Seen,
+    /// What the caller got.
+    pub answer: Answer,
+}
+
+impl Replay {
+    /// Starts a gateway for any number of exchanges.
+    pub async fn start() -> Self {
+        let stub = Stub::start().await;
+        let running = gateway::start_at(&stub.url, &[]).await;
+        Replay { running, stub }
+    }
+
+    /// Plays an exchange whose answer comes in one piece.
+    pub async fn whole(&self, exchange: &Exchange) -> Played {
+        let headers: Vec<_> = header_list(exchange);
+        let steps = match exchange.streamed {
+            true => stub::stream(&stream_headers(exchange), &[&exchange.body]),
+            false => stub::answer(exchange.status, &headers, &exchange.body),
+        };
+        self.stub.next(steps);
+        let before = self.stub.seen().len();
+        let answer = timeout(PATIENCE, read(self.request(exchange))).await;
+        let answer = answer.unwrap_or_else(|_| panic!("{}: no whole answer", exchange.name));
+        Played { sent: self.only_request(exchange, before), answer }
+    }
+
+    /// Plays an exchange whose answer is a stream, cut by the network.
+    pub async fn cut(&self, exchange: &Exchange, cut: Cut) -> Played {
+        let pieces = cut.pieces(&exchange.body);
+        // The gateway holds the first frame until the second has come.
+        let leave = Arc::new(Semaphore::new(2));
+        let steps = match cut {
+            Cut::InTurn => in_turn(exchange, &pieces, &leave),
+            _ => stub::stream(&stream_headers(exchange), &pieces),
+        };
+        self.stub.next(steps);
+        let before = self.stub.seen().len();
+        let shown = format!("{}, {cut:?}", exchange.name);
+        let sending = timeout(PATIENCE, self.request(exchange).send()).await;
+        let mut response = sending.unwrap_or_else(|_| panic!("{shown}: no head")).expect("an answer");
+        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let mut body = Vec::new();
+        loop {
+            let chunk = timeout(PATIENCE, response.chunk()).await;
+            let chunk = chunk.unwrap_or_else(|_| panic!("{shown}: held back after {} bytes", body.len()));
+            let Some(chunk) = chunk.unwrap_or_else(|error| panic!("{shown}: {error}")) else { break };
+            body.extend_from_slice(&chunk);
+            if cut == Cut::InTurn {
+                assert!(chunk.ends_with(b"\n\n"), "{shown}: a part of a frame came: {chunk:?}");
+                leave.add_permits(1);
+            }
+        }
+        let answer = Answer { status, headers, body: body.into() };
+        Played { sent: self.only_request(exchange, before), answer }
+    }
+
+    fn request(&self, exchange: &Exchange) -> reqwest::RequestBuilder {
+        let token = format!("Bearer {}", self.running.gateway.token);
+        let mut request =
+            self.running.plain(Method::POST, &exchange.path).header(header::AUTHORIZATION, token);
+        for (name, value) in &exchange.request_headers {
+            request = request.header(name, value);
+        }
+        if !exchange.request_headers.contains_key("content-type") {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        for (name, value) in EXTRA_HEADERS {
+            request = request.header(name, value);
+        }
+        request.body(exchange.request_body.clone())
+    }
+
+    fn only_request(&self, exchange: &Exchange, before: usize) -> Seen {
+        let mut seen = self.stub.seen().split_off(before);
+        assert_eq!(seen.len(), 1, "{}: calls of the upstream", exchange.name);
+        seen.remove(0)
+    }
+}
+
+fn header_list(exchange: &Exchange) -> Vec<(&str, &str)> {
+    exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// The stub writes a stream's content type itself.
+fn stream_headers(exchange: &Exchange) -> Vec<(&str, &str)> {
+    header_list(exchange).into_iter().filter(|(name, _)| *name != "content-type").collect()
+}
+
+fn in_turn(exchange: &Exchange, frames: &[&[u8]], leave: &Arc<Semaphore>) -> Vec<Step> {
+    let mut steps = vec![stream_head(&stream_headers(exchange))];
+    for frame in frames {
+        steps.extend([Step::Leave(leave.clone()), chunk(frame)]);
+    }
+    steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
+    steps
+}
