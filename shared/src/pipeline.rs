@@ -8,7 +8,7 @@ mod stream;
 
 use crate::app::App;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, WholeAnswer};
+use crate::cohere::client::Call;
 use crate::cohere::models;
 use crate::config::ModelsConfig;
 use crate::deadline::Deadline;
@@ -23,7 +23,7 @@ use crate::wire::chat::{self, ChatRequest};
 use crate::wire::embed::{self, EmbedRequest};
 use crate::wire::rerank::{self, RerankRequest};
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use lambda_http::Request;
 use std::panic::AssertUnwindSafe;
 
@@ -70,6 +70,7 @@ async fn run(
     let request = validate(endpoint, &incoming.body, &app.config.models)?;
     event.model = Some(request.model.clone());
     event.stream = request.stream;
+    event.chosen_max_tokens = request.chosen_max_tokens;
     identity.may_use(&request.model)?;
 
     let times = app.config.times.of(endpoint);
@@ -87,9 +88,7 @@ async fn run(
     }
     let answer = app.cohere.call(&call, &mut event.spent).await?;
     note_usage(endpoint, &answer, event)?;
-    let mut response = Response::new(response::whole(answer.body));
-    *response.headers_mut() = answer_headers(&answer.headers, &call.request, event);
-    Ok(Answer::Whole(response))
+    Ok(Answer::Whole(Response::new(response::whole(answer))))
 }
 
 /// Checks a body, chooses the model and writes what Cohere will get.
@@ -112,31 +111,21 @@ fn validate(endpoint: Endpoint, body: &[u8], models: &ModelsConfig) -> Result<Up
 }
 
 /// Checks that an answer is one, and notes what it cost.
-fn note_usage(endpoint: Endpoint, answer: &WholeAnswer, event: &mut RequestEvent) -> Result<()> {
+fn note_usage(endpoint: Endpoint, answer: &[u8], event: &mut RequestEvent) -> Result<()> {
     let unreadable = || classify::malformed("the JSON is broken, or not the endpoint's");
     match endpoint {
         Endpoint::Chat => {
-            let usage = chat::usage(&answer.body).ok_or_else(unreadable)?.billed_units;
+            let usage = chat::usage(answer).ok_or_else(unreadable)?.billed_units;
             (event.input_tokens, event.output_tokens) = (usage.input_tokens, usage.output_tokens);
         }
         Endpoint::Embed => {
-            event.input_tokens = embed::billed_units(&answer.body).ok_or_else(unreadable)?.input_tokens;
+            event.input_tokens = embed::billed_units(answer).ok_or_else(unreadable)?.input_tokens;
         }
         Endpoint::Rerank => {
-            event.search_units = rerank::billed_units(&answer.body).ok_or_else(unreadable)?.search_units;
+            event.search_units = rerank::billed_units(answer).ok_or_else(unreadable)?.search_units;
         }
     }
     Ok(())
-}
-
-/// Collects Cohere's headers that pass and those that depend on the request alone.
-fn answer_headers(upstream: &HeaderMap, request: &UpstreamRequest, event: &mut RequestEvent) -> HeaderMap {
-    let mut headers = response::from_cohere(upstream);
-    event.trial_key = headers.contains_key("x-trial-endpoint-call-limit");
-    if let Some(tokens) = request.chosen_max_tokens {
-        headers.insert(HeaderName::from_static("x-gateway-max-tokens"), HeaderValue::from(tokens));
-    }
-    headers
 }
 
 /// Adds the headers that stand on every answer, errors included.
@@ -148,6 +137,7 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
         millis(event.gateway_time())
     );
     let headers = response.headers_mut();
+    response::add_from_cohere(headers, &event.spent.headers);
     let mut put = |name, value: &str| {
         // A model id may be any text; one that is no header value is left out.
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -157,6 +147,9 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     put("x-request-id", &event.request_id);
     if let Some(model) = &event.model {
         put("x-gateway-model", model);
+    }
+    if let Some(tokens) = event.chosen_max_tokens {
+        put("x-gateway-max-tokens", &tokens.to_string());
     }
     put("x-gateway-attempts", &event.spent.attempts.to_string());
     put("x-gateway-cache", "off");

@@ -10,7 +10,7 @@ const LAYERS: [&[&str]; 7] = [
     &["lambda"],
     &["app"],
     &["pipeline"],
-    &["edge", "cohere", "secrets", "health"],
+    &["edge", "cohere", "secrets", "health", "resilience"],
     &["wire", "transport", "telemetry"],
     &["config", "deadline"],
     &["endpoint", "error", "clock"],

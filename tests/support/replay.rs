@@ -48,7 +48,7 @@ impl Cut {
             Cut::Bytes => true,
             // A byte 10xxxxxx continues a character.
             Cut::Torn => stream[at] & 0xc0 == 0x80 || stream[at - 1..=at] == *b"\n\n",
-            Cut::Lumps => at % 500 == 0,
+            Cut::Lumps => at.is_multiple_of(500),
         };
         let mut pieces = Vec::new();
         let mut from = 0;

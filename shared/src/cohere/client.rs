@@ -41,20 +41,8 @@ pub struct Spent {
     /// Time spent waiting for Cohere.
     pub upstream: Duration,
     pub key_version: Option<String>,
-}
-
-/// A whole answer of status 200.
-#[derive(Debug)]
-pub struct WholeAnswer {
+    /// Headers of Cohere's last answer, whatever its status.
     pub headers: HeaderMap,
-    pub body: Bytes,
-}
-
-/// A stream of events whose head has arrived.
-#[derive(Debug)]
-pub struct OpenStream {
-    pub headers: HeaderMap,
-    pub events: EventReader,
 }
 
 impl Cohere {
@@ -71,15 +59,13 @@ impl Cohere {
     ///
     /// # Errors
     /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
-    pub async fn call(&self, call: &Call, spent: &mut Spent) -> Result<WholeAnswer> {
+    pub async fn call(&self, call: &Call, spent: &mut Spent) -> Result<Bytes> {
         let request = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
         let exchange = async {
-            let response = self.send(request).await?;
-            let headers = response.headers.clone();
-            let body = response.collect().await.map_err(|error| classify::no_answer(&error))?;
-            Ok(WholeAnswer { headers, body })
+            let response = self.send(request, spent).await?;
+            response.collect().await.map_err(|error| classify::no_answer(&error))
         };
         let answer = within(limit, exchange, call).await;
         spent.upstream += now() - started;
@@ -90,18 +76,18 @@ impl Cohere {
     ///
     /// # Errors
     /// As `call`; an answer that is no stream of events is `upstream_malformed`.
-    pub async fn open_stream(&self, call: &Call, spent: &mut Spent) -> Result<OpenStream> {
+    pub async fn open_stream(&self, call: &Call, spent: &mut Spent) -> Result<EventReader> {
         let request = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
         let exchange = async {
-            let response = self.send(request).await?;
+            let response = self.send(request, spent).await?;
             let content_type =
-                response.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+                spent.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
             if !content_type.starts_with(b"text/event-stream") {
                 return Err(classify::malformed("a stream was asked for, another content type came"));
             }
-            Ok(OpenStream { headers: response.headers.clone(), events: EventReader::new(response) })
+            Ok(EventReader::new(response))
         };
         let stream = within(limit, exchange, call).await;
         spent.upstream += now() - started;
@@ -123,15 +109,16 @@ impl Cohere {
         Ok(request)
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<TransportResponse> {
-        let response = self.transport.send(request).await.map_err(|error| classify::no_answer(&error))?;
+    async fn send(&self, request: Request<Bytes>, spent: &mut Spent) -> Result<TransportResponse> {
+        let mut response = self.transport.send(request).await.map_err(|error| classify::no_answer(&error))?;
+        spent.headers = std::mem::take(&mut response.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
-        let (status, headers) = (response.status, response.headers.clone());
+        let status = response.status;
         // A refusal whose body breaks off is still a refusal.
         let body = response.collect().await.unwrap_or_default();
-        Err(classify::refusal(status, &headers, &body))
+        Err(classify::refusal(status, &spent.headers, &body))
     }
 }
 

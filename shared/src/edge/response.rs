@@ -94,13 +94,13 @@ fn retry_after(error: &GatewayError, status: StatusCode, longest: Duration) -> O
     Some(asked.clamp(1, longest.as_secs().max(1)))
 }
 
-/// Copies the headers of Cohere that a caller may see.
-pub fn from_cohere(upstream: &HeaderMap) -> HeaderMap {
-    let seen = FROM_COHERE.iter().filter_map(|name| {
-        let value = upstream.get(*name)?;
-        Some((HeaderName::from_static(name), value.clone()))
-    });
-    seen.collect()
+/// Adds the headers of Cohere that a caller may see to the answer's own.
+pub fn add_from_cohere(headers: &mut HeaderMap, upstream: &HeaderMap) {
+    for name in FROM_COHERE {
+        if let Some(value) = upstream.get(name) {
+            headers.entry(HeaderName::from_static(name)).or_insert_with(|| value.clone());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,8 +155,15 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let seen = from_cohere(&upstream);
-        assert_eq!(seen.len(), 2);
+        let mut seen =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        add_from_cohere(&mut seen, &upstream);
+        assert_eq!(seen.len(), 3);
         assert!(seen.contains_key("num_tokens") && seen.contains_key("x-api-warning"));
+        assert_eq!(
+            seen[header::CONTENT_TYPE],
+            "application/json",
+            "our error is JSON, whatever Cohere's answer was"
+        );
     }
 }

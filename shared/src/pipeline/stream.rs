@@ -13,14 +13,14 @@ use crate::cohere::client::{Call, Spent, timed_out};
 use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
-use crate::edge::response::{Body, from_cohere};
+use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
 use crate::telemetry::fields::RequestEvent;
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::unfold;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use memchr::memmem::find;
@@ -36,7 +36,6 @@ const AFTER_DONE: Duration = Duration::from_millis(100);
 
 /// A stream whose first content has arrived.
 struct Begun {
-    headers: HeaderMap,
     /// The held frames: `message-start` and what came with and after it.
     first: Bytes,
     events: EventReader,
@@ -58,7 +57,6 @@ pub(super) struct LiveStream {
     phase: Phase,
     times: StreamTimes,
     deadline: Deadline,
-    headers: HeaderMap,
     last_heard: Instant,
     /// The silence before the head was long enough for a sign of life.
     keep_alive_due: bool,
@@ -75,35 +73,22 @@ pub(super) struct LiveStream {
 /// What failed before anything was sent.
 pub(super) async fn open(app: &'static App, call: Call, event: &mut RequestEvent) -> Result<Box<LiveStream>> {
     let (times, deadline) = (app.config.times.stream, call.deadline);
-    let request = call.request.clone();
     let mut beginning: Beginning = Box::pin(begin(app, call));
-    let (phase, upstream) = match timeout(times.keep_alive, &mut beginning).await {
+    let phase = match timeout(times.keep_alive, &mut beginning).await {
         Ok((spent, begun)) => {
             event.spent = spent;
             let begun = begun?;
-            (Phase::Ready(begun.first, begun.events), begun.headers)
+            Phase::Ready(begun.first, begun.events)
         }
         Err(_) => {
             event.spent.attempts = 1;
-            (Phase::Waiting(beginning), HeaderMap::new())
+            Phase::Waiting(beginning)
         }
     };
-    let mut headers = super::answer_headers(&upstream, &request, event);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     let keep_alive_due = matches!(phase, Phase::Waiting(_));
     let last_heard = now();
     let (ended, done, event) = (false, false, None);
-    Ok(Box::new(LiveStream {
-        phase,
-        times,
-        deadline,
-        headers,
-        last_heard,
-        keep_alive_due,
-        ended,
-        done,
-        event,
-    }))
+    Ok(Box::new(LiveStream { phase, times, deadline, last_heard, keep_alive_due, ended, done, event }))
 }
 
 async fn begin(app: &'static App, call: Call) -> (Spent, Result<Begun>) {
@@ -123,10 +108,10 @@ async fn begin(app: &'static App, call: Call) -> (Spent, Result<Begun>) {
 
 /// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
 async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
-    let mut opened = app.cohere.open_stream(call, spent).await?;
+    let mut events = app.cohere.open_stream(call, spent).await?;
     let mut held = Vec::new();
     loop {
-        let Some(frames) = opened.events.next().await? else {
+        let Some(frames) = events.next().await? else {
             return Err(classify::malformed("the stream ended before any content"));
         };
         let mut released = false;
@@ -145,7 +130,7 @@ async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Res
             false => [&held[..], &frames[..]].concat().into(),
         };
         if released {
-            return Ok(Begun { headers: from_cohere(&opened.headers), first, events: opened.events });
+            return Ok(Begun { first, events });
         }
         held = first.to_vec();
     }
@@ -154,9 +139,8 @@ async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Res
 impl LiveStream {
     /// Turns the stream into the answer; from here on the event line is the stream's to write.
     pub(super) fn into_response(mut self: Box<Self>, mut event: RequestEvent) -> Response<Body> {
-        let mut response = Response::new(());
-        *response.headers_mut() = std::mem::take(&mut self.headers);
-        let mut response = response.map(|()| http_body_util::Empty::new().boxed_unsync());
+        let mut response = Response::new(whole(Bytes::new()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         super::finish(&mut response, &mut event);
         self.event = Some(event);
         let chunks = unfold(self, |mut live| async move {

@@ -23,8 +23,8 @@ pub struct RequestEvent {
     pub input_tokens: Option<f64>,
     pub output_tokens: Option<f64>,
     pub search_units: Option<f64>,
-    /// Cohere's headers say that the key is a trial key.
-    pub trial_key: bool,
+    /// `max_tokens` where the gateway chose it.
+    pub chosen_max_tokens: Option<u64>,
     /// Time until a stream's first event went to the caller.
     pub first_event: Option<Duration>,
     code: Option<&'static str>,
@@ -47,7 +47,7 @@ impl RequestEvent {
             input_tokens: None,
             output_tokens: None,
             search_units: None,
-            trial_key: false,
+            chosen_max_tokens: None,
             first_event: None,
             code: None,
             detail: None,
@@ -97,7 +97,7 @@ impl RequestEvent {
             output_tokens = self.output_tokens,
             search_units = self.search_units,
             key_version = self.spent.key_version,
-            trial_key = self.trial_key.then_some(true),
+            trial_key = self.spent.headers.contains_key("x-trial-endpoint-call-limit").then_some(true),
             "request"
         );
     }

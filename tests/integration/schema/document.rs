@@ -48,27 +48,25 @@ impl Document {
         let mut wrong = |problem: String| {
             problems.push(if place.is_empty() { problem } else { format!("{place}: {problem}") });
         };
-        let length = value.as_array().map(Vec::len);
+        let length = value.as_array().map(|elements| elements.len() as u64);
         for (keyword, wanted) in schema.as_object().expect("a schema") {
             match keyword.as_str() {
                 "type" if !has_type(value, wanted) => wrong(format!("{value} is no {}", text(wanted))),
                 "enum" if !list(wanted).contains(value) => wrong(format!("{value} is none of the values")),
-                "minimum" if number(value) < number(wanted) => wrong(format!("{value} is under {wanted}")),
-                "maximum" if number(value) > number(wanted) => wrong(format!("{value} is over {wanted}")),
-                "minItems" | "maxItems" => {
-                    let (Some(length), Some(limit)) = (length, wanted.as_u64()) else { continue };
-                    let (is_least, length) = (keyword == "minItems", length as u64);
-                    if if is_least { length < limit } else { length > limit } {
-                        let side = if is_least { "under" } else { "over" };
-                        wrong(format!("{length} elements are {side} {limit}"));
-                    }
+                "minimum" if below(value, wanted) => wrong(format!("{value} is under {wanted}")),
+                "maximum" if below(wanted, value) => wrong(format!("{value} is over {wanted}")),
+                "minItems" if length.is_some_and(|length| length < limit(wanted)) => {
+                    wrong(format!("{} elements are under {wanted}", list(value).len()));
+                }
+                "maxItems" if length.is_some_and(|length| length > limit(wanted)) => {
+                    wrong(format!("{} elements are over {wanted}", list(value).len()));
                 }
                 "required" => {
                     for name in list(wanted).iter().map(text).filter(|name| value.get(*name).is_none()) {
                         wrong(format!("{name} is missing"));
                     }
                 }
-                "type" | "enum" | "minimum" | "maximum" => {}
+                "type" | "enum" | "minimum" | "maximum" | "minItems" | "maxItems" => {}
                 "$ref" | "allOf" | "oneOf" | "properties" | "items" => {}
                 remark => assert!(
                     REMARKS.contains(&remark) || remark.starts_with("x-"),
@@ -203,6 +201,10 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn number(value: &Value) -> Option<f64> {
-    value.as_f64()
+fn below(left: &Value, right: &Value) -> bool {
+    left.as_f64().zip(right.as_f64()).is_some_and(|(left, right)| left < right)
+}
+
+fn limit(value: &Value) -> u64 {
+    value.as_u64().expect("a whole number")
 }
