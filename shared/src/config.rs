@@ -21,6 +21,8 @@ pub struct Config {
     pub http: HttpConfig,
     pub key: SecretConfig,
     pub models: ModelsConfig,
+    pub fallback: FallbackConfig,
+    pub guards: GuardsConfig,
     pub limits: LimitsConfig,
     pub times: TimesConfig,
     pub health: HealthConfig,
@@ -50,6 +52,8 @@ pub struct SecretConfig {
     pub id: String,
     pub timeout: Duration,
     pub ttl: Duration,
+    /// Shortest time between two forced reads.
+    pub forced_read: Duration,
 }
 
 /// Models the gateway chooses by itself.
@@ -59,6 +63,48 @@ pub struct ModelsConfig {
     pub rerank: String,
     pub max_tokens_default: Option<u64>,
     pub max_tokens_ceiling: Option<u64>,
+    /// Models that Cohere has removed are refused here.
+    pub rejects_retired: bool,
+}
+
+/// Which model answers when another cannot.
+#[derive(Clone, Debug)]
+pub struct FallbackConfig {
+    pairs: Vec<(String, String)>,
+    embed: bool,
+    rerank: bool,
+}
+
+impl FallbackConfig {
+    /// Returns the model that stands in for `model`.
+    pub fn of(&self, model: &str) -> Option<&str> {
+        self.pairs.iter().find(|(from, _)| from == model).map(|(_, to)| to.as_str())
+    }
+
+    /// Tells whether an endpoint falls back unasked: chat does, the others where the operator says so.
+    pub fn is_on(&self, endpoint: Endpoint) -> bool {
+        match endpoint {
+            Endpoint::Chat => true,
+            Endpoint::Embed => self.embed,
+            Endpoint::Rerank => self.rerank,
+        }
+    }
+}
+
+/// When a circuit breaker opens, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub struct BreakerConfig {
+    /// Consecutive failures that open it.
+    pub failures: u32,
+    pub open_for: Duration,
+}
+
+/// Settings of what protects Cohere, and the requests, from a failing Cohere.
+#[derive(Clone, Copy, Debug)]
+pub struct GuardsConfig {
+    pub breaker: BreakerConfig,
+    /// How long requests are answered without a call after the key was refused.
+    pub bad_key: Duration,
 }
 
 /// Limits of requests and answers.
@@ -154,6 +200,19 @@ impl Config {
                 rerank: read.text(&setting::RERANK_MODEL),
                 max_tokens_default: read.number(&setting::CHAT_MAX_TOKENS_DEFAULT),
                 max_tokens_ceiling: read.number(&setting::CHAT_MAX_TOKENS_CEILING),
+                rejects_retired: read.text(&setting::RETIRED_MODELS) == "reject",
+            },
+            fallback: FallbackConfig {
+                pairs: pairs(&read.text(&setting::FALLBACKS)).unwrap_or_default(),
+                embed: read.text(&setting::EMBED_FALLBACK) == "on",
+                rerank: read.text(&setting::RERANK_FALLBACK) == "on",
+            },
+            guards: GuardsConfig {
+                breaker: BreakerConfig {
+                    failures: read.count(&setting::BREAKER_FAILURES) as u32,
+                    open_for: read.millis(&setting::BREAKER_OPEN_MS),
+                },
+                bad_key: read.millis(&setting::BAD_KEY_MS),
             },
             limits: LimitsConfig {
                 max_body_bytes: read.count(&setting::MAX_BODY_BYTES),
@@ -280,9 +339,24 @@ fn problem(name: &str, value: &str) -> Option<String> {
         {
             format!("a whole number from {min} to {max} is required")
         }
-        Kind::Text | Kind::Url | Kind::Number { .. } => return None,
+        Kind::OneOf(words) if !words.contains(&value) => format!("{} is required", words.join(" or ")),
+        Kind::Pairs if pairs(value).is_none() => "model=fallback is required, several with commas, or none".to_string(),
+        Kind::Text | Kind::Url | Kind::OneOf(_) | Kind::Pairs | Kind::Number { .. } => return None,
     };
     Some(format!("{name} is {value:?}: {accepted}"))
+}
+
+/// Reads `a=b,c=d`; `none` is no pair.
+fn pairs(value: &str) -> Option<Vec<(String, String)>> {
+    if value == "none" {
+        return Some(Vec::new());
+    }
+    let pairs = value.split(',').map(|pair| {
+        let (from, to) = pair.split_once('=')?;
+        let (from, to) = (from.trim(), to.trim());
+        (!from.is_empty() && !to.is_empty() && from != to).then(|| (from.to_string(), to.to_string()))
+    });
+    pairs.collect()
 }
 
 /// Tells whether a key may be sent there: encrypted, or never leaving this machine.

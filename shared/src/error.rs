@@ -101,6 +101,35 @@ impl Code {
     }
 }
 
+/// What a failure says about Cohere, which decides what is done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// No connection, or it broke.
+    Connect,
+    Timeout,
+    /// A server error, or an answer that cannot be read.
+    Server,
+    /// The rate of one model.
+    Throttled,
+    /// The month of one model.
+    Quota,
+    /// Passing weakness of a model: the same request may succeed at once.
+    Transient,
+    /// The key.
+    Auth,
+    /// The account.
+    Billing,
+    /// The request.
+    Rejected,
+    /// The breaker refused the call; nothing was sent.
+    Refused,
+    /// Not about Cohere at all.
+    Own,
+}
+
+/// The one `error_type` that was seen to pass by itself.
+const TRANSIENT_ERROR_TYPE: &str = "NO_VALID_RESPONSE_GENERATED";
+
 /// What Cohere itself said, kept so that its words and status reach the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamAnswer {
@@ -136,6 +165,35 @@ impl GatewayError {
     /// Creates the 400 that names `field` and what is wrong with it.
     pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(Code::InvalidRequest, format!("invalid request: {field}: {problem}"))
+    }
+
+    /// Returns what the failure says about Cohere.
+    pub fn kind(&self) -> Kind {
+        let upstream = self.upstream.as_deref();
+        match self.code {
+            Code::UpstreamUnreachable => Kind::Connect,
+            Code::UpstreamTimeout => Kind::Timeout,
+            Code::UpstreamError | Code::UpstreamMalformed => Kind::Server,
+            Code::RateLimited => Kind::Throttled,
+            Code::QuotaExhausted => Kind::Quota,
+            Code::UpstreamAuth => Kind::Auth,
+            Code::UpstreamBilling => Kind::Billing,
+            Code::CircuitOpen => Kind::Refused,
+            Code::InvalidRequest => match upstream {
+                Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => Kind::Transient,
+                Some(_) => Kind::Rejected,
+                None => Kind::Own,
+            },
+            Code::Unauthorized
+            | Code::ModelNotAllowed
+            | Code::NotFound
+            | Code::ModelRetired
+            | Code::TooLarge
+            | Code::ClientThrottled
+            | Code::Internal
+            | Code::KeyMissing
+            | Code::Deadline => Kind::Own,
+        }
     }
 
     /// Adds what only the log may know.

@@ -1,6 +1,6 @@
 //! Everything the functions have in common; a function is an entry point and little more.
 //!
-//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, secrets, health} → {wire,
+//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, secrets, health, resilience} → {wire,
 //! endpoint, error, clock, deadline, telemetry, transport, config}`. Those in the middle do not know
 //! each other; `pipeline` and `app` introduce them.
 
@@ -15,6 +15,7 @@ pub mod error;
 pub mod health;
 pub mod lambda;
 pub mod pipeline;
+pub mod resilience;
 pub mod secrets;
 pub mod telemetry;
 pub mod transport;

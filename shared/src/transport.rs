@@ -10,13 +10,15 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Sends requests over pooled connections.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
-    max_answer_bytes: usize,
+    /// Keeps no connection; built when a kept one was found dead.
+    fresh: Arc<OnceLock<reqwest::Client>>,
+    config: HttpConfig,
 }
 
 /// Why there is no answer, or no whole one. The texts name no URL, header or body.
@@ -104,23 +106,20 @@ impl Transport {
     /// # Errors
     /// The TLS setup is unusable, which is a defect of the build.
     pub fn new(config: &HttpConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(config.pool_idle)
-            .tcp_nodelay(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .no_proxy()
-            .build()?;
-        Ok(Self { client, max_answer_bytes: config.max_answer_bytes })
+        let client = build(config, usize::MAX)?;
+        Ok(Self { client, fresh: Arc::default(), config: config.clone() })
+    }
+
+    /// Sends a request over a connection of its own, for one whose kept connection was found dead.
+    ///
+    /// # Errors
+    /// As `send`.
+    pub async fn send_fresh(&self, request: http::Request<Bytes>) -> Result<TransportResponse, TransportError> {
+        if self.fresh.get().is_none() {
+            let client = build(&self.config, 0).map_err(|error| TransportError::Connect(error.to_string()))?;
+            let _ = self.fresh.set(client);
+        }
+        self.send_with(self.fresh.get().unwrap_or(&self.client), request).await
     }
 
     /// Sends a request and waits for the head of the answer. Times are the caller's affair.
@@ -128,13 +127,41 @@ impl Transport {
     /// # Errors
     /// No connection, or it broke before a head came.
     pub async fn send(&self, request: http::Request<Bytes>) -> Result<TransportResponse, TransportError> {
+        self.send_with(&self.client, request).await
+    }
+
+    async fn send_with(
+        &self,
+        client: &reqwest::Client,
+        request: http::Request<Bytes>,
+    ) -> Result<TransportResponse, TransportError> {
         let request = reqwest::Request::try_from(request)?;
-        let mut body = self.client.execute(request).await?;
+        let mut body = client.execute(request).await?;
         Ok(TransportResponse {
             status: body.status().as_u16(),
             headers: std::mem::take(body.headers_mut()),
             body,
-            max_bytes: self.max_answer_bytes,
+            max_bytes: self.config.max_answer_bytes,
         })
     }
+}
+
+fn build(config: &HttpConfig, kept_connections: usize) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(config.connect_timeout)
+        .pool_idle_timeout(config.pool_idle)
+        .pool_max_idle_per_host(kept_connections)
+        .tcp_nodelay(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .no_proxy();
+    Ok(client.build()?)
 }

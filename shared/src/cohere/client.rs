@@ -8,10 +8,11 @@ use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::ApiKey;
-use crate::transport::{Transport, TransportResponse};
+use crate::transport::{Transport, TransportError, TransportResponse};
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// The Cohere API. Scope: environment.
@@ -19,7 +20,12 @@ pub struct Cohere {
     transport: Transport,
     base_url: String,
     key: CachedSecret<ApiKey>,
+    /// When an answer last came; connections kept since then may have died with a frozen instance.
+    last_answer: Mutex<Option<Instant>>,
 }
+
+/// Idle time after which a broken connection is taken for one that died unseen.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// One request's wish of Cohere.
 #[derive(Clone, Debug)]
@@ -43,16 +49,23 @@ pub struct Spent {
     pub key_version: Option<String>,
     /// Headers of Cohere's last answer, whatever its status.
     pub headers: HeaderMap,
+    /// The one free resend of a request has been used.
+    pub resent: bool,
 }
 
 impl Cohere {
     pub fn new(transport: Transport, base_url: String, key: CachedSecret<ApiKey>) -> Self {
-        Self { transport, base_url, key }
+        Self { transport, base_url, key, last_answer: Mutex::new(None) }
     }
 
     /// Reads the key ahead of the first request; a failure is only logged, the request will try again.
     pub async fn warm_up(&self) {
         let _ = self.key.get().await;
+    }
+
+    /// Looks for another key than the refused one.
+    pub async fn has_other_key(&self, refused_version: &str) -> bool {
+        self.key.other_than(refused_version).await.is_some()
     }
 
     /// Calls Cohere and reads the whole answer.
@@ -110,7 +123,20 @@ impl Cohere {
     }
 
     async fn send(&self, request: Request<Bytes>, spent: &mut Spent) -> Result<TransportResponse> {
-        let mut response = self.transport.send(request).await.map_err(|error| classify::no_answer(&error))?;
+        let was_idle = self.was_idle();
+        let again = was_idle.then(|| request.clone());
+        let mut outcome = self.transport.send(request).await;
+        // Lambda freezes an instance between requests and its connections die unseen. A request that
+        // broke on such a one before any head came says nothing about Cohere and goes out once more.
+        if let (Err(TransportError::Broken(_)), Some(request), false) = (&outcome, again, spent.resent) {
+            spent.resent = true;
+            spent.attempts += 1;
+            outcome = self.transport.send_fresh(request).await;
+        }
+        let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
+        if let Ok(mut last) = self.last_answer.lock() {
+            *last = Some(now());
+        }
         spent.headers = std::mem::take(&mut response.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
@@ -119,6 +145,14 @@ impl Cohere {
         // A refusal whose body breaks off is still a refusal.
         let body = response.collect().await.unwrap_or_default();
         Err(classify::refusal(status, &spent.headers, &body))
+    }
+}
+
+impl Cohere {
+    /// Tells whether connections may have died since the last answer. The first request has none kept.
+    fn was_idle(&self) -> bool {
+        let last = self.last_answer.lock().ok().and_then(|last| *last);
+        last.is_some_and(|last| now() - last > IDLE)
     }
 }
 

@@ -1,42 +1,150 @@
-//! What is known of Cohere's chat models: how many tokens one answer may have.
+//! The catalogue of Cohere's models: status, limits and what each can do.
 //!
-//! Source: Cohere's model overview as of 2026-08-20 (`max_output_tokens`).
+//! Source: Cohere's model overview and deprecation pages as of 2026-08-20, and the announcements of
+//! September and October 2026 for embed v5 and rerank v5. A model that is not here passes: the
+//! catalogue must never stand between a caller and a model that is newer than this release.
+
+use crate::endpoint::Endpoint;
 
 /// Most tokens of an answer the gateway asks for by itself, unless the model thinks.
-const DEFAULT_CAP: u64 = 8_192;
-/// For a model that is not in the table.
-const UNKNOWN_MODEL: u64 = 4_096;
+const DEFAULT_MAX_TOKENS: u64 = 8_192;
+/// For a model that is not in the catalogue.
+const UNKNOWN_MAX_TOKENS: u64 = 4_096;
 
-/// Models that think before they answer: their thoughts count, so a cap would cut the answer off.
-const THINKING: [(&str, u64); 3] = [
-    ("command-a-plus-05-2026", 64_000),
-    ("command-a-reasoning-08-2025", 32_000),
-    ("north-mini-code-1-0", 64_000),
+/// How long a model will be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    Active,
+    /// Still answering, or not, since that day: the live API decides.
+    Deprecated {
+        since: &'static str,
+        replacement: &'static str,
+    },
+    Retired {
+        since: &'static str,
+        replacement: &'static str,
+    },
+}
+
+/// What is known of one model.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    pub id: &'static str,
+    pub endpoint: Endpoint,
+    pub lifetime: Lifetime,
+    /// Most tokens of a prompt, a text or a document; 0 where unknown.
+    pub context_tokens: u64,
+    /// Most tokens of an answer; 0 where there are none.
+    pub max_output_tokens: u64,
+    /// Embedding lengths it can make; empty but for embed.
+    pub dimensions: &'static [u64],
+    pub takes_images: bool,
+    /// Thinks before it answers; its thoughts count as output.
+    pub thinks: bool,
+    pub takes_tool_choice: bool,
+}
+
+const fn chat(id: &'static str, context_tokens: u64, max_output_tokens: u64) -> Model {
+    Model {
+        id,
+        endpoint: Endpoint::Chat,
+        lifetime: Lifetime::Active,
+        context_tokens,
+        max_output_tokens,
+        dimensions: &[],
+        takes_images: false,
+        thinks: false,
+        takes_tool_choice: false,
+    }
+}
+
+const fn embed(id: &'static str, context_tokens: u64, dimensions: &'static [u64]) -> Model {
+    Model { endpoint: Endpoint::Embed, dimensions, takes_images: true, ..chat(id, context_tokens, 0) }
+}
+
+const fn rerank(id: &'static str, context_tokens: u64) -> Model {
+    Model { endpoint: Endpoint::Rerank, ..chat(id, context_tokens, 0) }
+}
+
+impl Model {
+    const fn images(self) -> Self {
+        Self { takes_images: true, ..self }
+    }
+
+    const fn thinking(self) -> Self {
+        Self { thinks: true, ..self }
+    }
+
+    const fn tool_choice(self) -> Self {
+        Self { takes_tool_choice: true, ..self }
+    }
+
+    const fn deprecated(self, since: &'static str, replacement: &'static str) -> Self {
+        Self { lifetime: Lifetime::Deprecated { since, replacement }, ..self }
+    }
+
+    const fn retired(self, since: &'static str, replacement: &'static str) -> Self {
+        Self { lifetime: Lifetime::Retired { since, replacement }, ..self }
+    }
+}
+
+const CATALOGUE: &[Model] = &[
+    chat("command-a-plus-05-2026", 128_000, 64_000).images().thinking().tool_choice(),
+    chat("command-a-03-2025", 256_000, 8_000).tool_choice(),
+    chat("command-r7b-12-2024", 128_000, 4_000).tool_choice(),
+    chat("command-a-translate-08-2025", 8_000, 8_000).tool_choice(),
+    chat("command-a-reasoning-08-2025", 256_000, 32_000).thinking().tool_choice(),
+    chat("command-a-vision-07-2025", 128_000, 8_000).images().tool_choice(),
+    chat("command-r-08-2024", 128_000, 4_000),
+    chat("command-r-plus-08-2024", 128_000, 4_000),
+    chat("north-mini-code-1-0", 256_000, 64_000).thinking().tool_choice(),
+    chat("tiny-aya-global", 8_000, 8_000),
+    chat("tiny-aya-earth", 8_000, 8_000),
+    chat("tiny-aya-fire", 8_000, 8_000),
+    chat("tiny-aya-water", 8_000, 8_000),
+    chat("c4ai-aya-expanse-32b", 128_000, 4_000),
+    chat("c4ai-aya-vision-32b", 16_000, 4_000).images(),
+    chat("command-r-03-2024", 128_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
+    chat("command-r", 128_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
+    chat("command-r-plus-04-2024", 128_000, 4_000).deprecated("September 15, 2025", "command-r-plus-08-2024"),
+    chat("command-r-plus", 128_000, 4_000).deprecated("September 15, 2025", "command-r-plus-08-2024"),
+    chat("command-light", 4_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
+    chat("command", 4_000, 4_000).deprecated("September 15, 2025", "command-a-03-2025"),
+    chat("c4ai-aya-expanse-8b", 8_000, 4_000).retired("April 4, 2026", "command-r7b-12-2024"),
+    chat("c4ai-aya-vision-8b", 16_000, 4_000).images().retired("April 4, 2026", "command-r7b-12-2024"),
+    embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
+    embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
+    embed("embed-v4.0", 128_000, &[256, 512, 1024, 1536]),
+    embed("embed-english-v3.0", 512, &[1024]),
+    embed("embed-english-light-v3.0", 512, &[384]),
+    embed("embed-multilingual-v3.0", 512, &[1024]),
+    embed("embed-multilingual-light-v3.0", 512, &[384]),
+    embed("embed-english-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
+    embed("embed-english-light-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
+    embed("embed-multilingual-v2.0", 256, &[]).retired("April 4, 2026", "embed-english-v3.0"),
+    rerank("rerank-v5.0-pro", 32_768),
+    rerank("rerank-v5.0-fast", 32_768),
+    rerank("rerank-v4.0-pro", 32_768),
+    rerank("rerank-v4.0-fast", 32_768),
+    rerank("rerank-v3.5", 4_096),
+    rerank("rerank-english-v3.0", 4_096),
+    rerank("rerank-multilingual-v3.0", 4_096),
+    rerank("rerank-english-v2.0", 0).retired("April 30, 2025", "rerank-v3.5"),
+    rerank("rerank-multilingual-v2.0", 0).retired("April 30, 2025", "rerank-v3.5"),
 ];
 
-const CHAT: [(&str, u64); 16] = [
-    ("command-a-03-2025", 8_000),
-    ("command-a-translate-08-2025", 8_000),
-    ("command-a-vision-07-2025", 8_000),
-    ("command-r7b-12-2024", 4_000),
-    ("command-r-08-2024", 4_000),
-    ("command-r-plus-08-2024", 4_000),
-    ("command-r-03-2024", 4_000),
-    ("command-r", 4_000),
-    ("command-r-plus-04-2024", 4_000),
-    ("command-r-plus", 4_000),
-    ("tiny-aya-global", 8_000),
-    ("tiny-aya-earth", 8_000),
-    ("tiny-aya-fire", 8_000),
-    ("tiny-aya-water", 8_000),
-    ("c4ai-aya-expanse-32b", 4_000),
-    ("c4ai-aya-vision-32b", 4_000),
-];
+/// Finds a model by its id.
+pub fn find(id: &str) -> Option<&'static Model> {
+    CATALOGUE.iter().find(|model| model.id == id)
+}
 
-/// Returns the `max_tokens` of a request that names none.
-pub fn default_max_tokens(model: &str) -> u64 {
-    let of = |table: &[(&str, u64)]| table.iter().find(|(id, _)| *id == model).map(|(_, tokens)| *tokens);
-    of(&THINKING).or_else(|| of(&CHAT).map(|tokens| tokens.min(DEFAULT_CAP))).unwrap_or(UNKNOWN_MODEL)
+/// Returns the `max_tokens` of a chat request that names none.
+pub fn default_max_tokens(model: Option<&Model>) -> u64 {
+    match model {
+        None => UNKNOWN_MAX_TOKENS,
+        Some(model) if model.thinks => model.max_output_tokens,
+        Some(model) => model.max_output_tokens.min(DEFAULT_MAX_TOKENS),
+    }
 }
 
 #[cfg(test)]
@@ -45,8 +153,32 @@ mod tests {
 
     #[test]
     fn thinking_models_get_their_maximum_and_unknown_ones_a_modest_bound() {
-        assert_eq!(default_max_tokens("command-a-reasoning-08-2025"), 32_000);
-        assert_eq!(default_max_tokens("command-a-03-2025"), 8_000);
-        assert_eq!(default_max_tokens("my-fine-tuned-model"), 4_096);
+        assert_eq!(default_max_tokens(find("command-a-reasoning-08-2025")), 32_000);
+        assert_eq!(default_max_tokens(find("command-a-03-2025")), 8_000);
+        assert_eq!(default_max_tokens(find("my-fine-tuned-model")), 4_096);
+    }
+
+    #[test]
+    fn ids_are_unique_and_replacements_exist_and_are_active() {
+        for (index, model) in CATALOGUE.iter().enumerate() {
+            assert!(CATALOGUE[..index].iter().all(|earlier| earlier.id != model.id), "{}", model.id);
+            if let Lifetime::Deprecated { replacement, .. } | Lifetime::Retired { replacement, .. } =
+                model.lifetime
+            {
+                let replacement = find(replacement).unwrap_or_else(|| panic!("{}: {replacement}", model.id));
+                assert_eq!((replacement.lifetime, replacement.endpoint), (Lifetime::Active, model.endpoint));
+            }
+        }
+    }
+
+    #[test]
+    fn an_embed_model_names_its_dimensions_and_a_chat_model_its_output() {
+        for model in CATALOGUE.iter().filter(|model| model.lifetime == Lifetime::Active) {
+            match model.endpoint {
+                Endpoint::Chat => assert!(model.max_output_tokens > 0, "{}", model.id),
+                Endpoint::Embed => assert!(!model.dimensions.is_empty(), "{}", model.id),
+                Endpoint::Rerank => assert!(model.context_tokens > 0, "{}", model.id),
+            }
+        }
     }
 }

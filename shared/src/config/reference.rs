@@ -7,6 +7,10 @@ pub enum Kind {
     Text,
     /// `https://…`, or `http://…` on loopback.
     Url,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// `model=fallback`, several with commas between them.
+    Pairs,
     /// A whole number in this range.
     Number {
         min: u64,
@@ -36,6 +40,15 @@ const fn number(
     about: &'static str,
 ) -> Setting {
     Setting { name, kind: Kind::Number { min, max }, default: Some(default), about }
+}
+
+const fn one_of(
+    name: &'static str,
+    words: &'static [&'static str],
+    default: &'static str,
+    about: &'static str,
+) -> Setting {
+    Setting { name, kind: Kind::OneOf(words), default: Some(default), about }
 }
 
 const fn optional_number(name: &'static str, min: u64, max: u64, about: &'static str) -> Setting {
@@ -80,6 +93,61 @@ pub const HEALTH_FALLBACK_MODEL: Setting = text(
     "GATEWAY_HEALTH_FALLBACK_MODEL",
     Some("command-r-08-2024"),
     "Model the health check tries when Cohere refuses the first.",
+);
+pub const FALLBACKS: Setting = Setting {
+    name: "GATEWAY_FALLBACKS",
+    kind: Kind::Pairs,
+    default: Some(
+        "command-a-03-2025=command-r-plus-08-2024,command-r7b-12-2024=command-r-08-2024,\
+         embed-v4.0=embed-english-v3.0,rerank-v3.5=rerank-english-v3.0",
+    ),
+    about: "Which model answers when another cannot.",
+};
+pub const EMBED_FALLBACK: Setting = one_of(
+    "GATEWAY_EMBED_FALLBACK",
+    &["off", "on"],
+    "off",
+    "Whether embed falls back unasked: another model is another vector space.",
+);
+pub const RERANK_FALLBACK: Setting = one_of(
+    "GATEWAY_RERANK_FALLBACK",
+    &["off", "on"],
+    "off",
+    "Whether rerank falls back unasked: another model has another scale of scores.",
+);
+pub const RETIRED_MODELS: Setting = one_of(
+    "GATEWAY_RETIRED_MODELS",
+    &["reject", "pass"],
+    "reject",
+    "Whether a model that Cohere has removed is refused here, with its replacement named.",
+);
+pub const BREAKER_FAILURES: Setting = number(
+    "GATEWAY_BREAKER_FAILURES",
+    1,
+    1_000_000,
+    "5",
+    "Consecutive failures of one model that open its circuit breaker in an instance.",
+);
+pub const BREAKER_OPEN_MS: Setting = number(
+    "GATEWAY_BREAKER_OPEN_MS",
+    1,
+    MAX_MS,
+    "60000",
+    "How long an open circuit breaker refuses calls before it admits a probe.",
+);
+pub const BAD_KEY_MS: Setting = number(
+    "GATEWAY_BAD_KEY_MS",
+    0,
+    MAX_MS,
+    "30000",
+    "How long requests are answered without a call after Cohere has refused the key or the account.",
+);
+pub const KEY_REFRESH_MS: Setting = number(
+    "GATEWAY_KEY_REFRESH_MS",
+    0,
+    MAX_MS,
+    "30000",
+    "Shortest time between two reads of the secret that a refused key forces.",
 );
 pub const CHAT_MAX_TOKENS_DEFAULT: Setting = optional_number(
     "GATEWAY_CHAT_MAX_TOKENS_DEFAULT",
@@ -193,6 +261,14 @@ pub const ALL: &[Setting] = &[
     RERANK_MODEL,
     HEALTH_MODEL,
     HEALTH_FALLBACK_MODEL,
+    FALLBACKS,
+    EMBED_FALLBACK,
+    RERANK_FALLBACK,
+    RETIRED_MODELS,
+    BREAKER_FAILURES,
+    BREAKER_OPEN_MS,
+    BAD_KEY_MS,
+    KEY_REFRESH_MS,
     CHAT_MAX_TOKENS_DEFAULT,
     CHAT_MAX_TOKENS_CEILING,
     RETRY_AFTER_MAX_SECS,
@@ -231,6 +307,8 @@ pub fn markdown() -> String {
         let accepts = match setting.kind {
             Kind::Text => "text".to_string(),
             Kind::Url => "`https://…`, or `http://…` on loopback".to_string(),
+            Kind::OneOf(words) => words.join(" or "),
+            Kind::Pairs => "`model=fallback,…`, or `none`".to_string(),
             Kind::Number { min, max } => format!("{min} to {max}"),
         };
         let default = match setting.default {

@@ -9,6 +9,7 @@ use crate::config::SecretConfig;
 use crate::error::{Code, GatewayError, Result};
 use crate::secrets::source::{Secret, SecretSource};
 use std::sync::Arc;
+use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -29,6 +30,8 @@ pub struct CachedSecret<T> {
     config: SecretConfig,
     // Held over the read on purpose: one caller reads, the others wait for its result.
     state: Mutex<Option<(Arc<Held<T>>, Instant)>>,
+    /// When a refused value last forced a read.
+    forced: StdMutex<Option<Instant>>,
 }
 
 impl<T> CachedSecret<T> {
@@ -37,7 +40,7 @@ impl<T> CachedSecret<T> {
         config: SecretConfig,
         parse: fn(&Secret) -> std::result::Result<T, String>,
     ) -> Self {
-        Self { source, parse, config, state: Mutex::new(None) }
+        Self { source, parse, config, state: Mutex::new(None), forced: StdMutex::new(None) }
     }
 
     /// Returns the value, read again where its time is over.
@@ -69,6 +72,36 @@ impl<T> CachedSecret<T> {
         }
     }
 
+    /// Returns another value than the refused one, read anew where the one in memory is the refused one.
+    ///
+    /// At most one read in the time between forced reads; `None` where there is nothing newer.
+    pub async fn other_than(&self, refused_version: &str) -> Option<Arc<Held<T>>> {
+        let mut state = self.state.lock().await;
+        let is_other = |held: &Arc<Held<T>>| held.version != refused_version;
+        if let Some((held, _)) = state.as_ref()
+            && is_other(held)
+        {
+            return Some(held.clone());
+        }
+        let too_soon = |last: Instant| now() < last + self.config.forced_read;
+        match self.forced.lock() {
+            Ok(forced) if forced.is_some_and(too_soon) => return None,
+            Ok(mut forced) => *forced = Some(now()),
+            Err(_) => return None,
+        }
+        match self.read().await {
+            Ok(held) => {
+                let held = Arc::new(held);
+                *state = Some((held.clone(), now() + self.config.ttl));
+                Some(held).filter(is_other)
+            }
+            Err(problem) => {
+                tracing::warn!(secret = self.config.id, problem, "secret not read after a refused value");
+                None
+            }
+        }
+    }
+
     fn missing(&self, problem: &str) -> GatewayError {
         let message = format!("the gateway's secret {:?} holds no usable value yet", self.config.id);
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
@@ -89,7 +122,6 @@ mod tests {
     use super::*;
     use crate::secrets::source::{Fetching, StoredSecret};
     use std::collections::VecDeque;
-    use std::sync::Mutex as StdMutex;
 
     /// Answers what it was told, in order; `None` never answers.
     struct Script(StdMutex<VecDeque<Option<std::result::Result<&'static str, &'static str>>>>);
@@ -148,5 +180,16 @@ mod tests {
         assert_eq!(error.code, Code::KeyMissing);
         assert_eq!(error.message, "the gateway's secret \"name\" holds no usable value yet");
         assert_eq!(secret.get().await.unwrap().value, "one");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_value_forces_one_read_in_its_time() {
+        let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
+        let version = secret.get().await.unwrap().version.clone();
+        assert!(secret.other_than(&version).await.is_none());
+        assert!(secret.other_than(&version).await.is_none(), "a second read came too soon");
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+        assert_eq!(secret.other_than(&version).await.unwrap().value, "two", "the newer one is in memory");
     }
 }

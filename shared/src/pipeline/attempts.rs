@@ -1,0 +1,210 @@
+//! Calls Cohere until there is an answer, or nothing is left that is worth trying.
+//!
+//! Per attempt, in this order: known-bad key → breaker permit → rest or backoff (never over two seconds in
+//! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
+//! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
+
+use super::fallback;
+use super::guards::{Admission, Guards, Outcome};
+use super::stream::{Begun, first_content};
+use crate::app::App;
+use crate::clock::now;
+use crate::cohere::client::{Call, Spent, WholeAnswer};
+use crate::error::{Code, GatewayError, Kind, Result};
+use crate::resilience::backoff;
+use crate::resilience::retry::{Disposition, disposition};
+use std::time::Duration;
+
+/// Longest time a request waits in the gateway for anything.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+/// What Cohere answered.
+pub(super) enum Answered {
+    Whole(WholeAnswer),
+    Stream(Begun),
+}
+
+/// An answer and the call it answers, which may be the fallback's.
+pub(super) struct Settled {
+    pub(super) answered: Answered,
+    pub(super) call: Call,
+    pub(super) fell_back_from: Option<String>,
+}
+
+/// One request's calls of one model.
+struct Attempts<'a> {
+    app: &'static App,
+    call: &'a Call,
+    /// Calls of this model so far.
+    made: u32,
+    limit: u32,
+    waited: Duration,
+    last: Option<GatewayError>,
+}
+
+/// Answers a call, by its own model or by the fallback.
+///
+/// # Errors
+/// The first model's failure.
+pub(super) async fn run(app: &'static App, call: Call, fallback: Option<bool>, spent: &mut Spent) -> Result<Settled> {
+    let error = match Attempts::new(app, &call, u32::MAX).run(spent).await {
+        Ok(answered) => return Ok(Settled { answered, call, fell_back_from: None }),
+        Err(error) => error,
+    };
+    if !disposition(error.kind()).falls_back {
+        return Err(error);
+    }
+    let Some(stand_in) = fallback::call(&app.config.fallback, &call, fallback) else { return Err(error) };
+    // The asked model's failure is the one the caller hears of, whatever the fallback says.
+    match Attempts::new(app, &stand_in, 1).run_after(&error, spent).await {
+        Ok(answered) => {
+            let asked = Some(call.request.model);
+            Ok(Settled { answered, call: stand_in, fell_back_from: asked })
+        }
+        Err(second) => {
+            tracing::warn!(model = stand_in.request.model, code = second.code.as_str(), "the fallback failed too");
+            Err(error)
+        }
+    }
+}
+
+impl<'a> Attempts<'a> {
+    fn new(app: &'static App, call: &'a Call, limit: u32) -> Self {
+        Self { app, call, made: 0, limit, waited: Duration::ZERO, last: None }
+    }
+
+    fn guards(&self) -> &'static Guards {
+        &self.app.guards
+    }
+
+    /// Makes the one attempt of a fallback.
+    async fn run_after(mut self, first: &GatewayError, spent: &mut Spent) -> Result<Answered> {
+        if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
+            return Err(first.clone());
+        }
+        let admission = self.admit()?;
+        if !self.guards().rest(self.call.endpoint, &self.call.request.model).is_zero() {
+            return Err(first.clone());
+        }
+        self.attempt(admission, spent).await
+    }
+
+    async fn run(mut self, spent: &mut Spent) -> Result<Answered> {
+        loop {
+            let admission = self.admit()?;
+            if admission.is_probe() {
+                self.limit = self.limit.min(self.made + 1);
+            }
+            self.wait().await?;
+            if self.made > 0 && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
+                return Err(self.last_or(no_budget));
+            }
+            let version = spent.key_version.clone();
+            let error = match self.attempt(admission, spent).await {
+                Ok(answered) => return Ok(answered),
+                Err(error) => error,
+            };
+            let Disposition { attempts, .. } = disposition(error.kind());
+            let may_go_on = self.made < attempts.min(self.limit);
+            if !may_go_on || !self.is_cured(&error, version, spent).await {
+                return Err(error);
+            }
+            self.last = Some(error);
+        }
+    }
+
+    fn admit(&self) -> Result<Admission<'a>> {
+        match self.guards().admit(self.call.endpoint, &self.call.request.model) {
+            Ok(admission) => Ok(admission),
+            Err(refused) => Err(self.last_or(|| {
+                let model = &self.call.request.model;
+                let message = format!("Cohere's {model} has failed repeatedly and is not called for a while");
+                let mut error = GatewayError::new(Code::CircuitOpen, message);
+                error.retry_after = Some(refused.until.saturating_duration_since(now()));
+                error
+            })),
+        }
+    }
+
+    /// Waits for a resting model, or between attempts.
+    async fn wait(&mut self) -> Result<()> {
+        let rest = self.guards().rest(self.call.endpoint, &self.call.request.model);
+        let asked = self.last.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
+        let pause = match self.made {
+            0 => rest,
+            made => rest.max(if asked.is_zero() { backoff::wait(made, fastrand::f64()) } else { asked }),
+        };
+        if pause.is_zero() {
+            return Ok(());
+        }
+        if self.waited + pause > MAX_WAIT || now() + pause >= self.call.deadline.at {
+            return Err(self.last_or(|| resting(&self.call.request.model, rest)));
+        }
+        if !rest.is_zero() {
+            self.limit = self.limit.min(self.made + 1);
+        }
+        self.waited += pause;
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Makes one call and tells the guards what became of it.
+    async fn attempt(&mut self, admission: Admission<'a>, spent: &mut Spent) -> Result<Answered> {
+        let (guards, call) = (self.guards(), self.call);
+        self.made += 1;
+        let outcome = match call.request.stream {
+            false => self.app.cohere.call(call, spent).await.and_then(|answer| {
+                super::check(call.endpoint, &answer.body)?;
+                Ok(Answered::Whole(answer))
+            }),
+            true => first_content(self.app, call, spent).await.map(Answered::Stream),
+        };
+        let (endpoint, model) = (call.endpoint, &call.request.model);
+        let error = match outcome {
+            Ok(answered) => {
+                admission.done(Outcome::Success);
+                guards.succeeded(endpoint, model);
+                return Ok(answered);
+            }
+            Err(error) => error,
+        };
+        admission.done(match error.kind() {
+            kind if disposition(kind).trips_breaker => Outcome::Failure,
+            // Cohere has read the request and judged it: it is there.
+            Kind::Transient | Kind::Auth | Kind::Billing | Kind::Rejected => Outcome::Success,
+            _ => Outcome::Nothing,
+        });
+        if error.kind() == Kind::Throttled {
+            guards.throttled(endpoint, model, error.retry_after);
+        }
+        Err(error)
+    }
+
+    /// Tells whether there is a reason why the next call should end otherwise.
+    async fn is_cured(&self, error: &GatewayError, _version: Option<String>, spent: &Spent) -> bool {
+        match error.kind() {
+            Kind::Auth => match &spent.key_version {
+                Some(version) => self.app.cohere.has_other_key(version).await,
+                None => false,
+            },
+            _ => true,
+        }
+    }
+
+    fn last_kind(&self) -> Option<Kind> {
+        self.last.as_ref().map(GatewayError::kind)
+    }
+
+    fn last_or(&self, error: impl FnOnce() -> GatewayError) -> GatewayError {
+        self.last.clone().unwrap_or_else(error)
+    }
+}
+
+fn resting(model: &str, rest: Duration) -> GatewayError {
+    let message = format!("Cohere's rate limit for {model} is reached, please try again later");
+    GatewayError { retry_after: Some(rest), ..GatewayError::new(Code::RateLimited, message) }
+}
+
+fn no_budget() -> GatewayError {
+    GatewayError::new(Code::Internal, "internal error").with_detail("a retry without a failure before it")
+}

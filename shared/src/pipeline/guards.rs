@@ -1,0 +1,164 @@
+//! The state that protects Cohere, and requests, from a failing Cohere: breakers, rests, budget, bad key.
+//!
+//! Scope: environment. The rules are in `resilience`; here they get the clock, a lock, and a voice: each
+//! transition of a breaker is one log line. No lock is held over an await.
+
+use crate::clock::{Instant, now};
+use crate::config::GuardsConfig;
+use crate::endpoint::Endpoint;
+use crate::error::GatewayError;
+use crate::resilience::breaker::{Breaker, Permit, Refused, State};
+use crate::resilience::budget::RetryBudget;
+use crate::resilience::rest::Rest;
+use crate::telemetry::metrics;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Most models watched at a time: callers may send any id.
+const MAX_MODELS: usize = 256;
+
+/// All guards of an environment.
+pub struct Guards {
+    config: GuardsConfig,
+    state: Mutex<Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    models: HashMap<(Endpoint, String), Model>,
+    budget: RetryBudget,
+    bad_key: Option<BadKey>,
+}
+
+struct Model {
+    breaker: Breaker,
+    rest: Rest,
+}
+
+/// A key, or an account, that Cohere has refused.
+struct BadKey {
+    version: Option<String>,
+    until: Instant,
+    error: GatewayError,
+}
+
+/// What became of an admitted call.
+pub(super) enum Outcome {
+    Success,
+    /// Cohere failed.
+    Failure,
+    /// Nothing was learnt about Cohere.
+    Nothing,
+}
+
+/// A permit that gives itself back: a call that is dropped was cancelled.
+pub(super) struct Admission<'a> {
+    guards: &'a Guards,
+    endpoint: Endpoint,
+    model: &'a str,
+    permit: Option<Permit>,
+}
+
+impl Admission<'_> {
+    pub(super) fn is_probe(&self) -> bool {
+        self.permit.as_ref().is_some_and(Permit::is_probe)
+    }
+
+    /// Says what became of the call.
+    pub(super) fn done(mut self, outcome: Outcome) {
+        self.settle(outcome);
+    }
+
+    fn settle(&mut self, outcome: Outcome) {
+        let Some(permit) = self.permit.take() else { return };
+        let at = now();
+        self.guards.watch(self.endpoint, self.model, |watched| match outcome {
+            Outcome::Success => watched.breaker.succeeded(permit),
+            Outcome::Failure => watched.breaker.failed(permit, at),
+            Outcome::Nothing => watched.breaker.cancelled(permit),
+        });
+    }
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.settle(Outcome::Nothing);
+    }
+}
+
+impl Guards {
+    pub fn new(config: GuardsConfig) -> Self {
+        Self { config, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on one model's guards and tells of a breaker's transition.
+    fn watch<T>(&self, endpoint: Endpoint, model: &str, work: impl FnOnce(&mut Model) -> T) -> T {
+        let mut state = self.lock();
+        let key = (endpoint, model.to_string());
+        if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {
+            state.models.retain(|_, watched| watched.breaker.state() != State::Closed);
+        }
+        let fresh = || Model { breaker: Breaker::new(self.config.breaker), rest: Rest::default() };
+        let watched = state.models.entry(key).or_insert_with(fresh);
+        let before = watched.breaker.state();
+        let result = work(watched);
+        let after = watched.breaker.state();
+        drop(state);
+        if before != after {
+            tracing::warn!(endpoint = endpoint.name(), model, from = before.as_str(), to = after.as_str(), "breaker");
+            metrics::breaker_transition(endpoint, model, after);
+        }
+        result
+    }
+
+    /// Asks the breaker of a model for a call.
+    pub(super) fn admit<'a>(&'a self, endpoint: Endpoint, model: &'a str) -> Result<Admission<'a>, Refused> {
+        let at = now();
+        let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
+        Ok(Admission { guards: self, endpoint, model, permit: Some(permit) })
+    }
+
+    /// Returns how long a throttled model still rests.
+    pub(super) fn rest(&self, endpoint: Endpoint, model: &str) -> Duration {
+        let at = now();
+        self.watch(endpoint, model, |watched| watched.rest.remaining(at))
+    }
+
+    /// Notes a 429.
+    pub(super) fn throttled(&self, endpoint: Endpoint, model: &str, asked: Option<Duration>) {
+        let at = now();
+        self.watch(endpoint, model, |watched| watched.rest.throttled(asked, at));
+    }
+
+    /// Notes a success.
+    pub(super) fn succeeded(&self, endpoint: Endpoint, model: &str) {
+        self.watch(endpoint, model, |watched| watched.rest.answered());
+        let mut state = self.lock();
+        state.budget.succeeded();
+        state.bad_key = None;
+    }
+
+    /// Pays for an extra call.
+    pub(super) fn pay(&self, after_timeout: bool) -> bool {
+        self.lock().budget.pay(after_timeout)
+    }
+
+    /// Notes that the key of this version, or its account, is refused.
+    pub(super) fn key_is_bad(&self, version: Option<String>, error: &GatewayError) {
+        let until = now() + self.config.bad_key;
+        self.lock().bad_key = Some(BadKey { version, until, error: error.clone() });
+    }
+
+    /// Returns the refusal of the key in memory, while it is known to be bad.
+    pub(super) fn known_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
+        let state = self.lock();
+        let bad = state.bad_key.as_ref()?;
+        let is_known = now() < bad.until && bad.version.as_deref() == version;
+        is_known.then(|| bad.error.clone())
+    }
+}

@@ -1,0 +1,30 @@
+//! How long to wait before the next attempt: exponential, with full jitter.
+//!
+//! Full jitter spreads the retries of many instances over the whole interval, which is what keeps a
+//! struggling upstream from being hit in waves.
+
+use std::time::Duration;
+
+const BASE: Duration = Duration::from_millis(250);
+const FACTOR: u32 = 2;
+/// Highest power, so that a wait stays a few seconds whatever the number of attempts.
+const MAX_POWER: u32 = 4;
+
+/// Returns the wait before the attempt after `attempts` failed ones; `random` lies in 0..1.
+pub fn wait(attempts: u32, random: f64) -> Duration {
+    let power = attempts.saturating_sub(1).min(MAX_POWER);
+    (BASE * FACTOR.pow(power)).mul_f64(random.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_wait_doubles_with_each_attempt_and_the_shortest_is_none() {
+        let longest: Vec<_> = (1..=4).map(|attempts| wait(attempts, 1.0).as_millis()).collect();
+        assert_eq!(longest, [250, 500, 1_000, 2_000]);
+        assert_eq!(wait(3, 0.0), Duration::ZERO);
+        assert_eq!(wait(u32::MAX, 1.0), Duration::from_secs(4));
+    }
+}

@@ -1,0 +1,76 @@
+//! A budget that bounds how many extra calls all requests of an environment may make together.
+//!
+//! Retries multiply an outage: three attempts are three times the load on an upstream that is already
+//! failing. Each extra call is therefore paid from tokens that only successes refill, so that
+//! upstream calls ≤ requests + 10 + successes / 5, whatever the requests do by themselves.
+
+/// Tokens of a full budget, which is also its start.
+const FULL: u32 = 50;
+const COST: u32 = 5;
+/// An attempt that timed out has held its connection for long.
+const COST_AFTER_TIMEOUT: u32 = 10;
+const REFUND: u32 = 1;
+
+/// Scope: environment.
+#[derive(Debug)]
+pub struct RetryBudget {
+    tokens: u32,
+}
+
+impl Default for RetryBudget {
+    fn default() -> Self {
+        Self { tokens: FULL }
+    }
+}
+
+impl RetryBudget {
+    /// Pays for one extra call; `false` where the budget does not hold its price.
+    #[must_use]
+    pub fn pay(&mut self, after_timeout: bool) -> bool {
+        let cost = if after_timeout { COST_AFTER_TIMEOUT } else { COST };
+        match self.tokens.checked_sub(cost) {
+            Some(left) => {
+                self.tokens = left;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Notes a success.
+    pub fn succeeded(&mut self) {
+        self.tokens = (self.tokens + REFUND).min(FULL);
+    }
+
+    /// Returns the tokens left.
+    pub fn tokens(&self) -> u32 {
+        self.tokens
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_budget_pays_ten_retries_or_five_after_timeouts() {
+        for (after_timeout, paid) in [(false, 10), (true, 5)] {
+            let mut budget = RetryBudget::default();
+            assert_eq!((0..100).filter(|_| budget.pay(after_timeout)).count(), paid);
+        }
+    }
+
+    #[test]
+    fn five_successes_pay_one_retry_and_a_full_budget_grows_no_further() {
+        let mut budget = RetryBudget::default();
+        budget.succeeded();
+        assert_eq!(budget.tokens(), FULL);
+        while budget.pay(false) {}
+        for _ in 0..4 {
+            budget.succeeded();
+            assert!(!budget.pay(false));
+        }
+        budget.succeeded();
+        assert!(budget.pay(false));
+    }
+}
