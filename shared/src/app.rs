@@ -3,9 +3,11 @@
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
+use crate::pipeline::Guards;
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::ApiKey;
 use crate::secrets::secrets_manager::SecretsManager;
+use crate::telemetry::metrics;
 use crate::transport::Transport;
 use std::error::Error;
 
@@ -14,6 +16,7 @@ pub struct App {
     pub config: Config,
     pub cohere: Cohere,
     pub health: HealthCheck,
+    pub guards: Guards,
 }
 
 impl App {
@@ -28,6 +31,8 @@ impl App {
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
         cohere.warm_up().await;
         let health = HealthCheck::new(config.health.clone());
-        Ok(Box::leak(Box::new(App { config, cohere, health })))
+        let guards = Guards::new(config.guards);
+        metrics::init(&config.service);
+        Ok(Box::leak(Box::new(App { config, cohere, health, guards })))
     }
 }

@@ -322,6 +322,7 @@ impl Reader {
             id: self.text(id),
             timeout: self.millis(&setting::SECRET_TIMEOUT_MS),
             ttl: self.secs(ttl),
+            forced_read: self.millis(&setting::KEY_REFRESH_MS),
         }
     }
 }
@@ -340,7 +341,9 @@ fn problem(name: &str, value: &str) -> Option<String> {
             format!("a whole number from {min} to {max} is required")
         }
         Kind::OneOf(words) if !words.contains(&value) => format!("{} is required", words.join(" or ")),
-        Kind::Pairs if pairs(value).is_none() => "model=fallback is required, several with commas, or none".to_string(),
+        Kind::Pairs if pairs(value).is_none() => {
+            "model=fallback is required, several with commas, or none".to_string()
+        }
         Kind::Text | Kind::Url | Kind::OneOf(_) | Kind::Pairs | Kind::Number { .. } => return None,
     };
     Some(format!("{name} is {value:?}: {accepted}"))

@@ -1,15 +1,21 @@
 //! The path of a request, top to bottom.
 //!
-//! Order, outside in: event line → body limit and validation → identity → choice of model → deadline
-//! → one attempt in its own time → transport. Every way out, a panic included, is an answer in the
+//! Order, outside in: event line → identity → body limit and validation → choice of model (for the whole
+//! request) → deadline → per model: attempts and budget → per attempt: breaker permit → attempt timeout →
+//! transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
 //! contract's form and one event line.
 
+mod attempts;
+mod fallback;
+mod guards;
 mod stream;
+
+pub use guards::Guards;
 
 use crate::app::App;
 use crate::cohere::classify;
 use crate::cohere::client::Call;
-use crate::cohere::models;
+use crate::cohere::models::{self, Lifetime};
 use crate::config::ModelsConfig;
 use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
@@ -17,11 +23,12 @@ use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::fields::{RequestEvent, millis};
+use crate::telemetry::fields::{Billed, RequestEvent, millis};
 use crate::wire::UpstreamRequest;
 use crate::wire::chat::{self, ChatRequest};
 use crate::wire::embed::{self, EmbedRequest};
 use crate::wire::rerank::{self, RerankRequest};
+use attempts::{Answered, Asked};
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Response};
 use lambda_http::Request;
@@ -68,6 +75,7 @@ async fn run(
 
     incoming.check_size(&app.config.limits)?;
     let request = validate(endpoint, &incoming.body, &app.config.models)?;
+    event.warning = lifetime(&request.model, &app.config.models)?;
     event.model = Some(request.model.clone());
     event.stream = request.stream;
     event.chosen_max_tokens = request.chosen_max_tokens;
@@ -83,12 +91,36 @@ async fn run(
     let deadline = Deadline::new(event.started, total, wishes.timeout, invocation);
 
     let call = Call { endpoint, request, headers: incoming.for_cohere(), attempt, deadline };
-    if call.request.stream {
-        return stream::open(app, call, event).await.map(Answer::Stream);
+    let asked = Asked { call, identity, fallback: wishes.fallback };
+    if asked.call.request.stream {
+        return stream::open(app, asked, event).await.map(Answer::Stream);
     }
-    let answer = app.cohere.call(&call, &mut event.spent).await?;
-    note_usage(endpoint, &answer, event)?;
+    let settled = attempts::run(app, &asked, &mut event.spent).await?;
+    note_fallback(settled.fallback, event);
+    let Answered::Whole(answer, billed) = settled.answered else { unreachable!("no stream was asked for") };
+    event.billed = billed;
     Ok(Answer::Whole(Response::new(response::whole(answer))))
+}
+
+/// Notes which model has answered.
+fn note_fallback(fallback: Option<String>, event: &mut RequestEvent) {
+    if fallback.is_some() {
+        event.fell_back_from = std::mem::replace(&mut event.model, fallback);
+    }
+}
+
+/// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.
+fn lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
+    match models::find(id).map(|model| model.lifetime) {
+        Some(Lifetime::Retired { since, replacement }) if config.rejects_retired => {
+            let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");
+            Err(GatewayError::new(Code::ModelRetired, message))
+        }
+        Some(Lifetime::Deprecated { since, replacement }) => {
+            Ok(Some(format!("model '{id}' is deprecated since {since}. Use '{replacement}' instead.")))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Checks a body, chooses the model and writes what Cohere will get.
@@ -97,7 +129,7 @@ fn validate(endpoint: Endpoint, body: &[u8], models: &ModelsConfig) -> Result<Up
         Endpoint::Chat => {
             let request = ChatRequest::parse(body)?;
             let model = request.model().unwrap_or_else(|| models.chat.clone());
-            let default = models::default_max_tokens(&model);
+            let default = models::default_max_tokens(models::find(&model));
             let default = models.max_tokens_default.map_or(default, |lower| lower.min(default));
             request.for_upstream(model, default, models.max_tokens_ceiling)
         }
@@ -110,22 +142,23 @@ fn validate(endpoint: Endpoint, body: &[u8], models: &ModelsConfig) -> Result<Up
     }
 }
 
-/// Checks that an answer is one, and notes what it cost.
-fn note_usage(endpoint: Endpoint, answer: &[u8], event: &mut RequestEvent) -> Result<()> {
-    let unreadable = || classify::malformed("the JSON is broken, or not the endpoint's");
-    match endpoint {
-        Endpoint::Chat => {
-            let usage = chat::usage(answer).ok_or_else(unreadable)?.billed_units;
-            (event.input_tokens, event.output_tokens) = (usage.input_tokens, usage.output_tokens);
-        }
-        Endpoint::Embed => {
-            event.input_tokens = embed::billed_units(answer).ok_or_else(unreadable)?.input_tokens;
-        }
-        Endpoint::Rerank => {
-            event.search_units = rerank::billed_units(answer).ok_or_else(unreadable)?.search_units;
-        }
-    }
-    Ok(())
+/// Reads what an answer cost.
+///
+/// # Errors
+/// `upstream_malformed` where it is none of the endpoint's answers.
+fn billed(endpoint: Endpoint, answer: &[u8]) -> Result<Billed> {
+    let billed = match endpoint {
+        Endpoint::Chat => chat::usage(answer).map(|usage| tokens(usage.billed_units)),
+        Endpoint::Embed => embed::billed_units(answer)
+            .map(|units| Billed { input_tokens: units.input_tokens, ..Billed::default() }),
+        Endpoint::Rerank => rerank::billed_units(answer)
+            .map(|units| Billed { search_units: units.search_units, ..Billed::default() }),
+    };
+    billed.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))
+}
+
+fn tokens(billed: chat::BilledTokens) -> Billed {
+    Billed { input_tokens: billed.input_tokens, output_tokens: billed.output_tokens, search_units: None }
 }
 
 /// Adds the headers that stand on every answer, errors included.
@@ -147,6 +180,12 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     put("x-request-id", &event.request_id);
     if let Some(model) = &event.model {
         put("x-gateway-model", model);
+    }
+    if let Some(asked) = &event.fell_back_from {
+        put("x-gateway-fallback-from", asked);
+    }
+    if let Some(warning) = &event.warning {
+        put("x-api-warning", warning);
     }
     if let Some(tokens) = event.chosen_max_tokens {
         put("x-gateway-max-tokens", &tokens.to_string());

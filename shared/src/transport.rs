@@ -114,9 +114,13 @@ impl Transport {
     ///
     /// # Errors
     /// As `send`.
-    pub async fn send_fresh(&self, request: http::Request<Bytes>) -> Result<TransportResponse, TransportError> {
+    pub async fn send_fresh(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<TransportResponse, TransportError> {
         if self.fresh.get().is_none() {
-            let client = build(&self.config, 0).map_err(|error| TransportError::Connect(error.to_string()))?;
+            let client =
+                build(&self.config, 0).map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
         self.send_with(self.fresh.get().unwrap_or(&self.client), request).await
@@ -146,7 +150,10 @@ impl Transport {
     }
 }
 
-fn build(config: &HttpConfig, kept_connections: usize) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
+fn build(
+    config: &HttpConfig,
+    kept_connections: usize,
+) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
     let tls = rustls::ClientConfig::builder_with_provider(provider)

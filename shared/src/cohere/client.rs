@@ -63,6 +63,11 @@ impl Cohere {
         let _ = self.key.get().await;
     }
 
+    /// Returns the version of the key in memory.
+    pub async fn key_version(&self) -> Option<String> {
+        self.key.get().await.ok().map(|key| key.version.clone())
+    }
+
     /// Looks for another key than the refused one.
     pub async fn has_other_key(&self, refused_version: &str) -> bool {
         self.key.other_than(refused_version).await.is_some()

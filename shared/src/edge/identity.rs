@@ -21,7 +21,12 @@ impl Identity {
         let field = |name| context.authorizer.fields.get(name).and_then(|value| value.as_str());
         let client = field("client").filter(|client| !client.is_empty()).ok_or_else(unauthorized)?;
         let models = field("models").map(|models| models.split(',').map(str::to_string).collect());
-        Ok(Self { client: client.to_string(), models })
+        Ok(Self::new(client, models))
+    }
+
+    /// Creates the identity of a client; `models` is what it may use, all where absent.
+    pub fn new(client: &str, models: Option<Vec<String>>) -> Self {
+        Self { client: client.to_string(), models }
     }
 
     /// Checks that the client may use `model`.

@@ -9,26 +9,37 @@ use super::guards::{Admission, Guards, Outcome};
 use super::stream::{Begun, first_content};
 use crate::app::App;
 use crate::clock::now;
-use crate::cohere::client::{Call, Spent, WholeAnswer};
+use crate::cohere::client::{Call, Spent};
+use crate::edge::identity::Identity;
 use crate::error::{Code, GatewayError, Kind, Result};
 use crate::resilience::backoff;
-use crate::resilience::retry::{Disposition, disposition};
+use crate::resilience::retry::{MAX_ATTEMPTS, disposition};
+use crate::telemetry::fields::Billed;
+use bytes::Bytes;
 use std::time::Duration;
 
 /// Longest time a request waits in the gateway for anything.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// What Cohere answered.
-pub(super) enum Answered {
-    Whole(WholeAnswer),
-    Stream(Begun),
+/// What a request asks for, and who asks.
+pub(super) struct Asked {
+    pub(super) call: Call,
+    pub(super) identity: Identity,
+    /// The caller's word on falling back.
+    pub(super) fallback: Option<bool>,
 }
 
-/// An answer and the call it answers, which may be the fallback's.
+/// What Cohere answered.
+pub(super) enum Answered {
+    Whole(Bytes, Billed),
+    Stream(Box<Begun>),
+}
+
+/// An answer and the model it came from.
 pub(super) struct Settled {
     pub(super) answered: Answered,
-    pub(super) call: Call,
-    pub(super) fell_back_from: Option<String>,
+    /// The fallback, where it was not the asked model.
+    pub(super) fallback: Option<String>,
 }
 
 /// One request's calls of one model.
@@ -46,23 +57,24 @@ struct Attempts<'a> {
 ///
 /// # Errors
 /// The first model's failure.
-pub(super) async fn run(app: &'static App, call: Call, fallback: Option<bool>, spent: &mut Spent) -> Result<Settled> {
-    let error = match Attempts::new(app, &call, u32::MAX).run(spent).await {
-        Ok(answered) => return Ok(Settled { answered, call, fell_back_from: None }),
+pub(super) async fn run(app: &'static App, asked: &Asked, spent: &mut Spent) -> Result<Settled> {
+    let error = match Attempts::new(app, &asked.call, MAX_ATTEMPTS).run(spent).await {
+        Ok(answered) => return Ok(Settled { answered, fallback: None }),
         Err(error) => error,
     };
     if !disposition(error.kind()).falls_back {
         return Err(error);
     }
-    let Some(stand_in) = fallback::call(&app.config.fallback, &call, fallback) else { return Err(error) };
+    let Some(call) = fallback::call(&app.config.fallback, asked) else { return Err(error) };
     // The asked model's failure is the one the caller hears of, whatever the fallback says.
-    match Attempts::new(app, &stand_in, 1).run_after(&error, spent).await {
-        Ok(answered) => {
-            let asked = Some(call.request.model);
-            Ok(Settled { answered, call: stand_in, fell_back_from: asked })
-        }
+    match Attempts::new(app, &call, 1).run_after(&error, spent).await {
+        Ok(answered) => Ok(Settled { answered, fallback: Some(call.request.model.clone()) }),
         Err(second) => {
-            tracing::warn!(model = stand_in.request.model, code = second.code.as_str(), "the fallback failed too");
+            tracing::warn!(
+                model = call.request.model,
+                code = second.code.as_str(),
+                "the fallback failed too"
+            );
             Err(error)
         }
     }
@@ -90,6 +102,9 @@ impl<'a> Attempts<'a> {
     }
 
     async fn run(mut self, spent: &mut Spent) -> Result<Answered> {
+        if let Some(refusal) = self.known_refusal().await {
+            return Err(refusal);
+        }
         loop {
             let admission = self.admit()?;
             if admission.is_probe() {
@@ -99,18 +114,25 @@ impl<'a> Attempts<'a> {
             if self.made > 0 && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
                 return Err(self.last_or(no_budget));
             }
-            let version = spent.key_version.clone();
             let error = match self.attempt(admission, spent).await {
                 Ok(answered) => return Ok(answered),
                 Err(error) => error,
             };
-            let Disposition { attempts, .. } = disposition(error.kind());
-            let may_go_on = self.made < attempts.min(self.limit);
-            if !may_go_on || !self.is_cured(&error, version, spent).await {
+            let may_go_on = self.made < disposition(error.kind()).attempts.min(self.limit);
+            if !self.is_cured(&error, spent).await || !may_go_on {
                 return Err(error);
             }
             self.last = Some(error);
         }
+    }
+
+    /// Returns the refusal of the key in memory while it is known to be bad.
+    async fn known_refusal(&self) -> Option<GatewayError> {
+        if !self.guards().has_bad_key() {
+            return None;
+        }
+        let version = self.app.cohere.key_version().await;
+        self.guards().known_refusal(version.as_deref())
     }
 
     fn admit(&self) -> Result<Admission<'a>> {
@@ -153,11 +175,8 @@ impl<'a> Attempts<'a> {
         let (guards, call) = (self.guards(), self.call);
         self.made += 1;
         let outcome = match call.request.stream {
-            false => self.app.cohere.call(call, spent).await.and_then(|answer| {
-                super::check(call.endpoint, &answer.body)?;
-                Ok(Answered::Whole(answer))
-            }),
-            true => first_content(self.app, call, spent).await.map(Answered::Stream),
+            false => whole(self.app, call, spent).await,
+            true => first_content(self.app, call, spent).await.map(|begun| Answered::Stream(Box::new(begun))),
         };
         let (endpoint, model) = (call.endpoint, &call.request.model);
         let error = match outcome {
@@ -180,15 +199,20 @@ impl<'a> Attempts<'a> {
         Err(error)
     }
 
-    /// Tells whether there is a reason why the next call should end otherwise.
-    async fn is_cured(&self, error: &GatewayError, _version: Option<String>, spent: &Spent) -> bool {
-        match error.kind() {
-            Kind::Auth => match &spent.key_version {
-                Some(version) => self.app.cohere.has_other_key(version).await,
-                None => false,
-            },
-            _ => true,
+    /// Tells whether there is a reason why the next call should end otherwise; remembers a bad key.
+    async fn is_cured(&self, error: &GatewayError, spent: &Spent) -> bool {
+        let refused = match error.kind() {
+            Kind::Auth => {
+                let version = spent.key_version.as_deref().unwrap_or_default();
+                self.made > 1 || !self.app.cohere.has_other_key(version).await
+            }
+            Kind::Billing => true,
+            _ => return true,
+        };
+        if refused {
+            self.guards().key_is_bad(spent.key_version.clone(), error);
         }
+        !refused
     }
 
     fn last_kind(&self) -> Option<Kind> {
@@ -198,6 +222,13 @@ impl<'a> Attempts<'a> {
     fn last_or(&self, error: impl FnOnce() -> GatewayError) -> GatewayError {
         self.last.clone().unwrap_or_else(error)
     }
+}
+
+/// Calls Cohere for a whole answer and reads what it cost, which shows whether it is one.
+async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answered> {
+    let answer = app.cohere.call(call, spent).await?;
+    let billed = super::billed(call.endpoint, &answer)?;
+    Ok(Answered::Whole(answer, billed))
 }
 
 fn resting(model: &str, rest: Duration) -> GatewayError {

@@ -110,7 +110,13 @@ impl Guards {
         let after = watched.breaker.state();
         drop(state);
         if before != after {
-            tracing::warn!(endpoint = endpoint.name(), model, from = before.as_str(), to = after.as_str(), "breaker");
+            tracing::warn!(
+                endpoint = endpoint.name(),
+                model,
+                from = before.as_str(),
+                to = after.as_str(),
+                "breaker"
+            );
             metrics::breaker_transition(endpoint, model, after);
         }
         result
@@ -152,6 +158,11 @@ impl Guards {
     pub(super) fn key_is_bad(&self, version: Option<String>, error: &GatewayError) {
         let until = now() + self.config.bad_key;
         self.lock().bad_key = Some(BadKey { version, until, error: error.clone() });
+    }
+
+    /// Tells whether any key is known to be bad, which saves asking for the one in memory.
+    pub(super) fn has_bad_key(&self) -> bool {
+        self.lock().bad_key.is_some()
     }
 
     /// Returns the refusal of the key in memory, while it is known to be bad.

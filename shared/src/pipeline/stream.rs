@@ -6,6 +6,7 @@
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
 //! nothing, and always in the event line.
 
+use super::attempts::{self, Answered, Asked, Settled};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
@@ -35,13 +36,13 @@ use tokio::time::{timeout, timeout_at};
 const AFTER_DONE: Duration = Duration::from_millis(100);
 
 /// A stream whose first content has arrived.
-struct Begun {
+pub(super) struct Begun {
     /// The held frames: `message-start` and what came with and after it.
     first: Bytes,
     events: EventReader,
 }
 
-type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Begun>)> + Send>>;
+type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Settled>)> + Send>>;
 
 enum Phase {
     /// Nothing has come yet.
@@ -71,14 +72,17 @@ pub(super) struct LiveStream {
 ///
 /// # Errors
 /// What failed before anything was sent.
-pub(super) async fn open(app: &'static App, call: Call, event: &mut RequestEvent) -> Result<Box<LiveStream>> {
-    let (times, deadline) = (app.config.times.stream, call.deadline);
-    let mut beginning: Beginning = Box::pin(begin(app, call));
+pub(super) async fn open(
+    app: &'static App,
+    asked: Asked,
+    event: &mut RequestEvent,
+) -> Result<Box<LiveStream>> {
+    let (times, deadline) = (app.config.times.stream, asked.call.deadline);
+    let mut beginning: Beginning = Box::pin(begin(app, asked));
     let phase = match timeout(times.keep_alive, &mut beginning).await {
-        Ok((spent, begun)) => {
+        Ok((spent, settled)) => {
             event.spent = spent;
-            let begun = begun?;
-            Phase::Ready(begun.first, begun.events)
+            ready(settled?, event)
         }
         Err(_) => {
             event.spent.attempts = 1;
@@ -91,23 +95,33 @@ pub(super) async fn open(app: &'static App, call: Call, event: &mut RequestEvent
     Ok(Box::new(LiveStream { phase, times, deadline, last_heard, keep_alive_due, ended, done, event }))
 }
 
-async fn begin(app: &'static App, call: Call) -> (Spent, Result<Begun>) {
+async fn begin(app: &'static App, asked: Asked) -> (Spent, Result<Settled>) {
     let mut spent = Spent::default();
+    let settled = attempts::run(app, &asked, &mut spent).await;
+    (spent, settled)
+}
+
+/// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
+///
+/// # Errors
+/// What failed before any content.
+pub(super) async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
     let started = now();
     let limit = call.deadline.or_after(started, call.attempt);
-    let outcome = match timeout_at(limit, first_content(app, &call, &mut spent)).await {
+    let waited_before = spent.upstream;
+    let outcome = timeout_at(limit, read_until_content(app, call, spent)).await;
+    if spent.upstream > waited_before {
+        spent.upstream = waited_before + (now() - started);
+    }
+    match outcome {
         Ok(begun) => begun,
         Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
         Err(_) => Err(timed_out(call.attempt)),
-    };
-    if spent.attempts > 0 {
-        spent.upstream = now() - started;
     }
-    (spent, outcome)
 }
 
 /// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
-async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
     let mut events = app.cohere.open_stream(call, spent).await?;
     let mut held = Vec::new();
     loop {
@@ -134,6 +148,13 @@ async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Res
         }
         held = first.to_vec();
     }
+}
+
+/// Notes which model has answered, and makes its first content ready.
+fn ready(settled: Settled, event: &mut RequestEvent) -> Phase {
+    super::note_fallback(settled.fallback, event);
+    let Answered::Stream(begun) = settled.answered else { unreachable!("a stream was asked for") };
+    Phase::Ready(begun.first, begun.events)
 }
 
 impl LiveStream {
@@ -180,13 +201,12 @@ impl LiveStream {
                 self.phase = Phase::Waiting(beginning);
                 Some(stream::KEEP_ALIVE)
             }
-            Ok((spent, begun)) => {
-                if let Some(event) = &mut self.event {
-                    event.spent = spent;
-                }
-                match begun {
-                    Ok(begun) => {
-                        self.phase = Phase::Ready(begun.first, begun.events);
+            Ok((spent, settled)) => {
+                let Some(event) = &mut self.event else { return None };
+                event.spent = spent;
+                match settled {
+                    Ok(settled) => {
+                        self.phase = ready(settled, event);
                         Box::pin(self.next()).await
                     }
                     Err(error) => Some(self.fail(error)),
@@ -244,8 +264,7 @@ impl LiveStream {
     fn note_end(&mut self, end: MessageEnd) {
         self.ended = true;
         let Some(event) = &mut self.event else { return };
-        event.input_tokens = end.usage.billed_units.input_tokens;
-        event.output_tokens = end.usage.billed_units.output_tokens;
+        event.billed = super::tokens(end.usage.billed_units);
         if let Some(failure) = end.failure {
             event.failed(&classify::failed_stream(&failure));
         }

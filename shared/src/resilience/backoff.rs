@@ -8,7 +8,7 @@ use std::time::Duration;
 const BASE: Duration = Duration::from_millis(250);
 const FACTOR: u32 = 2;
 /// Highest power, so that a wait stays a few seconds whatever the number of attempts.
-const MAX_POWER: u32 = 4;
+const MAX_POWER: u32 = 3;
 
 /// Returns the wait before the attempt after `attempts` failed ones; `random` lies in 0..1.
 pub fn wait(attempts: u32, random: f64) -> Duration {
@@ -19,12 +19,28 @@ pub fn wait(attempts: u32, random: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resilience::retry::MAX_ATTEMPTS;
+    use proptest::prelude::*;
 
     #[test]
     fn the_longest_wait_doubles_with_each_attempt_and_the_shortest_is_none() {
         let longest: Vec<_> = (1..=4).map(|attempts| wait(attempts, 1.0).as_millis()).collect();
         assert_eq!(longest, [250, 500, 1_000, 2_000]);
         assert_eq!(wait(3, 0.0), Duration::ZERO);
-        assert_eq!(wait(u32::MAX, 1.0), Duration::from_secs(4));
+        assert_eq!(wait(u32::MAX, 1.0), Duration::from_secs(2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_wait_is_the_drawn_share_of_its_longest(attempts in any::<u32>(), random in 0.0..1.0f64) {
+            let share = wait(attempts, random).as_secs_f64() / wait(attempts, 1.0).as_secs_f64();
+            prop_assert!((share - random).abs() < 1e-6);
+            prop_assert!(wait(attempts, 1.0) <= Duration::from_secs(4));
+        }
+
+        #[test]
+        fn no_attempt_that_is_ever_made_waits_over_two_seconds(attempts in 0..=MAX_ATTEMPTS, random: f64) {
+            prop_assert!(wait(attempts, random) <= Duration::from_secs(2));
+        }
     }
 }

@@ -50,10 +50,16 @@ pub struct Refused {
 
 #[derive(Clone, Copy, Debug)]
 enum Inner {
-    Closed { failures: u32 },
-    Open { until: Instant },
+    Closed {
+        failures: u32,
+    },
+    Open {
+        until: Instant,
+    },
     /// `probing` while the probe is on its way.
-    HalfOpen { probing: bool },
+    HalfOpen {
+        probing: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -87,9 +93,6 @@ impl Breaker {
             Inner::Open { until } if now < until => Err(Refused { until }),
             Inner::HalfOpen { probing: true } => Err(Refused { until: now }),
             Inner::Open { .. } | Inner::HalfOpen { probing: false } => {
-                if self.state() == State::Open {
-                    self.period += 1;
-                }
                 self.inner = Inner::HalfOpen { probing: true };
                 Ok(Permit { period: self.period, probe: true })
             }

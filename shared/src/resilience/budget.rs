@@ -51,6 +51,7 @@ impl RetryBudget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_full_budget_pays_ten_retries_or_five_after_timeouts() {
@@ -72,5 +73,46 @@ mod tests {
         }
         budget.succeeded();
         assert!(budget.pay(false));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Event {
+        Pay { after_timeout: bool },
+        Success,
+    }
+
+    proptest! {
+        #[test]
+        fn extra_calls_stay_within_ten_and_a_fifth_of_the_successes(
+            events in prop::collection::vec(
+                prop_oneof![
+                    any::<bool>().prop_map(|after_timeout| Event::Pay { after_timeout }),
+                    Just(Event::Success),
+                ],
+                0..400,
+            )
+        ) {
+            let mut budget = RetryBudget::default();
+            let (mut extra_calls, mut successes) = (0, 0);
+            for event in events {
+                let before = budget.tokens();
+                let expected = match event {
+                    Event::Success => {
+                        successes += 1;
+                        budget.succeeded();
+                        (before + 1).min(50)
+                    }
+                    Event::Pay { after_timeout } => {
+                        let price = if after_timeout { 10 } else { 5 };
+                        let paid = budget.pay(after_timeout);
+                        prop_assert_eq!(paid, before >= price);
+                        extra_calls += u32::from(paid);
+                        if paid { before - price } else { before }
+                    }
+                };
+                prop_assert_eq!(budget.tokens(), expected);
+                prop_assert!(extra_calls <= 10 + successes / 5);
+            }
+        }
     }
 }

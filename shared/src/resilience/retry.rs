@@ -33,7 +33,8 @@ mod tests {
     #[test]
     fn only_what_speaks_of_coheres_health_trips_the_breaker() {
         let tripping = [Kind::Connect, Kind::Timeout, Kind::Server];
-        let others = [Kind::Throttled, Kind::Quota, Kind::Transient, Kind::Auth, Kind::Billing, Kind::Rejected];
+        let others =
+            [Kind::Throttled, Kind::Quota, Kind::Transient, Kind::Auth, Kind::Billing, Kind::Rejected];
         assert!(tripping.iter().all(|kind| disposition(*kind).trips_breaker));
         assert!(others.iter().all(|kind| !disposition(*kind).trips_breaker));
     }

@@ -146,6 +146,7 @@ mod tests {
             id: "name".into(),
             timeout: Duration::from_secs(2),
             ttl: Duration::from_secs(300),
+            forced_read: Duration::from_secs(30),
         };
         let source = Script(StdMutex::new(steps.into_iter().collect()));
         CachedSecret::new(Box::new(source), config, |secret| Ok(secret.expose().to_string()))

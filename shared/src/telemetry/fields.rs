@@ -9,6 +9,14 @@ use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
 use std::time::Duration;
 
+/// What Cohere bills for an answer; a typed number on the wire, whole in practice.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Billed {
+    pub input_tokens: Option<f64>,
+    pub output_tokens: Option<f64>,
+    pub search_units: Option<f64>,
+}
+
 /// What is known of a request by now; written once, at its end. Scope: invocation.
 #[derive(Debug)]
 pub struct RequestEvent {
@@ -20,9 +28,11 @@ pub struct RequestEvent {
     pub stream: bool,
     pub status: u16,
     pub spent: Spent,
-    pub input_tokens: Option<f64>,
-    pub output_tokens: Option<f64>,
-    pub search_units: Option<f64>,
+    pub billed: Billed,
+    /// The asked model, where another answered.
+    pub fell_back_from: Option<String>,
+    /// What the catalogue says against the model.
+    pub warning: Option<String>,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
     /// Time until a stream's first event went to the caller.
@@ -44,9 +54,9 @@ impl RequestEvent {
             stream: false,
             status: 0,
             spent: Spent::default(),
-            input_tokens: None,
-            output_tokens: None,
-            search_units: None,
+            billed: Billed::default(),
+            fell_back_from: None,
+            warning: None,
             chosen_max_tokens: None,
             first_event: None,
             code: None,
@@ -93,9 +103,11 @@ impl RequestEvent {
             upstream_ms = millis(self.spent.upstream),
             first_event_ms = self.first_event.map(millis),
             attempts = self.spent.attempts,
-            input_tokens = self.input_tokens,
-            output_tokens = self.output_tokens,
-            search_units = self.search_units,
+            fell_back_from = self.fell_back_from,
+            deprecated = self.warning.is_some().then_some(true),
+            input_tokens = self.billed.input_tokens,
+            output_tokens = self.billed.output_tokens,
+            search_units = self.billed.search_units,
             key_version = self.spent.key_version,
             trial_key = self.spent.headers.contains_key("x-trial-endpoint-call-limit").then_some(true),
             "request"

@@ -1,0 +1,188 @@
+//! Every interleaving of three callers and the clock, to a bounded length.
+//!
+//! Breadth first, so that a broken promise is shown by a shortest way to it. Worlds that differ only in
+//! the callers' names or in how long ago everything happened are visited once, which is what makes
+//! lengths of interest affordable; the promises themselves know nothing of periods.
+
+use super::super::*;
+use super::{Answer, MOMENT, tell};
+use crate::clock::now;
+use std::collections::HashSet;
+use std::time::Duration;
+
+const CALLERS: usize = 3;
+const LENGTH: usize = 40;
+const CONFIG: BreakerConfig = BreakerConfig { failures: 2, open_for: Duration::from_secs(60) };
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Admit,
+    End(usize, Answer),
+    Wait(Duration),
+}
+
+/// A call under way.
+#[derive(Debug)]
+struct Call {
+    permit: Permit,
+    /// The breaker has not changed its state since the call was admitted.
+    current: bool,
+}
+
+struct World {
+    breaker: Breaker,
+    calls: Vec<Call>,
+    now: Instant,
+    /// When the breaker was last seen to open.
+    opened: Instant,
+    /// Failures of current calls since the last success or transition.
+    in_a_row: u32,
+    way: Vec<Step>,
+}
+
+impl World {
+    fn copy(&self) -> Self {
+        let Breaker { config, inner, period } = self.breaker;
+        let call = |Call { permit: Permit { period, probe }, current }: &Call| Call {
+            permit: Permit { period: *period, probe: *probe },
+            current: *current,
+        };
+        Self {
+            breaker: Breaker { config, inner, period },
+            calls: self.calls.iter().map(call).collect(),
+            way: self.way.clone(),
+            ..*self
+        }
+    }
+
+    /// Returns all that can bear on the future.
+    fn essence(&self) -> impl Eq + std::hash::Hash + use<> {
+        let inner = match self.breaker.inner {
+            Inner::Closed { failures } => (State::Closed as u8, failures, Duration::ZERO),
+            Inner::Open { until } => (State::Open as u8, 0, until.saturating_duration_since(self.now)),
+            Inner::HalfOpen { probing } => (State::HalfOpen as u8, probing.into(), Duration::ZERO),
+        };
+        let age = |call: &Call| (self.breaker.period - call.permit.period, call.permit.probe, call.current);
+        let mut calls: Vec<_> = self.calls.iter().map(age).collect();
+        calls.sort_unstable();
+        let open = self.breaker.state() == State::Open;
+        let opens = open.then(|| (self.opened + CONFIG.open_for).saturating_duration_since(self.now));
+        (inner, calls, opens, self.in_a_row)
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps = vec![Step::Wait(MOMENT), Step::Wait(CONFIG.open_for - MOMENT)];
+        if self.calls.len() < CALLERS {
+            steps.push(Step::Admit);
+        }
+        for call in 0..self.calls.len() {
+            let answers = [Answer::Success, Answer::Failure, Answer::Cancelled];
+            steps.extend(answers.map(|answer| Step::End(call, answer)));
+        }
+        steps
+    }
+
+    /// Takes a step and demands every promise of it; returns the transition that it brought.
+    fn take(&mut self, step: Step) -> Option<(State, State)> {
+        self.way.push(step);
+        let before = self.breaker.state();
+        let entitled = match step {
+            Step::Admit => self.admit(before),
+            Step::Wait(time) => {
+                self.now += time;
+                false
+            }
+            Step::End(call, answer) => self.end(call, answer),
+        };
+        let after = self.breaker.state();
+        let transition = (before != after).then_some((before, after));
+        self.demand(
+            entitled == transition.is_some(),
+            "a probe or enough failures in a row change the state, and nothing else",
+        );
+        if transition.is_some() {
+            self.in_a_row = 0;
+            for call in &mut self.calls {
+                call.current = call.permit.is_probe() && matches!(step, Step::Admit);
+            }
+            if after == State::Open {
+                self.opened = self.now;
+            }
+        }
+        let probes = self.calls.iter().filter(|call| call.permit.is_probe()).count();
+        self.demand(probes <= 1, "one probe at a time");
+        self.demand(probes == 0 || after == State::HalfOpen, "a half-open period ends with its probe");
+        if probes == 0 {
+            let mut later = self.copy();
+            let admitted = later.breaker.admit(self.now + CONFIG.open_for).is_ok();
+            self.demand(admitted, "never stuck: somebody is admitted after the open time");
+        }
+        transition
+    }
+
+    /// Admits a call if the breaker does; tells whether that should have changed the breaker's state.
+    fn admit(&mut self, before: State) -> bool {
+        let over = self.now >= self.opened + CONFIG.open_for;
+        let probing = self.calls.iter().any(|call| call.permit.is_probe());
+        let admitted = self.breaker.admit(self.now);
+        let (due, probe) = match before {
+            State::Closed => (true, false),
+            State::Open => (over, true),
+            State::HalfOpen => (!probing, true),
+        };
+        self.demand(admitted.is_ok() == due, "open admits after its time only, half-open one probe only");
+        if let Ok(permit) = admitted {
+            self.demand(permit.is_probe() == probe, "a probe unless closed");
+            self.calls.push(Call { permit, current: true });
+        }
+        before == State::Open && over
+    }
+
+    /// Ends a call; tells whether that should have changed the breaker's state.
+    fn end(&mut self, call: usize, answer: Answer) -> bool {
+        let Call { permit, current } = self.calls.remove(call);
+        let probe = permit.is_probe();
+        tell(&mut self.breaker, permit, answer, self.now);
+        match answer {
+            _ if !current => false,
+            Answer::Cancelled => false,
+            Answer::Success => {
+                self.in_a_row = 0;
+                probe
+            }
+            Answer::Failure => {
+                self.in_a_row += 1;
+                probe || self.in_a_row == CONFIG.failures
+            }
+        }
+    }
+
+    #[track_caller]
+    fn demand(&self, kept: bool, promise: &str) {
+        assert!(kept, "{promise}; broken by {:?}, which left {:?}", self.way, self.breaker);
+    }
+}
+
+#[test]
+fn every_interleaving_of_three_callers_keeps_every_promise() {
+    let start = now();
+    let breaker = Breaker::new(CONFIG);
+    let (calls, way) = (Vec::new(), Vec::new());
+    let mut front = vec![World { breaker, calls, now: start, opened: start, in_a_row: 0, way }];
+    let (mut seen, mut transitions) = (HashSet::new(), HashSet::new());
+    for _ in 0..LENGTH {
+        let mut next = Vec::new();
+        for world in &front {
+            for step in world.steps() {
+                let mut after = world.copy();
+                transitions.extend(after.take(step).map(|(from, to)| (from.as_str(), to.as_str())));
+                if seen.insert(after.essence()) {
+                    next.push(after);
+                }
+            }
+        }
+        front = next;
+    }
+    let legal = [("closed", "open"), ("open", "half-open"), ("half-open", "closed"), ("half-open", "open")];
+    assert_eq!(transitions, HashSet::from(legal));
+}

@@ -1,0 +1,131 @@
+//! The breaker against the written machine, for any calls, answers and times.
+//!
+//! The model says the machine in other terms than the breaker: it knows no permits and counts no
+//! periods, it lists the calls whose answers still matter and forgets them at each transition.
+
+use super::super::*;
+use super::{Answer, MOMENT, tell};
+use crate::clock::now;
+use proptest::prelude::*;
+use std::time::Duration;
+
+const OPEN_FOR: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Admit,
+    /// Ends one of the calls that are out, chosen by the number modulo their count.
+    End(usize, Answer),
+    Wait(Duration),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Call,
+    Probe,
+    Refused { until: Instant },
+}
+
+struct Model {
+    threshold: u32,
+    state: State,
+    in_a_row: u32,
+    opened: Instant,
+    /// Calls admitted since the last transition; when half-open, the probe.
+    heard: Vec<usize>,
+}
+
+impl Model {
+    fn admit(&mut self, call: usize, now: Instant) -> Verdict {
+        let until = self.opened + OPEN_FOR;
+        match self.state {
+            State::Closed => {
+                self.heard.push(call);
+                return Verdict::Call;
+            }
+            State::Open if now < until => return Verdict::Refused { until },
+            State::Open => self.turn(State::HalfOpen),
+            State::HalfOpen if self.heard.is_empty() => {}
+            State::HalfOpen => return Verdict::Refused { until: now },
+        }
+        self.heard.push(call);
+        Verdict::Probe
+    }
+
+    fn end(&mut self, call: usize, answer: Answer, now: Instant) {
+        let Some(at) = self.heard.iter().position(|heard| *heard == call) else { return };
+        self.heard.remove(at);
+        match (self.state, answer) {
+            (_, Answer::Cancelled) => {}
+            (State::Closed, Answer::Success) => self.in_a_row = 0,
+            (State::HalfOpen, Answer::Success) => self.turn(State::Closed),
+            (_, Answer::Failure) => {
+                self.in_a_row += 1;
+                if self.state == State::HalfOpen || self.in_a_row == self.threshold {
+                    self.opened = now;
+                    self.turn(State::Open);
+                }
+            }
+            (State::Open, Answer::Success) => unreachable!("an open breaker hears nobody"),
+        }
+    }
+
+    fn turn(&mut self, state: State) {
+        self.state = state;
+        self.in_a_row = 0;
+        self.heard.clear();
+    }
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let answer = prop_oneof![
+        2 => Just(Answer::Success),
+        5 => Just(Answer::Failure),
+        2 => Just(Answer::Cancelled),
+    ];
+    let wait = prop_oneof![
+        3 => Just(MOMENT),
+        2 => Just(OPEN_FOR - MOMENT),
+        3 => Just(OPEN_FOR),
+        2 => (0..120_000u64).prop_map(Duration::from_millis),
+    ];
+    let step = prop_oneof![
+        5 => Just(Step::Admit),
+        4 => (any::<usize>(), answer).prop_map(|(which, answer)| Step::End(which, answer)),
+        2 => wait.prop_map(Step::Wait),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+proptest! {
+    #[test]
+    fn the_breaker_follows_the_written_machine(threshold in 1..=5u32, steps in steps()) {
+        let mut now = now();
+        let mut breaker = Breaker::new(BreakerConfig { failures: threshold, open_for: OPEN_FOR });
+        let mut model =
+            Model { threshold, state: State::Closed, in_a_row: 0, opened: now, heard: Vec::new() };
+        let mut out = Vec::new();
+        for (call, step) in steps.into_iter().enumerate() {
+            match step {
+                Step::Admit => {
+                    let admitted = breaker.admit(now);
+                    let verdict = match &admitted {
+                        Ok(permit) if permit.is_probe() => Verdict::Probe,
+                        Ok(_) => Verdict::Call,
+                        Err(Refused { until }) => Verdict::Refused { until: *until },
+                    };
+                    prop_assert_eq!(verdict, model.admit(call, now));
+                    out.extend(admitted.ok().map(|permit| (call, permit)));
+                }
+                Step::End(which, answer) if !out.is_empty() => {
+                    let (call, permit) = out.swap_remove(which % out.len());
+                    model.end(call, answer, now);
+                    tell(&mut breaker, permit, answer, now);
+                }
+                Step::End(..) => {}
+                Step::Wait(time) => now += time,
+            }
+            prop_assert_eq!(breaker.state(), model.state);
+        }
+    }
+}
