@@ -43,9 +43,7 @@ enum Answer {
 /// Answers one request of `endpoint`.
 pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> Response<Body> {
     let mut event = RequestEvent::new(endpoint);
-    let outcome = AssertUnwindSafe(run(app, endpoint, request, &mut event)).catch_unwind().await;
-    let outcome = outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::Internal, "internal error")));
-    match outcome {
+    match caught(run(app, endpoint, request, &mut event)).await {
         Ok(Answer::Stream(stream)) => stream.into_response(event),
         Ok(Answer::Whole(mut response)) => {
             finish(&mut response, &mut event);
@@ -60,6 +58,12 @@ pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> 
             response
         }
     }
+}
+
+/// Turns a panic into the error of a defect; the panic hook has told the place.
+async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let outcome = AssertUnwindSafe(work).catch_unwind().await;
+    outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::Internal, "internal error")))
 }
 
 async fn run(
@@ -193,4 +197,15 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     put("x-gateway-attempts", &event.spent.attempts.to_string());
     put("x-gateway-cache", "off");
     put("server-timing", &timing);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_an_internal_error_that_says_nothing_of_it() {
+        let error = caught::<()>(async { panic!("with a piece of a prompt") }).await.unwrap_err();
+        assert_eq!(error, GatewayError::new(Code::Internal, "internal error"));
+    }
 }

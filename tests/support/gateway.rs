@@ -37,6 +37,11 @@ impl Answer {
 
 /// Starts a gateway in front of `upstream`, with settings over the template's.
 pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
+    start_within(upstream, settings, Options::default().max_environments).await
+}
+
+/// Starts a gateway whose functions have at most so many environments.
+pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_environments: usize) -> Running {
     built();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
@@ -50,6 +55,7 @@ pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
         port: Some(0),
         upstream,
         settings,
+        max_environments,
         output: Output::To(Arc::new(take)),
         ..Options::default()
     };

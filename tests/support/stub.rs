@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// One thing the stub does with a connection, in order.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub enum Step {
     Leave(Arc<Semaphore>),
     /// Closes the connection at once, with a reset.
     Reset,
+    /// Closes the connection, as if all had been said.
+    Close,
     /// Says nothing more and keeps the connection.
     Hang,
 }
@@ -30,12 +32,25 @@ pub struct Seen {
     pub body: Bytes,
 }
 
-/// The stub. Answers are given in order; without one left it answers 500.
+impl Seen {
+    /// Returns a field of the JSON body as text, empty where there is none.
+    pub fn field(&self, name: &str) -> String {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        body[name].as_str().map_or_else(String::new, str::to_string)
+    }
+}
+
+type Answering = dyn Fn(&Seen) -> Vec<Step> + Send + Sync;
+
+/// The stub. Planned answers are given in order, then what `otherwise` says; without that it answers 500.
 #[derive(Clone)]
 pub struct Stub {
     pub url: String,
     answers: Arc<Mutex<VecDeque<Vec<Step>>>>,
+    otherwise: Arc<Mutex<Arc<Answering>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// Ends the connections that wait for a request.
+    closing: Arc<Notify>,
 }
 
 /// Writes an HTTP answer with a length.
@@ -80,7 +95,14 @@ impl Stub {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let stub = Self { url, answers: Arc::default(), seen: Arc::default() };
+        let nothing_left = |_: &Seen| answer(500, &[], b"the stub has no answer left");
+        let stub = Self {
+            url,
+            answers: Arc::default(),
+            otherwise: Arc::new(Mutex::new(Arc::new(nothing_left))),
+            seen: Arc::default(),
+            closing: Arc::default(),
+        };
         let serving = stub.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -96,17 +118,37 @@ impl Stub {
         self.answers.lock().expect("no panic").push_back(steps);
     }
 
+    /// Says how every request is answered that has no planned answer.
+    pub fn otherwise(&self, answering: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) {
+        *self.otherwise.lock().expect("no panic") = Arc::new(answering);
+    }
+
+    /// Closes every connection that is kept for a next request.
+    pub fn close_kept(&self) {
+        self.closing.notify_waiters();
+    }
+
+    /// Returns how many requests named this model so far.
+    pub fn calls(&self, model: &str) -> usize {
+        self.seen().iter().filter(|seen| seen.field("model") == model).count()
+    }
+
     /// Returns the requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic").clone()
     }
 
     async fn serve(self, mut socket: TcpStream) {
-        while let Some(seen) = read_request(&mut socket).await {
-            self.seen.lock().expect("no panic").push(seen);
-            let steps = self.answers.lock().expect("no panic").pop_front();
-            let steps = steps.unwrap_or_else(|| answer(500, &[], b"the stub has no answer left"));
-            for step in steps {
+        loop {
+            let seen = tokio::select! {
+                seen = read_request(&mut socket) => seen,
+                () = self.closing.notified() => None,
+            };
+            let Some(seen) = seen else { return };
+            self.seen.lock().expect("no panic").push(seen.clone());
+            let planned = self.answers.lock().expect("no panic").pop_front();
+            let otherwise = self.otherwise.lock().expect("no panic").clone();
+            for step in planned.unwrap_or_else(|| otherwise(&seen)) {
                 match step {
                     Step::Write(bytes) => {
                         if socket.write_all(&bytes).await.is_err() {
@@ -122,6 +164,7 @@ impl Stub {
                         let _ = socket.set_zero_linger();
                         return;
                     }
+                    Step::Close => return,
                     Step::Hang => std::future::pending().await,
                 }
             }

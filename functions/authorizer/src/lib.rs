@@ -7,6 +7,7 @@
 mod clients;
 
 use clients::{Client, Clients};
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::clock;
@@ -16,6 +17,7 @@ use shared::secrets::cached::CachedSecret;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::transport::Transport;
 use std::error::Error;
+use std::panic::AssertUnwindSafe;
 
 /// What API Gateway asks.
 #[derive(Deserialize)]
@@ -59,8 +61,13 @@ impl Authorizer {
         Ok(Box::leak(Box::new(Self { clients, default_usage_plan_key })))
     }
 
-    /// Answers one question.
+    /// Answers one question; a defect denies.
     pub async fn decide(&'static self, question: Question) -> Verdict {
+        let method_arn = question.method_arn.clone();
+        deny_on_panic(&method_arn, self.judge(question)).await
+    }
+
+    async fn judge(&self, question: Question) -> Verdict {
         let clients = self.clients.get().await;
         let token = bearer_token(&question.authorization_token);
         let client = clients
@@ -73,6 +80,10 @@ impl Authorizer {
             None => deny(&question.method_arn),
         }
     }
+}
+
+async fn deny_on_panic(method_arn: &str, judging: impl Future<Output = Verdict>) -> Verdict {
+    AssertUnwindSafe(judging).catch_unwind().await.unwrap_or_else(|_| deny(method_arn))
 }
 
 /// Takes the token out of `Bearer …`; the scheme's case does not matter.
@@ -141,6 +152,11 @@ mod tests {
         let verdict = serde_json::to_value(deny("")).unwrap();
         assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Deny");
         assert!(verdict.get("usageIdentifierKey").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_panic_denies() {
+        assert_eq!(deny_on_panic(ARN, async { panic!("a defect") }).await, deny(ARN));
     }
 
     #[test]

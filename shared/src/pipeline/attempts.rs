@@ -135,7 +135,7 @@ impl<'a> Attempts<'a> {
         self.guards().known_refusal(version.as_deref())
     }
 
-    fn admit(&self) -> Result<Admission<'a>> {
+    fn admit(&self) -> Result<Admission> {
         match self.guards().admit(self.call.endpoint, &self.call.request.model) {
             Ok(admission) => Ok(admission),
             Err(refused) => Err(self.last_or(|| {
@@ -171,7 +171,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Makes one call and tells the guards what became of it.
-    async fn attempt(&mut self, admission: Admission<'a>, spent: &mut Spent) -> Result<Answered> {
+    async fn attempt(&mut self, admission: Admission, spent: &mut Spent) -> Result<Answered> {
         let (guards, call) = (self.guards(), self.call);
         self.made += 1;
         let outcome = match call.request.stream {
@@ -180,19 +180,18 @@ impl<'a> Attempts<'a> {
         };
         let (endpoint, model) = (call.endpoint, &call.request.model);
         let error = match outcome {
-            Ok(answered) => {
-                admission.done(Outcome::Success);
+            Ok(mut answered) => {
                 guards.succeeded(endpoint, model);
+                match &mut answered {
+                    // A stream may still break; a probe has told enough, and others wait for its verdict.
+                    Answered::Stream(begun) if !admission.is_probe() => begun.admission = Some(admission),
+                    _ => admission.done(Outcome::Success),
+                }
                 return Ok(answered);
             }
             Err(error) => error,
         };
-        admission.done(match error.kind() {
-            kind if disposition(kind).trips_breaker => Outcome::Failure,
-            // Cohere has read the request and judged it: it is there.
-            Kind::Transient | Kind::Auth | Kind::Billing | Kind::Rejected => Outcome::Success,
-            _ => Outcome::Nothing,
-        });
+        admission.done(Outcome::of(error.kind()));
         if error.kind() == Kind::Throttled {
             guards.throttled(endpoint, model, error.retry_after);
         }

@@ -6,10 +6,11 @@
 use crate::clock::{Instant, now};
 use crate::config::GuardsConfig;
 use crate::endpoint::Endpoint;
-use crate::error::GatewayError;
+use crate::error::{GatewayError, Kind};
 use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
+use crate::resilience::retry::disposition;
 use crate::telemetry::metrics;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -52,15 +53,27 @@ pub(super) enum Outcome {
     Nothing,
 }
 
+impl Outcome {
+    /// Returns what a failed call says about Cohere.
+    pub(super) fn of(kind: Kind) -> Self {
+        match kind {
+            kind if disposition(kind).trips_breaker => Outcome::Failure,
+            // Cohere has read the request and judged it: it is there.
+            Kind::Transient | Kind::Auth | Kind::Billing | Kind::Rejected => Outcome::Success,
+            _ => Outcome::Nothing,
+        }
+    }
+}
+
 /// A permit that gives itself back: a call that is dropped was cancelled.
-pub(super) struct Admission<'a> {
-    guards: &'a Guards,
+pub(super) struct Admission {
+    guards: &'static Guards,
     endpoint: Endpoint,
-    model: &'a str,
+    model: String,
     permit: Option<Permit>,
 }
 
-impl Admission<'_> {
+impl Admission {
     pub(super) fn is_probe(&self) -> bool {
         self.permit.as_ref().is_some_and(Permit::is_probe)
     }
@@ -73,7 +86,7 @@ impl Admission<'_> {
     fn settle(&mut self, outcome: Outcome) {
         let Some(permit) = self.permit.take() else { return };
         let at = now();
-        self.guards.watch(self.endpoint, self.model, |watched| match outcome {
+        self.guards.watch(self.endpoint, &self.model, |watched| match outcome {
             Outcome::Success => watched.breaker.succeeded(permit),
             Outcome::Failure => watched.breaker.failed(permit, at),
             Outcome::Nothing => watched.breaker.cancelled(permit),
@@ -81,7 +94,7 @@ impl Admission<'_> {
     }
 }
 
-impl Drop for Admission<'_> {
+impl Drop for Admission {
     fn drop(&mut self) {
         self.settle(Outcome::Nothing);
     }
@@ -117,16 +130,16 @@ impl Guards {
                 to = after.as_str(),
                 "breaker"
             );
-            metrics::breaker_transition(endpoint, model, after);
+            metrics::count(metric_of(after), endpoint, model);
         }
         result
     }
 
     /// Asks the breaker of a model for a call.
-    pub(super) fn admit<'a>(&'a self, endpoint: Endpoint, model: &'a str) -> Result<Admission<'a>, Refused> {
+    pub(super) fn admit(&'static self, endpoint: Endpoint, model: &str) -> Result<Admission, Refused> {
         let at = now();
         let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
-        Ok(Admission { guards: self, endpoint, model, permit: Some(permit) })
+        Ok(Admission { guards: self, endpoint, model: model.to_string(), permit: Some(permit) })
     }
 
     /// Returns how long a throttled model still rests.
@@ -171,5 +184,14 @@ impl Guards {
         let bad = state.bad_key.as_ref()?;
         let is_known = now() < bad.until && bad.version.as_deref() == version;
         is_known.then(|| bad.error.clone())
+    }
+}
+
+/// Returns the metric that counts a breaker's transitions into a state.
+fn metric_of(state: State) -> &'static str {
+    match state {
+        State::Open => "BreakerOpened",
+        State::HalfOpen => "BreakerHalfOpened",
+        State::Closed => "BreakerClosed",
     }
 }

@@ -7,6 +7,7 @@
 //! nothing, and always in the event line.
 
 use super::attempts::{self, Answered, Asked, Settled};
+use super::guards::{Admission, Outcome};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
@@ -40,6 +41,8 @@ pub(super) struct Begun {
     /// The held frames: `message-start` and what came with and after it.
     first: Bytes,
     events: EventReader,
+    /// The permit of a call whose end is still to come.
+    pub(super) admission: Option<Admission>,
 }
 
 type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Settled>)> + Send>>;
@@ -66,6 +69,7 @@ pub(super) struct LiveStream {
     /// `[DONE]` has gone to the caller.
     done: bool,
     event: Option<RequestEvent>,
+    admission: Option<Admission>,
 }
 
 /// Calls Cohere and waits until there is something to send: content, or a sign of life.
@@ -79,20 +83,30 @@ pub(super) async fn open(
 ) -> Result<Box<LiveStream>> {
     let (times, deadline) = (app.config.times.stream, asked.call.deadline);
     let mut beginning: Beginning = Box::pin(begin(app, asked));
-    let phase = match timeout(times.keep_alive, &mut beginning).await {
+    let (phase, admission) = match timeout(times.keep_alive, &mut beginning).await {
         Ok((spent, settled)) => {
             event.spent = spent;
             ready(settled?, event)
         }
         Err(_) => {
             event.spent.attempts = 1;
-            Phase::Waiting(beginning)
+            (Phase::Waiting(beginning), None)
         }
     };
     let keep_alive_due = matches!(phase, Phase::Waiting(_));
     let last_heard = now();
     let (ended, done, event) = (false, false, None);
-    Ok(Box::new(LiveStream { phase, times, deadline, last_heard, keep_alive_due, ended, done, event }))
+    Ok(Box::new(LiveStream {
+        phase,
+        times,
+        deadline,
+        last_heard,
+        keep_alive_due,
+        ended,
+        done,
+        event,
+        admission,
+    }))
 }
 
 async fn begin(app: &'static App, asked: Asked) -> (Spent, Result<Settled>) {
@@ -144,17 +158,17 @@ async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -
             false => [&held[..], &frames[..]].concat().into(),
         };
         if released {
-            return Ok(Begun { first, events });
+            return Ok(Begun { first, events, admission: None });
         }
         held = first.to_vec();
     }
 }
 
 /// Notes which model has answered, and makes its first content ready.
-fn ready(settled: Settled, event: &mut RequestEvent) -> Phase {
+fn ready(settled: Settled, event: &mut RequestEvent) -> (Phase, Option<Admission>) {
     super::note_fallback(settled.fallback, event);
     let Answered::Stream(begun) = settled.answered else { unreachable!("a stream was asked for") };
-    Phase::Ready(begun.first, begun.events)
+    (Phase::Ready(begun.first, begun.events), begun.admission)
 }
 
 impl LiveStream {
@@ -206,7 +220,7 @@ impl LiveStream {
                 event.spent = spent;
                 match settled {
                     Ok(settled) => {
-                        self.phase = ready(settled, event);
+                        (self.phase, self.admission) = ready(settled, event);
                         Box::pin(self.next()).await
                     }
                     Err(error) => Some(self.fail(error)),
@@ -263,6 +277,7 @@ impl LiveStream {
 
     fn note_end(&mut self, end: MessageEnd) {
         self.ended = true;
+        self.settle(Outcome::Success);
         let Some(event) = &mut self.event else { return };
         event.billed = super::tokens(end.usage.billed_units);
         if let Some(failure) = end.failure {
@@ -270,8 +285,15 @@ impl LiveStream {
         }
     }
 
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(admission) = self.admission.take() {
+            admission.done(outcome);
+        }
+    }
+
     /// Ends the stream in Cohere's own form.
     fn fail(&mut self, error: GatewayError) -> Bytes {
+        self.settle(Outcome::of(error.kind()));
         self.phase = Phase::Ended;
         (self.ended, self.done) = (true, true);
         if let Some(event) = &mut self.event {
@@ -289,5 +311,60 @@ impl Drop for LiveStream {
             }
             event.write();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::Endpoint;
+    use crate::wire::stream::KEEP_ALIVE;
+    use http_body_util::BodyExt;
+
+    /// Builds a stream that still waits for its beginning.
+    fn waiting(beginning: Beginning, total: Duration) -> Box<LiveStream> {
+        let second = Duration::from_secs(1);
+        Box::new(LiveStream {
+            phase: Phase::Waiting(beginning),
+            times: StreamTimes { first_event: second, idle: second, total, keep_alive: second },
+            deadline: Deadline::new(now(), total, None, total),
+            last_heard: now(),
+            keep_alive_due: true,
+            ended: false,
+            done: false,
+            event: None,
+            admission: None,
+        })
+    }
+
+    async fn body_of(stream: Box<LiveStream>) -> String {
+        let response = stream.into_response(RequestEvent::new(Endpoint::Chat));
+        let body = response.into_body().collect().await.unwrap_or_else(|never| match never {});
+        String::from_utf8(body.to_bytes().to_vec()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_in_a_stream_is_coheres_own_ending_that_says_nothing_of_it() {
+        let body =
+            body_of(waiting(Box::pin(async { panic!("with a piece of a prompt") }), Duration::from_secs(9)))
+                .await;
+        let (keep_alive, ending) = body.split_at(KEEP_ALIVE.len());
+        assert_eq!(keep_alive.as_bytes(), &KEEP_ALIVE[..]);
+        assert!(
+            ending.contains("\"error\":\"internal error\"") && ending.ends_with("data: [DONE]\n\n"),
+            "{ending}"
+        );
+        assert!(!body.contains("prompt"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_failure_ends_the_stream_after_comments() {
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(2_500)).await;
+            (Spent::default(), Err(GatewayError::new(Code::RateLimited, "slow down")))
+        };
+        let body = body_of(waiting(Box::pin(late), Duration::from_secs(9))).await;
+        assert!(body.starts_with(": ka\n: ka\n: ka\nevent: message-end\n"), "{body}");
+        assert!(body.contains("\"error\":\"slow down\""), "{body}");
     }
 }

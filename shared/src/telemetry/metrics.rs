@@ -5,7 +5,6 @@
 
 use crate::clock::since_epoch;
 use crate::endpoint::Endpoint;
-use crate::resilience::breaker::State;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -19,13 +18,8 @@ pub fn init(service: &str) {
     let _ = SERVICE.set(service.to_string());
 }
 
-/// Writes that a breaker has changed its state.
-pub fn breaker_transition(endpoint: Endpoint, model: &str, to: State) {
-    let metric = match to {
-        State::Open => "BreakerOpened",
-        State::HalfOpen => "BreakerHalfOpened",
-        State::Closed => "BreakerClosed",
-    };
+/// Writes that something happened once to a model.
+pub fn count(metric: &str, endpoint: Endpoint, model: &str) {
     write(&document(endpoint, model, metric));
 }
 
