@@ -6,7 +6,7 @@ import re
 import cohere
 import cohere.errors
 import pytest
-from conftest import SDK_MAJOR, user
+from conftest import user
 from test_chat import DOCUMENTS, REASONING_MODEL, TOOLS
 
 TEXT_BLOCK = "content-start (content-delta )+content-end "
@@ -32,9 +32,8 @@ UGLY_TEXTS = [
     "潮汐由月亮引起 です 조수",
     "the mark [DONE] stands in the text and data: [DONE] too",
     'quotes " and \\ backslash',
+    "line \u2028 separator",
 ]
-if SDK_MAJOR > 5:  # whose asynchronous client takes this separator for the end of a line
-    UGLY_TEXTS.append("line \u2028 separator")
 
 
 def order(events):

@@ -77,6 +77,9 @@ pub(super) fn quoted(text: &str) -> String {
     json(&text)
 }
 
+/// Writes JSON as the usual encoder of Go does: the two separators that some clients take for the
+/// end of a line are escaped.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("texts and numbers serialize")
+    let text = serde_json::to_string(value).expect("texts and numbers serialize");
+    text.replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
 }
