@@ -189,6 +189,7 @@ async fn a_failure_after_content_is_coheres_own_ending() {
         assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
         let line = running.line_with(answer.header("x-request-id")).await;
         assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
+        assert!(line.contains("\"output_tokens\":"), "{line}");
     }
 }
 

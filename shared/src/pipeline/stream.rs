@@ -25,7 +25,7 @@ use futures_util::stream::unfold;
 use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use memchr::memmem::find;
+use memchr::memmem::{find, find_iter};
 use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -68,6 +68,8 @@ pub(super) struct LiveStream {
     ended: bool,
     /// `[DONE]` has gone to the caller.
     done: bool,
+    /// Pieces of content that have gone to the caller, about a token each.
+    deltas: usize,
     event: Option<RequestEvent>,
     admission: Option<Admission>,
 }
@@ -262,6 +264,7 @@ impl LiveStream {
 
     /// Looks at frames on their way and notes how the stream ends.
     fn pass(&mut self, frames: Bytes) -> Bytes {
+        self.deltas += find_iter(&frames, b"-delta\n").count();
         // Content is not looked into; a text that happens to hold these words costs one more look.
         if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {
             for frame in stream::frames(&frames) {
@@ -305,12 +308,13 @@ impl LiveStream {
 
 impl Drop for LiveStream {
     fn drop(&mut self) {
-        if let Some(event) = &mut self.event {
-            if !self.ended {
-                event.abandoned();
-            }
-            event.write();
+        let Some(event) = &mut self.event else { return };
+        if !self.ended {
+            event.abandoned();
         }
+        // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
+        event.billed.output_tokens.get_or_insert(self.deltas as f64);
+        event.write();
     }
 }
 
@@ -332,6 +336,7 @@ mod tests {
             keep_alive_due: true,
             ended: false,
             done: false,
+            deltas: 0,
             event: None,
             admission: None,
         })
