@@ -106,6 +106,7 @@ pub(super) async fn open(
         keep_alive_due,
         ended,
         done,
+        deltas: 0,
         event,
         admission,
     }))
