@@ -106,10 +106,11 @@ async fn run(
     Ok(Answer::Whole(Response::new(response::whole(answer))))
 }
 
-/// Notes which model has answered.
-fn note_fallback(fallback: Option<String>, event: &mut RequestEvent) {
-    if fallback.is_some() {
-        event.fell_back_from = std::mem::replace(&mut event.model, fallback);
+/// Notes which model has answered, and with which bound of tokens.
+fn note_fallback(fallback: Option<UpstreamRequest>, event: &mut RequestEvent) {
+    if let Some(sent) = fallback {
+        event.fell_back_from = event.model.replace(sent.model);
+        event.chosen_max_tokens = sent.chosen_max_tokens;
     }
 }
 

@@ -138,10 +138,11 @@ impl Cohere {
             spent.attempts += 1;
             outcome = self.transport.send_fresh(request).await;
         }
-        let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
+        // Only an answer leaves a connection behind: without one the next request has none to find dead.
         if let Ok(mut last) = self.last_answer.lock() {
-            *last = Some(now());
+            *last = outcome.is_ok().then(now);
         }
+        let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
         spent.headers = std::mem::take(&mut response.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);

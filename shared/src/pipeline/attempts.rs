@@ -15,6 +15,7 @@ use crate::error::{Code, GatewayError, Kind, Result};
 use crate::resilience::backoff;
 use crate::resilience::retry::{MAX_ATTEMPTS, disposition};
 use crate::telemetry::fields::Billed;
+use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ pub(super) enum Answered {
 /// An answer and the model it came from.
 pub(super) struct Settled {
     pub(super) answered: Answered,
-    /// The fallback, where it was not the asked model.
-    pub(super) fallback: Option<String>,
+    /// What the fallback was sent, where it was not the asked model that answered.
+    pub(super) fallback: Option<UpstreamRequest>,
 }
 
 /// One request's calls of one model.
@@ -68,7 +69,7 @@ pub(super) async fn run(app: &'static App, asked: &Asked, spent: &mut Spent) -> 
     let Some(call) = fallback::call(&app.config.fallback, asked) else { return Err(error) };
     // The asked model's failure is the one the caller hears of, whatever the fallback says.
     match Attempts::new(app, &call, 1).run_after(&error, spent).await {
-        Ok(answered) => Ok(Settled { answered, fallback: Some(call.request.model.clone()) }),
+        Ok(answered) => Ok(Settled { answered, fallback: Some(call.request) }),
         Err(second) => {
             tracing::warn!(
                 model = call.request.model,

@@ -30,10 +30,16 @@ pub(super) fn call(config: &FallbackConfig, asked: &Asked) -> Option<Call> {
         return None;
     }
     let id_json = serde_json::Value::from(id).to_string();
-    let lowered = lowered_max_tokens(model, &fields).map(|tokens| tokens.to_string());
+    let lowered_tokens = lowered_max_tokens(model, &fields);
+    let lowered = lowered_tokens.map(|tokens| tokens.to_string());
     let mut set = vec![("model", id_json.as_str())];
     set.extend(lowered.as_deref().map(|tokens| ("max_tokens", tokens)));
-    let request = UpstreamRequest { model: id.to_string(), body: fields.with(&set), ..call.request.clone() };
+    let request = UpstreamRequest {
+        model: id.to_string(),
+        body: fields.with(&set),
+        stream: call.request.stream,
+        chosen_max_tokens: lowered_tokens.or(call.request.chosen_max_tokens),
+    };
     Some(Call { request, ..call.clone() })
 }
 
