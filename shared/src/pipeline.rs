@@ -176,6 +176,8 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     );
     let headers = response.headers_mut();
     response::add_from_cohere(headers, &event.spent.headers);
+    // Cohere's own warning says more than the catalogue.
+    let warning = event.warning.as_deref().filter(|_| !headers.contains_key("x-api-warning"));
     let mut put = |name, value: &str| {
         // A model id may be any text; one that is no header value is left out.
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -189,7 +191,7 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     if let Some(asked) = &event.fell_back_from {
         put("x-gateway-fallback-from", asked);
     }
-    if let Some(warning) = &event.warning {
+    if let Some(warning) = warning {
         put("x-api-warning", warning);
     }
     if let Some(tokens) = event.chosen_max_tokens {

@@ -92,11 +92,11 @@ impl<'a> Attempts<'a> {
 
     /// Makes the one attempt of a fallback.
     async fn run_after(mut self, first: &GatewayError, spent: &mut Spent) -> Result<Answered> {
-        if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
-            return Err(first.clone());
-        }
         let admission = self.admit()?;
         if !self.guards().rest(self.call.endpoint, &self.call.request.model).is_zero() {
+            return Err(first.clone());
+        }
+        if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
             return Err(first.clone());
         }
         self.attempt(admission, spent).await
@@ -111,9 +111,13 @@ impl<'a> Attempts<'a> {
             if admission.is_probe() {
                 self.limit = self.limit.min(self.made + 1);
             }
-            self.wait().await?;
+            let pause = self.pause()?;
             if self.made > 0 && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
                 return Err(self.last_or(no_budget));
+            }
+            if !pause.is_zero() {
+                self.waited += pause;
+                tokio::time::sleep(pause).await;
             }
             let error = match self.attempt(admission, spent).await {
                 Ok(answered) => return Ok(answered),
@@ -149,26 +153,25 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    /// Waits for a resting model, or between attempts.
-    async fn wait(&mut self) -> Result<()> {
+    /// Returns how long to wait for a resting model, or between attempts.
+    ///
+    /// # Errors
+    /// The wait is longer than a request may wait, or than it has left.
+    fn pause(&mut self) -> Result<Duration> {
         let rest = self.guards().rest(self.call.endpoint, &self.call.request.model);
         let asked = self.last.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
         let pause = match self.made {
             0 => rest,
             made => rest.max(if asked.is_zero() { backoff::wait(made, fastrand::f64()) } else { asked }),
         };
-        if pause.is_zero() {
-            return Ok(());
-        }
-        if self.waited + pause > MAX_WAIT || now() + pause >= self.call.deadline.at {
+        let is_too_long = self.waited + pause > MAX_WAIT || now() + pause >= self.call.deadline.at;
+        if !pause.is_zero() && is_too_long {
             return Err(self.last_or(|| resting(&self.call.request.model, rest)));
         }
         if !rest.is_zero() {
             self.limit = self.limit.min(self.made + 1);
         }
-        self.waited += pause;
-        tokio::time::sleep(pause).await;
-        Ok(())
+        Ok(pause)
     }
 
     /// Makes one call and tells the guards what became of it.
@@ -180,7 +183,7 @@ impl<'a> Attempts<'a> {
             true => first_content(self.app, call, spent).await.map(|begun| Answered::Stream(Box::new(begun))),
         };
         let (endpoint, model) = (call.endpoint, &call.request.model);
-        let error = match outcome {
+        let mut error = match outcome {
             Ok(mut answered) => {
                 guards.succeeded(endpoint, model);
                 match &mut answered {
@@ -195,6 +198,7 @@ impl<'a> Attempts<'a> {
         admission.done(Outcome::of(error.kind()));
         if error.kind() == Kind::Throttled {
             guards.throttled(endpoint, model, error.retry_after);
+            error.retry_after.get_or_insert(guards.rest(endpoint, model));
         }
         Err(error)
     }
