@@ -15,9 +15,15 @@ async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
     (stub, running)
 }
 
+/// Lets every call end in the same way, for an instance that remembers nothing.
+async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
+    running.gateway.kill("chat").await;
+    stub.otherwise(move |_| steps.clone());
+}
+
 #[tokio::test]
 async fn what_cohere_answers_becomes_the_right_code_and_status() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
     let said = |message: &str| json!({ "id": "cohere-id", "message": message });
     let cases = [
         (400, said("bad"), 400, "invalid_request", "bad"),
@@ -43,36 +49,51 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
         (302, json!({}), 502, "upstream_malformed", "Cohere answered with the unexpected"),
     ];
     for (upstream, body, status, code, message) in cases {
-        stub.next(json(upstream, &body));
+        always(&stub, &running, json(upstream, &body)).await;
         let answer = running.send("/v2/chat", CHAT).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{upstream}: {said}");
         assert!(said["message"].as_str().unwrap_or_default().starts_with(message), "{upstream}: {said}");
         assert_eq!(answer.header("content-type"), "application/json");
-        assert_eq!(answer.header("x-gateway-attempts"), "1");
+        let attempts = match code {
+            "upstream_error" | "upstream_malformed" => "3",
+            "rate_limited" => "2",
+            _ => "1",
+        };
+        assert_eq!(answer.header("x-gateway-attempts"), attempts, "{upstream}");
         let is_ours = upstream == 200 || upstream == 302;
         let id = if is_ours { answer.header("x-request-id") } else { "cohere-id" };
         assert_eq!(said["id"], id, "{upstream}");
-        let asks_to_wait = matches!(status, 429 | 503);
-        assert_eq!(answer.header("retry-after"), if asks_to_wait { "1" } else { "" }, "{upstream}");
+        let retry_after = match (status, code) {
+            // The model rests for two seconds after a second 429.
+            (_, "rate_limited") => "2",
+            (429 | 503, _) => "1",
+            _ => "",
+        };
+        assert_eq!(answer.header("retry-after"), retry_after, "{upstream}");
     }
 }
 
 #[tokio::test]
 async fn coheres_error_type_and_retry_after_pass_within_bounds() {
-    let (stub, running) = pair(&[]).await;
-    stub.next(json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" })));
+    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let refusal = json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
+    always(&stub, &running, refusal).await;
     assert_eq!(running.send("/v2/chat", CHAT).await.json()["error_type"], "NO_VALID_RESPONSE_GENERATED");
     for (asked, told) in [("2", "2"), ("1.2", "2"), ("600", "5"), ("0", "1")] {
-        stub.next(answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}"));
-        assert_eq!(running.send("/v2/chat", CHAT).await.header("retry-after"), told, "{asked}");
+        always(&stub, &running, answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}")).await;
+        // Too short a time to wait for the model's rest.
+        let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "1000").body(CHAT);
+        assert_eq!(read(request).await.header("retry-after"), told, "{asked}");
     }
 }
 
 #[tokio::test]
 async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
-    let (stub, running) = pair(&[]).await;
-    stub.next(answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>"));
+    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+    stub.otherwise(|_| {
+        answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
+    });
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.json()["message"], "Cohere answered with status 502");
     assert_eq!((answer.status, answer.json()["code"].as_str()), (502, Some("upstream_error")));
@@ -80,7 +101,7 @@ async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
 
 #[tokio::test]
 async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
-    let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300")];
+    let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = pair(&settings).await;
     let half = answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
     let Step::Write(bytes) = &half[0] else { panic!("an answer is one write") };
@@ -96,11 +117,13 @@ async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
     ];
     for (steps, status, code) in cases {
         let shown = format!("{steps:?}");
-        stub.next(steps);
+        always(&stub, &running, steps).await;
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{shown}");
-        assert!(started.elapsed() < Duration::from_millis(1_500), "{shown}");
+        assert_eq!(answer.header("x-gateway-attempts"), "3", "{shown}");
+        // Three attempts, and 0.75 s between them at most.
+        assert!(started.elapsed() < Duration::from_millis(3 * 300 + 750 + 1_200), "{shown}");
     }
 }
 

@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod contract;
+mod faults;
 mod order;
 mod recorded;
 mod schema;

@@ -27,7 +27,7 @@ async fn replay(exchanges: &[Exchange]) {
         }
         for played in played {
             request::check(exchange, &played);
-            answer::check(exchange, &played.answer);
+            answer::check(exchange, &played);
         }
     }
 }

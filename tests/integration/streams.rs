@@ -117,7 +117,8 @@ async fn events_arrive_as_they_are_sent() {
 
 #[tokio::test]
 async fn a_failure_before_any_content_is_an_ordinary_error() {
-    let (stub, running) = pair(&[("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300")]).await;
+    let settings = [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
+    let (stub, running) = pair(&settings).await;
     let error = |error_type: &str| {
         format!(
             "event: message-end\ndata: {{\"type\":\"message-end\",\"delta\":{{\"finish_reason\":\"ERROR\",\"usage\":{{}},\
@@ -155,7 +156,8 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
     ];
     for (steps, status, code, message) in cases {
         let shown = format!("{steps:?}");
-        stub.next(steps);
+        running.gateway.kill("chat").await;
+        stub.otherwise(move |_| steps.clone());
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!(answer.header("content-type"), "application/json", "{shown}");
         let said = answer.json();
@@ -216,8 +218,11 @@ async fn what_cohere_has_ended_is_not_ended_twice() {
 
 #[tokio::test]
 async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
-    let settings =
-        [("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600")];
+    let settings = [
+        ("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"),
+        ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
+        ("GATEWAY_FALLBACKS", "none"),
+    ];
     let (stub, running) = pair(&settings).await;
     let pause = Step::Wait(Duration::from_millis(250));
     let pieces = [START, DELTA, END, DONE].map(|frame| chunk(frame.as_bytes()));
@@ -229,15 +234,15 @@ async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
     assert!(kept.contains(&[DELTA, ": ka\n"].concat()), "{kept}");
     assert_eq!(kept.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
 
-    stub.next(vec![Step::Hang]);
+    stub.otherwise(|_| vec![Step::Hang]);
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.status, 200);
     assert_eq!(failed_ending(&text(&answer))["error_type"], "upstream_timeout");
 
-    stub.next(
-        [vec![Step::Wait(Duration::from_millis(250))], json(429, &json!({ "message": "slow down" }))]
-            .concat(),
-    );
+    stub.otherwise(|_| {
+        let refusal = json(429, &json!({ "message": "slow down" }));
+        [vec![Step::Wait(Duration::from_millis(250))], refusal].concat()
+    });
     let ended = text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(failed_ending(&ended)["error"], "slow down");
 }

@@ -70,6 +70,8 @@ pub struct Replay {
 pub struct Played {
     /// What the upstream got.
     pub sent: Seen,
+    /// How often it got that.
+    pub calls: usize,
     /// What the caller got.
     pub answer: Answer,
 }
@@ -78,22 +80,26 @@ impl Replay {
     /// Starts a gateway for any number of exchanges.
     pub async fn start() -> Self {
         let stub = Stub::start().await;
-        let running = gateway::start_at(&stub.url, &[]).await;
+        let running = gateway::start_at(&stub.url, &[("GATEWAY_FALLBACKS", "none")]).await;
         Replay { running, stub }
     }
 
-    /// Plays an exchange whose answer comes in one piece.
+    /// Plays an exchange whose answer comes in one piece; a refusal is given as often as it is asked for.
     pub async fn whole(&self, exchange: &Exchange) -> Played {
         let headers: Vec<_> = header_list(exchange);
         let steps = match exchange.streamed {
             true => stub::stream(&stream_headers(exchange), &[&exchange.body]),
             false => stub::answer(exchange.status, &headers, &exchange.body),
         };
-        self.stub.next(steps);
+        if exchange.status >= 400 {
+            // A refusal before this one may have taught the instance not to call.
+            self.running.gateway.kill(exchange.path.trim_start_matches("/v2/")).await;
+        }
+        self.stub.otherwise(move |_| steps.clone());
         let before = self.stub.seen().len();
         let answer = timeout(PATIENCE, read(self.request(exchange))).await;
         let answer = answer.unwrap_or_else(|_| panic!("{}: no whole answer", exchange.name));
-        Played { sent: self.only_request(exchange, before), answer }
+        self.played(exchange, before, answer)
     }
 
     /// Plays an exchange whose answer is a stream, cut by the network.
@@ -123,7 +129,7 @@ impl Replay {
             }
         }
         let answer = Answer { status, headers, body: body.into() };
-        Played { sent: self.only_request(exchange, before), answer }
+        self.played(exchange, before, answer)
     }
 
     fn request(&self, exchange: &Exchange) -> reqwest::RequestBuilder {
@@ -142,10 +148,20 @@ impl Replay {
         request.body(exchange.request_body.clone())
     }
 
-    fn only_request(&self, exchange: &Exchange, before: usize) -> Seen {
+    fn played(&self, exchange: &Exchange, before: usize, answer: Answer) -> Played {
         let mut seen = self.stub.seen().split_off(before);
-        assert_eq!(seen.len(), 1, "{}: calls of the upstream", exchange.name);
-        seen.remove(0)
+        let calls = seen.len();
+        assert!(calls > 0, "{}: the upstream was not called: {answer:?}", exchange.name);
+        let sent = seen.remove(0);
+        for again in seen {
+            assert_eq!(
+                (again.body, again.headers),
+                (sent.body.clone(), sent.headers.clone()),
+                "{}",
+                exchange.name
+            );
+        }
+        Played { sent, calls, answer }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::check_headers;
 use gateway_tests::exchange::Exchange;
 use gateway_tests::gateway::Answer;
+use gateway_tests::replay::Played;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -29,15 +30,24 @@ const ALWAYS: [&str; 7] = [
     "x-request-id",
 ];
 
+/// Models of recordings that the gateway warns of.
+const DEPRECATED: [&str; 4] = ["command", "command-light", "command-r", "command-r-plus"];
+
 /// Checks status, headers and body of what the caller got.
-pub fn check(exchange: &Exchange, answer: &Answer) {
-    let name = exchange.name.as_str();
+pub fn check(exchange: &Exchange, played: &Played) {
+    let (name, answer) = (exchange.name.as_str(), &played.answer);
+    let calls = calls(exchange);
+    assert_eq!(played.calls, calls, "{name}: calls of the upstream");
+    let calls = calls.to_string();
     let mut headers: BTreeMap<&str, Option<&str>> = ALWAYS.into_iter().map(|name| (name, None)).collect();
-    headers.insert("x-gateway-attempts", Some("1"));
+    headers.insert("x-gateway-attempts", Some(&calls));
     headers.insert("x-gateway-cache", Some("off"));
     let request: Value = serde_json::from_str(&exchange.request_body).unwrap();
     if let Some(model) = request["model"].as_str() {
         headers.insert("x-gateway-model", Some(model));
+        if DEPRECATED.contains(&model) {
+            headers.insert("x-api-warning", None);
+        }
     }
     if exchange.path == "/v2/chat" && request["max_tokens"].is_null() {
         headers.insert("x-gateway-max-tokens", None);
@@ -53,8 +63,10 @@ pub fn check(exchange: &Exchange, answer: &Answer) {
         check_error(exchange, answer, code);
         headers.insert("content-type", Some("application/json"));
         if matches!(status, 429 | 503) {
+            // Two 429s in a row let the model rest for two seconds.
+            let own = if code == "rate_limited" { "2" } else { "1" };
             headers
-                .insert("retry-after", Some(exchange.headers.get("retry-after").map_or("1", String::as_str)));
+                .insert("retry-after", Some(exchange.headers.get("retry-after").map_or(own, String::as_str)));
         }
     }
     check_headers(&format!("{name}, caller"), &answer.headers, &headers);
@@ -72,6 +84,20 @@ fn expected(status: u16, body: &[u8]) -> (u16, &'static str) {
         499 => (503, "upstream_error"),
         400..=498 => (status, "invalid_request"),
         _ => (status, "upstream_error"),
+    }
+}
+
+/// Returns how often the gateway asks before it passes the answer on.
+fn calls(exchange: &Exchange) -> usize {
+    let asked = exchange.headers.get("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+    match expected(exchange.status, &exchange.body) {
+        (200, _) => 1,
+        // A request waits two seconds at most.
+        _ if asked.is_some_and(|seconds| seconds > 2) => 1,
+        (_, "upstream_error") => 3,
+        (_, "rate_limited") => 2,
+        _ if exchange.body.windows(27).any(|text| text == b"NO_VALID_RESPONSE_GENERATED") => 2,
+        _ => 1,
     }
 }
 

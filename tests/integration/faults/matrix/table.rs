@@ -1,0 +1,271 @@
+//! The table: what each fault must come to.
+
+use super::super::ask::Way;
+use super::cell::{ATTEMPT, BEGUN_TOTAL};
+use super::fault::Fault;
+use std::time::Duration;
+
+/// What the instance does with the next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    Called,
+    BreakerOpen,
+    ModelRests,
+    KeyRefused,
+}
+
+impl Then {
+    pub fn name(self) -> &'static str {
+        match self {
+            Then::Called => "calls Cohere",
+            Then::BreakerOpen => "breaker open",
+            Then::ModelRests => "model rests",
+            Then::KeyRefused => "key known bad",
+        }
+    }
+}
+
+/// What a fault comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Status and code without a fallback.
+    pub answer: String,
+    /// Calls of the asked model.
+    pub calls: usize,
+    pub retry_after: Option<u64>,
+    /// What the fallback does where there is one and it may be used; it is in good health.
+    pub fallback: String,
+    pub then: Then,
+}
+
+/// How long an answer may take, in the settings' terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Within {
+    AtOnce,
+    /// One wait between attempts.
+    Wait,
+    /// Both waits between attempts.
+    Waits,
+    /// A rest of one second.
+    Rest,
+    /// Three attempts that time out, and the waits.
+    Attempts,
+    Idle,
+    Total,
+}
+
+impl Within {
+    pub fn time(self) -> Duration {
+        match self {
+            Within::AtOnce => Duration::ZERO,
+            Within::Wait => Duration::from_millis(250),
+            Within::Waits => Duration::from_millis(750),
+            Within::Rest => Duration::from_secs(1),
+            Within::Attempts => ATTEMPT * 3 + Duration::from_millis(750),
+            Within::Idle => ATTEMPT,
+            Within::Total => BEGUN_TOTAL,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Within::AtOnce => "at once",
+            Within::Wait => "0.25 s",
+            Within::Waits => "0.75 s",
+            Within::Rest => "1 s",
+            Within::Attempts => "3 attempts + 0.75 s",
+            Within::Idle => "idle limit",
+            Within::Total => "total time",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expected {
+    pub outcome: Outcome,
+    pub within: Within,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell {
+    Expect(Expected),
+    /// Cannot be, and why.
+    Never(&'static str),
+}
+
+pub struct Row {
+    pub name: &'static str,
+    pub fault: Fault,
+    /// Chat, embed and rerank.
+    whole: Cell,
+    /// A stream before its first content.
+    stream: Cell,
+    begun: Cell,
+}
+
+impl Row {
+    pub fn cell(&self, way: Way) -> &Cell {
+        match way {
+            Way::Chat | Way::Embed | Way::Rerank => &self.whole,
+            Way::Stream => &self.stream,
+            Way::Begun => &self.begun,
+        }
+    }
+}
+
+const STATUS_SENT: &str = "the status has come";
+const CONNECTED: &str = "there is a connection";
+const NO_STREAM: &str = "not a stream";
+
+fn expect(answer: &str, calls: usize, within: Within) -> Expected {
+    let (fallback, then) = ("–".to_string(), Then::Called);
+    let outcome = Outcome { answer: answer.into(), calls, retry_after: None, fallback, then };
+    Expected { outcome, within }
+}
+
+impl Expected {
+    fn asks_to_wait(mut self, seconds: u64) -> Self {
+        self.outcome.retry_after = Some(seconds);
+        self
+    }
+
+    fn falls_back(mut self) -> Self {
+        self.outcome.fallback = "answers".into();
+        self
+    }
+
+    fn fallback_fails(mut self) -> Self {
+        self.outcome.fallback = "fails too".into();
+        self
+    }
+
+    fn then(mut self, then: Then) -> Self {
+        self.outcome.then = then;
+        self
+    }
+}
+
+/// A fault that comes to the same however it is asked, but for a stream that has begun.
+fn row(name: &'static str, fault: Fault, expected: Expected, begun: Cell) -> Row {
+    let cell = Cell::Expect(expected);
+    Row { name, fault, whole: cell.clone(), stream: cell, begun }
+}
+
+/// A refusal: it has a status, so it cannot come to a stream that has begun.
+fn refusal(name: &'static str, fault: Fault, expected: Expected) -> Row {
+    row(name, fault, expected, Cell::Never(STATUS_SENT))
+}
+
+/// A failure that is tried three times, counts for the breaker, and falls back.
+fn failing(answer: &str) -> Expected {
+    expect(answer, 3, Within::Waits).falls_back().then(Then::BreakerOpen)
+}
+
+fn unreachable() -> Expected {
+    failing("503 upstream_unreachable").asks_to_wait(1)
+}
+
+fn slow() -> Expected {
+    Expected { within: Within::Attempts, ..failing("504 upstream_timeout") }
+}
+
+/// A stream that fails after content: nothing can be tried again, and the failure still counts.
+fn ends_in(code: &str, within: Within) -> Expected {
+    expect(&format!("200, ends in {code}"), 1, within).then(Then::BreakerOpen)
+}
+
+fn throttled(retry_after: Option<&'static str>) -> Fault {
+    Fault::Refusal {
+        status: 429,
+        retry_after,
+        message: "past the per minute request limit",
+        error_type: None,
+    }
+}
+
+fn unprocessable(error_type: Option<&'static str>) -> Fault {
+    Fault::Refusal { status: 422, retry_after: None, message: "no", error_type }
+}
+
+/// Returns the whole table.
+pub fn rows() -> Vec<Row> {
+    let transient = Some("NO_VALID_RESPONSE_GENERATED");
+    let resting = |calls, within, seconds| {
+        expect("429 rate_limited", calls, within).asks_to_wait(seconds).falls_back().then(Then::ModelRests)
+    };
+    let bad_key = |answer| expect(answer, 1, Within::AtOnce).then(Then::KeyRefused);
+    let rejected = |answer| expect(answer, 1, Within::AtOnce);
+    let cut = || Cell::Expect(ends_in("upstream_unreachable", Within::AtOnce));
+    // The request's own time says nothing about Cohere.
+    let out_of_time = ends_in("deadline", Within::Total).then(Then::Called);
+    let never = Cell::Never;
+    vec![
+        refusal("429, `Retry-After: 1`", throttled(Some("1")), resting(2, Within::Rest, 1)),
+        refusal("429, `Retry-After: 60`", throttled(Some("60")), resting(1, Within::AtOnce, 5)),
+        refusal("429", throttled(None), resting(2, Within::Rest, 2)),
+        refusal(
+            "429 that names a month",
+            Fault::status(429, "limited to 1000 API calls / month"),
+            expect("429 quota_exhausted", 1, Within::AtOnce).asks_to_wait(1).falls_back(),
+        ),
+        refusal("500", Fault::status(500, "oh"), failing("500 upstream_error")),
+        refusal("502, a page of HTML", Fault::Html, failing("502 upstream_error")),
+        refusal("503", Fault::status(503, "busy"), failing("503 upstream_error").asks_to_wait(1)),
+        refusal(
+            "503, `Retry-After: 60`",
+            Fault::Refusal { status: 503, retry_after: Some("60"), message: "busy", error_type: None },
+            expect("503 upstream_error", 1, Within::AtOnce).asks_to_wait(5).falls_back(),
+        ),
+        refusal("504", Fault::status(504, "slow"), failing("504 upstream_error")),
+        refusal("499", Fault::status(499, "cancelled"), failing("503 upstream_error").asks_to_wait(1)),
+        row("connection refused", Fault::Refused, unreachable().fallback_fails(), never(CONNECTED)),
+        row(
+            "name unknown to DNS",
+            Fault::NoName,
+            Expected { within: Within::Attempts, ..unreachable().fallback_fails() },
+            never(CONNECTED),
+        ),
+        row("reset before the head", Fault::ResetBeforeHead, unreachable(), never(STATUS_SENT)),
+        row("reset in the body", Fault::ResetInBody, unreachable(), cut()),
+        row("body cut short", Fault::Truncated, unreachable(), cut()),
+        row(
+            "JSON of another shape",
+            Fault::WrongShape,
+            failing("502 upstream_malformed"),
+            Cell::Expect(expect("200", 1, Within::AtOnce)),
+        ),
+        row("head too late", Fault::HeadLate, slow(), never(STATUS_SENT)),
+        row("body stalls", Fault::Stalled, slow(), Cell::Expect(ends_in("upstream_timeout", Within::Idle))),
+        row("body drips", Fault::Drip, slow(), Cell::Expect(out_of_time)),
+        row("no HTTP at all", Fault::Garbage, unreachable(), cut()),
+        refusal("401, another key in the secret", Fault::KeyReplaced, expect("200", 2, Within::Wait)),
+        refusal("401", Fault::status(401, "invalid api token"), bad_key("502 upstream_auth")),
+        refusal("498", Fault::status(498, "denied"), bad_key("502 upstream_auth")),
+        refusal("402", Fault::status(402, "pay"), bad_key("502 upstream_billing")),
+        refusal("404, model unknown", Fault::status(404, "model not found"), rejected("404 invalid_request")),
+        refusal(
+            "422 `NO_VALID_RESPONSE_GENERATED`",
+            unprocessable(transient),
+            expect("422 invalid_request", 2, Within::Wait),
+        ),
+        refusal("422", unprocessable(None), rejected("422 invalid_request")),
+        Row {
+            whole: never(NO_STREAM),
+            ..row(
+                "`message-end` with ERROR first",
+                Fault::EndsInError(None),
+                failing("500 upstream_error"),
+                never("it is an ordinary ending, and passes"),
+            )
+        },
+        Row {
+            whole: never(NO_STREAM),
+            ..row(
+                "the same, `NO_VALID_RESPONSE_GENERATED`",
+                Fault::EndsInError(transient),
+                expect("422 invalid_request", 2, Within::Wait),
+                never("it is an ordinary ending, and passes"),
+            )
+        },
+    ]
+}

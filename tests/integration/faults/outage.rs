@@ -1,0 +1,156 @@
+//! Outages: what many failing requests cost Cohere together, counted at its socket.
+//!
+//! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
+
+use super::ask::{Way, one_environment, verdict};
+use gateway_tests::gateway::Running;
+use gateway_tests::material::say;
+use gateway_tests::stub::{Seen, Step, Stub, json};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// A threshold that is never reached.
+const BREAKER_OFF: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1000000");
+const NO_FALLBACKS: (&str, &str) = ("GATEWAY_FALLBACKS", "none");
+
+/// What many requests came to.
+struct Outage {
+    requests: usize,
+    calls: usize,
+    verdicts: BTreeMap<String, usize>,
+    worst: Duration,
+    took: Duration,
+}
+
+impl Outage {
+    fn successes(&self) -> usize {
+        self.verdicts.get("200").copied().unwrap_or_default()
+    }
+
+    fn assert_within_the_budget(&self, name: &str) {
+        let Self { requests, calls, verdicts, worst, took } = self;
+        say(&format!(
+            "{name}: {calls} calls for {requests} requests ({:.2} each), {verdicts:?}, longest {worst:?}, all {took:?}",
+            *calls as f64 / *requests as f64
+        ));
+        let bound = requests + 10 + self.successes() / 5;
+        assert!(
+            *calls <= bound,
+            "{name}: {calls} calls for {requests} requests, {bound} are allowed: {verdicts:?}"
+        );
+    }
+}
+
+fn failed(status: u16) -> Vec<Step> {
+    json(status, &json!({ "message": "oh" }))
+}
+
+/// Sends requests one after another.
+async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish: &str) -> Outage {
+    let (before, begun) = (stub.seen().len(), Instant::now());
+    let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
+    for _ in 0..requests {
+        let started = Instant::now();
+        *verdicts.entry(verdict(&way.ask(running, wish).await)).or_insert(0) += 1;
+        worst = worst.max(started.elapsed());
+    }
+    Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }
+}
+
+#[tokio::test]
+async fn with_the_breaker_off_300_failing_requests_stay_within_the_budget() {
+    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.otherwise(|_| failed(500));
+    for way in [Way::Chat, Way::Embed] {
+        let outage = endure(&stub, &running, way, 300, "deny").await;
+        outage.assert_within_the_budget(&format!("breaker off, all 500, {}", way.name()));
+        assert_eq!(outage.verdicts, [("500 upstream_error".to_string(), 300)].into());
+        assert!(outage.calls >= outage.requests, "every request tries once");
+        let mean = outage.took / outage.requests as u32;
+        assert!(
+            mean < Duration::from_millis(60),
+            "without budget there is nothing to wait for: {mean:?} each"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
+    let (stub, running) = one_environment(&[BREAKER_OFF]).await;
+    stub.otherwise(|_| failed(503));
+    endure(&stub, &running, Way::Chat, 200, "allow")
+        .await
+        .assert_within_the_budget("breaker off, both models 503");
+}
+
+#[tokio::test]
+async fn a_partial_outage_stays_within_the_budget() {
+    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    let count = AtomicUsize::new(0);
+    stub.otherwise(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => Way::Chat.good(),
+        _ => failed(500),
+    });
+    let outage = endure(&stub, &running, Way::Chat, 300, "deny").await;
+    outage.assert_within_the_budget("breaker off, two calls of three fail");
+    assert!(outage.successes() > 100, "{:?}", outage.verdicts);
+}
+
+#[tokio::test]
+async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() {
+    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.otherwise(|_| Way::Chat.good());
+    assert_eq!(Way::Chat.ask(&running, "deny").await.status, 200);
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    stub.otherwise(|_| vec![Step::Reset]);
+    let outage = endure(&stub, &running, Way::Chat, 100, "deny").await;
+    // The good answer has left one connection behind, which pays for one free resend and no more.
+    assert!(outage.calls <= outage.requests + 10 + 1, "{} calls", outage.calls);
+}
+
+#[tokio::test]
+async fn a_throttled_model_is_left_alone() {
+    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.otherwise(|_| failed(429));
+    let outage = endure(&stub, &running, Way::Chat, 300, "deny").await;
+    outage.assert_within_the_budget("all 429");
+    assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 300)].into());
+    // Rests of 1, 2, 4 … seconds: a request may wait for one of at most two.
+    assert!(outage.calls <= 6, "{} calls into a throttled model", outage.calls);
+}
+
+#[tokio::test]
+async fn with_the_breaker_on_200_requests_cost_five_calls() {
+    let (stub, running) = one_environment(&[NO_FALLBACKS]).await;
+    stub.otherwise(|_| failed(500));
+    let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
+    outage.assert_within_the_budget("breaker on, no fallback, all 500");
+    assert_eq!(outage.calls, 5);
+    let verdicts = [("500 upstream_error".to_string(), 2), ("503 circuit_open".to_string(), 198)];
+    assert_eq!(outage.verdicts, verdicts.into());
+}
+
+#[tokio::test]
+async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
+    let (stub, running) = one_environment(&[]).await;
+    stub.otherwise(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
+        true => failed(500),
+        false => Way::Chat.good(),
+    });
+    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+    outage.assert_within_the_budget("breaker on, the fallback answers");
+    assert_eq!(outage.successes(), 200);
+    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 200));
+}
+
+#[tokio::test]
+async fn with_both_models_down_two_breakers_open() {
+    let (stub, running) = one_environment(&[]).await;
+    stub.otherwise(|_| failed(500));
+    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+    outage.assert_within_the_budget("breaker on, both models 500");
+    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 5));
+    assert!(outage.verdicts.keys().all(|said| said == "500 upstream_error" || said == "503 circuit_open"));
+}
