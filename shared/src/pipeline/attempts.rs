@@ -99,7 +99,11 @@ impl<'a> Attempts<'a> {
         if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
             return Err(first.clone());
         }
-        self.attempt(admission, spent).await
+        let answered = self.attempt(admission, spent).await;
+        if let Err(error) = &answered {
+            self.is_cured(error, spent).await;
+        }
+        answered
     }
 
     async fn run(mut self, spent: &mut Spent) -> Result<Answered> {
@@ -196,7 +200,9 @@ impl<'a> Attempts<'a> {
             Err(error) => error,
         };
         admission.done(Outcome::of(error.kind()));
-        if error.kind() == Kind::Throttled {
+        if error.kind() != Kind::Throttled {
+            guards.not_throttled(endpoint, model);
+        } else {
             guards.throttled(endpoint, model, error.retry_after);
             error.retry_after.get_or_insert(guards.rest(endpoint, model));
         }

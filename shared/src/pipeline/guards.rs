@@ -154,9 +154,14 @@ impl Guards {
         self.watch(endpoint, model, |watched| watched.rest.throttled(asked, at));
     }
 
+    /// Notes that a call ended in anything but a 429.
+    pub(super) fn not_throttled(&self, endpoint: Endpoint, model: &str) {
+        self.watch(endpoint, model, |watched| watched.rest.answered());
+    }
+
     /// Notes a success.
     pub(super) fn succeeded(&self, endpoint: Endpoint, model: &str) {
-        self.watch(endpoint, model, |watched| watched.rest.answered());
+        self.not_throttled(endpoint, model);
         let mut state = self.lock();
         state.budget.succeeded();
         state.bad_key = None;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Longer than the idle time after which a broken connection is no wonder.
 const FROZEN: Duration = Duration::from_millis(2_500);
+/// As long as a connection is kept at most: every kind of a dead one is met.
+const LONG_FROZEN: Duration = Duration::from_secs(30);
 /// One failure would open the breaker, and none may be counted.
 const BREAKER: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1");
 
@@ -45,7 +47,7 @@ async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_reques
     warm(&stub, &running).await;
     signal(&running, "-STOP");
     stub.close_kept();
-    tokio::time::sleep(FROZEN).await;
+    tokio::time::sleep(LONG_FROZEN).await;
     // The request is there when the instance wakes, as Lambda does it.
     let thawing = async {
         tokio::time::sleep(Duration::from_millis(100)).await;

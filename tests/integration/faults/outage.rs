@@ -60,13 +60,13 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
 }
 
 #[tokio::test]
-async fn with_the_breaker_off_300_failing_requests_stay_within_the_budget() {
+async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
     let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(500));
     for way in [Way::Chat, Way::Embed] {
-        let outage = endure(&stub, &running, way, 300, "deny").await;
+        let outage = endure(&stub, &running, way, 1_000, "deny").await;
         outage.assert_within_the_budget(&format!("breaker off, all 500, {}", way.name()));
-        assert_eq!(outage.verdicts, [("500 upstream_error".to_string(), 300)].into());
+        assert_eq!(outage.verdicts, [("500 upstream_error".to_string(), 1_000)].into());
         assert!(outage.calls >= outage.requests, "every request tries once");
         let mean = outage.took / outage.requests as u32;
         assert!(
@@ -93,7 +93,7 @@ async fn a_partial_outage_stays_within_the_budget() {
         0 => Way::Chat.good(),
         _ => failed(500),
     });
-    let outage = endure(&stub, &running, Way::Chat, 300, "deny").await;
+    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("breaker off, two calls of three fail");
     assert!(outage.successes() > 100, "{:?}", outage.verdicts);
 }
@@ -114,9 +114,9 @@ async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() 
 async fn a_throttled_model_is_left_alone() {
     let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(429));
-    let outage = endure(&stub, &running, Way::Chat, 300, "deny").await;
+    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("all 429");
-    assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 300)].into());
+    assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 1_000)].into());
     // Rests of 1, 2, 4 … seconds: a request may wait for one of at most two.
     assert!(outage.calls <= 6, "{} calls into a throttled model", outage.calls);
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-const REQUESTS: usize = 300;
+const REQUESTS: usize = 1_000;
 const ENVIRONMENTS: usize = 16;
 
 /// Chooses a number below `bound`, always the same for the same call of the same request.
