@@ -18,5 +18,6 @@ pub mod pipeline;
 pub mod resilience;
 pub mod secrets;
 pub mod telemetry;
+pub mod testing;
 pub mod transport;
 pub mod wire;

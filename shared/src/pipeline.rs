@@ -24,6 +24,7 @@ use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::telemetry::fields::{Billed, RequestEvent, millis};
+use crate::testing::{Place, panic_if_asked};
 use crate::wire::UpstreamRequest;
 use crate::wire::chat::{self, ChatRequest};
 use crate::wire::embed::{self, EmbedRequest};
@@ -78,6 +79,7 @@ async fn run(
     event.client = Some(identity.client.clone());
 
     incoming.check_size(&app.config.limits)?;
+    panic_if_asked(Place::Handler, &incoming.body);
     let request = validate(endpoint, &incoming.body, &app.config.models)?;
     event.warning = lifetime(&request.model, &app.config.models)?;
     event.model = Some(request.model.clone());

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 7] = [
     &["edge", "cohere", "secrets", "health", "resilience"],
     &["wire", "transport", "telemetry"],
     &["config", "deadline"],
-    &["endpoint", "error", "clock"],
+    &["endpoint", "error", "clock", "testing"],
 ];
 
 /// Imports within one row, or upwards, with the reason.

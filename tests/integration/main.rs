@@ -7,6 +7,7 @@ mod bad_input;
 mod contract;
 mod faults;
 mod order;
+mod panics;
 mod recorded;
 mod schema;
 mod streams;

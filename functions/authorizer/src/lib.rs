@@ -15,6 +15,7 @@ use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::testing::{Place, panic_if_asked};
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -68,6 +69,7 @@ impl Authorizer {
     }
 
     async fn judge(&self, question: Question) -> Verdict {
+        panic_if_asked(Place::Authorizer, question.authorization_token.as_bytes());
         let clients = self.clients.get().await;
         let token = bearer_token(&question.authorization_token);
         let client = clients

@@ -18,6 +18,7 @@ use crate::deadline::Deadline;
 use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
 use crate::telemetry::fields::RequestEvent;
+use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -265,6 +266,7 @@ impl LiveStream {
 
     /// Looks at frames on their way and notes how the stream ends.
     fn pass(&mut self, frames: Bytes) -> Bytes {
+        panic_if_asked(Place::Stream, &frames);
         self.deltas += find_iter(&frames, b"-delta\n").count();
         // Content is not looked into; a text that happens to hold these words costs one more look.
         if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {
