@@ -12,15 +12,11 @@ use crate::clock::now;
 use crate::cohere::client::{Call, Spent};
 use crate::edge::identity::Identity;
 use crate::error::{Code, GatewayError, Kind, Result};
-use crate::resilience::backoff;
-use crate::resilience::retry::{MAX_ATTEMPTS, disposition};
+use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
 use crate::telemetry::fields::Billed;
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 use std::time::Duration;
-
-/// Longest time a request waits in the gateway for anything.
-const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// What a request asks for, and who asks.
 pub(super) struct Asked {
@@ -163,15 +159,15 @@ impl<'a> Attempts<'a> {
     /// The wait is longer than a request may wait, or than it has left.
     fn pause(&mut self) -> Result<Duration> {
         let rest = self.guards().rest(self.call.endpoint, &self.call.request.model);
-        let asked = self.last.as_ref().and_then(|error| error.retry_after).unwrap_or_default();
-        let pause = match self.made {
-            0 => rest,
-            made => rest.max(if asked.is_zero() { backoff::wait(made, fastrand::f64()) } else { asked }),
+        let waiting = Waiting {
+            made: self.made,
+            rest,
+            asked: self.last.as_ref().and_then(|error| error.retry_after),
+            waited: self.waited,
+            left: self.call.deadline.at.saturating_duration_since(now()),
         };
-        let is_too_long = self.waited + pause > MAX_WAIT || now() + pause >= self.call.deadline.at;
-        if !pause.is_zero() && is_too_long {
-            return Err(self.last_or(|| resting(&self.call.request.model, rest)));
-        }
+        let pause = waiting.pause(fastrand::f64());
+        let pause = pause.ok_or_else(|| self.last_or(|| resting(&self.call.request.model, rest)))?;
         if !rest.is_zero() {
             self.limit = self.limit.min(self.made + 1);
         }
