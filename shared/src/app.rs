@@ -3,7 +3,7 @@
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
-use crate::pipeline::Guards;
+use crate::pipeline::{Guards, Memory};
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::ApiKey;
 use crate::secrets::secrets_manager::SecretsManager;
@@ -17,6 +17,7 @@ pub struct App {
     pub cohere: Cohere,
     pub health: HealthCheck,
     pub guards: Guards,
+    pub memory: Memory,
 }
 
 impl App {
@@ -32,7 +33,8 @@ impl App {
         cohere.warm_up().await;
         let health = HealthCheck::new(config.health.clone());
         let guards = Guards::new(config.guards);
+        let memory = Memory::new(config.cache);
         metrics::init(&config.service);
-        Ok(Box::leak(Box::new(App { config, cohere, health, guards })))
+        Ok(Box::leak(Box::new(App { config, cohere, health, guards, memory })))
     }
 }

@@ -24,6 +24,7 @@ pub struct Config {
     pub fallback: FallbackConfig,
     pub guards: GuardsConfig,
     pub limits: LimitsConfig,
+    pub cache: CacheConfig,
     pub times: TimesConfig,
     pub health: HealthConfig,
 }
@@ -112,6 +113,20 @@ pub struct GuardsConfig {
 pub struct LimitsConfig {
     pub max_body_bytes: usize,
     pub retry_after_max: Duration,
+    /// Texts, images or inputs of one embed request.
+    pub embed_max_inputs: usize,
+    /// Expected size of an embed answer.
+    pub embed_max_answer_bytes: usize,
+}
+
+/// Settings of what is kept in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct CacheConfig {
+    /// 0 keeps nothing.
+    pub max_bytes: usize,
+    pub ttl: Duration,
+    /// Clients are answered from each other's requests.
+    pub shared: bool,
 }
 
 /// Times of one endpoint's requests.
@@ -217,6 +232,13 @@ impl Config {
             limits: LimitsConfig {
                 max_body_bytes: read.count(&setting::MAX_BODY_BYTES),
                 retry_after_max: read.secs(&setting::RETRY_AFTER_MAX_SECS),
+                embed_max_inputs: read.count(&setting::EMBED_MAX_INPUTS),
+                embed_max_answer_bytes: read.count(&setting::EMBED_MAX_ANSWER_BYTES),
+            },
+            cache: CacheConfig {
+                max_bytes: read.count(&setting::CACHE_BYTES),
+                ttl: read.secs(&setting::CACHE_TTL_SECS),
+                shared: read.text(&setting::CACHE_SHARED) == "true",
             },
             times: TimesConfig {
                 chat: endpoint(&read, &setting::CHAT_ATTEMPT_TIMEOUT_MS, &setting::CHAT_TOTAL_TIMEOUT_MS),

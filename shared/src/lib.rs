@@ -1,10 +1,12 @@
 //! Everything the functions have in common; a function is an entry point and little more.
 //!
-//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, secrets, health, resilience} → {wire,
-//! endpoint, error, clock, deadline, telemetry, transport, config}`. Those in the middle do not know
-//! each other; `pipeline` and `app` introduce them.
+//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, batch, cache, secrets, health,
+//! resilience} → {wire, endpoint, error, clock, deadline, telemetry, transport, config}`. Those in the middle
+//! do not know each other; `pipeline` and `app` introduce them.
 
 pub mod app;
+pub mod batch;
+pub mod cache;
 pub mod clock;
 pub mod cohere;
 pub mod config;

@@ -1,22 +1,24 @@
 //! The path of a request, top to bottom.
 //!
-//! Order, outside in: event line → identity → body limit and validation → choice of model (for the whole
-//! request) → deadline → per model: attempts and budget → per attempt: breaker permit → attempt timeout →
-//! transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
+//! Order, outside in: event line → identity → body limit and validation → deadline → choice of model (for the
+//! whole request) → memory → split → per part: attempts and budget → per attempt: breaker permit → attempt
+//! timeout → transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
 //! contract's form and one event line.
 
 mod attempts;
+mod batched;
 mod fallback;
 mod guards;
+mod parts;
 mod stream;
+mod turns;
+mod validate;
 
+pub use batched::Memory;
 pub use guards::Guards;
 
 use crate::app::App;
-use crate::cohere::classify;
 use crate::cohere::client::Call;
-use crate::cohere::models::{self, Lifetime};
-use crate::config::ModelsConfig;
 use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
 use crate::edge::request::Incoming;
@@ -26,14 +28,12 @@ use crate::error::{Code, GatewayError, Result};
 use crate::telemetry::fields::{Billed, RequestEvent, millis};
 use crate::testing::{Place, panic_if_asked};
 use crate::wire::UpstreamRequest;
-use crate::wire::chat::{self, ChatRequest};
-use crate::wire::embed::{self, EmbedRequest};
-use crate::wire::rerank::{self, RerankRequest};
-use attempts::{Answered, Asked};
+use crate::wire::chat;
 use futures_util::FutureExt;
 use http::{HeaderName, HeaderValue, Response};
 use lambda_http::Request;
 use std::panic::AssertUnwindSafe;
+use turns::{Asked, Reply};
 
 /// A successful answer, whole or begun.
 enum Answer {
@@ -80,8 +80,8 @@ async fn run(
 
     incoming.check_size(&app.config.limits)?;
     panic_if_asked(Place::Handler, &incoming.body);
-    let request = validate(endpoint, &incoming.body, &app.config.models)?;
-    event.warning = lifetime(&request.model, &app.config.models)?;
+    let request = validate::validate(endpoint, &incoming.body, &app.config)?;
+    event.warning = validate::lifetime(&request.model, &app.config.models)?;
     event.model = Some(request.model.clone());
     event.stream = request.stream;
     event.chosen_max_tokens = request.chosen_max_tokens;
@@ -97,15 +97,21 @@ async fn run(
     let deadline = Deadline::new(event.started, total, wishes.timeout, invocation);
 
     let call = Call { endpoint, request, headers: incoming.for_cohere(), attempt, deadline };
-    let asked = Asked { call, identity, fallback: wishes.fallback };
+    let asked = Asked {
+        call,
+        identity,
+        request_id: event.request_id.clone(),
+        fallback: wishes.fallback,
+        no_store: wishes.no_store,
+    };
     if asked.call.request.stream {
         return stream::open(app, asked, event).await.map(Answer::Stream);
     }
-    let settled = attempts::run(app, &asked, &mut event.spent).await?;
+    let settled = turns::run(app, &asked, &mut event.spent, &mut event.batched).await?;
     note_fallback(settled.fallback, event);
-    let Answered::Whole(answer, billed) = settled.answered else { unreachable!("no stream was asked for") };
+    let Reply::Whole(pieces, billed) = settled.reply else { unreachable!("no stream was asked for") };
     event.billed = billed;
-    Ok(Answer::Whole(Response::new(response::whole(answer))))
+    Ok(Answer::Whole(Response::new(response::pieces(pieces))))
 }
 
 /// Notes which model has answered, and with which bound of tokens.
@@ -114,54 +120,6 @@ fn note_fallback(fallback: Option<UpstreamRequest>, event: &mut RequestEvent) {
         event.fell_back_from = event.model.replace(sent.model);
         event.chosen_max_tokens = sent.chosen_max_tokens;
     }
-}
-
-/// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.
-fn lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
-    match models::find(id).map(|model| model.lifetime) {
-        Some(Lifetime::Retired { since, replacement }) if config.rejects_retired => {
-            let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");
-            Err(GatewayError::new(Code::ModelRetired, message))
-        }
-        Some(Lifetime::Deprecated { since, replacement }) => {
-            Ok(Some(format!("model '{id}' is deprecated since {since}. Use '{replacement}' instead.")))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// Checks a body, chooses the model and writes what Cohere will get.
-fn validate(endpoint: Endpoint, body: &[u8], models: &ModelsConfig) -> Result<UpstreamRequest> {
-    match endpoint {
-        Endpoint::Chat => {
-            let request = ChatRequest::parse(body)?;
-            let model = request.model().unwrap_or_else(|| models.chat.clone());
-            let default = models::default_max_tokens(models::find(&model));
-            let default = models.max_tokens_default.map_or(default, |lower| lower.min(default));
-            request.for_upstream(model, default, models.max_tokens_ceiling)
-        }
-        Endpoint::Embed => Ok(EmbedRequest::parse(body)?.for_upstream()),
-        Endpoint::Rerank => {
-            let request = RerankRequest::parse(body)?;
-            let model = request.model().unwrap_or_else(|| models.rerank.clone());
-            Ok(request.for_upstream(model))
-        }
-    }
-}
-
-/// Reads what an answer cost.
-///
-/// # Errors
-/// `upstream_malformed` where it is none of the endpoint's answers.
-fn billed(endpoint: Endpoint, answer: &[u8]) -> Result<Billed> {
-    let billed = match endpoint {
-        Endpoint::Chat => chat::usage(answer).map(|usage| tokens(usage.billed_units)),
-        Endpoint::Embed => embed::billed_units(answer)
-            .map(|units| Billed { input_tokens: units.input_tokens, ..Billed::default() }),
-        Endpoint::Rerank => rerank::billed_units(answer)
-            .map(|units| Billed { search_units: units.search_units, ..Billed::default() }),
-    };
-    billed.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))
 }
 
 fn tokens(billed: chat::BilledTokens) -> Billed {
@@ -200,7 +158,7 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
         put("x-gateway-max-tokens", &tokens.to_string());
     }
     put("x-gateway-attempts", &event.spent.attempts.to_string());
-    put("x-gateway-cache", "off");
+    put("x-gateway-cache", event.batched.cache.as_str());
     put("server-timing", &timing);
 }
 

@@ -8,3 +8,4 @@ pub mod breaker;
 pub mod budget;
 pub mod rest;
 pub mod retry;
+pub mod siblings;

@@ -2,6 +2,7 @@
 
 pub mod chat;
 pub mod embed;
+pub mod envelope;
 pub mod fields;
 pub mod rerank;
 pub mod scan;

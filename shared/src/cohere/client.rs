@@ -53,6 +53,29 @@ pub struct Spent {
     pub resent: bool,
 }
 
+/// Counts of Cohere that are added up over the parts of a request.
+const COUNTS: [&str; 2] = ["num_tokens", "num_chars"];
+
+impl Spent {
+    /// Adds the calls of a request's parts, which were under way at the same time for `upstream`.
+    pub fn add_parts(&mut self, parts: Vec<Spent>, upstream: Duration) {
+        self.upstream += upstream;
+        for part in parts {
+            self.attempts += part.attempts;
+            self.key_version = part.key_version.or(self.key_version.take());
+            for (name, value) in &part.headers {
+                let total = COUNTS.contains(&name.as_str()).then(|| sum(self.headers.get(name)?, value));
+                self.headers.insert(name.clone(), total.flatten().unwrap_or_else(|| value.clone()));
+            }
+        }
+    }
+}
+
+fn sum(one: &HeaderValue, other: &HeaderValue) -> Option<HeaderValue> {
+    let number = |value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok();
+    Some(HeaderValue::from(number(one)?.checked_add(number(other)?)?))
+}
+
 impl Cohere {
     pub fn new(transport: Transport, base_url: String, key: CachedSecret<ApiKey>) -> Self {
         Self { transport, base_url, key, last_answer: Mutex::new(None) }

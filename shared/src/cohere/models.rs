@@ -36,9 +36,11 @@ pub struct Model {
     pub context_tokens: u64,
     /// Most tokens of an answer; 0 where there are none.
     pub max_output_tokens: u64,
-    /// Embedding lengths it can make; empty but for embed.
+    /// Embedding lengths it can make, the default one last; empty but for embed.
     pub dimensions: &'static [u64],
     pub takes_images: bool,
+    /// Takes one image a call, not as many as texts.
+    pub takes_one_image: bool,
     /// Thinks before it answers; its thoughts count as output.
     pub thinks: bool,
     pub takes_tool_choice: bool,
@@ -53,6 +55,7 @@ const fn chat(id: &'static str, context_tokens: u64, max_output_tokens: u64) -> 
         max_output_tokens,
         dimensions: &[],
         takes_images: false,
+        takes_one_image: false,
         thinks: false,
         takes_tool_choice: false,
     }
@@ -69,6 +72,10 @@ const fn rerank(id: &'static str, context_tokens: u64) -> Model {
 impl Model {
     const fn images(self) -> Self {
         Self { takes_images: true, ..self }
+    }
+
+    const fn one_image(self) -> Self {
+        Self { takes_one_image: true, ..self }
     }
 
     const fn thinking(self) -> Self {
@@ -115,10 +122,10 @@ const CATALOGUE: &[Model] = &[
     embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
     embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
     embed("embed-v4.0", 128_000, &[256, 512, 1024, 1536]),
-    embed("embed-english-v3.0", 512, &[1024]),
-    embed("embed-english-light-v3.0", 512, &[384]),
-    embed("embed-multilingual-v3.0", 512, &[1024]),
-    embed("embed-multilingual-light-v3.0", 512, &[384]),
+    embed("embed-english-v3.0", 512, &[1024]).one_image(),
+    embed("embed-english-light-v3.0", 512, &[384]).one_image(),
+    embed("embed-multilingual-v3.0", 512, &[1024]).one_image(),
+    embed("embed-multilingual-light-v3.0", 512, &[384]).one_image(),
     embed("embed-english-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
     embed("embed-english-light-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
     embed("embed-multilingual-v2.0", 256, &[]).retired("April 4, 2026", "embed-english-v3.0"),

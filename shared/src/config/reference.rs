@@ -182,6 +182,40 @@ pub const MAX_ANSWER_BYTES: Setting = number(
     "48000000",
     "Largest answer of Cohere that is read into memory (streams are not).",
 );
+pub const EMBED_MAX_INPUTS: Setting = number(
+    "GATEWAY_EMBED_MAX_TEXTS",
+    1,
+    100_000,
+    "1920",
+    "Most texts, images or inputs of one embed request. Cohere takes 2 000 inputs a minute.",
+);
+pub const EMBED_MAX_ANSWER_BYTES: Setting = number(
+    "GATEWAY_EMBED_MAX_ANSWER_BYTES",
+    1_000,
+    200_000_000,
+    "48000000",
+    "Largest answer an embed request may be expected to have. It is held in memory until it is complete.",
+);
+pub const CACHE_BYTES: Setting = number(
+    "GATEWAY_CACHE_BYTES",
+    0,
+    4_000_000_000,
+    "64000000",
+    "Memory for kept embeddings and rankings in one instance; 0 keeps nothing.",
+);
+pub const CACHE_TTL_SECS: Setting = number(
+    "GATEWAY_CACHE_TTL_SECS",
+    1,
+    86_400,
+    "3600",
+    "How long a kept embedding or ranking is answered again.",
+);
+pub const CACHE_SHARED: Setting = one_of(
+    "GATEWAY_CACHE_SHARED",
+    &["false", "true"],
+    "false",
+    "Whether all clients share what is kept; else a client is answered only from its own requests.",
+);
 pub const CONNECT_TIMEOUT_MS: Setting =
     number("GATEWAY_CONNECT_TIMEOUT_MS", 1, MAX_MS, "2000", "Time to connect to Cohere.");
 pub const POOL_IDLE_SECS: Setting = number(
@@ -274,6 +308,11 @@ pub const ALL: &[Setting] = &[
     RETRY_AFTER_MAX_SECS,
     MAX_BODY_BYTES,
     MAX_ANSWER_BYTES,
+    EMBED_MAX_INPUTS,
+    EMBED_MAX_ANSWER_BYTES,
+    CACHE_BYTES,
+    CACHE_TTL_SECS,
+    CACHE_SHARED,
     CONNECT_TIMEOUT_MS,
     POOL_IDLE_SECS,
     CHAT_ATTEMPT_TIMEOUT_MS,

@@ -189,7 +189,12 @@ mod tests {
 
     #[test]
     fn a_body_over_the_limit_is_refused_with_both_numbers() {
-        let limits = LimitsConfig { max_body_bytes: 3, retry_after_max: Duration::ZERO };
+        let limits = LimitsConfig {
+            max_body_bytes: 3,
+            retry_after_max: Duration::ZERO,
+            embed_max_inputs: 0,
+            embed_max_answer_bytes: 0,
+        };
         let mut request = incoming(&[]);
         request.body = Bytes::from_static(b"abc");
         assert_eq!(request.check_size(&limits), Ok(()));

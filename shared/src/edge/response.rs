@@ -6,8 +6,9 @@ use crate::config::LimitsConfig;
 use crate::error::{Code, GatewayError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, StreamBody};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -85,6 +86,17 @@ pub fn whole(bytes: Bytes) -> Body {
     Full::new(bytes).boxed_unsync()
 }
 
+/// Makes a body of pieces that are all there; each goes as it is, without being copied into one.
+pub fn pieces(mut pieces: Vec<Bytes>) -> Body {
+    match pieces.pop() {
+        Some(only) if pieces.is_empty() => whole(only),
+        last => {
+            let frames = pieces.into_iter().chain(last).map(|piece| Ok(Frame::data(piece)));
+            StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
+        }
+    }
+}
+
 /// Returns whole seconds for a 429 or 503: what Cohere asked for, at least 1, at most the limit.
 fn retry_after(error: &GatewayError, status: StatusCode, longest: Duration) -> Option<u64> {
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
@@ -109,7 +121,12 @@ mod tests {
     use crate::error::UpstreamAnswer;
 
     fn limits() -> LimitsConfig {
-        LimitsConfig { max_body_bytes: 0, retry_after_max: Duration::from_secs(5) }
+        LimitsConfig {
+            max_body_bytes: 0,
+            retry_after_max: Duration::from_secs(5),
+            embed_max_inputs: 0,
+            embed_max_answer_bytes: 0,
+        }
     }
 
     fn with_upstream(code: Code, status: u16) -> GatewayError {

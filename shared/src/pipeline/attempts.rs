@@ -1,48 +1,38 @@
-//! Calls Cohere until there is an answer, or nothing is left that is worth trying.
+//! Calls one model until there is an answer, or nothing is left that is worth trying.
 //!
 //! Per attempt, in this order: known-bad key → breaker permit → rest or backoff (never over two seconds in
 //! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
 //! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
 
-use super::fallback;
-use super::guards::{Admission, Guards, Outcome};
+use super::guards::{Admission, Guards, Outcome, SharedSiblings};
 use super::stream::{Begun, first_content};
 use crate::app::App;
 use crate::clock::now;
+use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
-use crate::edge::identity::Identity;
+use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Kind, Result};
 use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
 use crate::telemetry::fields::Billed;
-use crate::wire::UpstreamRequest;
+use crate::wire::chat;
+use crate::wire::embed::EmbedAnswer;
+use crate::wire::rerank::RerankAnswer;
 use bytes::Bytes;
 use std::time::Duration;
 
-/// What a request asks for, and who asks.
-pub(super) struct Asked {
-    pub(super) call: Call,
-    pub(super) identity: Identity,
-    /// The caller's word on falling back.
-    pub(super) fallback: Option<bool>,
-}
-
-/// What Cohere answered.
+/// One answer of Cohere.
 pub(super) enum Answered {
-    Whole(Bytes, Billed),
+    Chat(Bytes, Billed),
+    Embed(EmbedAnswer),
+    Rerank(RerankAnswer),
     Stream(Box<Begun>),
-}
-
-/// An answer and the model it came from.
-pub(super) struct Settled {
-    pub(super) answered: Answered,
-    /// What the fallback was sent, where it was not the asked model that answered.
-    pub(super) fallback: Option<UpstreamRequest>,
 }
 
 /// One request's calls of one model.
 struct Attempts<'a> {
     app: &'static App,
     call: &'a Call,
+    siblings: SharedSiblings,
     /// Calls of this model so far.
     made: u32,
     limit: u32,
@@ -50,38 +40,42 @@ struct Attempts<'a> {
     last: Option<GatewayError>,
 }
 
-/// Answers a call, by its own model or by the fallback.
+/// Why a model is called, which decides how often.
+#[derive(Clone, Copy)]
+pub(super) enum Turn<'a> {
+    /// It is the model that was asked for.
+    Asked,
+    /// It stands in for the asked one, which has failed so.
+    Fallback(&'a GatewayError),
+}
+
+/// Makes the calls of one model that are worth trying.
 ///
 /// # Errors
-/// The first model's failure.
-pub(super) async fn run(app: &'static App, asked: &Asked, spent: &mut Spent) -> Result<Settled> {
-    let error = match Attempts::new(app, &asked.call, MAX_ATTEMPTS).run(spent).await {
-        Ok(answered) => return Ok(Settled { answered, fallback: None }),
-        Err(error) => error,
+/// The last failure; in a fallback's turn the asked model's where no call was made.
+pub(super) async fn run(
+    app: &'static App,
+    call: &Call,
+    turn: Turn<'_>,
+    siblings: &SharedSiblings,
+    spent: &mut Spent,
+) -> Result<Answered> {
+    let attempts = |limit| Attempts {
+        app,
+        call,
+        siblings: siblings.clone(),
+        made: 0,
+        limit,
+        waited: Duration::ZERO,
+        last: None,
     };
-    if !disposition(error.kind()).falls_back {
-        return Err(error);
-    }
-    let Some(call) = fallback::call(&app.config.fallback, asked) else { return Err(error) };
-    // The asked model's failure is the one the caller hears of, whatever the fallback says.
-    match Attempts::new(app, &call, 1).run_after(&error, spent).await {
-        Ok(answered) => Ok(Settled { answered, fallback: Some(call.request) }),
-        Err(second) => {
-            tracing::warn!(
-                model = call.request.model,
-                code = second.code.as_str(),
-                "the fallback failed too"
-            );
-            Err(error)
-        }
+    match turn {
+        Turn::Asked => attempts(MAX_ATTEMPTS).run(spent).await,
+        Turn::Fallback(first) => attempts(1).run_after(first, spent).await,
     }
 }
 
 impl<'a> Attempts<'a> {
-    fn new(app: &'static App, call: &'a Call, limit: u32) -> Self {
-        Self { app, call, made: 0, limit, waited: Duration::ZERO, last: None }
-    }
-
     fn guards(&self) -> &'static Guards {
         &self.app.guards
     }
@@ -112,7 +106,7 @@ impl<'a> Attempts<'a> {
                 self.limit = self.limit.min(self.made + 1);
             }
             let pause = self.pause()?;
-            if self.made > 0 && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
+            if !self.is_free() && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
                 return Err(self.last_or(no_budget));
             }
             if !pause.is_zero() {
@@ -141,7 +135,7 @@ impl<'a> Attempts<'a> {
     }
 
     fn admit(&self) -> Result<Admission> {
-        match self.guards().admit(self.call.endpoint, &self.call.request.model) {
+        match self.guards().admit(self.call.endpoint, &self.call.request.model, &self.siblings) {
             Ok(admission) => Ok(admission),
             Err(refused) => Err(self.last_or(|| {
                 let model = &self.call.request.model;
@@ -221,6 +215,13 @@ impl<'a> Attempts<'a> {
         !refused
     }
 
+    /// Tells whether the next call costs nothing of the budget: the first one, and the one with a new key.
+    ///
+    /// A refused key is no overload, and a split request's parts all need the new one at once.
+    fn is_free(&self) -> bool {
+        self.made == 0 || self.last_kind() == Some(Kind::Auth)
+    }
+
     fn last_kind(&self) -> Option<Kind> {
         self.last.as_ref().map(GatewayError::kind)
     }
@@ -230,11 +231,17 @@ impl<'a> Attempts<'a> {
     }
 }
 
-/// Calls Cohere for a whole answer and reads what it cost, which shows whether it is one.
+/// Calls Cohere for a whole answer and takes it apart, which shows whether it is one.
 async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answered> {
     let answer = app.cohere.call(call, spent).await?;
-    let billed = super::billed(call.endpoint, &answer)?;
-    Ok(Answered::Whole(answer, billed))
+    let answered = match call.endpoint {
+        Endpoint::Chat => {
+            chat::usage(&answer).map(|usage| Answered::Chat(answer, super::tokens(usage.billed_units)))
+        }
+        Endpoint::Embed => EmbedAnswer::parse(answer).map(Answered::Embed),
+        Endpoint::Rerank => RerankAnswer::parse(answer).map(Answered::Rerank),
+    };
+    answered.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))
 }
 
 fn resting(model: &str, rest: Duration) -> GatewayError {

@@ -4,7 +4,7 @@
 //! there is none. Chat falls back by itself; embed and rerank only on a wish, the caller's or the operator's,
 //! because another embedding model is another vector space and other scores are another scale.
 
-use super::attempts::Asked;
+use super::turns::Asked;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
@@ -72,8 +72,10 @@ fn can_chat(model: &Model, fields: &Fields) -> bool {
 fn can_embed(model: &Model, fields: &Fields) -> bool {
     let dimension = fields.raw("output_dimension").map(|raw| raw.parse().unwrap_or_default());
     let fits = |texts| longest(texts) <= model.context_tokens;
-    // Images and mixed inputs have other limits in each generation of models.
-    fields.raw("texts").is_some_and(fits) && dimension.is_none_or(|length| model.dimensions.contains(&length))
+    // Images and mixed inputs have other limits in each generation of models, and a model that makes one
+    // length takes no wish for it.
+    let makes = |length: u64| model.dimensions.len() > 1 && model.dimensions.contains(&length);
+    fields.raw("texts").is_some_and(fits) && dimension.is_none_or(makes)
 }
 
 /// Returns the most tokens that any text of an array may have.
@@ -113,7 +115,13 @@ mod tests {
             attempt: second,
             deadline: Deadline::new(crate::clock::now(), second, None, second),
         };
-        Asked { call, identity: Identity::new("tests", None), fallback: None }
+        Asked {
+            call,
+            identity: Identity::new("tests", None),
+            request_id: String::new(),
+            fallback: None,
+            no_store: false,
+        }
     }
 
     fn body_of(endpoint: Endpoint, model: &str, body: &str, wish: Option<bool>) -> Option<Bytes> {

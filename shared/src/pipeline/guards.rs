@@ -11,9 +11,10 @@ use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
 use crate::resilience::retry::disposition;
+use crate::resilience::siblings::Siblings;
 use crate::telemetry::metrics;
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Most models watched at a time: callers may send any id.
@@ -71,7 +72,13 @@ pub(super) struct Admission {
     endpoint: Endpoint,
     model: String,
     permit: Option<Permit>,
+    siblings: SharedSiblings,
+    /// The call's number among its request's.
+    call: u64,
 }
+
+/// The calls of one request, shared by those under way.
+pub(super) type SharedSiblings = Arc<Mutex<Siblings>>;
 
 impl Admission {
     pub(super) fn is_probe(&self) -> bool {
@@ -86,6 +93,15 @@ impl Admission {
     fn settle(&mut self, outcome: Outcome) {
         let Some(permit) = self.permit.take() else { return };
         let at = now();
+        let mut siblings = self.siblings.lock().unwrap_or_else(PoisonError::into_inner);
+        // A probe speaks for itself, whatever failed before it.
+        let outcome = match outcome {
+            Outcome::Failure if !(siblings.failure_counts(self.call) || permit.is_probe()) => {
+                Outcome::Nothing
+            }
+            outcome => outcome,
+        };
+        drop(siblings);
         self.guards.watch(self.endpoint, &self.model, |watched| match outcome {
             Outcome::Success => watched.breaker.succeeded(permit),
             Outcome::Failure => watched.breaker.failed(permit, at),
@@ -136,10 +152,22 @@ impl Guards {
     }
 
     /// Asks the breaker of a model for a call.
-    pub(super) fn admit(&'static self, endpoint: Endpoint, model: &str) -> Result<Admission, Refused> {
+    pub(super) fn admit(
+        &'static self,
+        endpoint: Endpoint,
+        model: &str,
+        siblings: &SharedSiblings,
+    ) -> Result<Admission, Refused> {
         let at = now();
         let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
-        Ok(Admission { guards: self, endpoint, model: model.to_string(), permit: Some(permit) })
+        let call = siblings.lock().unwrap_or_else(PoisonError::into_inner).begin();
+        let (model, siblings) = (model.to_string(), siblings.clone());
+        Ok(Admission { guards: self, endpoint, model, permit: Some(permit), siblings, call })
+    }
+
+    /// Tells whether the next call of a model may only be a probe, if it is admitted at all.
+    pub(super) fn asks_for_a_probe(&self, endpoint: Endpoint, model: &str) -> bool {
+        self.watch(endpoint, model, |watched| watched.breaker.state() != State::Closed)
     }
 
     /// Returns how long a throttled model still rests.

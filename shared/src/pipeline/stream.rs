@@ -6,8 +6,8 @@
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
 //! nothing, and always in the event line.
 
-use super::attempts::{self, Answered, Asked, Settled};
 use super::guards::{Admission, Outcome};
+use super::turns::{self, Asked, Reply, Settled};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
@@ -17,7 +17,7 @@ use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::fields::RequestEvent;
+use crate::telemetry::fields::{Batched, RequestEvent};
 use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
@@ -115,7 +115,7 @@ pub(super) async fn open(
 
 async fn begin(app: &'static App, asked: Asked) -> (Spent, Result<Settled>) {
     let mut spent = Spent::default();
-    let settled = attempts::run(app, &asked, &mut spent).await;
+    let settled = turns::run(app, &asked, &mut spent, &mut Batched::default()).await;
     (spent, settled)
 }
 
@@ -171,7 +171,7 @@ async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -
 /// Notes which model has answered, and makes its first content ready.
 fn ready(settled: Settled, event: &mut RequestEvent) -> (Phase, Option<Admission>) {
     super::note_fallback(settled.fallback, event);
-    let Answered::Stream(begun) = settled.answered else { unreachable!("a stream was asked for") };
+    let Reply::Stream(begun) = settled.reply else { unreachable!("a stream was asked for") };
     (Phase::Ready(begun.first, begun.events), begun.admission)
 }
 

@@ -7,6 +7,7 @@ use crate::clock::{Instant, now};
 use crate::cohere::client::Spent;
 use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// What Cohere bills for an answer; a typed number on the wire, whole in practice.
@@ -15,6 +16,59 @@ pub struct Billed {
     pub input_tokens: Option<f64>,
     pub output_tokens: Option<f64>,
     pub search_units: Option<f64>,
+}
+
+impl AddAssign for Billed {
+    fn add_assign(&mut self, other: Self) {
+        let add = |one: &mut Option<f64>, other: Option<f64>| {
+            if let Some(other) = other {
+                *one = Some(one.unwrap_or_default() + other);
+            }
+        };
+        add(&mut self.input_tokens, other.input_tokens);
+        add(&mut self.output_tokens, other.output_tokens);
+        add(&mut self.search_units, other.search_units);
+    }
+}
+
+/// What memory could answer of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CacheOutcome {
+    Hit,
+    Miss,
+    Partial,
+    /// Nothing is kept: by a setting, or because the endpoint's answers never are.
+    #[default]
+    Off,
+    /// The request asked for it, or holds something that memory does not understand.
+    Bypass,
+}
+
+impl CacheOutcome {
+    /// Returns the word of the `x-gateway-cache` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Partial => "partial",
+            Self::Off => "off",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
+/// How an embed or rerank request was taken apart, in texts, images, inputs or documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Batched {
+    pub cache: CacheOutcome,
+    /// Inputs of the request.
+    pub inputs: usize,
+    /// Inputs answered from memory.
+    pub hits: usize,
+    /// Different inputs that had to be asked for.
+    pub misses: usize,
+    /// Calls the request was split into, less attempts that failed.
+    pub parts: usize,
 }
 
 /// What is known of a request by now; written once, at its end. Scope: invocation.
@@ -29,6 +83,7 @@ pub struct RequestEvent {
     pub status: u16,
     pub spent: Spent,
     pub billed: Billed,
+    pub batched: Batched,
     /// The asked model, where another answered.
     pub fell_back_from: Option<String>,
     /// What the catalogue says against the model.
@@ -55,6 +110,7 @@ impl RequestEvent {
             status: 0,
             spent: Spent::default(),
             billed: Billed::default(),
+            batched: Batched::default(),
             fell_back_from: None,
             warning: None,
             chosen_max_tokens: None,
@@ -89,6 +145,8 @@ impl RequestEvent {
             return;
         }
         let duration = now() - self.started;
+        let Batched { cache, inputs, hits, misses, parts } = self.batched;
+        let batched = inputs > 0;
         tracing::info!(
             endpoint = self.endpoint.name(),
             request_id = self.request_id,
@@ -108,6 +166,12 @@ impl RequestEvent {
             input_tokens = self.billed.input_tokens,
             output_tokens = self.billed.output_tokens,
             search_units = self.billed.search_units,
+            inputs = batched.then_some(inputs),
+            parts = batched.then_some(parts),
+            cache = batched.then_some(cache.as_str()),
+            cache_hits = batched.then_some(hits),
+            cache_misses = batched.then_some(misses),
+            inputs_saved = batched.then_some(inputs.saturating_sub(misses)),
             key_version = self.spent.key_version,
             trial_key = self.spent.headers.contains_key("x-trial-endpoint-call-limit").then_some(true),
             "request"

@@ -2,12 +2,17 @@
 //!
 //! Source of field names, types and the limit of 96: Cohere's OpenAPI document of 2026-08-20.
 
-use crate::error::{GatewayError, Result};
+mod answer;
+
+pub use answer::{Column, EmbedAnswer};
+
+use crate::error::{Code, GatewayError, Result};
 use crate::wire::fields::{Fields, Kind, Known};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 
-const KNOWN: Known = &[
+/// Fields whose meaning is known here; a request with another one is not answered from memory.
+pub const KNOWN: Known = &[
     ("model", Kind::Text),
     ("input_type", Kind::Text),
     ("texts", Kind::Texts),
@@ -24,13 +29,42 @@ const KNOWN: Known = &[
 const SOURCES: [&str; 3] = ["texts", "images", "inputs"];
 
 /// Most texts, images or inputs of one call.
-pub const MAX_INPUTS: usize = 96;
+pub const PER_CALL: usize = 96;
+
+/// Returns the field that holds the inputs, and its JSON text.
+pub fn source<'a>(fields: &Fields<'a>) -> Option<(&'static str, &'a str)> {
+    SOURCES.into_iter().find_map(|name| fields.raw(name).map(|raw| (name, raw)))
+}
+
+/// Returns the embedding types a request asks for, each once.
+pub fn types(fields: &Fields) -> Vec<String> {
+    let asked = fields.raw("embedding_types").and_then(|raw| serde_json::from_str(raw).ok());
+    let mut types: Vec<String> = asked.unwrap_or_else(|| vec!["float".to_string()]);
+    let mut seen = std::collections::HashSet::new();
+    types.retain(|name| seen.insert(name.clone()));
+    types
+}
+
+/// Returns the bytes that one number of an embedding takes in an answer, about.
+fn bytes_per_number(embedding_type: &str) -> f64 {
+    match embedding_type {
+        // "-128," and "255,"
+        "int8" | "uint8" => 5.0,
+        // Eight numbers are one.
+        "binary" | "ubinary" => 5.0 / 8.0,
+        // Four bytes in the alphabet of 64.
+        "base64" => 16.0 / 3.0,
+        // "-0.01234567,"
+        _ => 13.0,
+    }
+}
 
 /// A valid embed request.
 #[derive(Debug)]
 pub struct EmbedRequest<'a> {
     fields: Fields<'a>,
     model: String,
+    inputs: (&'static str, usize),
 }
 
 impl<'a> EmbedRequest<'a> {
@@ -47,16 +81,32 @@ impl<'a> EmbedRequest<'a> {
             let accepted = "is required: search_document, search_query, classification, clustering or image";
             return Err(GatewayError::invalid("input_type", accepted));
         }
-        check_sources(&fields)?;
+        let inputs = check_inputs(&fields)?;
         if fields.count("embedding_types") == Some(0) {
             return Err(GatewayError::invalid("embedding_types", "must name at least 1 type, or be absent"));
         }
-        Ok(Self { model: model.into_owned(), fields })
+        Ok(Self { model: model.into_owned(), inputs, fields })
     }
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> &str {
         &self.model
+    }
+
+    /// Returns the field that holds the inputs, and how many there are.
+    pub fn inputs(&self) -> (&'static str, usize) {
+        self.inputs
+    }
+
+    /// Returns the asked length of the embeddings.
+    pub fn dimension(&self) -> Option<f64> {
+        self.fields.raw("output_dimension")?.parse().ok()
+    }
+
+    /// Returns the bytes that the answer will have, about, with embeddings of this length.
+    pub fn expected_bytes(&self, dimension: f64) -> f64 {
+        let per_number: f64 = types(&self.fields).iter().map(|name| bytes_per_number(name)).sum();
+        self.inputs.1 as f64 * dimension * per_number
     }
 
     /// Writes the request for Cohere with explicit embedding types.
@@ -68,7 +118,8 @@ impl<'a> EmbedRequest<'a> {
     }
 }
 
-fn check_sources(fields: &Fields) -> Result<()> {
+/// Checks that there is one list of inputs with something in each, and counts them.
+fn check_inputs(fields: &Fields) -> Result<(&'static str, usize)> {
     let given: Vec<_> = SOURCES.into_iter().filter(|name| fields.raw(name).is_some()).collect();
     let [source] = given[..] else {
         let problem = match given[..] {
@@ -77,16 +128,19 @@ fn check_sources(fields: &Fields) -> Result<()> {
         };
         return Err(GatewayError::invalid(given.first().unwrap_or(&"texts"), problem));
     };
-    match fields.count(source).unwrap_or_default() {
+    let mut count = 0;
+    for (index, input) in scan::elements(fields.raw(source).unwrap_or_default()).enumerate() {
+        if input == r#""""# {
+            // Cohere's own words, with the caller's index: a part of a split request has other ones.
+            let problem = format!("contains an element that is the empty string at index {index}");
+            let message = format!("invalid request: {source} {problem}");
+            return Err(GatewayError::new(Code::InvalidRequest, message));
+        }
+        count = index + 1;
+    }
+    match count {
         0 => Err(GatewayError::invalid(source, "must hold at least 1 element")),
-        // Cohere's own words: clients look for them.
-        count if count > MAX_INPUTS => Err(GatewayError::new(
-            crate::error::Code::InvalidRequest,
-            format!(
-                "invalid request: total number of {source} must be at most {MAX_INPUTS} - received {count}"
-            ),
-        )),
-        _ => Ok(()),
+        count => Ok((source, count)),
     }
 }
 
@@ -97,20 +151,6 @@ pub struct BilledUnits {
     pub input_tokens: Option<f64>,
     pub image_tokens: Option<f64>,
     pub images: Option<f64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Meta {
-    billed_units: BilledUnits,
-}
-
-/// Reads what an answer cost; `None` where the text is no embed answer.
-pub fn billed_units(answer: &[u8]) -> Option<BilledUnits> {
-    let [embeddings, meta] = scan::top_level(answer, ["embeddings", "meta"])?;
-    embeddings.filter(|embeddings| embeddings.starts_with(b"{"))?;
-    let meta: Meta = meta.and_then(|meta| serde_json::from_slice(meta).ok()).unwrap_or_default();
-    Some(meta.billed_units)
 }
 
 #[cfg(test)]
@@ -142,12 +182,22 @@ mod tests {
     }
 
     #[test]
-    fn more_than_96_texts_are_refused_in_coheres_words() {
-        let texts = vec!["\"t\""; 97].join(",");
+    fn an_empty_input_is_refused_in_coheres_words_with_the_callers_index() {
         assert_eq!(
-            problem(&format!(r#","texts":[{texts}]"#)),
-            "invalid request: total number of texts must be at most 96 - received 97"
+            problem(r#","texts":["a","b","","c"]"#),
+            "invalid request: texts contains an element that is the empty string at index 2"
         );
+    }
+
+    #[test]
+    fn the_size_of_an_answer_is_foreseen_from_inputs_length_and_types() {
+        let expected = |types: &str| {
+            let body =
+                format!(r#"{{"model":"m","input_type":"x","texts":["a","b"],"embedding_types":{types}}}"#);
+            EmbedRequest::parse(body.as_bytes()).unwrap().expected_bytes(1536.0)
+        };
+        assert_eq!(expected(r#"["float"]"#), 2.0 * 1536.0 * 13.0);
+        assert_eq!(expected(r#"["int8","ubinary","int8"]"#), 2.0 * 1536.0 * (5.0 + 0.625));
     }
 
     #[test]

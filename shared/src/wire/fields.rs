@@ -153,14 +153,18 @@ impl<'a> Fields<'a> {
         self.raw(name).map(|raw| scan::elements(raw).count())
     }
 
+    /// Tells whether there is no field but the known ones.
+    pub fn are_known(&self, known: Known) -> bool {
+        self.entries.iter().all(|(key, _)| known.iter().any(|(name, _)| name == key))
+    }
+
     /// Writes the object again with `set` fields in place of the caller's or at its end.
     pub fn with(&self, set: &[(&str, &str)]) -> Bytes {
-        let size: usize = self.entries.iter().map(|(key, raw)| key.len() + raw.get().len() + 6).sum();
-        let mut out =
-            Vec::with_capacity(size + set.iter().map(|(k, v)| k.len() + v.len() + 6).sum::<usize>() + 2);
-        out.push(b'{');
         let kept = self.entries.iter().filter(|(key, _)| !set.iter().any(|(name, _)| name == key));
         let kept = kept.map(|(key, raw)| (key.as_ref(), raw.get()));
+        let size: usize = kept.clone().chain(set.iter().copied()).map(|(k, v)| k.len() + v.len() + 6).sum();
+        let mut out = Vec::with_capacity(size + 2);
+        out.push(b'{');
         for (position, (key, raw)) in kept.chain(set.iter().copied()).enumerate() {
             if position > 0 {
                 out.push(b',');

@@ -3,19 +3,28 @@
 //! Source of field names and types: Cohere's OpenAPI document of 2026-08-20; of the limit of
 //! 10 000 documents: its guide to reranking of the same day.
 
+mod answer;
+
+pub use answer::{Ranked, RerankAnswer};
+
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::fields::{Fields, Kind, Known};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 
-const KNOWN: Known = &[
+/// Fields whose meaning is known here; a request with another one is not answered from memory.
+pub const KNOWN: Known = &[
     ("model", Kind::Text),
     ("query", Kind::Text),
     ("documents", Kind::Texts),
     ("top_n", Kind::Integer),
     ("max_tokens_per_doc", Kind::Integer),
+    ("relevant_spans", Kind::Object),
     ("priority", Kind::Integer),
 ];
+
+/// Most documents of one call: the number Cohere recommends.
+pub const PER_CALL: usize = 1_000;
 
 /// Most documents of one request.
 pub const MAX_DOCUMENTS: usize = 10_000;
@@ -44,14 +53,26 @@ impl<'a> RerankRequest<'a> {
             Some(_) => {}
         }
         match fields.count("documents") {
-            None => Err(GatewayError::invalid("documents", "is required")),
-            Some(0) => Err(GatewayError::invalid("documents", "must hold at least 1 document")),
-            Some(count) if count > MAX_DOCUMENTS => Err(GatewayError::new(
-                Code::TooLarge,
-                format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}"),
-            )),
-            Some(_) => Ok(Self { fields }),
+            None => return Err(GatewayError::invalid("documents", "is required")),
+            Some(0) => return Err(GatewayError::invalid("documents", "must hold at least 1 document")),
+            Some(count) if count > MAX_DOCUMENTS => {
+                let message =
+                    format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
+                return Err(GatewayError::new(Code::TooLarge, message));
+            }
+            Some(_) => {}
         }
+        let documents = scan::elements(fields.raw("documents").unwrap_or_default());
+        if let Some(index) = documents.into_iter().position(|document| document == r#""""#) {
+            // Cohere's own words, with the caller's index: a part of a split request has other ones.
+            let message = format!("invalid request: document at index {index} cannot be empty");
+            return Err(GatewayError::new(Code::InvalidRequest, message));
+        }
+        if let Some(top_n) = fields.raw("top_n").filter(|raw| !raw.parse::<f64>().is_ok_and(|n| n >= 1.0)) {
+            let problem = format_args!("must be at least 1, got {top_n}").to_string();
+            return Err(GatewayError::invalid("top_n", problem));
+        }
+        Ok(Self { fields })
     }
 
     /// Returns the model the caller asked for.
@@ -73,20 +94,6 @@ impl<'a> RerankRequest<'a> {
 #[serde(default)]
 pub struct BilledUnits {
     pub search_units: Option<f64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Meta {
-    billed_units: BilledUnits,
-}
-
-/// Reads what an answer cost; `None` where the text is no rerank answer.
-pub fn billed_units(answer: &[u8]) -> Option<BilledUnits> {
-    let [results, meta] = scan::top_level(answer, ["results", "meta"])?;
-    results.filter(|results| results.starts_with(b"["))?;
-    let meta: Meta = meta.and_then(|meta| serde_json::from_slice(meta).ok()).unwrap_or_default();
-    Some(meta.billed_units)
 }
 
 #[cfg(test)]
@@ -119,6 +126,18 @@ mod tests {
         assert_eq!(
             refused(&body(10_001)),
             (Code::TooLarge, "documents: at most 10000 are taken in one request, got 10001".into())
+        );
+    }
+
+    #[test]
+    fn an_empty_document_or_no_place_in_the_answer_is_refused() {
+        assert_eq!(
+            refused(r#"{"query":"q","documents":["a",""]}"#).1,
+            "invalid request: document at index 1 cannot be empty"
+        );
+        assert_eq!(
+            refused(r#"{"query":"q","documents":["a"],"top_n":0}"#).1,
+            "invalid request: top_n: must be at least 1, got 0"
         );
     }
 

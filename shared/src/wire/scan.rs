@@ -51,11 +51,29 @@ pub fn elements(array: &str) -> impl Iterator<Item = &str> {
 /// Returns `None` where the text is no complete object; the inner value is `None` where the key is absent.
 pub fn top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<&'a [u8]>; N]> {
     let mut found = [None; N];
-    let mut at = skip_space(json, 0);
+    let end = object_end(json, skip_space(json, 0), |key, start| {
+        let end = value_end(json, start)?;
+        if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
+            found[index] = Some(&json[start..end]);
+        }
+        Some(end)
+    })?;
+    (skip_space(json, end) == json.len()).then_some(found)
+}
+
+/// Walks an object and returns the position after it.
+///
+/// `pass` gets each key, as it is written, with the position of its value, and returns the position after
+/// the value; it may look inside on the way, so that one scan is enough for a whole answer.
+pub fn object_end<'a>(
+    json: &'a [u8],
+    at: usize,
+    mut pass: impl FnMut(&'a [u8], usize) -> Option<usize>,
+) -> Option<usize> {
     if json.get(at) != Some(&b'{') {
         return None;
     }
-    at = skip_space(json, at + 1);
+    let mut at = skip_space(json, at + 1);
     while *json.get(at)? != b'}' {
         let key_end = if json[at] == b'"' { string_end(json, at)? } else { return None };
         let key = &json[at + 1..key_end - 1];
@@ -63,21 +81,33 @@ pub fn top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option
         if *json.get(at)? != b':' {
             return None;
         }
-        let start = skip_space(json, at + 1);
-        let end = value_end(json, start)?;
-        if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
-            found[index] = Some(&json[start..end]);
-        }
-        at = skip_space(json, end);
+        let value = skip_space(json, at + 1);
+        json.get(value)?;
+        at = skip_space(json, pass(key, value)?);
         if *json.get(at)? == b',' {
             at = skip_space(json, at + 1);
         }
     }
-    (skip_space(json, at + 1) == json.len()).then_some(found)
+    Some(at + 1)
+}
+
+/// Walks an array and returns the position after it; `pass` as for `object_end`.
+pub fn array_end(json: &[u8], at: usize, mut pass: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
+    if json.get(at) != Some(&b'[') {
+        return None;
+    }
+    let mut at = skip_space(json, at + 1);
+    while *json.get(at)? != b']' {
+        at = skip_space(json, pass(at)?);
+        if *json.get(at)? == b',' {
+            at = skip_space(json, at + 1);
+        }
+    }
+    Some(at + 1)
 }
 
 /// Returns the position after the value that starts at `at`.
-fn value_end(json: &[u8], at: usize) -> Option<usize> {
+pub fn value_end(json: &[u8], at: usize) -> Option<usize> {
     match json.get(at)? {
         b'"' => string_end(json, at),
         b'[' | b'{' => container_end(json, at),
@@ -111,11 +141,12 @@ fn container_end(json: &[u8], at: usize) -> Option<usize> {
                 }
             }
             _ => {
-                // Numbers and separators: on to the next byte with a meaning of its own.
+                // Numbers and separators: on to the next byte with a meaning of its own. Most often that
+                // is the bracket after a row of numbers, so it is looked for first.
                 let rest = &json[at..];
-                let opening = memchr3(b'"', b'[', b'{', rest);
-                let before = &rest[..opening.unwrap_or(rest.len())];
-                at += memchr2(b']', b'}', before).or(opening)?;
+                let closing = memchr2(b']', b'}', rest);
+                let before = &rest[..closing.unwrap_or(rest.len())];
+                at += memchr3(b'"', b'[', b'{', before).or(closing)?;
             }
         }
     }

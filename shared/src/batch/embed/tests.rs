@@ -1,0 +1,122 @@
+//! What the random mixes of the pipeline's tests do not reach: lists, warnings, misfits, references.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn batch(body: &Value, once: bool) -> EmbedBatch {
+    EmbedBatch::read(&Bytes::from(body.to_string()), once).unwrap()
+}
+
+fn answer(body: &Value) -> EmbedAnswer {
+    EmbedAnswer::parse(Bytes::from(body.to_string())).unwrap()
+}
+
+fn written(batch: &EmbedBatch, answers: &[(Part, EmbedAnswer)]) -> Value {
+    let mut table = Table::new(batch);
+    table.add(answers).unwrap();
+    serde_json::from_slice(&table.write(b"\"ours\"").unwrap().concat()).unwrap()
+}
+
+fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<Part> {
+    batch.parts(&(0..batch.elements().len()).collect::<Vec<_>>(), per_call)
+}
+
+#[test]
+fn a_part_is_the_request_with_its_own_inputs_and_all_other_fields() {
+    let batch = batch(&json!({ "model": "m", "new": [1], "texts": ["a", "b", "a", "c"] }), true);
+    let bodies: Vec<Value> =
+        parts(&batch, 2).iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
+    assert_eq!(
+        bodies,
+        [
+            json!({ "model": "m", "new": [1], "texts": ["a", "b"] }),
+            json!({ "model": "m", "new": [1], "texts": ["c"] }),
+        ]
+    );
+}
+
+#[test]
+fn a_request_of_one_call_goes_and_comes_as_it_is() {
+    let body = Bytes::from_static(br#"{ "texts" : [ "a" , "b" ] }"#);
+    let batch = EmbedBatch::read(&body, true).unwrap();
+    let parts = parts(&batch, 96);
+    assert_eq!(parts[0].body, body);
+    let text = Bytes::from_static(br#" {"new": 1, "embeddings": {"float": [[ 1 ],[2]]}}"#);
+    let mut table = Table::new(&batch);
+    table.add(&[(parts[0].clone(), EmbedAnswer::parse(text.clone()).unwrap())]).unwrap();
+    assert_eq!(table.write(b"").unwrap(), [text]);
+}
+
+#[test]
+fn mixed_inputs_keep_duplicates_and_their_lists_of_images_follow_each_other() {
+    let input = json!({ "content": [] });
+    let batch = batch(&json!({ "inputs": [input, input, input] }), false);
+    let parts = parts(&batch, 2);
+    assert_eq!(parts.len(), 2);
+    let first = answer(&json!({ "embeddings": { "float": [[1], [2]] }, "images": [1, 2], "texts": [] }));
+    let second = answer(&json!({ "embeddings": { "float": [[3]] }, "images": [3, 4, 5], "texts": [] }));
+    let answers: Vec<_> = parts.into_iter().zip([first, second]).collect();
+    let written = written(&batch, &answers);
+    assert_eq!(
+        written,
+        json!({ "embeddings": { "float": [[1], [2], [3]] }, "images": [1, 2, 3, 4, 5], "texts": [] })
+    );
+}
+
+#[test]
+fn units_are_added_and_each_warning_is_said_once() {
+    let batch = batch(&json!({ "texts": ["a", "b", "c"] }), true);
+    let part = |text: &str, warnings: Value| {
+        let mut body = json!({ "embeddings": { "float": [[1]] }, "texts": [text] });
+        body["meta"] = json!({ "billed_units": { "input_tokens": 2 } });
+        if warnings.is_array() {
+            body["meta"]["warnings"] = warnings;
+        }
+        answer(&body)
+    };
+    let answers = [part("a", Value::Null), part("b", json!(["cut", "old"])), part("c", json!(["cut"]))];
+    let answers: Vec<_> = parts(&batch, 1).into_iter().zip(answers).collect();
+    let meta = written(&batch, &answers)["meta"].clone();
+    assert_eq!(meta, json!({ "billed_units": { "input_tokens": 6 }, "warnings": ["cut", "old"] }));
+}
+
+#[test]
+fn parts_that_lack_an_embedding_or_differ_in_their_types_do_not_fit() {
+    let batch = batch(&json!({ "texts": ["a", "b", "c"] }), true);
+    let fits = |second: Value| {
+        let first = answer(&json!({ "embeddings": { "float": [[1], [2]] } }));
+        let answers: Vec<_> = parts(&batch, 2).into_iter().zip([first, answer(&second)]).collect();
+        Table::new(&batch).add(&answers)
+    };
+    assert_eq!(fits(json!({ "embeddings": { "float": [[3]] } })), Ok(()));
+    assert_eq!(fits(json!({ "embeddings": { "float": [] } })), Err(Misfit::Incomplete));
+    assert_eq!(fits(json!({ "embeddings": { "float": [[3], [4]] } })), Err(Misfit::Incomplete));
+    assert_eq!(fits(json!({ "embeddings": { "int8": [[3]] } })), Err(Misfit::OtherColumns));
+    assert_eq!(fits(json!({ "embeddings": {} })), Err(Misfit::OtherColumns));
+}
+
+#[test]
+fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
+    let texts: Vec<_> = (0..4).map(|number| number.to_string()).collect();
+    let batch = batch(&json!({ "texts": texts }), true);
+    let row = vec![0.123; 4_000];
+    let answers: Vec<_> = parts(&batch, 2)
+        .into_iter()
+        .map(|part| (part, answer(&json!({ "embeddings": { "float": [row, row] } }))))
+        .collect();
+    let mut table = Table::new(&batch);
+    table.add(&answers).unwrap();
+    let pieces = table.write(b"").unwrap();
+    for (_, answer) in &answers {
+        let within = answer.bytes.as_ptr_range();
+        assert_eq!(pieces.iter().filter(|piece| within.contains(&piece.as_ptr())).count(), 1);
+    }
+}
+
+#[test]
+fn a_failed_part_names_its_inputs_as_the_caller_counts_them() {
+    let batch = batch(&json!({ "texts": ["a", "b", "a", "c"] }), true);
+    let described: Vec<_> = parts(&batch, 1).iter().map(|part| batch.describe(part)).collect();
+    let text = |positions| Some(format!("texts {positions} of 4, counted from 0"));
+    assert_eq!(described, [text("0, 2"), text("1"), text("3")]);
+}

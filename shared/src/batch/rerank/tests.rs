@@ -1,0 +1,58 @@
+//! What the random mixes of the pipeline's tests do not reach: broken results, `top_n` of parts.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn batch(top_n: Option<usize>) -> RerankBatch {
+    let mut body = json!({ "model": "m", "query": "q", "documents": ["a", "b", "c"] });
+    if let Some(top_n) = top_n {
+        body["top_n"] = top_n.into();
+    }
+    RerankBatch::read(&Bytes::from(body.to_string()), 2).unwrap()
+}
+
+fn write(batch: &RerankBatch, results: [&str; 2]) -> Option<Value> {
+    let answers = results.map(|results| {
+        let text =
+            format!(r#"{{"id":"x","results":{results},"meta":{{"billed_units":{{"search_units":1}}}}}}"#);
+        PartAnswer { answer: RerankAnswer::parse(Bytes::from(text)).unwrap(), from_memory: false }
+    });
+    batch.write(&answers, b"\"ours\"").map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
+}
+
+const FIRST: &str = r#"[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":1e-1}]"#;
+
+#[test]
+fn parts_are_asked_for_all_results_and_the_end_is_cut_after_sorting() {
+    for top_n in [None, Some(2)] {
+        let batch = batch(top_n);
+        let bodies: Vec<Value> =
+            batch.parts().iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
+        assert!(bodies.iter().all(|body| body["top_n"].is_null()), "{bodies:?}");
+        assert_eq!(bodies[1]["documents"], json!(["c"]));
+        let written = write(&batch, [FIRST, r#"[{"relevance_score":0.5,"index":0}]"#]).unwrap();
+        let results = written["results"].as_array().unwrap();
+        let indices: Vec<_> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
+        assert_eq!(indices, [1, 2, 0][..top_n.unwrap_or(3)]);
+        assert_eq!(written["meta"]["billed_units"]["search_units"], 2);
+    }
+}
+
+#[test]
+fn results_that_are_not_one_for_each_document_are_no_answer() {
+    for second in [
+        "[]",
+        r#"[{"index":1,"relevance_score":0.5}]"#,
+        r#"[{"index":0}]"#,
+        r#"[{"index":0,"relevance_score":1},{"index":0,"relevance_score":1}]"#,
+    ] {
+        assert_eq!(write(&batch(None), [FIRST, second]), None, "{second}");
+    }
+}
+
+#[test]
+fn a_failed_part_names_its_documents() {
+    let batch = batch(None);
+    let described = batch.describe(&batch.parts()[0]);
+    assert_eq!(described.as_deref(), Some("documents 0-1 of 3, counted from 0"));
+}

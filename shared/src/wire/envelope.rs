@@ -1,0 +1,71 @@
+//! What answers of embed and rerank have around their results: an id, and in `meta` what was billed.
+//!
+//! An answer is taken apart into positions, so that parts of one request can be joined, and an answer
+//! be built again from memory, without reading a number or losing a field that is not known here.
+
+use crate::wire::scan::{array_end, object_end, value_end};
+use std::ops::Range;
+
+/// Where the changing pieces of an answer are.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    /// The id with its quotes.
+    pub id: Option<Range<usize>>,
+    /// `meta.billed_units`, an object of numbers.
+    pub units: Option<Range<usize>>,
+    /// `meta.warnings`, an array.
+    pub warnings: Option<Range<usize>>,
+    /// Nothing stands in the answer that could depend on the inputs unseen.
+    pub is_known: bool,
+}
+
+impl Envelope {
+    /// Walks a whole answer; `None` where it is no complete object.
+    ///
+    /// `results` gets each top-level key with the position of its value. It answers `None` for a key that
+    /// is not the endpoint's own, else the position after the value, or `Some(None)` where it is broken.
+    pub fn read(json: &[u8], mut results: impl FnMut(&[u8], usize) -> Option<Option<usize>>) -> Option<Self> {
+        let mut envelope = Self { is_known: true, ..Self::default() };
+        let start = json.iter().position(|byte| !byte.is_ascii_whitespace())?;
+        let end = object_end(json, start, |key, at| {
+            if let Some(end) = results(key, at) {
+                return end;
+            }
+            match key {
+                b"id" => {
+                    let end = value_end(json, at)?;
+                    envelope.id = Some(at..end);
+                    Some(end)
+                }
+                b"meta" if json[at] == b'{' => envelope.read_meta(json, at),
+                _ => {
+                    envelope.is_known &= key == b"response_type";
+                    value_end(json, at)
+                }
+            }
+        })?;
+        json[end..].iter().all(u8::is_ascii_whitespace).then_some(envelope)
+    }
+
+    fn read_meta(&mut self, json: &[u8], at: usize) -> Option<usize> {
+        object_end(json, at, |key, at| {
+            let end = value_end(json, at)?;
+            match key {
+                b"billed_units" if json[at] == b'{' => self.units = Some(at..end),
+                b"warnings" if json[at] == b'[' => self.warnings = Some(at..end),
+                b"api_version" => {}
+                _ => self.is_known = false,
+            }
+            Some(end)
+        })
+    }
+}
+
+/// Finds the elements of an array that starts at `at`.
+pub(super) fn cells(json: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
+    array_end(json, at, |at| {
+        let end = value_end(json, at)?;
+        found.push(at..end);
+        Some(end)
+    })
+}
