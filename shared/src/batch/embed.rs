@@ -368,7 +368,7 @@ impl<'a> Table<'a> {
         let cells = self.batch.of_input.iter().filter_map(|element| self.rows[*element].as_ref());
         for cell in cells.map(|row| row[number]) {
             run = match run {
-                Some(run) if self.is_next(run, cell) => Some(Cell { end: cell.end, ..run }),
+                Some(run) if Self::is_next(run, cell) => Some(Cell { end: cell.end, ..run }),
                 Some(run) => {
                     self.write_run(writer, run);
                     writer.text(b",");
@@ -382,10 +382,9 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn is_next(&self, run: Cell, cell: Cell) -> bool {
-        run.source == cell.source
-            && cell.start == run.end + 1
-            && self.sources[run.source].get(run.end) == Some(&b',')
+    fn is_next(run: Cell, cell: Cell) -> bool {
+        // The one byte between two elements is their comma.
+        run.source == cell.source && cell.start == run.end + 1
     }
 
     fn write_run(&self, writer: &mut Writer, run: Cell) {

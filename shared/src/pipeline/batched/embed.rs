@@ -32,11 +32,12 @@ pub(in crate::pipeline) async fn embed(
     let plan = Plan::new(&app.memory, client, asked.no_store, &call.request.body)?;
     let mut table = plan.table();
     let mut missing = table.missing();
-    let mut answers = Vec::new();
+    let (mut asked_for, mut answers) = (Vec::new(), Vec::new());
+    *batched = Batched::default();
     let pieces = loop {
-        let parts_so_far = std::mem::replace(batched, plan.note(&missing)).parts;
+        asked_for.extend_from_slice(&missing);
         let parts = plan.batch.parts(&missing, per_call(&call.request.model, plan.batch.source()));
-        batched.parts = if answers.is_empty() { parts.len() } else { parts_so_far + parts.len() };
+        *batched = Batched { parts: batched.parts + parts.len(), ..plan.note(&asked_for) };
         let calls = parts::run(app, call, turn, parts, spent, |part, answered| {
             if let Answered::Embed(answer) = answered {
                 plan.keep(part, answer);

@@ -310,6 +310,11 @@ fn types_are_kept_one_by_one_and_a_full_hit_bills_nothing() {
     let answer: Value = serde_json::from_slice(&answer).unwrap();
     assert_eq!(answer["meta"]["billed_units"], json!({ "input_tokens": 0, "image_tokens": 0 }));
     assert_eq!((&answer["id"], &answer["texts"]), (&json!("ours"), &json!(["B", "B", "A"])));
+
+    // A request for fewer types does not make the gateway forget that there are more.
+    serve_embed(&memory, &mut cohere, &embed_body(&["c"], &["int8"])).unwrap();
+    let (_, cache) = serve_embed(&memory, &mut cohere, &embed_body(&["a"], &["int8", "float"])).unwrap();
+    assert_eq!(cache, CacheOutcome::Hit);
 }
 
 #[test]
@@ -364,4 +369,19 @@ fn what_is_not_understood_or_not_wanted_is_neither_looked_up_nor_kept() {
     assert_eq!(outcome(&unknown, false), CacheOutcome::Bypass);
     let mixed = Bytes::from_static(br#"{"model":"m","inputs":[{"content":[]}]}"#);
     assert_eq!(outcome(&mixed, false), CacheOutcome::Bypass);
+}
+
+#[test]
+fn an_answer_with_other_types_than_asked_is_not_kept() {
+    let memory = memory(1_000_000);
+    for (asked, answered) in
+        [("float", r#""float":[[1]],"int8":[[1]]"#), ("float\",\"int8", r#""float":[[1]]"#)]
+    {
+        let body = format!(r#"{{"model":"m","input_type":"x","embedding_types":["{asked}"],"texts":["a"]}}"#);
+        let plan = embed::Plan::new(&memory, "search", false, &Bytes::from(body)).unwrap();
+        let part = plan.batch.parts(&[0], PER_CALL).remove(0);
+        let answer = EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
+        plan.keep(&part, &answer);
+        assert_eq!(memory.bytes(), 0, "{asked}");
+    }
 }
