@@ -71,8 +71,33 @@ fn cases() -> Vec<Case> {
         invalid(embed, &embed_with(r#","texts":["a"],"TEXTS":["b"]"#), "TEXTS: must be written \"texts\""),
         invalid(
             embed,
-            &embed_with(&format!(r#","texts":[{}]"#, texts(97))),
-            "total number of texts must be at most 96 - received 97",
+            &embed_with(r#","texts":["a","b","","d"]"#),
+            "invalid request: texts contains an element that is the empty string at index 2",
+        ),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"output_dimension":300"#),
+            "output_dimension: embed-v4.0 makes 256, 512, 1024, 1536, not 300",
+        ),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"output_dimension":1.5"#),
+            "output_dimension: must be a whole number",
+        ),
+        (
+            embed,
+            embed_with(&format!(r#","texts":[{}]"#, texts(1_921))),
+            413,
+            "too_large",
+            "texts: at most 1920 are taken in one request, got 1921",
+        ),
+        (
+            embed,
+            embed_with(&format!(r#","texts":[{}],"embedding_types":["float","int8"]"#, texts(1_920))),
+            413,
+            "too_large",
+            "texts: 1920 embeddings of 1536 numbers in the asked types are about 53084160 bytes, \
+             at most 48000000 are answered at once",
         ),
         invalid(rerank, r#"{"documents":["a"]}"#, "query: is required"),
         invalid(rerank, r#"{"query":"","documents":["a"]}"#, "query: must hold at least 1 character"),
@@ -83,7 +108,9 @@ fn cases() -> Vec<Case> {
             r#"{"query":"q","documents":[{"text":"a"}]}"#,
             "documents[0]: must be a string, got an object",
         ),
+        invalid(rerank, r#"{"query":"q","documents":["a",""]}"#, "document at index 1 cannot be empty"),
         invalid(rerank, r#"{"query":"q","documents":["a"],"top_n":"2"}"#, "top_n: must be a whole number"),
+        invalid(rerank, r#"{"query":"q","documents":["a"],"top_n":0}"#, "top_n: must be at least 1, got 0"),
         (rerank, documents, 413, "too_large", "documents: at most 10000 are taken in one request, got 10001"),
     ]
 }

@@ -231,15 +231,16 @@ impl<'a> Table<'a> {
         Self { batch, shape, sources, rows, lists, id, units, warnings, unchanged }
     }
 
-    /// Creates a table whose rows come from memory, first of all.
+    /// Creates a table whose rows come from memory, first of all: `row` gives an element's cells, one for
+    /// each column that has one per input.
     pub fn from_memory(
         batch: &'a EmbedBatch,
         shape: Shape,
-        mut row: impl FnMut(usize, &[Column]) -> Option<Vec<Bytes>>,
+        mut row: impl FnMut(usize) -> Option<Vec<Bytes>>,
     ) -> Self {
         let mut table = Self::new(batch);
         for element in 0..batch.elements.len() {
-            let Some(cells) = row(element, &shape.columns) else { continue };
+            let Some(cells) = row(element) else { continue };
             let cells = cells.into_iter().map(|cell| {
                 table.sources.push(cell);
                 let source = table.sources.len() - 1;

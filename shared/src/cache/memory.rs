@@ -11,7 +11,7 @@ use quick_cache::unsync::Cache;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes of a kept piece besides its own: key, time, and the store's own books.
-const OVERHEAD: usize = 128;
+const OVERHEAD: usize = 160;
 
 /// What can be kept.
 pub trait Kept: Clone {
@@ -86,7 +86,7 @@ impl<V: Kept> MemoryCache<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::key::Base;
+    use crate::cache::key::Digest;
     use crate::clock::now;
     use bytes::Bytes;
     use std::time::Duration;
@@ -102,7 +102,7 @@ mod tests {
     }
 
     fn key(number: usize) -> Key {
-        Base::new([]).key([&number.to_le_bytes()[..]])
+        Digest::of([&number.to_le_bytes()[..]]).piece(Digest::of([]))
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! holds of it, is left aside when the fallback's turn comes.
 
 use super::attempts::{self, Answered, Turn};
+use super::stream::Begun;
 use super::{batched, fallback};
 use crate::app::App;
 use crate::cohere::client::{Call, Spent};
@@ -14,8 +15,6 @@ use crate::resilience::retry::disposition;
 use crate::telemetry::fields::{Batched, Billed};
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
-
-use super::stream::Begun;
 
 /// What a request asks for, and who asks.
 pub(super) struct Asked {
@@ -82,10 +81,11 @@ async fn reply(
     spent: &mut Spent,
     batched: &mut Batched,
 ) -> Result<Reply> {
+    // Boxed, so that a chat's future, which is moved about, does not have the size of theirs.
     match call.endpoint {
         Endpoint::Chat => {}
-        Endpoint::Embed => return batched::embed(app, asked, call, turn, spent, batched).await,
-        Endpoint::Rerank => return batched::rerank(app, asked, call, turn, spent, batched).await,
+        Endpoint::Embed => return Box::pin(batched::embed(app, asked, call, turn, spent, batched)).await,
+        Endpoint::Rerank => return Box::pin(batched::rerank(app, asked, call, turn, spent, batched)).await,
     }
     match attempts::run(app, call, turn, &Default::default(), spent).await? {
         Answered::Chat(bytes, billed) => Ok(Reply::Whole(vec![bytes], billed)),

@@ -115,6 +115,10 @@ async def _take_async(stream, count):
     return events
 
 
+# What the gateway keeps in memory must not stand in for an answer.
+FRESH = {"x-gateway-cache": "no-store"}
+
+
 def user(text):
     return [{"role": "user", "content": text}]
 

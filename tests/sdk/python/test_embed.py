@@ -3,10 +3,10 @@
 import base64
 import math
 import struct
+import uuid
 
-import cohere
-import cohere.errors
 import pytest
+from conftest import FRESH
 
 # One red dot.
 IMAGE = (
@@ -21,9 +21,9 @@ def cosine(one, other):
 
 
 @pytest.mark.parametrize("count", [1, 96])
-def test_each_text_gets_a_vector(gateway, count):
+def test_each_text_gets_a_vector(caller, count):
     texts = [f"text number {number}" for number in range(count)]
-    answer = gateway.embed(texts=texts, embedding_types=["float"], **DOCUMENT)
+    answer = caller(headers=FRESH).embed(texts=texts, embedding_types=["float"], **DOCUMENT)
     assert answer.id
     assert answer.response_type == "embeddings_by_type"
     assert [len(vector) for vector in answer.embeddings.float_] == [1536] * count
@@ -37,11 +37,39 @@ def test_floats_are_the_default(gateway):
     assert answer.embeddings.int8 is None
 
 
-def test_97_texts_are_refused_in_coheres_words(gateway):
-    with pytest.raises(cohere.errors.BadRequestError) as caught:
-        gateway.embed(texts=["a"] * 97, **DOCUMENT)
-    expected = "invalid request: total number of texts must be at most 96 - received 97"
-    assert caught.value.body["message"] == expected
+def test_200_texts_in_one_call_get_the_vectors_that_each_gets_alone(caller):
+    fresh = caller(headers=FRESH)
+    texts = [f"text number {number}" for number in range(200)]
+    answer = fresh.embed(texts=texts, **DOCUMENT)
+    vectors = answer.embeddings.float_
+    assert answer.texts == texts
+    assert len(vectors) == len({tuple(vector) for vector in vectors}) == 200
+    assert answer.meta.billed_units.input_tokens > 200
+    # The ends of the three calls that Cohere got.
+    for number in [0, 95, 96, 191, 192, 199]:
+        alone = fresh.embed(texts=[texts[number]], **DOCUMENT)
+        assert vectors[number] == alone.embeddings.float_[0], number
+
+
+def test_equal_texts_of_one_call_get_equal_vectors(caller):
+    texts = [f"text number {number * 7 % 120}" for number in range(200)]
+    answer = caller(headers=FRESH).embed(texts=texts, **DOCUMENT)
+    different = caller(headers=FRESH).embed(texts=texts[:120], **DOCUMENT)
+    expected = dict(zip(texts, different.embeddings.float_))
+    assert len(expected) == 120
+    assert answer.texts == texts
+    assert answer.embeddings.float_ == [expected[text] for text in texts]
+    assert answer.meta.billed_units.input_tokens == different.meta.billed_units.input_tokens
+
+
+def test_a_second_call_is_answered_from_memory(gateway):
+    texts = [f"kept {uuid.uuid4()}"]
+    first = gateway.embed(texts=texts, **DOCUMENT)
+    # Each instance has a memory of its own; one that misses has the text from then on.
+    outcomes = (gateway.headers("embed", texts=texts, **DOCUMENT)["x-gateway-cache"] for _ in range(50))
+    assert "hit" in outcomes
+    again = gateway.embed(texts=texts, **DOCUMENT)
+    assert again.embeddings.float_ == first.embeddings.float_
 
 
 def test_several_types_describe_the_same_vector(gateway):
@@ -88,7 +116,8 @@ def test_similar_texts_are_nearer(gateway):
     assert cosine(question, similar) > cosine(question, other) + 0.1
 
 
-def test_twenty_calls_at_once_each_get_their_own_vectors(gateway):
+def test_twenty_calls_at_once_each_get_their_own_vectors(caller):
+    gateway = caller(headers=FRESH)
     requests = [{"texts": [f"marker{number}"], "output_dimension": 256, **DOCUMENT} for number in range(20)]
     alone = [gateway.embed(**request).embeddings.float_ for request in requests]
     together = [answer.embeddings.float_ for answer in gateway.at_once("embed", requests)]

@@ -1,8 +1,9 @@
 /** Embed: shapes, numbers, and that they mean something. */
 
 import assert from "node:assert/strict";
-import { Cohere } from "cohere-ai";
-import { EMBED, withEachClient } from "./gateway";
+import { randomUUID } from "node:crypto";
+import type { Cohere } from "cohere-ai";
+import { EMBED, FRESH, withEachClient } from "./gateway";
 
 // One red dot.
 const IMAGE =
@@ -13,7 +14,7 @@ const documents = (texts: string[]) => ({ model: EMBED, inputType: "search_docum
 for (const count of [1, 96]) {
     withEachClient(`each of ${count} texts gets a vector`, async (connect) => {
         const texts = Array.from({ length: count }, (_, number) => `text number ${number}`);
-        const answer = await connect().embed({ ...documents(texts), embeddingTypes: ["float"] });
+        const answer = await connect().embed({ ...documents(texts), embeddingTypes: ["float"] }, FRESH);
         assert.ok(answer.id);
         assert.equal(answer.embeddings.float!.length, count);
         assert.ok(answer.embeddings.float!.every((vector) => vector.length === 1536));
@@ -28,13 +29,49 @@ withEachClient("floats are the default", async (connect) => {
     assert.equal(embeddings.int8, undefined);
 });
 
-withEachClient("97 texts are refused in Cohere's words", async (connect) => {
-    await assert.rejects(connect().embed(documents(Array(97).fill("a"))), (error: Cohere.BadRequestError) => {
-        assert.ok(error instanceof Cohere.BadRequestError);
-        const expected = "invalid request: total number of texts must be at most 96 - received 97";
-        assert.equal((error.body as { message: string }).message, expected);
-        return true;
-    });
+withEachClient("200 texts in one call get the vectors that each gets alone", async (connect) => {
+    const client = connect();
+    const texts = Array.from({ length: 200 }, (_, number) => `text number ${number}`);
+    const answer = await client.embed(documents(texts), FRESH);
+    const vectors = answer.embeddings.float!;
+    assert.deepEqual(answer.texts, texts);
+    assert.equal(vectors.length, 200);
+    assert.equal(new Set(vectors.map(String)).size, 200);
+    assert.ok(answer.meta!.billedUnits!.inputTokens! > 200);
+    // The ends of the three calls that Cohere got.
+    for (const number of [0, 95, 96, 191, 192, 199]) {
+        const alone = await client.embed(documents([texts[number]]), FRESH);
+        assert.deepEqual(vectors[number], alone.embeddings.float![0], texts[number]);
+    }
+});
+
+withEachClient("equal texts of one call get equal vectors", async (connect) => {
+    const client = connect();
+    const texts = Array.from({ length: 200 }, (_, number) => `text number ${(number * 7) % 120}`);
+    const answer = await client.embed(documents(texts), FRESH);
+    const different = await client.embed(documents(texts.slice(0, 120)), FRESH);
+    const expected = new Map(different.texts!.map((text, row) => [text, different.embeddings.float![row]]));
+    assert.equal(expected.size, 120);
+    assert.deepEqual(answer.texts, texts);
+    assert.deepEqual(
+        answer.embeddings.float,
+        texts.map((text) => expected.get(text)),
+    );
+    assert.equal(answer.meta!.billedUnits!.inputTokens, different.meta!.billedUnits!.inputTokens);
+});
+
+withEachClient("a second call is answered from memory", async (connect) => {
+    const client = connect();
+    const request = documents([`kept ${randomUUID()}`]);
+    const first = await client.embed(request);
+    // Each instance has a memory of its own; one that misses has the text from then on.
+    let outcome: string | null = "";
+    for (let call = 0; call < 50 && outcome !== "hit"; call++) {
+        const { rawResponse } = await client.embed(request).withRawResponse();
+        outcome = rawResponse.headers.get("x-gateway-cache");
+    }
+    assert.equal(outcome, "hit");
+    assert.deepEqual((await client.embed(request)).embeddings.float, first.embeddings.float);
 });
 
 withEachClient("several types describe the same vector", async (connect) => {
@@ -94,7 +131,7 @@ withEachClient("similar texts are nearer", async (connect) => {
 withEachClient("twenty calls at once each get their own vectors", async (connect) => {
     const client = connect();
     const vectors = async (number: number) =>
-        (await client.embed({ ...documents([`marker${number}`]), outputDimension: 256 })).embeddings.float;
+        (await client.embed({ ...documents([`marker${number}`]), outputDimension: 256 }, FRESH)).embeddings.float;
     const numbers = Array.from({ length: 20 }, (_, number) => number);
     const alone = [];
     for (const number of numbers) alone.push(await vectors(number));

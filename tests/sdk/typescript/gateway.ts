@@ -44,6 +44,9 @@ export const RERANK = "rerank-v3.5";
 export const user = (content: string): Cohere.ChatMessages => [{ role: "user", content }];
 export const ask = (content: string) => ({ model: CHAT, messages: user(content) });
 
+/** For a call that the gateway's memory must not answer. */
+export const FRESH = { headers: { "x-gateway-cache": "no-store" } };
+
 /** All events of a stream, or the first ones, after which the stream is given up. */
 export async function collect<T>(stream: AsyncIterable<T>, take = Infinity): Promise<T[]> {
     const events: T[] = [];

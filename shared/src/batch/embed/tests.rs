@@ -99,7 +99,7 @@ fn parts_that_lack_an_embedding_or_differ_in_their_types_do_not_fit() {
 fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
     let texts: Vec<_> = (0..4).map(|number| number.to_string()).collect();
     let batch = batch(&json!({ "texts": texts }), true);
-    let row = vec![0.123; 4_000];
+    let row = vec![0.123; 10_000];
     let answers: Vec<_> = parts(&batch, 2)
         .into_iter()
         .map(|part| (part, answer(&json!({ "embeddings": { "float": [row, row] } }))))

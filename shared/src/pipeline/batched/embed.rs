@@ -4,7 +4,7 @@ use super::{Access, KeptPiece, Memory, defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::embed::{Column, EmbedBatch, Misfit, Shape, Table};
-use crate::cache::key::{Base, Key, digest};
+use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
@@ -101,7 +101,9 @@ impl<'a> Plan<'a> {
         let known = self.memory.as_ref().and_then(|memory| Some((memory, memory.shape()?)));
         match known {
             Some((memory, shape)) => {
-                Table::from_memory(&self.batch, shape, |element, columns| memory.row(element, columns))
+                let per_input = shape.columns().iter().filter(|column| column.per_input);
+                let columns: Vec<_> = per_input.map(digest).collect();
+                Table::from_memory(&self.batch, shape, |element| memory.row(element, &columns))
             }
             None => Table::new(&self.batch),
         }
@@ -150,8 +152,9 @@ impl<'a> Plan<'a> {
 /// What memory holds for one embed request.
 struct EmbedMemory<'a> {
     memory: &'a Memory,
-    base: Base,
-    digests: Vec<[u8; 32]>,
+    shape_key: Key,
+    /// One for each element.
+    asked: Vec<Digest>,
     types: Vec<String>,
 }
 
@@ -168,21 +171,13 @@ impl<'a> EmbedMemory<'a> {
             field("truncate"),
             field("max_tokens"),
         ]);
-        let digests = batch.elements().iter().map(|element| digest(element)).collect();
-        Self { memory: access.memory, base, digests, types: wire::types(fields) }
-    }
-
-    fn shape_key(&self) -> Key {
-        self.base.key([])
-    }
-
-    fn cell_key(&self, element: usize, column: &Column) -> Key {
-        let place: &[u8] = if column.is_type { b"embeddings" } else { b"top" };
-        self.base.key([&self.digests[element][..], place, &column.name])
+        let asked = batch.elements().iter().map(|element| base.asking(Some(element))).collect();
+        let shape_key = base.asking(None).piece(Digest::of([]));
+        Self { memory: access.memory, shape_key, asked, types: wire::types(fields) }
     }
 
     fn kept_shape(&self) -> Option<Arc<Shape>> {
-        match self.memory.get(&self.shape_key(), now())? {
+        match self.memory.get(&self.shape_key, now())? {
             KeptPiece::Shape(shape) => Some(shape),
             _ => None,
         }
@@ -194,14 +189,13 @@ impl<'a> EmbedMemory<'a> {
     }
 
     /// Returns an element's cells, where all of them are there.
-    fn row(&self, element: usize, columns: &[Column]) -> Option<Vec<Bytes>> {
+    fn row(&self, element: usize, columns: &[Digest]) -> Option<Vec<Bytes>> {
         let at = now();
-        let columns = columns.iter().filter(|column| column.per_input);
-        let cells = columns.map(|column| match self.memory.get(&self.cell_key(element, column), at)? {
+        let cell = |column: &Digest| match self.memory.get(&self.asked[element].piece(*column), at)? {
             KeptPiece::Cell(cell) => Some(cell),
             _ => None,
-        });
-        cells.collect()
+        };
+        columns.iter().map(cell).collect()
     }
 
     /// Keeps a part's cells, and the form of the answer unless a richer one is known already.
@@ -218,13 +212,18 @@ impl<'a> EmbedMemory<'a> {
             known.with_types(&self.types).is_some_and(|known| known.columns() == shape.columns())
         });
         let shape = known.unwrap_or_else(|| Arc::new(shape));
-        self.memory.put(self.shape_key(), KeptPiece::Shape(shape), at);
+        self.memory.put(self.shape_key, KeptPiece::Shape(shape), at);
         for (found, column) in answer.columns.iter().zip(&columns).filter(|(_, column)| column.per_input) {
+            let column = digest(column);
             for (element, cell) in part.elements.iter().zip(&found.cells) {
                 // A copy: a slice would keep the whole answer in memory.
                 let cell = Bytes::copy_from_slice(&answer.bytes[cell.clone()]);
-                self.memory.put(self.cell_key(*element, column), KeptPiece::Cell(cell), at);
+                self.memory.put(self.asked[*element].piece(column), KeptPiece::Cell(cell), at);
             }
         }
     }
+}
+
+fn digest(column: &Column) -> Digest {
+    Digest::of([if column.is_type { &b"embeddings"[..] } else { b"top" }, &column.name])
 }

@@ -4,7 +4,7 @@ use super::{Access, KeptPiece, Memory, defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::rerank::{PartAnswer, RerankBatch, may_be_kept};
-use crate::cache::key::{Base, Key};
+use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
@@ -74,7 +74,7 @@ impl<'a> Plan<'a> {
 
     /// Returns the key of a part; its body says everything that changes its answer, the model included.
     fn key(&self, part: &Part) -> Key {
-        self.base.key([&part.body[..]])
+        self.base.asking(Some(&part.body)).piece(Digest::of([]))
     }
 
     /// Returns what memory holds, part by part.

@@ -1,0 +1,126 @@
+//! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
+
+use super::super::faults::ask::breaker_lines;
+use super::cohere::{ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered};
+use gateway_tests::stub::{Step, json};
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+const OPEN: Duration = Duration::from_millis(500);
+/// Other parts would be sent within a millisecond.
+const WATCHED: Duration = Duration::from_millis(300);
+
+fn failed() -> Vec<Step> {
+    json(500, &json!({ "message": "oh" }))
+}
+
+/// Starts a gateway whose breaker has opened, and waits until it admits a probe.
+async fn half_open() -> Scripted {
+    let settings = [("GATEWAY_BREAKER_FAILURES", "3"), ("GATEWAY_BREAKER_OPEN_MS", "500")];
+    let cohere = Scripted::start(&settings).await;
+    cohere.stub.otherwise(|_| failed());
+    assert_eq!(cohere.embed(&numbered("opening", 0..1)).await.calls.len(), 3);
+    let refused = cohere.embed(&numbered("sea", 0..480)).await;
+    assert_eq!((refused.failure().1.as_str(), refused.calls.len()), ("circuit_open", 0));
+    tokio::time::sleep(OPEN).await;
+    cohere
+}
+
+/// Asks for five parts' worth; the first call waits for its verdict while the upstream is watched.
+async fn probe(cohere: &Scripted, verdict: Vec<Step>) -> (Asked, usize) {
+    let leave = Arc::new(Semaphore::new(0));
+    let (waiting, first) = (leave.clone(), AtomicUsize::new(0));
+    cohere.stub.otherwise(move |seen| match first.fetch_add(1, Ordering::SeqCst) {
+        0 if verdict.is_empty() => [vec![Step::Leave(waiting.clone())], good(seen)].concat(),
+        0 => [vec![Step::Leave(waiting.clone())], verdict.clone()].concat(),
+        _ => good(seen),
+    });
+    let before = cohere.stub.seen().len();
+    let watching = async {
+        cohere.calls_reach(before + 1).await;
+        tokio::time::sleep(WATCHED).await;
+        let meanwhile = cohere.stub.seen().len() - before;
+        leave.add_permits(1);
+        meanwhile
+    };
+    let body = embed_body(&numbered("sea", 0..480));
+    tokio::join!(cohere.ask("/v2/embed", &body, &[]), watching)
+}
+
+#[tokio::test]
+async fn a_half_open_breaker_gets_one_probe_and_the_other_parts_follow_its_success() {
+    let cohere = half_open().await;
+    let (asked, meanwhile) = probe(&cohere, Vec::new()).await;
+    assert_eq!(meanwhile, 1, "calls before the probe's verdict");
+    asked.assert_embeds(EMBED, &numbered("sea", 0..480));
+    assert_eq!(asked.cost(), ("miss", 5));
+    assert_eq!(["open", "half-open", "closed"].map(|state| breaker_lines(&cohere.running, state)), [1, 1, 1]);
+}
+
+#[tokio::test]
+async fn a_failed_probe_is_the_only_call_of_its_request() {
+    let cohere = half_open().await;
+    let (asked, meanwhile) = probe(&cohere, failed()).await;
+    assert_eq!((meanwhile, asked.calls.len()), (1, 1));
+    let message = "oh (texts 0-95 of 480, counted from 0)";
+    assert_eq!(asked.failure(), (500, "upstream_error".into(), message.into()));
+    let next = cohere.embed(&numbered("sea", 0..480)).await;
+    assert_eq!((next.failure().1.as_str(), next.calls.len()), ("circuit_open", 0));
+}
+
+#[tokio::test]
+async fn five_parts_that_fail_together_are_one_failure() {
+    let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
+    let leave = Arc::new(Semaphore::new(0));
+    let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
+    cohere.stub.otherwise(move |seen| match calls.fetch_add(1, Ordering::SeqCst) {
+        0..5 => [vec![Step::Leave(waiting.clone())], failed()].concat(),
+        _ => good(seen),
+    });
+    let failing = async {
+        cohere.calls_reach(5).await;
+        leave.add_permits(5);
+    };
+    let texts = numbered("sea", 0..480);
+    let body = embed_body(&texts);
+    let (asked, ()) = tokio::join!(cohere.ask("/v2/embed", &body, &[]), failing);
+    asked.assert_embeds(EMBED, &texts);
+    assert_eq!(asked.cost(), ("miss", 10));
+    cohere.running.line_with(asked.answer.header("x-request-id")).await;
+    assert_eq!(breaker_lines(&cohere.running, "open"), 0);
+    assert_eq!(cohere.embed(&numbered("next", 0..480)).await.cost(), ("miss", 5));
+}
+
+#[tokio::test]
+async fn an_open_breaker_and_a_dead_upstream_leave_what_memory_holds() {
+    let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let texts = numbered("sea", 0..200);
+    cohere.embed(&texts).await;
+    cohere.stub.otherwise(|_| vec![Step::Reset]);
+    cohere.stub.close_kept();
+    for state in ["closed", "open"] {
+        let asked = cohere.embed(&texts).await;
+        asked.assert_embeds(EMBED, &texts);
+        assert_eq!(asked.cost(), ("hit", 0), "{state}");
+        let other = cohere.embed(&numbered("other", 0..1)).await;
+        let code = if state == "closed" { "upstream_unreachable" } else { "circuit_open" };
+        assert_eq!(other.failure().1, code);
+    }
+    // What is not all there is refused as a whole.
+    let more = cohere.embed(&numbered("sea", 0..201)).await;
+    assert_eq!((more.failure().1.as_str(), more.calls.len()), ("circuit_open", 0));
+    assert_eq!(more.answer.header("x-gateway-cache"), "partial");
+}
+
+#[tokio::test]
+async fn a_request_that_fails_in_all_parts_at_once_does_not_open_the_breaker_by_itself() {
+    let cohere = Scripted::start(&[]).await;
+    cohere.fault("sea-0", ALWAYS, json(400, &json!({ "message": "bad" })));
+    for _ in 0..6 {
+        assert_eq!(cohere.embed(&numbered("sea", 0..200)).await.failure().0, 400);
+    }
+    assert_eq!(breaker_lines(&cohere.running, "open"), 0, "a refusal says that Cohere is there");
+}

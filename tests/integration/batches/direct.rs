@@ -1,0 +1,54 @@
+//! The sandbox, with the gateway before it and without: what the one gives is measured by the other.
+
+use gateway_tests::gateway::{self, Answer, Running, read};
+use local::Upstream;
+use local::sandbox::Key;
+use serde_json::Value;
+
+/// Obviously no key.
+const KEY: &str = "fake-key-for-calls-without-the-gateway";
+
+/// A gateway in front of the sandbox, and a way around it.
+pub struct Both {
+    pub running: Running,
+    client: reqwest::Client,
+}
+
+impl Both {
+    pub async fn start(settings: &[(&str, &str)]) -> Self {
+        let running = gateway::start_within(Upstream::Sandbox, settings, 1).await;
+        let sandbox = running.gateway.sandbox.as_ref().expect("the sandbox is the upstream");
+        sandbox.accept_key(Key { value: KEY.into(), trial: false });
+        Self { running, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
+    }
+
+    /// Asks the sandbox without the gateway.
+    pub async fn directly(&self, path: &str, body: &Value) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.running.gateway.upstream_url));
+        let request = request.bearer_auth(KEY).header("content-type", "application/json");
+        let answer = read(request.body(body.to_string())).await;
+        assert_eq!(answer.status, 200, "{:?}", answer.body);
+        answer
+    }
+
+    /// Asks the gateway; checks how many calls that took, and what memory had.
+    pub async fn through(&self, path: &str, body: &Value, calls: usize, cache: &str) -> Answer {
+        let wish = if cache == "bypass" { "no-store" } else { "" };
+        let mut request = self.running.post(path);
+        if !wish.is_empty() {
+            request = request.header("x-gateway-cache", wish);
+        }
+        let before = self.seen();
+        let answer = read(request.body(body.to_string())).await;
+        let shown = String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]);
+        assert_eq!(answer.status, 200, "{shown}");
+        assert_eq!(self.seen() - before, calls, "calls of the sandbox");
+        assert_eq!(answer.header("x-gateway-attempts"), calls.to_string());
+        assert_eq!(answer.header("x-gateway-cache"), cache);
+        answer
+    }
+
+    fn seen(&self) -> usize {
+        self.running.gateway.sandbox.as_ref().map_or(0, |sandbox| sandbox.requests().len())
+    }
+}

@@ -1,0 +1,141 @@
+//! Embed, one text to ten thousand: each text's vector is the one that the sandbox gives for it.
+
+use super::cohere::{Embedded, Scripted, cell, embed_body, numbered};
+use super::direct::Both;
+use serde_json::{Value, json};
+
+const PER_CALL: usize = 96;
+
+/// What the sandbox says of each text: embedding and billed tokens.
+struct Expected {
+    texts: Vec<String>,
+    cells: Vec<String>,
+    tokens: Vec<u64>,
+}
+
+impl Expected {
+    /// Asks the sandbox itself, a call's worth at a time.
+    async fn of(both: &Both, texts: Vec<String>, more: &Value, kind: &str) -> Self {
+        let (mut cells, mut tokens) = (Vec::new(), Vec::new());
+        for chunk in texts.chunks(PER_CALL) {
+            let answer = both.directly("/v2/embed", &request(chunk, more)).await;
+            let embedded = Embedded::of(&answer);
+            cells.extend(embedded.cells(kind).into_iter().map(str::to_string));
+            tokens.push(embedded.meta["billed_units"]["input_tokens"].as_u64().expect("tokens"));
+        }
+        Self { texts, cells, tokens }
+    }
+
+    /// Checks an answer about the first `count` texts.
+    fn check(&self, answer: &gateway_tests::gateway::Answer, count: usize, kind: &str) -> Embedded {
+        let embedded = Embedded::of(answer);
+        assert_eq!(embedded.texts, self.texts[..count], "the echo of {count} texts");
+        assert_eq!(embedded.types(), [kind]);
+        let cells = embedded.cells(kind);
+        assert_eq!(cells.len(), count);
+        let other = cells.iter().zip(&self.cells).position(|(got, expected)| got != expected);
+        assert_eq!(other, None, "the first of {count} texts with another vector");
+        embedded
+    }
+}
+
+fn request(texts: &[String], more: &Value) -> Value {
+    let mut body = embed_body(texts);
+    for (name, value) in more.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+    body
+}
+
+/// Texts of several lengths, with what JSON writes in more than one way.
+fn texts(count: usize) -> Vec<String> {
+    let words = ["sea", "\"quoted\", [bracketed]", "grüße 🦀", "back\\slash\n", "{tide}", "moon"];
+    (0..count).map(|number| format!("{} number {number}", words[..=number % 6].join(" "))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_text_to_1920_get_the_vectors_that_each_gets_alone_with_and_without_memory() {
+    let both = Both::start(&[]).await;
+    let none = json!({});
+    let expected = Expected::of(&both, texts(1_920), &none, "float").await;
+    let sizes = [1, 95, 96, 97, 200, 960, 1_920];
+    for count in sizes {
+        let body = request(&expected.texts[..count], &none);
+        let calls = count.div_ceil(PER_CALL);
+        let answer = both.through("/v2/embed", &body, calls, "bypass").await;
+        let embedded = expected.check(&answer, count, "float");
+        if count.is_multiple_of(PER_CALL) {
+            let tokens: u64 = expected.tokens[..calls].iter().sum();
+            assert_eq!(embedded.meta["billed_units"]["input_tokens"], tokens, "{count}");
+        }
+    }
+    // In the same order, memory holds the texts of the request before.
+    for (known, count) in [0].into_iter().chain(sizes).zip(sizes) {
+        let body = request(&expected.texts[..count], &none);
+        let cache = if known == 0 { "miss" } else { "partial" };
+        let answer = both.through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
+        expected.check(&answer, count, "float");
+    }
+    let answer = both.through("/v2/embed", &request(&expected.texts, &none), 0, "hit").await;
+    let embedded = expected.check(&answer, 1_920, "float");
+    assert_eq!(embedded.meta["billed_units"]["input_tokens"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_texts_pass_where_the_limit_is_raised() {
+    let both = Both::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+    let more = json!({ "output_dimension": 256, "embedding_types": ["int8"] });
+    let expected = Expected::of(&both, texts(10_000), &more, "int8").await;
+    let body = request(&expected.texts, &more);
+    let answer = both.through("/v2/embed", &body, 105, "miss").await;
+    let embedded = expected.check(&answer, 10_000, "int8");
+    assert_eq!(embedded.meta["billed_units"]["input_tokens"], expected.tokens.iter().sum::<u64>());
+    let answer = both.through("/v2/embed", &body, 0, "hit").await;
+    expected.check(&answer, 10_000, "int8");
+}
+
+#[tokio::test]
+async fn a_splits_numbers_are_on_the_requests_line() {
+    let cohere = Scripted::start(&[]).await;
+    cohere.embed(&numbered("sea", 0..40)).await;
+    let mut texts = numbered("sea", 0..200);
+    texts.extend(numbered("sea", 100..160));
+    let asked = cohere.embed(&texts).await;
+    assert_eq!(asked.cost(), ("partial", 2));
+    let line = cohere.running.line_with(asked.answer.header("x-request-id")).await;
+    for field in [
+        r#""inputs":260"#,
+        r#""parts":2"#,
+        r#""cache":"partial""#,
+        r#""cache_hits":40"#,
+        r#""cache_misses":160"#,
+        r#""inputs_saved":100"#,
+        r#""attempts":2"#,
+        r#""input_tokens":160"#,
+    ] {
+        assert!(line.contains(field), "{field} in {line}");
+    }
+    assert!(!line.contains("sea-"), "{line}");
+}
+
+#[tokio::test]
+async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
+    let cohere = Scripted::start(&[]).await;
+    let texts = numbered("sea", 0..200);
+    let types = ["base64", "float", "int8", "of-tomorrow"];
+    let body = request(&texts, &json!({ "embedding_types": types }));
+    for (cache, calls) in [("miss", 3), ("hit", 0)] {
+        let asked = cohere.ask("/v2/embed", &body, &[]).await;
+        assert_eq!(asked.cost(), (cache, calls));
+        let embedded = Embedded::of(&asked.answer);
+        assert_eq!((embedded.types(), &embedded.texts), (types.to_vec(), &texts));
+        for kind in types {
+            let expected: Vec<_> = texts.iter().map(|text| cell("embed-v4.0", kind, text)).collect();
+            assert_eq!(embedded.cells(kind), expected, "{kind}, {cache}");
+        }
+    }
+    let one = request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
+    let asked = cohere.ask("/v2/embed", &one, &[]).await;
+    assert_eq!(asked.cost(), ("hit", 0));
+    assert_eq!(Embedded::of(&asked.answer).types(), ["of-tomorrow"]);
+}

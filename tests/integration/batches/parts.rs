@@ -1,0 +1,148 @@
+//! Faults that meet single parts of a split request: what is asked again, what is kept, what the caller hears.
+
+use super::cohere::{
+    ALWAYS, EMBED, RERANK, Scripted, embed_body, embedded, good, holds, inputs, numbered, rerank_body,
+};
+use gateway_tests::stub::{Seen, Step, answer, json};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What one part meets must not open the breaker in these tests.
+const BREAKER_OFF: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1000000");
+
+fn failed(status: u16, message: &str) -> Vec<Step> {
+    json(status, &json!({ "id": "of-the-part", "message": message }))
+}
+
+/// Half of an answer that looks complete from outside.
+fn cut_json() -> Vec<Step> {
+    answer(200, &[("content-type", "application/json")], br#"{"id":"x","texts":["a"],"embeddings":{"fl"#)
+}
+
+/// A head that announces more than comes.
+fn cut_body() -> Vec<Step> {
+    let Step::Write(whole) = cut_json().remove(0) else { panic!("an answer is one write") };
+    vec![Step::Write(whole.slice(..whole.len() - 9)), Step::Close]
+}
+
+fn numbers_of(calls: &[Seen], input: &str) -> usize {
+    calls.iter().filter(|call| holds(&call.body, &format!("\"{input}\""))).count()
+}
+
+#[tokio::test]
+async fn a_part_that_fails_once_is_asked_again_alone_and_the_answer_is_exact() {
+    let cohere = Scripted::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
+    let faults = [
+        ("500", failed(500, "oh")),
+        ("reset", vec![Step::Reset]),
+        ("cut-body", cut_body()),
+        ("cut-json", cut_json()),
+        ("silence", vec![Step::Hang]),
+    ];
+    for (name, steps) in faults {
+        let texts = numbered(name, 0..200);
+        cohere.fault(&format!("{name}-150"), 1, steps);
+        let asked = cohere.embed(&texts).await;
+        asked.assert_embeds(EMBED, &texts);
+        assert_eq!(asked.cost(), ("miss", 4), "{name}");
+        let calls = [0, 96, 192].map(|first| numbers_of(&asked.calls, &format!("{name}-{first}")));
+        assert_eq!(calls, [1, 2, 1], "{name}");
+        assert_eq!(asked.billed(), json!({ "input_tokens": 200 }), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_ranked_part_that_fails_once_is_asked_again_alone() {
+    let cohere = Scripted::start(&[]).await;
+    let documents = numbered("page", 0..2_001);
+    cohere.fault("page-1500", 1, failed(503, "busy"));
+    let asked = cohere.ask("/v2/rerank", &rerank_body(&documents), &[]).await;
+    asked.assert_ranks(RERANK, &documents, usize::MAX);
+    assert_eq!(asked.cost(), ("miss", 4));
+    assert_eq!(numbers_of(&asked.calls, "page-1500"), 2);
+}
+
+#[tokio::test]
+async fn a_part_that_keeps_failing_fails_the_request_with_its_own_error_and_its_inputs() {
+    let cohere = Scripted::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "800")]).await;
+    cohere.fault("tide-100", ALWAYS, failed(500, "oh"));
+    let texts = numbered("tide", 0..200);
+    let asked = cohere.embed(&texts).await;
+    let message = "oh (texts 96-191 of 200, counted from 0)";
+    assert_eq!(asked.failure(), (500, "upstream_error".into(), message.into()));
+    assert_eq!(numbers_of(&asked.calls, "tide-100"), 3);
+    assert_eq!(asked.answer.json()["id"], "of-the-part");
+
+    cohere.fault("moon-100", ALWAYS, vec![Step::Hang]);
+    let (status, code, message) = cohere.embed(&numbered("moon", 0..200)).await.failure();
+    assert_eq!((status, code.as_str()), (504, "upstream_timeout"));
+    assert!(message.ends_with(" (texts 96-191 of 200, counted from 0)"), "{message}");
+
+    cohere.fault("page-1000", ALWAYS, failed(422, "no such page"));
+    let body = rerank_body(&numbered("page", 0..2_001));
+    let asked = cohere.ask("/v2/rerank", &body, &[]).await;
+    let message = "no such page (documents 1000-1999 of 2001, counted from 0)";
+    assert_eq!(asked.failure(), (422, "invalid_request".into(), message.into()));
+
+    cohere.heal();
+    let asked = cohere.embed(&texts).await;
+    asked.assert_embeds(EMBED, &texts);
+}
+
+#[tokio::test]
+async fn after_a_final_failure_nothing_more_is_sent_and_what_came_is_kept_for_the_retry() {
+    let cohere = Scripted::start(&[]).await;
+    let texts = numbered("sea", 0..1_920);
+    let leave = Arc::new(Semaphore::new(0));
+    let waiting = leave.clone();
+    // Of the sixteen parts that go at once two are answered, so that two more go; one is refused in the end.
+    cohere.stub.otherwise(move |seen| match inputs(seen)[0].as_str() {
+        "sea-0" | "sea-192" => good(seen),
+        "sea-96" => [vec![Step::Leave(waiting.clone())], failed(400, "bad text")].concat(),
+        _ => vec![Step::Hang],
+    });
+    let body = embed_body(&texts);
+    let refusing = async {
+        cohere.calls_reach(18).await;
+        leave.add_permits(1);
+    };
+    let (asked, ()) = tokio::join!(cohere.ask("/v2/embed", &body, &[]), refusing);
+    let message = "bad text (texts 96-191 of 1920, counted from 0)";
+    assert_eq!(asked.failure(), (400, "invalid_request".into(), message.into()));
+    assert_eq!(asked.calls.len(), 18, "two of twenty parts are never sent");
+
+    cohere.heal();
+    let retried = cohere.embed(&texts).await;
+    retried.assert_embeds(EMBED, &texts);
+    assert_eq!(retried.cost(), ("partial", 18));
+    let mut paid: Vec<_> = retried.calls.iter().flat_map(inputs).collect();
+    let mut expected = [&texts[96..192], &texts[288..]].concat();
+    paid.sort();
+    expected.sort();
+    assert_eq!(paid, expected);
+    assert_eq!(retried.billed(), json!({ "input_tokens": 1_920 - 192 }));
+}
+
+#[tokio::test]
+async fn a_part_with_one_embedding_too_few_is_unreadable_and_the_others_are_kept() {
+    let cohere = Scripted::start(&[]).await;
+    let texts = numbered("sea", 0..200);
+    cohere.stub.otherwise(|seen| {
+        let mut of_call = inputs(seen);
+        if of_call.contains(&"sea-150".to_string()) {
+            of_call.pop();
+        }
+        let request: Value = serde_json::from_slice(&seen.body).unwrap();
+        let body = embedded(&request, EMBED, &of_call);
+        answer(200, &[("content-type", "application/json")], body.as_bytes())
+    });
+    let asked = cohere.embed(&texts).await;
+    let (status, code, message) = asked.failure();
+    assert_eq!((status, code.as_str()), (502, "upstream_malformed"), "{message}");
+    cohere.heal();
+    let retried = cohere.embed(&texts).await;
+    retried.assert_embeds(EMBED, &texts);
+    assert_eq!(retried.cost(), ("partial", 1));
+    assert_eq!(inputs(&retried.calls[0]), texts[96..192]);
+}

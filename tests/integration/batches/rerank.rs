@@ -1,0 +1,67 @@
+//! Rerank, one document to ten thousand: the ranking that one call about all of them gives.
+
+use super::cohere::{RERANK, Scripted, numbered, rerank_body};
+use super::direct::Both;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+#[derive(Deserialize)]
+struct Ranking {
+    results: Vec<Box<RawValue>>,
+    meta: Value,
+}
+
+impl Ranking {
+    fn of(answer: &gateway_tests::gateway::Answer) -> Self {
+        serde_json::from_slice(&answer.body).expect("a ranking")
+    }
+
+    /// Returns index and score of each, as they are written.
+    fn results(&self) -> Vec<&str> {
+        self.results.iter().map(|result| result.get()).collect()
+    }
+}
+
+/// Many equal documents far from each other, so that scores tie within calls and across them.
+fn documents(count: usize) -> Vec<String> {
+    let words = ["tide", "moon", "bread", "the sea", "password", "ship", "harbour"];
+    (0..count)
+        .map(|number| format!("{} {} page {}", words[number % 7], words[number % 5], number % 911))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_document_to_ten_thousand_are_ranked_as_by_one_call() {
+    let both = Both::start(&[]).await;
+    let all = documents(10_000);
+    for count in [1, 1_000, 1_001, 10_000] {
+        let mut body = json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
+        let expected = Ranking::of(&both.directly("/v2/rerank", &body).await);
+        let calls = count.div_ceil(1_000);
+        let ranking = Ranking::of(&both.through("/v2/rerank", &body, calls, "bypass").await);
+        assert!(ranking.results() == expected.results(), "{count} documents have another ranking");
+        assert_eq!(ranking.meta, expected.meta, "{count}");
+        body["top_n"] = json!(7);
+        let best = Ranking::of(&both.through("/v2/rerank", &body, calls, "bypass").await);
+        assert_eq!(best.results(), expected.results()[..count.min(7)], "{count}");
+        assert_eq!(best.meta["billed_units"], expected.meta["billed_units"], "{count}");
+    }
+}
+
+#[tokio::test]
+async fn equal_numbers_in_other_notations_are_equal_and_ties_go_by_index() {
+    let cohere = Scripted::start(&[]).await;
+    let documents = numbered("page", 0..2_500);
+    for top_n in [None, Some(1), Some(1_200), Some(9_000)] {
+        let mut body = rerank_body(&documents);
+        if let Some(top_n) = top_n {
+            body["top_n"] = json!(top_n);
+        }
+        let asked = cohere.ask("/v2/rerank", &body, &[("x-gateway-cache", "no-store")]).await;
+        assert_eq!(asked.cost(), ("bypass", 3));
+        asked.assert_ranks(RERANK, &documents, top_n.unwrap_or(usize::MAX));
+        assert_eq!(asked.billed(), json!({ "search_units": 25 }));
+        assert!(asked.calls.iter().all(|call| call.field("model") == RERANK));
+    }
+}
