@@ -20,6 +20,8 @@ pub struct Part {
     pub body: Bytes,
     /// Which of the batch's elements it holds, in this order.
     pub elements: Vec<usize>,
+    /// It is the request itself, as it was.
+    pub is_whole: bool,
 }
 
 /// Positions of inputs, as a caller counts them: `3, 96-191`, long lists cut.

@@ -96,6 +96,7 @@ impl HealthCheck {
             body: Bytes::from(body.to_string()),
             stream: false,
             chosen_max_tokens: None,
+            expected: None,
         };
         let timeout = self.config.timeout;
         let call = Call {

@@ -30,7 +30,7 @@ use crate::testing::{Place, panic_if_asked};
 use crate::wire::UpstreamRequest;
 use crate::wire::chat;
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response, header};
 use lambda_http::Request;
 use std::panic::AssertUnwindSafe;
 use turns::{Asked, Reply};
@@ -136,6 +136,8 @@ fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
     );
     let headers = response.headers_mut();
     response::add_from_cohere(headers, &event.spent.headers);
+    // An answer from memory has no headers of Cohere's.
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
     // Cohere's own warning says more than the catalogue.
     let warning = event.warning.as_deref().filter(|_| !headers.contains_key("x-api-warning"));
     let mut put = |name, value: &str| {

@@ -20,4 +20,6 @@ pub struct UpstreamRequest {
     pub stream: bool,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
+    /// How many embeddings of each type, or results, a whole answer has, where that is known.
+    pub expected: Option<usize>,
 }

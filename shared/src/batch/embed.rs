@@ -69,15 +69,10 @@ impl EmbedBatch {
         self.source
     }
 
-    /// Tells whether these elements are the whole request as the caller wrote it.
-    fn is_whole(&self, elements: &[usize]) -> bool {
-        elements.len() == self.inputs()
-    }
-
     /// Groups elements into calls of at most `per_call`.
     pub fn parts(&self, elements: &[usize], per_call: usize) -> Vec<Part> {
-        if self.is_whole(elements) && elements.len() <= per_call {
-            return vec![Part { body: self.body.clone(), elements: elements.to_vec() }];
+        if elements.len() == self.inputs() && elements.len() <= per_call {
+            return vec![Part { body: self.body.clone(), elements: elements.to_vec(), is_whole: true }];
         }
         // A checked body parses.
         let Ok(fields) = Fields::parse(&self.body, &[]) else { return Vec::new() };
@@ -89,14 +84,15 @@ impl EmbedBatch {
                 inputs.push_str(std::str::from_utf8(&self.elements[*element]).unwrap_or_default());
             }
             inputs.push(']');
-            Part { body: fields.with(&[(self.source, &inputs)]), elements: elements.to_vec() }
+            let body = fields.with(&[(self.source, &inputs)]);
+            Part { body, elements: elements.to_vec(), is_whole: false }
         });
         parts.collect()
     }
 
     /// Says which inputs a part is about, where it is not about all.
     pub fn describe(&self, part: &Part) -> Option<String> {
-        if self.is_whole(&part.elements) {
+        if part.is_whole {
             return None;
         }
         let mut among = vec![false; self.elements.len()];
@@ -180,6 +176,22 @@ impl Shape {
             frame: self.frame.clone(),
             columns: self.columns.iter().filter(asked).cloned().collect(),
         })
+    }
+
+    /// Returns this shape and those others that it neither covers nor contradicts, the latest few.
+    pub fn and_others(self, others: &[Self]) -> Vec<Self> {
+        const MOST: usize = 8;
+        let is_covered = |shape: &Self, by: &Self| by.with_types(&shape.types()).is_some();
+        let others = others.iter().filter(|other| !is_covered(other, &self) && !is_covered(&self, other));
+        let mut shapes: Vec<_> = others.cloned().collect();
+        shapes.drain(..shapes.len().saturating_sub(MOST - 1));
+        shapes.push(self);
+        shapes
+    }
+
+    fn types(&self) -> Vec<String> {
+        let types = self.columns.iter().filter(|column| column.is_type);
+        types.map(|column| String::from_utf8_lossy(&column.name).into_owned()).collect()
     }
 
     /// Bytes it keeps in memory, about.
@@ -266,7 +278,7 @@ impl<'a> Table<'a> {
         let is_first = self.sources.is_empty();
         if let [(part, only)] = answers
             && is_first
-            && self.batch.is_whole(&part.elements)
+            && part.is_whole
         {
             self.unchanged = Some(only.bytes.clone());
             return Ok(());

@@ -34,7 +34,8 @@ impl RerankBatch {
         let documents: Vec<&str> = scan::elements(fields.raw("documents")?).collect();
         let top_n = fields.raw("top_n").and_then(|raw| raw.parse::<f64>().ok()).map(|top_n| top_n as usize);
         if documents.len() <= per_call {
-            let parts = vec![Part { body: body.clone(), elements: (0..documents.len()).collect() }];
+            let parts =
+                vec![Part { body: body.clone(), elements: (0..documents.len()).collect(), is_whole: true }];
             return Some(Self { documents: documents.len(), top_n, parts });
         }
         let parts = documents.chunks(per_call).enumerate().map(|(number, chunk)| {
@@ -43,7 +44,7 @@ impl RerankBatch {
             let set = [("documents", list.as_str()), ("top_n", "null")];
             let body = fields.with(if top_n.is_some() { &set[..] } else { &set[..1] });
             let start = number * per_call;
-            Part { body, elements: (start..start + chunk.len()).collect() }
+            Part { body, elements: (start..start + chunk.len()).collect(), is_whole: false }
         });
         Some(Self { documents: documents.len(), top_n, parts: parts.collect() })
     }
@@ -54,7 +55,7 @@ impl RerankBatch {
 
     /// Says which documents a part is about, where it is not about all.
     pub fn describe(&self, part: &Part) -> Option<String> {
-        if self.parts.len() == 1 {
+        if part.is_whole {
             return None;
         }
         let positions = Positions::new(part.elements.clone());
@@ -63,7 +64,7 @@ impl RerankBatch {
 
     /// Writes the answer from all parts' answers, in order; `id` is a JSON string for an answer from memory.
     ///
-    /// `None` where a part's results are not one for each of its documents, with index and score.
+    /// `None` where a result lacks its index or score, or names a document that its part does not have.
     pub fn write(&self, answers: &[PartAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
         if let [only] = answers {
             return Some(write_one(only, id));
@@ -85,8 +86,7 @@ impl RerankBatch {
                 units.add(&Units::of(&answer.bytes, &answer.envelope));
             }
             add_warnings(&mut warnings, &answer.bytes, &answer.envelope);
-            let results = answer.ranked().filter(|results| results.len() == part.elements.len())?;
-            for result in results {
+            for result in answer.ranked()? {
                 let document = *part.elements.get(result.index)?;
                 ranked.push((document, answer, result));
             }
@@ -110,9 +110,10 @@ impl RerankBatch {
     }
 }
 
-/// Tells whether an answer may be kept in memory: nothing but its results depends on the documents.
+/// Tells whether an answer may be kept in memory: its results can be read, and nothing else depends on the
+/// documents.
 pub fn may_be_kept(answer: &RerankAnswer) -> bool {
-    answer.envelope.is_known && answer.envelope.warnings.is_none()
+    answer.envelope.is_known && answer.envelope.warnings.is_none() && answer.ranked().is_some()
 }
 
 fn frame_of(answer: &RerankAnswer) -> Frame {

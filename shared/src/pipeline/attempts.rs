@@ -135,7 +135,8 @@ impl<'a> Attempts<'a> {
     }
 
     fn admit(&self) -> Result<Admission> {
-        match self.guards().admit(self.call.endpoint, &self.call.request.model, &self.siblings) {
+        let (endpoint, model) = (self.call.endpoint, &self.call.request.model);
+        match self.guards().admit(endpoint, model, &self.siblings, self.made + 1) {
             Ok(admission) => Ok(admission),
             Err(refused) => Err(self.last_or(|| {
                 let model = &self.call.request.model;
@@ -241,7 +242,24 @@ async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answ
         Endpoint::Embed => EmbedAnswer::parse(answer).map(Answered::Embed),
         Endpoint::Rerank => RerankAnswer::parse(answer).map(Answered::Rerank),
     };
-    answered.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))
+    let answered =
+        answered.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))?;
+    if let Some(expected) = call.request.expected
+        && !has(&answered, expected)
+    {
+        let problem = format!("it has not one result of each kind for each of {expected} inputs");
+        return Err(classify::malformed(&problem));
+    }
+    Ok(answered)
+}
+
+/// Tells whether an answer has as many results as there were inputs.
+fn has(answered: &Answered, expected: usize) -> bool {
+    match answered {
+        Answered::Embed(answer) => answer.has_embeddings(expected),
+        Answered::Rerank(answer) => answer.ranks_all(expected),
+        Answered::Chat(..) | Answered::Stream(_) => true,
+    }
 }
 
 fn resting(model: &str, rest: Duration) -> GatewayError {

@@ -23,8 +23,8 @@ use std::sync::Arc;
 pub enum KeptPiece {
     /// One cell of an embed answer: an embedding of one type, or the echo of a text.
     Cell(Bytes),
-    /// What is around the cells.
-    Shape(Arc<Shape>),
+    /// What is around the cells, for types that have been asked for together.
+    Shapes(Arc<Vec<Shape>>),
     /// A rerank answer.
     Ranking(Bytes),
 }
@@ -33,7 +33,7 @@ impl Kept for KeptPiece {
     fn size(&self) -> usize {
         match self {
             Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
-            Self::Shape(shape) => shape.size(),
+            Self::Shapes(shapes) => shapes.iter().map(Shape::size).sum(),
         }
     }
 }

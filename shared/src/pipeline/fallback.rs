@@ -39,6 +39,7 @@ pub(super) fn call(config: &FallbackConfig, asked: &Asked) -> Option<Call> {
         body: fields.with(&set),
         stream: call.request.stream,
         chosen_max_tokens: lowered_tokens.or(call.request.chosen_max_tokens),
+        expected: call.request.expected,
     };
     Some(Call { request, ..call.clone() })
 }
@@ -110,6 +111,7 @@ mod tests {
                 body: Bytes::from(body.to_string()),
                 stream: false,
                 chosen_max_tokens: None,
+                expected: None,
             },
             headers: http::HeaderMap::new(),
             attempt: second,

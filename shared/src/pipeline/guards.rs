@@ -73,8 +73,8 @@ pub(super) struct Admission {
     model: String,
     permit: Option<Permit>,
     siblings: SharedSiblings,
-    /// The call's number among its request's.
-    call: u64,
+    /// Which of its part's attempts the call is, from 1.
+    attempt: u32,
 }
 
 /// The calls of one request, shared by those under way.
@@ -96,7 +96,7 @@ impl Admission {
         let mut siblings = self.siblings.lock().unwrap_or_else(PoisonError::into_inner);
         // A probe speaks for itself, whatever failed before it.
         let outcome = match outcome {
-            Outcome::Failure if !(siblings.failure_counts(self.call) || permit.is_probe()) => {
+            Outcome::Failure if !(siblings.failure_counts(self.attempt) || permit.is_probe()) => {
                 Outcome::Nothing
             }
             outcome => outcome,
@@ -157,12 +157,12 @@ impl Guards {
         endpoint: Endpoint,
         model: &str,
         siblings: &SharedSiblings,
+        attempt: u32,
     ) -> Result<Admission, Refused> {
         let at = now();
         let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
-        let call = siblings.lock().unwrap_or_else(PoisonError::into_inner).begin();
         let (model, siblings) = (model.to_string(), siblings.clone());
-        Ok(Admission { guards: self, endpoint, model, permit: Some(permit), siblings, call })
+        Ok(Admission { guards: self, endpoint, model, permit: Some(permit), siblings, attempt })
     }
 
     /// Tells whether the next call of a model may only be a probe, if it is admitted at all.

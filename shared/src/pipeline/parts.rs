@@ -74,9 +74,12 @@ pub(super) async fn run(
     };
     drop(running);
     drop(waiting);
+    // The failed part is the one that is answered, with Cohere's id and trace of it.
+    let its_headers = failed.as_ref().map(|(number, _)| part_spent[number - next].headers.clone());
     if !part_spent.is_empty() {
         spent.add_parts(part_spent, now() - started);
     }
+    spent.headers = its_headers.unwrap_or_else(|| std::mem::take(&mut spent.headers));
     match failed {
         Some((number, error)) => Err(FailedPart { part: parts[number].clone(), error }),
         None => Ok(parts.into_iter().zip(answers.into_iter().flatten()).collect()),
@@ -96,6 +99,7 @@ async fn run_part(
 }
 
 fn of_part(call: &Call, part: &Part) -> Call {
-    let request = UpstreamRequest { body: part.body.clone(), ..call.request.clone() };
+    let expected = if part.is_whole { call.request.expected } else { Some(part.elements.len()) };
+    let request = UpstreamRequest { body: part.body.clone(), expected, ..call.request.clone() };
     Call { request, ..call.clone() }
 }

@@ -1,32 +1,23 @@
-//! The calls of one request: those that fail at one time count as one failure.
+//! The calls of one request: those that fail in one round of attempts count as one failure.
 //!
-//! A split request calls Cohere many times at once. One bad moment fails them all, and five parts that
-//! fail together know no more than one. A failure is therefore counted unless another one of the same
-//! request has been counted since its call began; the next round of attempts counts again.
+//! A split request calls Cohere many times at once. One bad moment fails them all, and parts that fail
+//! together know no more than one. Their retries come at moments of their own but belong together as
+//! well. So a request counts at most one failure for the first attempts of all its parts, one for their
+//! second, and one for their third: as many as a request of one call.
 
-/// What one request's calls have told the breaker. Scope: invocation.
+/// What one request's calls of a model have told the breaker. Scope: invocation.
 #[derive(Debug, Default)]
 pub struct Siblings {
-    /// Calls begun so far.
-    begun: u64,
-    /// Calls that had begun when a failure was last counted; their failures are the same one.
-    spoken_for: u64,
+    /// The latest round of which a failure has been counted; 0 is none.
+    counted: u32,
 }
 
 impl Siblings {
-    /// Notes that a call begins, and returns its number.
-    pub fn begin(&mut self) -> u64 {
-        self.begun += 1;
-        self.begun
-    }
-
-    /// Tells whether the failure of a call is one of its own, which is then counted.
+    /// Tells whether the failure of a part's n-th attempt, from 1, is to be counted, and notes it.
     #[must_use]
-    pub fn failure_counts(&mut self, call: u64) -> bool {
-        let counts = call > self.spoken_for;
-        if counts {
-            self.spoken_for = self.begun;
-        }
+    pub fn failure_counts(&mut self, attempt: u32) -> bool {
+        let counts = attempt > self.counted;
+        self.counted = self.counted.max(attempt);
         counts
     }
 }
@@ -36,85 +27,74 @@ mod tests {
     use super::*;
     use crate::clock::now;
     use crate::config::BreakerConfig;
-    use crate::resilience::breaker::{Breaker, Permit, State};
+    use crate::resilience::breaker::{Breaker, State};
     use proptest::prelude::*;
     use std::time::Duration;
 
     const OPEN_FOR: Duration = Duration::from_secs(60);
 
-    #[test]
-    fn calls_that_fail_together_count_once_and_each_round_counts_again() {
-        let mut siblings = Siblings::default();
-        for _ in 0..3 {
-            let round: Vec<_> = (0..16).map(|_| siblings.begin()).collect();
-            let counted = round.into_iter().filter(|call| siblings.failure_counts(*call)).count();
-            assert_eq!(counted, 1);
-        }
+    fn breaker(failures: u32) -> Breaker {
+        Breaker::new(BreakerConfig { failures, open_for: OPEN_FOR })
     }
 
     #[test]
-    fn calls_one_after_the_other_count_each() {
+    fn a_request_of_one_call_counts_each_of_its_attempts() {
         let mut siblings = Siblings::default();
-        for _ in 0..5 {
-            let call = siblings.begin();
-            assert!(siblings.failure_counts(call));
-        }
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    enum Step {
-        /// One of three requests begins a call.
-        Begin(usize),
-        /// One of the calls under way, chosen modulo their count, fails.
-        Fail(usize),
-    }
-
-    /// A call under way, as the model sees it.
-    struct Call {
-        request: usize,
-        number: u64,
-        permit: Permit,
-        /// A failure of its request has been counted since it began.
-        overlapped: bool,
+        assert!((1..=3).all(|attempt| siblings.failure_counts(attempt)));
     }
 
     proptest! {
-        /// The model knows no numbers: it marks the calls that live while a failure of theirs is counted.
+        /// Any number of parts, their attempts failing in any order that keeps each part's own.
         #[test]
-        fn a_request_is_one_failure_at_a_time_and_the_breaker_opens_by_requests_not_by_calls(
-            steps in prop::collection::vec(
-                prop_oneof![(0..3usize).prop_map(Step::Begin), any::<usize>().prop_map(Step::Fail)],
-                1..200,
-            )
+        fn a_split_request_is_no_more_failures_than_a_request_of_one_call(
+            order in prop::collection::vec(0..20usize, 0..120)
         ) {
             let at = now();
-            let mut breaker = Breaker::new(BreakerConfig { failures: 5, open_for: OPEN_FOR });
-            let mut requests: [Siblings; 3] = Default::default();
-            let (mut calls, mut counted) = (Vec::<Call>::new(), 0u32);
-            for step in steps {
-                match step {
-                    Step::Begin(request) => {
-                        let Ok(permit) = breaker.admit(at) else { continue };
-                        let number = requests[request].begin();
-                        calls.push(Call { request, number, permit, overlapped: false });
-                    }
-                    Step::Fail(_) if calls.is_empty() => {}
-                    Step::Fail(which) => {
-                        let call = calls.swap_remove(which % calls.len());
-                        let counts = requests[call.request].failure_counts(call.number);
-                        prop_assert_eq!(counts, !call.overlapped);
-                        if counts {
-                            counted += 1;
-                            calls.iter_mut().filter(|other| other.request == call.request)
-                                .for_each(|other| other.overlapped = true);
-                            breaker.failed(call.permit, at);
-                        } else {
-                            breaker.cancelled(call.permit);
-                        }
+            let (mut split, mut alone) = (breaker(1_000), breaker(1_000));
+            let mut siblings = Siblings::default();
+            let mut attempts = [0u32; 20];
+            let (mut counted, mut last_round) = (0, 0);
+            for part in order {
+                if attempts[part] == 3 {
+                    continue;
+                }
+                attempts[part] += 1;
+                last_round = last_round.max(attempts[part]);
+                let permit = split.admit(at).unwrap();
+                if siblings.failure_counts(attempts[part]) {
+                    counted += 1;
+                    split.failed(permit, at);
+                } else {
+                    split.cancelled(permit);
+                }
+            }
+            // Alone, the part that came furthest would have failed as often.
+            for _ in 0..last_round {
+                let permit = alone.admit(at).unwrap();
+                alone.failed(permit, at);
+            }
+            prop_assert_eq!(counted, last_round);
+            prop_assert_eq!(format!("{split:?}"), format!("{alone:?}"));
+        }
+
+        #[test]
+        fn requests_that_fail_open_the_breaker_however_many_parts_they_have(
+            parts in prop::collection::vec(1..20u32, 5)
+        ) {
+            let at = now();
+            let mut breaker = breaker(5);
+            for (number, parts) in parts.into_iter().enumerate() {
+                prop_assert_eq!(breaker.state(), State::Closed, "before request {}", number);
+                let mut siblings = Siblings::default();
+                let permits: Vec<_> = (0..parts).map(|_| breaker.admit(at).unwrap()).collect();
+                for permit in permits {
+                    match siblings.failure_counts(1) {
+                        true => breaker.failed(permit, at),
+                        false => breaker.cancelled(permit),
                     }
                 }
-                prop_assert_eq!(breaker.state() == State::Open, counted >= 5);
             }
+            prop_assert_eq!(breaker.state(), State::Open);
         }
 
         #[test]
@@ -122,7 +102,7 @@ mod tests {
             parts in 2..40usize, cohere_is_well in any::<bool>()
         ) {
             let at = now();
-            let mut breaker = Breaker::new(BreakerConfig { failures: 1, open_for: OPEN_FOR });
+            let mut breaker = breaker(1);
             let first = breaker.admit(at).unwrap();
             breaker.failed(first, at);
             let later = at + OPEN_FOR;

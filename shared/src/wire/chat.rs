@@ -88,6 +88,7 @@ impl<'a> ChatRequest<'a> {
             model,
             stream: self.stream,
             chosen_max_tokens: chosen,
+            expected: None,
         })
     }
 }

@@ -114,7 +114,9 @@ impl<'a> EmbedRequest<'a> {
         let types = [("embedding_types", r#"["float"]"#)];
         let set = if self.fields.raw("embedding_types").is_some() { &types[..0] } else { &types[..] };
         let body = self.fields.with(set);
-        UpstreamRequest { body, model: self.model.clone(), stream: false, chosen_max_tokens: None }
+        // What an unknown field does to the answer is unknown.
+        let expected = self.fields.are_known(KNOWN).then_some(self.inputs.1);
+        UpstreamRequest { body, model: self.model.clone(), stream: false, chosen_max_tokens: None, expected }
     }
 }
 

@@ -155,7 +155,8 @@ impl<'a> Fields<'a> {
 
     /// Tells whether there is no field but the known ones.
     pub fn are_known(&self, known: Known) -> bool {
-        self.entries.iter().all(|(key, _)| known.iter().any(|(name, _)| name == key))
+        let is_known = |key: &str| known.iter().any(|(name, _)| *name == key);
+        self.entries.iter().all(|(key, raw)| is_known(key) || raw.get() == "null")
     }
 
     /// Writes the object again with `set` fields in place of the caller's or at its end.

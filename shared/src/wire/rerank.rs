@@ -85,7 +85,8 @@ impl<'a> RerankRequest<'a> {
         let model_json = serde_json::Value::from(model.as_str()).to_string();
         let set = [("model", model_json.as_str())];
         let set = if self.fields.raw("model").is_some() { &set[..0] } else { &set[..] };
-        UpstreamRequest { body: self.fields.with(set), model, stream: false, chosen_max_tokens: None }
+        let body = self.fields.with(set);
+        UpstreamRequest { body, model, stream: false, chosen_max_tokens: None, expected: None }
     }
 }
 

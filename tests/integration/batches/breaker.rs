@@ -1,7 +1,7 @@
 //! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
 
 use super::super::faults::ask::breaker_lines;
-use super::cohere::{ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered};
+use super::cohere::{ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered, refused_late};
 use gateway_tests::stub::{Step, json};
 use serde_json::json;
 use std::sync::Arc;
@@ -116,9 +116,9 @@ async fn an_open_breaker_and_a_dead_upstream_leave_what_memory_holds() {
 }
 
 #[tokio::test]
-async fn a_request_that_fails_in_all_parts_at_once_does_not_open_the_breaker_by_itself() {
+async fn refused_parts_say_nothing_against_cohere() {
     let cohere = Scripted::start(&[]).await;
-    cohere.fault("sea-0", ALWAYS, json(400, &json!({ "message": "bad" })));
+    cohere.fault("sea-0", ALWAYS, refused_late(400, "bad"));
     for _ in 0..6 {
         assert_eq!(cohere.embed(&numbered("sea", 0..200)).await.failure().0, 400);
     }

@@ -6,7 +6,7 @@
 
 use super::super::faults::ask::one_environment;
 use gateway_tests::gateway::{Answer, Running, read};
-use gateway_tests::stub::{Seen, Step, Stub, answer};
+use gateway_tests::stub::{self, Seen, Step, Stub, answer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub const EMBED: &str = "embed-v4.0";
 pub const EMBED_FALLBACK: &str = "embed-english-v3.0";
 pub const RERANK: &str = "rerank-v3.5";
 pub const RERANK_FALLBACK: &str = "rerank-english-v3.0";
+/// Far longer than it takes a request's calls to arrive.
+const LATE: Duration = Duration::from_millis(200);
 /// For ever, as far as a test is concerned.
 pub const ALWAYS: usize = usize::MAX;
 
@@ -87,12 +89,17 @@ impl Scripted {
 
     /// Sends a request with more headers and counts what it cost, which must be what the answer says.
     pub async fn ask(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> Asked {
+        self.ask_text(path, body.to_string(), headers).await
+    }
+
+    /// Sends a body as it is written.
+    pub async fn ask_text(&self, path: &str, body: String, headers: &[(&str, &str)]) -> Asked {
         let mut request = self.running.post(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let before = self.stub.seen().len();
-        let answer = read(request.body(body.to_string())).await;
+        let answer = read(request.body(body)).await;
         let calls = self.stub.seen().split_off(before);
         assert_eq!(answer.header("x-gateway-attempts"), calls.len().to_string(), "x-gateway-attempts");
         Asked { answer, calls }
@@ -178,6 +185,12 @@ pub fn inputs(seen: &Seen) -> Vec<String> {
 
 pub fn holds(body: &[u8], needle: &str) -> bool {
     body.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+/// Refuses a call, late enough that the calls of the other parts have arrived and can be counted.
+pub fn refused_late(status: u16, message: &str) -> Vec<Step> {
+    let refusal = stub::json(status, &json!({ "id": "of-the-part", "message": message }));
+    [vec![Step::Wait(LATE)], refusal].concat()
 }
 
 fn hash(of: impl Hash) -> u64 {

@@ -33,11 +33,22 @@ impl Both {
 
     /// Asks the gateway; checks how many calls that took, and what memory had.
     pub async fn through(&self, path: &str, body: &Value, calls: usize, cache: &str) -> Answer {
-        let wish = if cache == "bypass" { "no-store" } else { "" };
-        let mut request = self.running.post(path);
-        if !wish.is_empty() {
-            request = request.header("x-gateway-cache", wish);
-        }
+        self.counted(self.running.post(path), body, calls, cache).await
+    }
+
+    /// Asks the gateway not to look into its memory, nor to keep anything.
+    pub async fn past_memory(&self, path: &str, body: &Value, calls: usize) -> Answer {
+        let request = self.running.post(path).header("x-gateway-cache", "no-store");
+        self.counted(request, body, calls, "bypass").await
+    }
+
+    async fn counted(
+        &self,
+        request: reqwest::RequestBuilder,
+        body: &Value,
+        calls: usize,
+        cache: &str,
+    ) -> Answer {
         let before = self.seen();
         let answer = read(request.body(body.to_string())).await;
         let shown = String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]);

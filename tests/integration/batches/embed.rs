@@ -1,7 +1,9 @@
 //! Embed, one text to ten thousand: each text's vector is the one that the sandbox gives for it.
 
-use super::cohere::{Embedded, Scripted, cell, embed_body, numbered};
+use super::cohere::{EMBED, Embedded, Scripted, cell, embed_body, embedded, inputs, numbered};
 use super::direct::Both;
+use gateway_tests::gateway::Answer;
+use gateway_tests::stub::answer;
 use serde_json::{Value, json};
 
 const PER_CALL: usize = 96;
@@ -27,7 +29,7 @@ impl Expected {
     }
 
     /// Checks an answer about the first `count` texts.
-    fn check(&self, answer: &gateway_tests::gateway::Answer, count: usize, kind: &str) -> Embedded {
+    fn check(&self, answer: &Answer, count: usize, kind: &str) -> Embedded {
         let embedded = Embedded::of(answer);
         assert_eq!(embedded.texts, self.texts[..count], "the echo of {count} texts");
         assert_eq!(embedded.types(), [kind]);
@@ -62,11 +64,12 @@ async fn one_text_to_1920_get_the_vectors_that_each_gets_alone_with_and_without_
     for count in sizes {
         let body = request(&expected.texts[..count], &none);
         let calls = count.div_ceil(PER_CALL);
-        let answer = both.through("/v2/embed", &body, calls, "bypass").await;
+        let answer = both.past_memory("/v2/embed", &body, calls).await;
         let embedded = expected.check(&answer, count, "float");
         if count.is_multiple_of(PER_CALL) {
             let tokens: u64 = expected.tokens[..calls].iter().sum();
             assert_eq!(embedded.meta["billed_units"]["input_tokens"], tokens, "{count}");
+            assert_eq!(answer.header("num_tokens"), tokens.to_string(), "{count}");
         }
     }
     // In the same order, memory holds the texts of the request before.
@@ -130,7 +133,7 @@ async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
         let embedded = Embedded::of(&asked.answer);
         assert_eq!((embedded.types(), &embedded.texts), (types.to_vec(), &texts));
         for kind in types {
-            let expected: Vec<_> = texts.iter().map(|text| cell("embed-v4.0", kind, text)).collect();
+            let expected: Vec<_> = texts.iter().map(|text| cell(EMBED, kind, text)).collect();
             assert_eq!(embedded.cells(kind), expected, "{kind}, {cache}");
         }
     }
@@ -138,4 +141,26 @@ async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
     let asked = cohere.ask("/v2/embed", &one, &[]).await;
     assert_eq!(asked.cost(), ("hit", 0));
     assert_eq!(Embedded::of(&asked.answer).types(), ["of-tomorrow"]);
+}
+
+#[tokio::test]
+async fn space_in_requests_and_answers_changes_nothing_but_that_such_answers_are_not_kept() {
+    let cohere = Scripted::start(&[]).await;
+    let texts = numbered("sea", 0..200);
+    let spaced = cohere.ask_text("/v2/embed", format!("{:#}", embed_body(&texts)), &[]).await;
+    assert_eq!(spaced.cost(), ("miss", 3));
+    spaced.assert_embeds(EMBED, &texts);
+    assert_eq!(cohere.embed(&texts).await.cost(), ("hit", 0), "the same request without space");
+
+    let texts = numbered("moon", 0..200);
+    cohere.stub.otherwise(|seen| {
+        let request: Value = serde_json::from_slice(&seen.body).unwrap();
+        let body = embedded(&request, EMBED, &inputs(seen)).replace("],[", "] ,\n[").replace(":{", " : {");
+        answer(200, &[("content-type", "application/json")], body.as_bytes())
+    });
+    for _ in 0..2 {
+        let asked = cohere.embed(&texts).await;
+        assert_eq!(asked.cost(), ("miss", 3));
+        asked.assert_embeds(EMBED, &texts);
+    }
 }

@@ -1,18 +1,17 @@
 //! The fallback of a split request: it answers the whole of it, or nothing.
 
 use super::cohere::{
-    ALWAYS, Asked, EMBED, EMBED_FALLBACK, RERANK, RERANK_FALLBACK, Scripted, embed_body, numbered,
-    rerank_body,
+    ALWAYS, Asked, EMBED, EMBED_FALLBACK, RERANK, RERANK_FALLBACK, Scripted, embed_body, good, holds,
+    numbered, refused_late, rerank_body,
 };
-use gateway_tests::stub::json;
 use serde_json::{Value, json};
 
 /// Lets the asked model fail for good in the part that holds a text; the fallback answers.
 fn fail_part(cohere: &Scripted, model: &'static str, text: &str) {
     let needle = format!("\"{text}\"");
     cohere.stub.otherwise(move |seen| {
-        let struck = seen.field("model") == model && super::cohere::holds(&seen.body, &needle);
-        if struck { json(500, &json!({ "message": "oh" })) } else { super::cohere::good(seen) }
+        let struck = seen.field("model") == model && holds(&seen.body, &needle);
+        if struck { refused_late(500, "oh") } else { good(seen) }
     });
 }
 
@@ -84,7 +83,7 @@ async fn a_ranking_is_one_models_too() {
 async fn a_fallback_that_fails_in_a_part_leaves_the_asked_models_failure() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
-    cohere.fault("sea-150", ALWAYS, json(500, &json!({ "message": "oh" })));
+    cohere.fault("sea-150", ALWAYS, refused_late(500, "oh"));
     let asked = allowed(&cohere, "/v2/embed", &embed_body(&texts)).await;
     let message = "oh (texts 96-191 of 200, counted from 0)";
     assert_eq!(asked.failure(), (500, "upstream_error".into(), message.into()));

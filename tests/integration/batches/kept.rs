@@ -2,9 +2,10 @@
 
 use super::cohere::{EMBED, Embedded, RERANK, Scripted, embed_body, inputs, numbered, rerank_body};
 use gateway_tests::gateway::read;
+use gateway_tests::stub::Seen;
 use http::Method;
 use local::secrets::CLIENTS;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Obviously no secret.
@@ -84,7 +85,6 @@ async fn another_model_type_dimension_or_way_of_asking_is_another_embedding() {
         ("input_type", json!("search_query")),
         ("output_dimension", json!(256)),
         ("truncate", json!("START")),
-        ("embedding_types", json!(["int8"])),
     ] {
         let mut body = embed_body(&texts);
         body[field] = value;
@@ -92,6 +92,30 @@ async fn another_model_type_dimension_or_way_of_asking_is_another_embedding() {
         assert_eq!(cohere.ask("/v2/embed", &body, &[]).await.cost(), ("hit", 0), "{field}");
     }
     assert_eq!(cohere.embed(&texts).await.cost(), ("hit", 0));
+}
+
+#[tokio::test]
+async fn types_that_are_asked_for_in_turn_are_each_paid_for_once() {
+    let cohere = Scripted::start(&[]).await;
+    let texts = numbered("sea", 0..3);
+    let body = |types: &[&str]| {
+        let mut body = embed_body(&texts);
+        body["embedding_types"] = json!(types);
+        body
+    };
+    for (types, cost) in [
+        (&["float"][..], ("miss", 1)),
+        (&["int8"], ("miss", 1)),
+        (&["float"], ("hit", 0)),
+        (&["int8"], ("hit", 0)),
+        (&["base64", "int8"], ("miss", 1)),
+        (&["base64"], ("hit", 0)),
+        (&["float"], ("hit", 0)),
+    ] {
+        let asked = cohere.ask("/v2/embed", &body(types), &[]).await;
+        assert_eq!(asked.cost(), cost, "{types:?}");
+        assert_eq!(Embedded::of(&asked.answer).types(), types);
+    }
 }
 
 #[tokio::test]
@@ -146,14 +170,12 @@ async fn a_field_of_tomorrow_goes_past_memory() {
         let asked = cohere.ask("/v2/embed", &body, &[]).await;
         assert_eq!(asked.cost(), ("bypass", 3));
         asked.assert_embeds(EMBED, &texts);
-        let sent = |call: &gateway_tests::stub::Seen| {
-            let body: serde_json::Value = serde_json::from_slice(&call.body).unwrap();
+        let sent = |call: &Seen| {
+            let body: Value = serde_json::from_slice(&call.body).unwrap();
             body["of_tomorrow"] == json!({ "x": 1 })
         };
         assert!(asked.calls.iter().all(sent), "every part carries the field");
     }
-    body["of_tomorrow"] = json!(null);
-    assert_eq!(cohere.ask("/v2/embed", &body, &[]).await.cost(), ("hit", 0), "null counts as absent");
     let mut documents = rerank_body(&numbered("page", 0..3));
     documents["of_tomorrow"] = json!(1);
     assert_eq!(cohere.ask("/v2/rerank", &documents, &[]).await.cost(), ("bypass", 1));

@@ -2,6 +2,7 @@
 
 use super::cohere::{RERANK, Scripted, numbered, rerank_body};
 use super::direct::Both;
+use gateway_tests::gateway::Answer;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -13,7 +14,7 @@ struct Ranking {
 }
 
 impl Ranking {
-    fn of(answer: &gateway_tests::gateway::Answer) -> Self {
+    fn of(answer: &Answer) -> Self {
         serde_json::from_slice(&answer.body).expect("a ranking")
     }
 
@@ -39,11 +40,11 @@ async fn one_document_to_ten_thousand_are_ranked_as_by_one_call() {
         let mut body = json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
         let expected = Ranking::of(&both.directly("/v2/rerank", &body).await);
         let calls = count.div_ceil(1_000);
-        let ranking = Ranking::of(&both.through("/v2/rerank", &body, calls, "bypass").await);
+        let ranking = Ranking::of(&both.past_memory("/v2/rerank", &body, calls).await);
         assert!(ranking.results() == expected.results(), "{count} documents have another ranking");
         assert_eq!(ranking.meta, expected.meta, "{count}");
         body["top_n"] = json!(7);
-        let best = Ranking::of(&both.through("/v2/rerank", &body, calls, "bypass").await);
+        let best = Ranking::of(&both.past_memory("/v2/rerank", &body, calls).await);
         assert_eq!(best.results(), expected.results()[..count.min(7)], "{count}");
         assert_eq!(best.meta["billed_units"], expected.meta["billed_units"], "{count}");
     }

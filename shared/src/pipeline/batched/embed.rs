@@ -152,7 +152,7 @@ impl<'a> Plan<'a> {
 /// What memory holds for one embed request.
 struct EmbedMemory<'a> {
     memory: &'a Memory,
-    shape_key: Key,
+    shapes_key: Key,
     /// One for each element.
     asked: Vec<Digest>,
     types: Vec<String>,
@@ -172,20 +172,20 @@ impl<'a> EmbedMemory<'a> {
             field("max_tokens"),
         ]);
         let asked = batch.elements().iter().map(|element| base.asking(Some(element))).collect();
-        let shape_key = base.asking(None).piece(Digest::of([]));
-        Self { memory: access.memory, shape_key, asked, types: wire::types(fields) }
+        let shapes_key = base.asking(None).piece(Digest::of([]));
+        Self { memory: access.memory, shapes_key, asked, types: wire::types(fields) }
     }
 
-    fn kept_shape(&self) -> Option<Arc<Shape>> {
-        match self.memory.get(&self.shape_key, now())? {
-            KeptPiece::Shape(shape) => Some(shape),
+    fn kept_shapes(&self) -> Option<Arc<Vec<Shape>>> {
+        match self.memory.get(&self.shapes_key, now())? {
+            KeptPiece::Shapes(shapes) => Some(shapes),
             _ => None,
         }
     }
 
     /// Returns the form of the answer, where it is known for all types that are asked for.
     fn shape(&self) -> Option<Shape> {
-        self.kept_shape()?.with_types(&self.types)
+        self.kept_shapes()?.iter().find_map(|shape| shape.with_types(&self.types))
     }
 
     /// Returns an element's cells, where all of them are there.
@@ -198,7 +198,7 @@ impl<'a> EmbedMemory<'a> {
         columns.iter().map(cell).collect()
     }
 
-    /// Keeps a part's cells, and the form of the answer unless a richer one is known already.
+    /// Keeps a part's cells, and the form of the answer unless it is known already.
     fn keep(&self, batch: &EmbedBatch, part: &Part, answer: &EmbedAnswer) {
         let at = now();
         let Some(columns) = batch.columns(answer, part.elements.len()) else { return };
@@ -208,11 +208,15 @@ impl<'a> EmbedMemory<'a> {
         if types.clone().count() != self.types.len() || !types.clone().all(asked) {
             return;
         }
-        let known = self.kept_shape().filter(|known| {
+        let shapes = self.kept_shapes().unwrap_or_default();
+        let agrees = |known: &Shape| {
             known.with_types(&self.types).is_some_and(|known| known.columns() == shape.columns())
-        });
-        let shape = known.unwrap_or_else(|| Arc::new(shape));
-        self.memory.put(self.shape_key, KeptPiece::Shape(shape), at);
+        };
+        let shapes = match shapes.iter().any(agrees) {
+            true => shapes,
+            false => Arc::new(shape.and_others(&shapes)),
+        };
+        self.memory.put(self.shapes_key, KeptPiece::Shapes(shapes), at);
         for (found, column) in answer.columns.iter().zip(&columns).filter(|(_, column)| column.per_input) {
             let column = digest(column);
             for (element, cell) in part.elements.iter().zip(&found.cells) {

@@ -318,6 +318,24 @@ fn types_are_kept_one_by_one_and_a_full_hit_bills_nothing() {
 }
 
 #[test]
+fn types_that_are_asked_for_in_turn_do_not_push_each_other_out() {
+    let memory = memory(1_000_000);
+    let mut cohere = Cohere::new("search", None);
+    let mut ask = |types: &[&str]| {
+        let (_, cache) = serve_embed(&memory, &mut cohere, &embed_body(&["a"], types)).unwrap();
+        cache
+    };
+    let in_turn = [&["float"][..], &["int8"], &["base64", "int8"], &["of-tomorrow"]];
+    assert!(in_turn.iter().all(|types| ask(types) == CacheOutcome::Miss));
+    for types in in_turn.iter().chain([&["base64"][..]].iter()) {
+        assert_eq!(ask(types), CacheOutcome::Hit, "{types:?}");
+    }
+    // Cohere's order of these two was never seen.
+    assert_eq!(ask(&["float", "int8"]), CacheOutcome::Miss);
+    assert_eq!(ask(&["float", "int8"]), CacheOutcome::Hit);
+}
+
+#[test]
 fn an_answer_of_another_form_than_the_kept_ones_asks_for_everything_anew() {
     let memory = memory(1_000_000);
     let mut cohere = Cohere::new("search", None);

@@ -54,6 +54,11 @@ impl EmbedAnswer {
         units.and_then(|units| serde_json::from_slice(&self.bytes[units]).ok()).unwrap_or_default()
     }
 
+    /// Tells whether there are so many embeddings of each type.
+    pub fn has_embeddings(&self, expected: usize) -> bool {
+        self.columns.iter().all(|column| !column.is_type || column.cells.len() == expected)
+    }
+
     /// Tells whether the answer would be the same, byte for byte, if it were built again from its cells.
     pub fn is_compact(&self) -> bool {
         let columns = self.columns.iter().all(|column| {

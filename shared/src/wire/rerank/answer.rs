@@ -47,6 +47,17 @@ impl RerankAnswer {
         units.and_then(|units| serde_json::from_slice(&self.bytes[units]).ok()).unwrap_or_default()
     }
 
+    /// Tells whether each of so many documents has one result.
+    pub fn ranks_all(&self, documents: usize) -> bool {
+        let mut seen = vec![false; documents];
+        let ranked = self.ranked().filter(|ranked| ranked.len() == documents);
+        ranked.is_some_and(|ranked| {
+            ranked
+                .iter()
+                .all(|result| seen.get_mut(result.index).is_some_and(|seen| !std::mem::replace(seen, true)))
+        })
+    }
+
     /// Reads the results, in Cohere's order; `None` where one lacks its index or its score.
     pub fn ranked(&self) -> Option<Vec<Ranked>> {
         let json = &self.bytes[..];
@@ -98,5 +109,19 @@ mod tests {
             assert!(RerankAnswer::parse(Bytes::from(text)).unwrap().ranked().is_none(), "{results}");
         }
         assert!(RerankAnswer::parse(Bytes::from_static(b"{\"results\":{}}")).is_none());
+    }
+
+    #[test]
+    fn each_document_has_one_result_or_the_answer_is_not_whole() {
+        let ranks_all = |indices: &[usize]| {
+            let result = |index: &usize| format!(r#"{{"index":{index},"relevance_score":0.5}}"#);
+            let results: Vec<_> = indices.iter().map(result).collect();
+            let text = format!(r#"{{"results":[{}]}}"#, results.join(","));
+            RerankAnswer::parse(Bytes::from(text)).unwrap().ranks_all(3)
+        };
+        assert!(ranks_all(&[2, 0, 1]));
+        for wrong in [&[0, 1][..], &[0, 1, 1], &[0, 1, 3], &[0, 1, 2, 2]] {
+            assert!(!ranks_all(wrong), "{wrong:?}");
+        }
     }
 }
