@@ -74,6 +74,8 @@ pub struct Gateway {
     /// The sandbox, where that is the upstream.
     pub sandbox: Option<Sandbox>,
     pub secrets: Secrets,
+    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets.
+    pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
     stop: watch::Sender<bool>,
 }
@@ -97,8 +99,10 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
     let (secrets_listener, secrets_address) = loopback::bind(0).await?;
     tokio::spawn(loopback::serve(secrets_listener, secrets.router(), stop.subscribe()));
 
+    let secrets_url = format!("http://{secrets_address}");
+    let aws = credential.for_tools(&secrets_url);
     let mut variables = credential.variables();
-    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), format!("http://{secrets_address}")));
+    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::directory(options.release);
@@ -116,9 +120,13 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
         };
         functions.insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
     }
+    for rotation in &template.rotations {
+        let function = functions.get(&rotation.function).context("a rotation's function is missing")?;
+        secrets.rotate_with(&rotation.secret_id, function.clone());
+    }
     let front = Front::new(&template, &functions)?;
     let url = format!("http://{address}");
-    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, functions, stop };
+    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
     gateway.warm().await?;
     tokio::spawn(loopback::serve(listener, front.router(), gateway.stop.subscribe()));
     Ok(gateway)
@@ -246,6 +254,17 @@ impl Credential {
             secret_key: random(),
             session_token: random(),
         }
+    }
+
+    /// What a shell needs; the region and the endpoint are Lambda's affair elsewhere.
+    fn for_tools(&self, endpoint_url: &str) -> Vec<(String, String)> {
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint_url),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 
     fn variables(&self) -> Vec<(String, String)> {
