@@ -85,7 +85,7 @@ impl Cohere {
             let response = self.send(request, spent).await?;
             response.collect().await.map_err(|error| classify::no_answer(&error))
         };
-        let answer = within(limit, exchange, call).await;
+        let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
         spent.upstream += now() - started;
         answer
     }
@@ -107,7 +107,7 @@ impl Cohere {
             }
             Ok(EventReader::new(response))
         };
-        let stream = within(limit, exchange, call).await;
+        let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
         spent.upstream += now() - started;
         stream
     }

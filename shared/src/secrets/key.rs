@@ -1,8 +1,38 @@
 //! The Cohere key inside its secret: the bare text, or `{"CO_API_KEY": "…"}`.
 
-use crate::secrets::source::Secret;
+use crate::clock::since_epoch;
+use crate::secrets::secrets_manager::{CURRENT, SecretsManager};
+use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use crate::telemetry::metrics;
 use http::HeaderValue;
 use serde::Deserialize;
+use std::time::Duration;
+
+/// Where the key is read; each reading tells its version and its age.
+pub struct KeySource(pub SecretsManager);
+
+impl SecretSource for KeySource {
+    fn fetch(&self) -> Fetching<'_> {
+        Box::pin(async move {
+            let read = self.0.read(CURRENT, None).await?;
+            tell_age(&read.id, read.created);
+            Ok(StoredSecret { text: read.text, version: read.id })
+        })
+    }
+}
+
+/// Writes the age of a key as a metric, with its version as a field.
+pub fn tell_age(version: &str, created: Option<Duration>) {
+    if let Some(days) = created.map(days_since) {
+        metrics::gauge("KeyAgeDays", days, serde_json::json!({ "KeyVersion": version }));
+    }
+}
+
+/// Returns how many days ago something was, to two digits.
+pub fn days_since(created: Duration) -> f64 {
+    let age = since_epoch().saturating_sub(created);
+    (age.as_secs_f64() / 864.0).round() / 100.0
+}
 
 /// A usable key, kept as the header it is sent in.
 #[derive(Debug)]

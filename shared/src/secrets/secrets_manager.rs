@@ -36,8 +36,8 @@ pub struct SecretsManager {
 pub struct Version {
     pub id: String,
     pub text: Secret,
-    /// Since 1970; zero where the store does not tell.
-    pub created: Duration,
+    /// Since 1970.
+    pub created: Option<Duration>,
 }
 
 impl SecretsManager {
@@ -83,7 +83,7 @@ impl SecretsManager {
         };
         let id = output.version_id().unwrap_or_default().to_string();
         let created = output.created_date().and_then(|date| u64::try_from(date.secs()).ok());
-        let created = Duration::from_secs(created.unwrap_or_default());
+        let created = created.map(Duration::from_secs);
         match (output.secret_string, output.secret_binary) {
             (Some(text), _) => Ok(Some(Version { id, text: Secret::new(text), created })),
             (None, Some(_)) => Err("it holds no text, only binary data".into()),
