@@ -42,6 +42,11 @@ pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
 
 /// Starts a gateway whose functions have at most so many environments.
 pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_environments: usize) -> Running {
+    start_with(settings, Options { upstream, max_environments, ..Options::default() }).await
+}
+
+/// Starts a gateway with options of its own, on a free port.
+pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running {
     built();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
@@ -53,11 +58,9 @@ pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_env
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let options = Options {
         port: Some(0),
-        upstream,
         settings,
-        max_environments,
         output: Output::To(Arc::new(take)),
-        ..Options::default()
+        ..options
     };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();

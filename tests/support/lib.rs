@@ -3,5 +3,6 @@
 pub mod exchange;
 pub mod gateway;
 pub mod material;
+pub mod ops;
 pub mod replay;
 pub mod stub;

@@ -39,6 +39,8 @@ pub struct Options {
     pub release: bool,
     /// Processes one function may have.
     pub max_environments: usize,
+    /// How long the front remembers what the authorizer said of a token; `None` takes the template's time.
+    pub verdicts_last: Option<Duration>,
     pub output: Output,
 }
 
@@ -51,6 +53,7 @@ impl Default for Options {
             settings: Vec::new(),
             release: false,
             max_environments: 32,
+            verdicts_last: None,
             output: Output::Terminal,
         }
     }
@@ -85,7 +88,10 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
     let (listener, address) = front_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
-    let template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    let mut template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    if let Some(time) = options.verdicts_last {
+        template.authorizer.remembered = time;
+    }
     ensure!(
         template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
         "the token must be cgw_ and 20 to 120 letters, digits, - or _"

@@ -11,7 +11,7 @@ where
     match error {
         SdkError::ServiceError(refused) => {
             let code = refused.err().code().unwrap_or("an unknown error");
-            let said = refused.err().message().unwrap_or("without a message");
+            let said = refused.err().message().unwrap_or("without a message").trim_end_matches('.');
             of_code(code, said)
         }
         SdkError::TimeoutError(_) => {
