@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod clients;
 mod contract;
 mod faults;
 mod order;
