@@ -36,6 +36,17 @@ pub struct AuthorizerConfig {
     pub default_usage_plan_key: String,
 }
 
+/// Settings of the key's rotation.
+#[derive(Clone, Debug)]
+pub struct RotationConfig {
+    pub service: String,
+    pub http: HttpConfig,
+    pub secret_id: String,
+    /// What a new key is tried with.
+    pub check: HealthConfig,
+    pub allows_trial_key: bool,
+}
+
 /// Settings of the HTTP client.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
@@ -234,12 +245,7 @@ impl Config {
                 },
                 margin: read.millis(&setting::DEADLINE_MARGIN_MS),
             },
-            health: HealthConfig {
-                model: read.text(&setting::HEALTH_MODEL),
-                fallback_model: read.text(&setting::HEALTH_FALLBACK_MODEL),
-                timeout: read.millis(&setting::HEALTH_TIMEOUT_MS),
-                cache: read.secs(&setting::HEALTH_CACHE_SECS),
-            },
+            health: read.health(),
         };
         read.finish(config)
     }
@@ -256,6 +262,24 @@ impl AuthorizerConfig {
             http: read.http(),
             clients: read.secret(&setting::CLIENTS_SECRET_ID, &setting::CLIENTS_TTL_SECS),
             default_usage_plan_key: read.text(&setting::DEFAULT_USAGE_PLAN_KEY),
+        };
+        read.finish(config)
+    }
+}
+
+impl RotationConfig {
+    /// Reads the settings of the key's rotation.
+    ///
+    /// # Errors
+    /// All problems at once, each with name, value and accepted range.
+    pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
+        let mut read = Reader::new(vars);
+        let config = Self {
+            service: read.text(&setting::SERVICE),
+            http: read.http(),
+            secret_id: read.text(&setting::SECRET_ID),
+            check: read.health(),
+            allows_trial_key: read.text(&setting::ALLOW_TRIAL_KEY) == "on",
         };
         read.finish(config)
     }
@@ -314,6 +338,15 @@ impl Reader {
             connect_timeout: self.millis(&setting::CONNECT_TIMEOUT_MS),
             pool_idle: self.secs(&setting::POOL_IDLE_SECS),
             max_answer_bytes: self.count(&setting::MAX_ANSWER_BYTES),
+        }
+    }
+
+    fn health(&mut self) -> HealthConfig {
+        HealthConfig {
+            model: self.text(&setting::HEALTH_MODEL),
+            fallback_model: self.text(&setting::HEALTH_FALLBACK_MODEL),
+            timeout: self.millis(&setting::HEALTH_TIMEOUT_MS),
+            cache: self.secs(&setting::HEALTH_CACHE_SECS),
         }
     }
 

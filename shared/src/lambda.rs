@@ -35,21 +35,24 @@ where
 }
 
 /// Serves plain events: `start` builds what the handler needs, once per environment.
-pub fn serve_events<S, SF, T, H, F, I, O>(start: S, handler: H) -> ExitCode
+///
+/// An error of the handler fails the invocation, for whoever invoked the function to see.
+pub fn serve_events<S, SF, T, H, F, I, O, E>(start: S, handler: H) -> ExitCode
 where
     S: FnOnce(Environment) -> SF,
     SF: Future<Output = Result<&'static T, Error>>,
     T: Sync + 'static,
     H: Fn(&'static T, I) -> F + Clone + Send + 'static,
-    F: Future<Output = O> + Send + 'static,
+    F: Future<Output = Result<O, E>> + Send + 'static,
     I: DeserializeOwned + Send + 'static,
     O: Serialize + Send + 'static,
+    E: std::error::Error + Send + Sync + 'static,
 {
     run(async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
-            async move { Ok::<_, Error>(answer.await) }
+            async move { answer.await.map_err(Error::from) }
         });
         lambda_runtime::run_concurrent(service).await
     })

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// The label of the version in use.
 pub const CURRENT: &str = "AWSCURRENT";
 
-/// One secret in Secrets Manager.
+/// One secret in Secrets Manager. Its calls are boxed: the SDK's are large and nest deeply.
 pub struct SecretsManager {
     client: Client,
     id: String,
@@ -74,7 +74,7 @@ impl SecretsManager {
     pub async fn find(&self, label: &str, version: Option<&str>) -> Result<Option<Version>, SourceError> {
         // The label is named because a store may otherwise answer an older version after a move.
         let request = self.client.get_secret_value().secret_id(&self.id).version_stage(label);
-        let output = match request.set_version_id(version.map(str::to_string)).send().await {
+        let output = match Box::pin(request.set_version_id(version.map(str::to_string)).send()).await {
             Ok(output) => output,
             Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => {
                 return Ok(None);
@@ -97,7 +97,7 @@ impl SecretsManager {
     /// # Errors
     /// The store does not answer, or refuses.
     pub async fn labels(&self) -> Result<HashMap<String, Vec<String>>, SourceError> {
-        let output = self.client.describe_secret().secret_id(&self.id).send().await;
+        let output = Box::pin(self.client.describe_secret().secret_id(&self.id).send()).await;
         Ok(output.map_err(|error| problem(&error))?.version_ids_to_stages.unwrap_or_default())
     }
 
@@ -108,7 +108,7 @@ impl SecretsManager {
     pub async fn put(&self, id: &str, text: &Secret, label: &str) -> Result<(), SourceError> {
         let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose()).version_stages(label);
-        request.send().await.map_err(|error| problem(&error)).map(drop)
+        Box::pin(request.send()).await.map_err(|error| problem(&error)).map(drop)
     }
 
     /// Moves a label between versions; without `to` it is taken off.
@@ -124,7 +124,7 @@ impl SecretsManager {
         let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(label);
         let request = request.set_remove_from_version_id(from.map(str::to_string));
         let request = request.set_move_to_version_id(to.map(str::to_string));
-        request.send().await.map_err(|error| problem(&error)).map(drop)
+        Box::pin(request.send()).await.map_err(|error| problem(&error)).map(drop)
     }
 }
 

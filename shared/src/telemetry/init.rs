@@ -11,7 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Crates of the gateway.
-const OWN: [&str; 6] = ["shared", "chat", "embed", "rerank", "health", "authorizer"];
+const OWN: [&str; 7] = ["shared", "chat", "embed", "rerank", "health", "authorizer", "rotate_key"];
 
 /// Starts logging for this process; later calls change nothing.
 pub fn init(vars: &impl Vars) {
