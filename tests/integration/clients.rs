@@ -178,6 +178,7 @@ async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question(
         "[]".to_string(),
         "\"x\"".to_string(),
         json!({}).to_string(),
+        r#"{"authorizationToken":"\ud800"}"#.to_string(),
         json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": 7}).to_string(),
         json!({"type": "TOKEN", "authorizationToken": format!("Bearer {token}")}).to_string(),
         question(&format!("Bearer {token}\u{0}")).to_string(),

@@ -12,6 +12,7 @@ mod tests;
 
 use futures_util::FutureExt;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use shared::clock;
 use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
@@ -46,7 +47,9 @@ impl Authorizer {
     }
 
     /// Answers one question of API Gateway, whatever its shape; a defect denies.
-    pub async fn decide(&self, question: Value) -> Verdict {
+    pub async fn decide(&self, question: Box<RawValue>) -> Verdict {
+        // Read here, because what the runtime cannot read it answers by an error.
+        let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
         let judged = judged.unwrap_or(Err("internal error"));
         judged.unwrap_or_else(|reason| {
