@@ -89,6 +89,11 @@ impl Secrets {
         self.shared().store.remove(name);
     }
 
+    /// Returns the text under `AWSCURRENT`.
+    pub fn current(&self, name: &str) -> Option<String> {
+        self.shared().store.find(name).ok()?.text_under(CURRENT).map(str::to_owned)
+    }
+
     /// Returns the labels of a version; none where there is no such version.
     pub fn labels(&self, name: &str, version: &str) -> BTreeSet<String> {
         self.shared().store.find(name).map(|secret| secret.labels_of(version)).unwrap_or_default()

@@ -149,6 +149,11 @@ impl Secret {
         Ok(answer)
     }
 
+    pub(super) fn text_under(&self, label: &str) -> Option<&str> {
+        let version = self.versions.iter().find(|version| version.labels.contains(label))?;
+        version.content.as_ref().map(|content| content.text.as_str())
+    }
+
     pub(super) fn put(&mut self, put: Put) -> Result<Value> {
         let content = match (put.secret_string, put.secret_binary) {
             (Some(text), None) => Content { field: "SecretString", text },

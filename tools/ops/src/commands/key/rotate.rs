@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at where the labels are.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Within this a rotation has begun, if it has not ended already.
+const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Puts the staged key into use, once Cohere has accepted it, and waits for that.
 ///
@@ -48,7 +50,7 @@ impl Rotate {
 
     /// Waits until the labels tell how the rotation ended.
     async fn outcome(&self, store: &Store, version: &str) -> anyhow::Result<()> {
-        let until = Instant::now() + Duration::from_secs(self.wait_secs);
+        let asked = Instant::now();
         let mut was_pending = false;
         loop {
             let labels = store.labels().await?;
@@ -60,13 +62,12 @@ impl Rotate {
                 return Ok(());
             }
             let kept = "the key in use stays in use; why stands in the log of the function rotate-key";
-            if was_pending && !is(PENDING) {
-                bail!("the rotation failed and was cleaned up: {kept}");
-            }
             was_pending |= is(PENDING);
-            if Instant::now() >= until {
-                let again = "stage another key and rotate again";
-                bail!("the rotation did not end within {} s: {kept}; {again}", self.wait_secs);
+            if !is(PENDING) && (was_pending || asked.elapsed() > BEGINS_WITHIN) {
+                bail!("the rotation has failed: {kept}; then stage another key, or ask again");
+            }
+            if asked.elapsed().as_secs() >= self.wait_secs {
+                bail!("the rotation has not ended within {} s: {kept}; then ask again", self.wait_secs);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
