@@ -11,5 +11,6 @@ mod ops;
 mod order;
 mod panics;
 mod recorded;
+mod runbooks;
 mod schema;
 mod streams;

@@ -5,4 +5,5 @@ pub mod gateway;
 pub mod material;
 pub mod ops;
 pub mod replay;
+pub mod runbook;
 pub mod stub;
