@@ -11,6 +11,7 @@ mod ops;
 mod order;
 mod panics;
 mod recorded;
+mod rotation;
 mod runbooks;
 mod schema;
 mod streams;

@@ -6,4 +6,5 @@ pub mod material;
 pub mod ops;
 pub mod replay;
 pub mod runbook;
+pub mod rotation;
 pub mod stub;

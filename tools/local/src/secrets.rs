@@ -78,10 +78,20 @@ impl Secrets {
 
     /// Puts a value under `AWSCURRENT` as a new version and returns the version's id.
     pub fn put(&self, name: &str, value: &str) -> String {
+        self.put_under(name, value, CURRENT)
+    }
+
+    /// Puts a value under a label, by the rules of AWS; returns the version's id.
+    pub fn put_under(&self, name: &str, value: &str, label: &str) -> String {
         let version = Uuid::new_v4().to_string();
         // A new version's id is new, which leaves nothing to refuse.
-        let _ = self.shared().store.create(name).put_text(&version, value, &[CURRENT]);
+        let _ = self.shared().store.create(name).put_text(&version, value, &[label]);
         version
+    }
+
+    /// Begins a rotation and calls no step of it: a version without a value is pending from now on.
+    pub fn begin_rotation(&self, name: &str, version: &str) {
+        self.shared().store.create(name).begin(version);
     }
 
     /// Takes a secret away: from now on it does not exist.

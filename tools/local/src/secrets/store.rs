@@ -129,6 +129,11 @@ impl Secret {
     }
 
     pub(super) fn get(&self, get: &Get) -> Result<Value> {
+        let named = get.version_id.as_ref().zip(get.version_stage.as_ref());
+        if named.is_some_and(|(id, label)| self.has(id) && !self.labels_of(id).contains(label)) {
+            let message = "The VersionStage is not on the version of that VersionId.".to_owned();
+            return Err(Refused("InvalidRequestException", message));
+        }
         let label = get.version_stage.as_deref();
         let label = label.or(get.version_id.is_none().then_some(CURRENT));
         let asked = |version: &&Version| {
@@ -208,7 +213,7 @@ impl Secret {
         let label = wish.version_stage.as_str();
         let holder = self.holder(label).map(str::to_owned);
         for id in wish.remove_from_version_id.iter().chain(&wish.move_to_version_id) {
-            if !self.versions.iter().any(|version| version.id == *id) {
+            if !self.has(id) {
                 return Err(not_found("secret version"));
             }
         }
@@ -262,6 +267,10 @@ impl Secret {
         answer
     }
 
+    fn has(&self, id: &str) -> bool {
+        self.versions.iter().any(|version| version.id == id)
+    }
+
     /// The version that has this label.
     pub(super) fn holder(&self, label: &str) -> Option<&str> {
         let holder = self.versions.iter().find(|version| version.labels.contains(label));
@@ -275,7 +284,7 @@ impl Secret {
 
     /// Makes the version that a rotation will fill.
     pub(super) fn begin(&mut self, id: &str) {
-        if !self.versions.iter().any(|version| version.id == id) {
+        if !self.has(id) {
             let (id, labels) = (id.to_owned(), BTreeSet::new());
             self.versions.push(Version { id, content: None, labels, created: now() });
         }
