@@ -91,5 +91,7 @@ async fn the_first_key_of_a_new_stack_is_in_use_at_once() {
     running.gateway.secrets.create(API_KEY);
     let staged = ops(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("first key"), "{staged:?}");
+    let status = ops(&running, &["status"], "").await;
+    assert!(status.data().contains("AWSCURRENT ") && !status.data().contains("NEXT"), "{status:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY).unwrap(), NEW);
 }

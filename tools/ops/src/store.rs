@@ -1,5 +1,6 @@
 //! One secret of AWS Secrets Manager, with what an operator needs of it.
 
+use crate::output::say;
 use crate::problem::explain;
 use anyhow::{Context, anyhow};
 use aws_config::BehaviorVersion;
@@ -131,17 +132,17 @@ impl Store {
             None if labels.iter().any(|label| label == CURRENT) => Ok(Replaced::Yes),
             _ => self.make_current(&id, read).await,
         };
-        let dropping = self.client.update_secret_version_stage().secret_id(&self.id);
-        let dropped = dropping.version_stage(&label).remove_from_version_id(&id).send().await;
-        match (replaced, dropped) {
-            (Ok(replaced), Ok(_)) => Ok(replaced),
-            (Ok(replaced), Err(error)) => {
-                let problem = self.problem("remove a label from", &error);
-                crate::output::say(&format!("warning: the label {label} stays behind: {problem:#}"));
-                Ok(replaced)
-            }
-            (Err(problem), _) => Err(problem),
+        if let Err(problem) = self.drop_label(&label, &id).await {
+            say(&format!("warning: the label {label} stays behind: {problem:#}"));
         }
+        replaced
+    }
+
+    /// Takes a label off a version.
+    pub async fn drop_label(&self, label: &str, id: &str) -> anyhow::Result<()> {
+        let dropping = self.client.update_secret_version_stage().secret_id(&self.id);
+        let dropped = dropping.version_stage(label).remove_from_version_id(id).send().await;
+        dropped.map(drop).map_err(|error| self.problem("remove a label from", &error))
     }
 
     /// Moves `AWSCURRENT`, which AWS refuses where it is no longer on the version `read`.

@@ -12,7 +12,7 @@ use shared::secrets::clients::{Client, Expiry};
 /// Adds a client and prints its token, once.
 ///
 /// The token is made here from 256 random bits and stored only as its SHA-256: whoever loses it gets a new one
-/// by `ops clients rotate`. It works at once, or after half a minute where many unknown tokens are tried.
+/// by `ops clients rotate`. It works at once; tried too early, it is refused for a minute more.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -11,7 +11,8 @@ use shared::secrets::clients::MAX_TOKENS;
 
 /// Gives a client a second token, and ends the old one once the new one is in use.
 ///
-/// Both tokens work until --finish, so that no request fails in between. A client has at most two.
+/// Every instance knows the new one after a minute. Both work until --finish, so that no request fails in
+/// between. A client has at most two.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +44,7 @@ impl Rotate {
         })
         .await?;
         print_token(&token)?;
-        say(&format!("{name} has a second token, shown only now; give it to the client, then"));
+        say(&format!("{name} has a second token, shown only now; use it after a minute, then"));
         say(&format!("end the old one: ops clients rotate {name} --finish"));
         Ok(())
     }

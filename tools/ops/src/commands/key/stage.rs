@@ -38,9 +38,12 @@ impl Stage {
             return Err(anyhow!("nothing was staged: this is the key already in use"));
         }
         let (version, labels) = store.put(text.expose().trim(), NEXT).await?;
-        match labels.iter().any(|label| label == CURRENT) {
-            true => say(&format!("this is the secret's first key: version {version} is in use")),
-            false => say(&format!("staged version {version}; put it into use: ops key rotate")),
+        if labels.iter().any(|label| label == CURRENT) {
+            // Left there, the label would one day be rotated as if it were another key.
+            store.drop_label(NEXT, &version).await?;
+            say(&format!("this is the secret's first key: version {version} is in use"));
+        } else {
+            say(&format!("staged version {version}; put it into use: ops key rotate"));
         }
         Ok(())
     }
