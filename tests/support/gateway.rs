@@ -56,12 +56,7 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
         }
     };
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let options = Options {
-        port: Some(0),
-        settings,
-        output: Output::To(Arc::new(take)),
-        ..options
-    };
+    let options = Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
