@@ -27,7 +27,6 @@ pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finish
 pub struct Bench {
     pub running: Running,
     pub store: Store,
-    secrets: AtomicUsize,
 }
 
 impl Bench {
@@ -35,14 +34,14 @@ impl Bench {
     pub async fn on_stand_in(settings: &[(&str, &str)]) -> Self {
         let running = gateway::start(local::Upstream::Sandbox, settings).await;
         let store = Store::stand_in(&running);
-        Self { running, store, secrets: AtomicUsize::new(0) }
+        Self { running, store }
     }
 
     /// Starts a gateway over the moto server at `url`; its functions know no other store.
     pub async fn on_moto(url: &str, settings: &[(&str, &str)]) -> Self {
         let endpoint = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)];
         let running = gateway::start(local::Upstream::Sandbox, &[&endpoint, settings].concat()).await;
-        Self { running, store: Store::moto(url), secrets: AtomicUsize::new(0) }
+        Self { running, store: Store::moto(url) }
     }
 
     pub fn sandbox(&self) -> &Sandbox {
@@ -51,8 +50,8 @@ impl Bench {
 
     /// Makes a secret without a value.
     pub async fn empty(&self) -> Rotated<'_> {
-        let number = self.secrets.fetch_add(1, Ordering::Relaxed);
-        let name = format!("key-{}-{number}", std::process::id());
+        static LAST: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("key-{}", LAST.fetch_add(1, Ordering::Relaxed));
         let id = self.store.create(&name).await;
         Rotated { bench: self, name, id }
     }
@@ -70,11 +69,15 @@ impl Bench {
 pub struct Rotated<'a> {
     pub bench: &'a Bench,
     name: String,
-    /// Its ARN.
     id: String,
 }
 
 impl Rotated<'_> {
+    /// Returns the secret's ARN.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Makes a key of this secret's own; the sandbox accepts it as a trial key or not, or not at all.
     pub fn key(&self, what: &str, trial: Option<bool>) -> String {
         let value = format!("fake-{what}-{}", self.name);
