@@ -63,6 +63,8 @@ pub enum Behaviour {
     Denying,
     /// Answers 400 `ThrottlingException`.
     Throttling,
+    /// Answers well but for the last character, so that nobody can read it.
+    Garbled,
 }
 
 impl Secrets {
@@ -205,7 +207,11 @@ async fn serve(State(secrets): State<Secrets>, request: Request) -> Response {
         Ok(body) => (StatusCode::OK, body),
         Err(failure) => (failure.status, json!({"__type": failure.kind, "message": failure.message})),
     };
-    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
+    let mut text = body.to_string();
+    if matches!(secrets.shared().behaviour, Behaviour::Garbled) {
+        text.pop();
+    }
+    (status, [("content-type", "application/x-amz-json-1.1")], text).into_response()
 }
 
 async fn answer(secrets: &Secrets, request: Request) -> Result<Value, Failure> {
@@ -218,7 +224,7 @@ async fn answer(secrets: &Secrets, request: Request) -> Result<Value, Failure> {
         shared.behaviour
     };
     match behaviour {
-        Behaviour::Normal => {}
+        Behaviour::Normal | Behaviour::Garbled => {}
         Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
         Behaviour::Failing => {
             let message = "An error occurred on the server side.".to_owned();
