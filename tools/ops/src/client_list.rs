@@ -6,9 +6,13 @@
 use crate::store::{Replaced, Store, Version};
 use anyhow::{Context, anyhow, bail, ensure};
 use shared::secrets::clients::ClientList;
+use std::time::Duration;
 
 /// How often an edit begins anew because somebody else was faster.
-const TRIES: usize = 20;
+const TRIES: u64 = 12;
+/// Longest wait before the second try, and that much longer before each further one. Every try that is
+/// overtaken leaves a version behind.
+const WAIT_MS: u64 = 200;
 /// Longest value of a secret.
 const MAX_SECRET_BYTES: usize = 65_536;
 
@@ -23,7 +27,8 @@ pub async fn edit<T>(
     change: impl Fn(&mut ClientList) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let store = Store::open(secret).await?;
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=WAIT_MS * tried))).await;
         let version = store.current().await?;
         let mut list = parse(secret, version.as_ref())?;
         let result = change(&mut list)?;

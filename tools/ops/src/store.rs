@@ -109,7 +109,9 @@ impl Store {
     pub async fn versions(&self) -> anyhow::Result<Vec<SecretVersionsListEntry>> {
         let listed = self.client.list_secret_version_ids().secret_id(&self.id).send().await;
         let listed = listed.map_err(|error| self.problem("list the versions of", &error))?;
-        Ok(listed.versions.unwrap_or_default())
+        let mut versions = listed.versions.unwrap_or_default();
+        versions.retain(|version| !version.version_stages().is_empty());
+        Ok(versions)
     }
 
     /// Puts a text as a new version under `label`; returns the version and all its labels.
