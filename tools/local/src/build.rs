@@ -37,8 +37,9 @@ pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
             command.env_remove(name);
         }
     }
-    let status =
-        command.status().with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
     ensure!(status.success(), "{} did not build ({status}); what is wrong stands above", names.join(", "));
     Ok(())
 }
