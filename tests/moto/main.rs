@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
     }
     count("the key is read by its label", is_played(Box::pin(read_by_label(&url))).await);
     count("a trial key becomes current where it is allowed", is_played(Box::pin(trial_allowed(&url))).await);
+    count("eight operators at once lose no edit", is_played(Box::pin(operators(&url))).await);
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -90,4 +91,24 @@ async fn trial_allowed(url: &str) {
     let token = secret.begin().await;
     secret.steps(&STEPS, &token).await;
     secret.assert_rotated(&token, &key, &before).await;
+}
+
+/// Each edit replaces the version that was read, or is made again.
+async fn operators(url: &str) {
+    let store = Bench::on_moto(url, &[]).await;
+    let clients = store.empty().await;
+    let ops = |arguments: &[&str]| {
+        let mut command = gateway_tests::ops::command(&store.running, gateway_tests::ops::binary());
+        command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", clients.id()]);
+        command.spawn().unwrap().wait_with_output()
+    };
+    let names: Vec<_> = (0..8).map(|number| format!("client-{number}")).collect();
+    let adding: Vec<_> = names.iter().map(|name| ops(&["clients", "add", name])).collect();
+    for added in adding {
+        let added = added.await.unwrap();
+        assert!(added.status.success(), "{added:?}");
+    }
+    let listed = ops(&["clients", "list"]).await.unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(names.iter().all(|name| listed.contains(name)), "{listed}");
 }
