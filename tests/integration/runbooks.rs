@@ -2,6 +2,8 @@
 //! gateway between them.
 
 mod add_or_revoke_client;
+mod key_leaked;
+mod rotate_key;
 
 use gateway_tests::runbook::FOLDER;
 
