@@ -5,6 +5,6 @@ pub mod gateway;
 pub mod material;
 pub mod ops;
 pub mod replay;
-pub mod runbook;
 pub mod rotation;
+pub mod runbook;
 pub mod stub;

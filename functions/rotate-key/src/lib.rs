@@ -26,6 +26,9 @@ use steps::{Outcome, PENDING, Rotation};
 /// Time of a whole step, below the function's own, so that its failure is told.
 const STEP_LIMIT: Duration = Duration::from_secs(45);
 
+/// Time of each call that follows a step: cleaning up, and reading the age of the key in use.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
 /// What Secrets Manager sends.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -38,21 +41,24 @@ pub struct Event {
 
 /// The steps, in their order.
 #[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
 enum Step {
-    CreateSecret,
-    SetSecret,
-    TestSecret,
-    FinishSecret,
+    #[serde(rename = "createSecret")]
+    Create,
+    #[serde(rename = "setSecret")]
+    Set,
+    #[serde(rename = "testSecret")]
+    Test,
+    #[serde(rename = "finishSecret")]
+    Finish,
 }
 
 impl Step {
     fn as_str(self) -> &'static str {
         match self {
-            Step::CreateSecret => "createSecret",
-            Step::SetSecret => "setSecret",
-            Step::TestSecret => "testSecret",
-            Step::FinishSecret => "finishSecret",
+            Step::Create => "createSecret",
+            Step::Set => "setSecret",
+            Step::Test => "testSecret",
+            Step::Finish => "finishSecret",
         }
     }
 }
@@ -91,16 +97,16 @@ impl Rotator {
         };
         let step = async {
             match event.step {
-                Step::CreateSecret => rotation.create().await,
-                Step::SetSecret => rotation.set().await,
-                Step::TestSecret => rotation.test().await,
-                Step::FinishSecret => rotation.finish().await,
+                Step::Create => rotation.create().await,
+                Step::Set => rotation.set().await,
+                Step::Test => rotation.test().await,
+                Step::Finish => rotation.finish().await,
             }
         };
         let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(Failure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
-            && let Err(problem) = rotation.give_up().await
+            && let Err(problem) = within(AFTERWARDS, rotation.give_up()).await
         {
             tracing::warn!(problem, "{PENDING} stays on the version of a rotation that was given up");
         }
@@ -109,10 +115,14 @@ impl Rotator {
     }
 }
 
+/// Ends a call of the store that nothing depends on.
+async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err("it does not answer".into()))
+}
+
 /// Writes the one line of a step, and the metrics.
 async fn tell(event: &Event, secret: &SecretsManager, done: &Result<Outcome, Failure>) {
-    let reading = tokio::time::timeout(Duration::from_secs(2), secret.find(CURRENT, None));
-    let current = reading.await.ok().and_then(Result::ok).flatten();
+    let current = within(AFTERWARDS, secret.find(CURRENT, None)).await.ok().flatten();
     let (step, pending_version) = (event.step.as_str(), event.client_request_token.as_str());
     let key_version = current.as_ref().map(|current| current.id.as_str());
     let key_age_days = current.as_ref().and_then(|current| current.created).map(days_since);

@@ -4,6 +4,7 @@
 //! Revoking at once is the worst case; the runbook waits until no instance uses the old key.
 
 use gateway_tests::gateway::{self, Answer, Running};
+use gateway_tests::material::say;
 use gateway_tests::ops;
 use local::Upstream;
 use local::sandbox::{Key, SeenRequest};
@@ -90,16 +91,16 @@ async fn a_rotation_under_load_fails_no_request() {
     let seen = sandbox.requests();
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
     let instances = running.gateway.started("chat") + running.gateway.started("embed");
-    println!(
-        "{} requests, none failed; {refused} refusals in {instances} instances",
-        met.answered.load(Ordering::Relaxed)
-    );
+    let answered = met.answered.load(Ordering::Relaxed);
+    say(&format!("rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"));
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
     assert_eq!(key_of(seen.last().unwrap()), NEW);
     let lines = running.lines();
     assert!(!lines.iter().any(|line| line.contains("upstream_auth")), "a cured refusal is no alarm");
-    let versions =
-        lines.iter().filter(|line| line.contains("\"message\":\"request\"")).filter_map(version_of);
+    let versions = lines
+        .iter()
+        .filter(|line| line.contains("\"message\":\"request\""))
+        .filter_map(|line| version_of(line));
     let mut versions: Vec<_> = versions.collect();
     versions.sort();
     versions.dedup();
@@ -110,7 +111,7 @@ fn key_of(request: &SeenRequest) -> String {
     request.header("authorization").unwrap_or_default().trim_start_matches("Bearer ").to_string()
 }
 
-fn version_of(line: &String) -> Option<String> {
+fn version_of(line: &str) -> Option<String> {
     let event: Value = serde_json::from_str(line.split_once(": ")?.1).ok()?;
     event["key_version"].as_str().map(str::to_string)
 }

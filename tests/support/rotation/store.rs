@@ -14,7 +14,8 @@ pub struct Store {
 }
 
 impl Store {
-    pub(super) fn stand_in(running: &Running) -> Self {
+    /// The store of a gateway's own.
+    pub fn stand_in(running: &Running) -> Self {
         let variable = |wanted: &str| {
             let found = running.gateway.aws.iter().find(|(name, _)| name == wanted);
             found.map(|(_, value)| value.clone()).unwrap_or_else(|| panic!("{wanted} is not set"))
