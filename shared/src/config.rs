@@ -4,6 +4,7 @@
 //! a default silently, and an unknown `GATEWAY_*` name is an error: a misspelt limit is no limit.
 
 pub mod reference;
+pub mod rotation;
 pub mod vars;
 
 use crate::endpoint::Endpoint;
@@ -34,17 +35,6 @@ pub struct AuthorizerConfig {
     pub http: HttpConfig,
     pub clients: SecretConfig,
     pub default_usage_plan_key: String,
-}
-
-/// Settings of the key's rotation.
-#[derive(Clone, Debug)]
-pub struct RotationConfig {
-    pub service: String,
-    pub http: HttpConfig,
-    pub secret_id: String,
-    /// What a new key is tried with.
-    pub check: HealthConfig,
-    pub allows_trial_key: bool,
 }
 
 /// Settings of the HTTP client.
@@ -262,24 +252,6 @@ impl AuthorizerConfig {
             http: read.http(),
             clients: read.secret(&setting::CLIENTS_SECRET_ID, &setting::CLIENTS_TTL_SECS),
             default_usage_plan_key: read.text(&setting::DEFAULT_USAGE_PLAN_KEY),
-        };
-        read.finish(config)
-    }
-}
-
-impl RotationConfig {
-    /// Reads the settings of the key's rotation.
-    ///
-    /// # Errors
-    /// All problems at once, each with name, value and accepted range.
-    pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
-        let mut read = Reader::new(vars);
-        let config = Self {
-            service: read.text(&setting::SERVICE),
-            http: read.http(),
-            secret_id: read.text(&setting::SECRET_ID),
-            check: read.health(),
-            allows_trial_key: read.text(&setting::ALLOW_TRIAL_KEY) == "on",
         };
         read.finish(config)
     }

@@ -11,7 +11,7 @@ use crate::config::vars::Environment;
 use crate::edge::response::Body;
 use crate::telemetry;
 use lambda_http::{Request, Response, service_fn};
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -46,16 +46,22 @@ where
     F: Future<Output = Result<O, E>> + Send + 'static,
     I: DeserializeOwned + Send + 'static,
     O: Serialize + Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
+    E: std::error::Error + Send + 'static,
 {
     run(async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
-            async move { answer.await.map_err(Error::from) }
+            async move { answer.await.map_err(diagnostic) }
         });
         lambda_runtime::run_concurrent(service).await
     })
+}
+
+/// What the Runtime API, and through it the invoker, is told of an error.
+fn diagnostic<E: std::error::Error>(error: E) -> Diagnostic {
+    let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
+    Diagnostic { error_type: kind.to_string(), error_message: error.to_string() }
 }
 
 fn run(main: impl Future<Output = Result<(), Error>>) -> ExitCode {

@@ -13,7 +13,7 @@ use check::KeyCheck;
 use failure::Failure;
 use serde::Deserialize;
 use serde_json::json;
-use shared::config::RotationConfig;
+use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, tell_age};
 use shared::secrets::secrets_manager::{CURRENT, SecretsManager};

@@ -5,6 +5,7 @@
 //! [`Secrets`]: they put another value, take one away, or make every request slow or fail, while the
 //! functions run.
 
+mod request;
 mod rotation;
 mod store;
 #[cfg(test)]
@@ -129,26 +130,26 @@ impl Secrets {
     fn operate(&self, operation: &str, body: &[u8]) -> Result<Value, Failure> {
         let answer = match operation {
             "GetSecretValue" => {
-                let get: store::Get = read(body)?;
+                let get: request::Get = read(body)?;
                 self.shared().store.find(&get.secret_id)?.get(&get)?
             }
             "PutSecretValue" => {
-                let put: store::Put = read(body)?;
+                let put: request::Put = read(body)?;
                 self.shared().store.find(&put.secret_id)?.put(put)?
             }
             "UpdateSecretVersionStage" => {
-                let wish: store::Move = read(body)?;
+                let wish: request::Move = read(body)?;
                 self.shared().store.find(&wish.secret_id)?.move_label(&wish)?
             }
             "DescribeSecret" => {
-                let Describe { secret_id } = read(body)?;
+                let request::Describe { secret_id } = read(body)?;
                 let mut shared = self.shared();
                 let name = shared.store.find(&secret_id)?.name().to_owned();
                 let function = shared.functions.get(&name).map(|function| function.arn());
                 shared.store.find(&secret_id)?.describe(function.as_deref())
             }
             "ListSecretVersionIds" => {
-                let list: store::List = read(body)?;
+                let list: request::List = read(body)?;
                 self.shared().store.find(&list.secret_id)?.list(&list)
             }
             "RotateSecret" => self.rotate(read(body)?)?,
@@ -168,12 +169,6 @@ impl Secrets {
 /// The ARN of a secret, ending in six letters as AWS makes it.
 pub fn arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Describe {
-    secret_id: String,
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {

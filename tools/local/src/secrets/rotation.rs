@@ -4,22 +4,14 @@
 //! leaves the labels as they are; the next `RotateSecret` then takes that rotation up again, from its
 //! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
+use super::request::Rotate;
 use super::store::{CURRENT, PENDING, Refused, Result, now};
 use super::{Secrets, arn};
 use crate::lambda::Function;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Rotate {
-    secret_id: String,
-    client_request_token: String,
-    rotate_immediately: Option<bool>,
-}
 
 impl Secrets {
     /// Lets a function rotate a secret; one that does not exist is rotated by none.

@@ -5,7 +5,7 @@
 //! still there but counts as deprecated. What is refused is refused with AWS's kind of error.
 
 use super::arn;
-use serde::Deserialize;
+use super::request::{Get, List, Move, Put};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -58,41 +58,6 @@ struct Version {
 pub(super) struct Content {
     field: &'static str,
     text: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Get {
-    pub(super) secret_id: String,
-    version_id: Option<String>,
-    version_stage: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Put {
-    pub(super) secret_id: String,
-    client_request_token: String,
-    secret_string: Option<String>,
-    secret_binary: Option<String>,
-    version_stages: Option<BTreeSet<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct Move {
-    pub(super) secret_id: String,
-    version_stage: String,
-    remove_from_version_id: Option<String>,
-    move_to_version_id: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub(super) struct List {
-    pub(super) secret_id: String,
-    #[serde(default)]
-    include_deprecated: bool,
 }
 
 impl Store {
