@@ -5,6 +5,7 @@
 //! be most of a cold start. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SECRETS_MANAGER` are honoured.
 
 use crate::secrets::source::{Fetching, Secret, SecretSource, SourceError, StoredSecret};
+use crate::telemetry::redact;
 use crate::transport::Transport;
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::retry::RetryConfig;
@@ -146,10 +147,10 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(refusal) => {
+        SdkError::ServiceError(refusal) if !refusal.raw().status().is_success() => {
             let (meta, status) = (refusal.err().meta(), refusal.raw().status().as_u16());
             let code = meta.code().map_or_else(|| format!("status {status}"), str::to_string);
-            format!("refused, {code}: {}", meta.message().unwrap_or("no reason is given"))
+            redact::words(&format!("refused, {code}: {}", meta.message().unwrap_or("no reason is given")))
         }
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) => format!("not reached: {}", error.source().unwrap_or(error)),
