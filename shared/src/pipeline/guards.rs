@@ -11,7 +11,7 @@ use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
 use crate::resilience::retry::disposition;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -125,7 +125,7 @@ impl Guards {
         if before != after {
             tracing::warn!(
                 endpoint = endpoint.name(),
-                model,
+                model = redact::id(model),
                 from = before.as_str(),
                 to = after.as_str(),
                 "breaker"

@@ -5,6 +5,7 @@
 
 use crate::clock::since_epoch;
 use crate::endpoint::Endpoint;
+use crate::telemetry::redact;
 use std::io::Write;
 use std::sync::OnceLock;
 
@@ -64,7 +65,7 @@ fn document(endpoint: Endpoint, model: &str, metric: &str) -> serde_json::Value 
         },
         "Service": SERVICE.get().map_or("cohere-gateway", String::as_str),
         "Endpoint": endpoint.name(),
-        "Model": model,
+        "Model": redact::id(model),
         metric: 1,
     })
 }
