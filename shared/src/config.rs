@@ -332,6 +332,9 @@ impl Reader {
     }
 }
 
+/// Most characters of a bad value that are shown.
+const MAX_SHOWN_CHARS: usize = 100;
+
 /// Says what is wrong with a variable: an unknown name, or a value its setting does not take.
 fn problem(name: &str, value: &str) -> Option<String> {
     let Some(setting) = setting::ALL.iter().find(|setting| setting.name == name) else {
@@ -339,7 +342,9 @@ fn problem(name: &str, value: &str) -> Option<String> {
     };
     let accepted = match setting.kind {
         Kind::Text if value.trim().is_empty() => "a text is required".to_string(),
-        Kind::Url if !is_accepted_url(value) => "https://… is required, or http://… on loopback".to_string(),
+        Kind::Url if !is_accepted_url(value) => {
+            "https://… is required, or http://… on loopback, without a user".to_string()
+        }
         Kind::Number { min, max }
             if !value.parse().is_ok_and(|number: u64| (min..=max).contains(&number)) =>
         {
@@ -351,7 +356,10 @@ fn problem(name: &str, value: &str) -> Option<String> {
         }
         Kind::Text | Kind::Url | Kind::OneOf(_) | Kind::Pairs | Kind::Number { .. } => return None,
     };
-    Some(format!("{name} is {value:?}: {accepted}"))
+    // A URL may name a user and a password.
+    let shown = value.rsplit_once('@').map_or_else(|| value.to_string(), |(_, host)| format!("…@{host}"));
+    let shown: String = shown.chars().take(MAX_SHOWN_CHARS).collect();
+    Some(format!("{name} is {shown:?}: {accepted}"))
 }
 
 /// Reads `a=b,c=d`; `none` is no pair.
@@ -371,6 +379,9 @@ fn pairs(value: &str) -> Option<Vec<(String, String)>> {
 fn is_accepted_url(value: &str) -> bool {
     let Ok(uri) = value.parse::<http::Uri>() else { return false };
     let host = uri.host().unwrap_or_default();
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return false;
+    }
     let on_loopback = host == "localhost"
         || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {
