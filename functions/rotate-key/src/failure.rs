@@ -1,5 +1,6 @@
 //! Why a step failed, and what an operator does about it. No text here holds a key.
 
+use shared::telemetry::redact;
 use std::fmt;
 
 /// What keeps a new key from becoming current.
@@ -54,7 +55,8 @@ impl fmt::Display for Failure {
             Failure::NextMissing => write!(f, "no key is under the label NEXT: {STAGE}"),
             Failure::NotPending(version) => write!(
                 f,
-                "the version {version} is not in rotation, or its rotation was given up: ask for rotation again"
+                "the version {} is not in rotation, or its rotation was given up: ask for rotation again",
+                redact::id(version)
             ),
             Failure::Unusable(problem) => write!(f, "the new key is unusable, {problem}: {STAGE}"),
             Failure::Refused(problem) => write!(f, "Cohere refuses the new key, {problem}: {STAGE}"),

@@ -17,7 +17,7 @@ use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, tell_age};
 use shared::secrets::secrets_manager::{CURRENT, SecretsManager};
-use shared::telemetry::metrics;
+use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
@@ -123,7 +123,7 @@ async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>
 /// Writes the one line of a step, and the metrics.
 async fn tell(event: &Event, secret: &SecretsManager, done: &Result<Outcome, Failure>) {
     let current = within(AFTERWARDS, secret.find(CURRENT, None)).await.ok().flatten();
-    let (step, pending_version) = (event.step.as_str(), event.client_request_token.as_str());
+    let (step, pending_version) = (event.step.as_str(), redact::id(&event.client_request_token));
     let key_version = current.as_ref().map(|current| current.id.as_str());
     let key_age_days = current.as_ref().and_then(|current| current.created).map(days_since);
     match done {
