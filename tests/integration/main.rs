@@ -7,6 +7,7 @@ mod bad_input;
 mod clients;
 mod contract;
 mod faults;
+mod marks;
 mod ops;
 mod order;
 mod panics;

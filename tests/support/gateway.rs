@@ -98,6 +98,12 @@ impl Running {
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
+    /// Ends every function and returns all that they wrote, to its end.
+    pub async fn stopped(self) -> Vec<String> {
+        self.gateway.stop().await;
+        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
     /// Waits until a function has written a line that holds `text`, at most 5 seconds.
     pub async fn line_with(&self, text: &str) -> String {
         for _ in 0..500 {
