@@ -5,7 +5,7 @@ use super::callers::marked;
 use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
 use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::testing::Place;
 use std::time::Duration;
 
@@ -35,8 +35,7 @@ pub fn good(seen: &Seen) -> Vec<Step> {
         "/v2/rerank" => json!({ "id": TEXT, "results": [{ "index": 0, "relevance_score": 0.5 }] }),
         _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
     };
-    let is_streamed =
-        serde_json::from_slice::<serde_json::Value>(&seen.body).is_ok_and(|body| body["stream"] == true);
+    let is_streamed = serde_json::from_slice::<Value>(&seen.body).is_ok_and(|body| body["stream"] == true);
     match is_streamed {
         true => {
             stream(&HEADERS, &[START.as_bytes(), delta(TEXT).as_bytes(), END.as_bytes(), DONE.as_bytes()])
@@ -74,32 +73,32 @@ pub async fn play(suite: &mut Suite) {
     health(suite).await;
 }
 
-/// Every status, in Cohere's words, in HTML and in plain text.
+/// Every status, in Cohere's words, and some in HTML or about the month.
 async fn refusals(suite: &mut Suite) {
     for status in [400, 401, 402, 403, 404, 413, 422, 429, 498, 499, 500, 503, 302] {
-        for form in ["JSON", "month", "HTML"] {
-            suite.stub.otherwise(move |seen| {
-                let words = match form {
-                    "month" => format!("1000 calls / month {}", echo(seen)),
-                    _ => echo(seen),
-                };
-                let body = json!({ "id": TEXT, "message": words, "error_type": format!("{TEXT} {KEY}") });
-                let body = if form == "HTML" { format!("<html>{words}</html>") } else { body.to_string() };
-                answer(status, &[&HEADERS[..], &[("retry-after", TEXT)]].concat(), body.as_bytes())
-            });
-            if status == 429 {
-                // The model rests after each of these.
-                suite.running.gateway.kill("chat").await;
-            }
-            for (path, body) in
-                marked().into_iter().filter(|(_, body)| form == "JSON" || body["stream"] != true)
-            {
-                suite.post(path, body.to_string(), May::RepeatText).await;
-                if form != "JSON" {
-                    break;
-                }
-            }
-        }
+        refused(suite, status, marked(), |words| {
+            json!({ "id": TEXT, "message": words, "error_type": words }).to_string()
+        })
+        .await;
+    }
+    for status in [400, 429, 500] {
+        refused(suite, status, marked().drain(..1).collect(), |words| format!("<html>{words}</html>")).await;
+    }
+    let month = |words| json!({ "message": format!("1000 calls / month, {words}") }).to_string();
+    refused(suite, 429, marked().drain(..1).collect(), month).await;
+}
+
+async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, body: fn(String) -> String) {
+    suite.stub.otherwise(move |seen| {
+        let headers = [&HEADERS[..], &[("retry-after", TEXT)]].concat();
+        answer(status, &headers, body(echo(seen)).as_bytes())
+    });
+    if status == 429 {
+        // A model rests after each of these, and is not called.
+        suite.running.gateway.kill("chat").await;
+    }
+    for (path, body) in requests {
+        suite.post(path, body.to_string(), May::RepeatText).await;
     }
 }
 
