@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
 const LAYERS: [&[&str]; 7] = [
@@ -35,7 +35,7 @@ const HOMES: [(&str, &str); 6] = [
     ("socket2", "lambda/nodelay.rs"),
 ];
 
-fn sources(directory: &Path) -> Vec<PathBuf> {
+pub fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
@@ -48,8 +48,10 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn code_of(path: &Path) -> String {
+pub fn code_of(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
+    // A module of tests in a file of its own may be named anywhere.
+    let text = text.replace("#[cfg(test)]\nmod tests;", "");
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }

@@ -51,7 +51,7 @@ pub fn marked() -> Vec<(&'static str, Value)> {
 
 /// Good answers, then everything that is refused before Cohere is asked.
 pub async fn play(suite: &mut Suite) {
-    suite.stub.otherwise(|seen| super::cohere::good(seen));
+    suite.stub.otherwise(super::cohere::good);
     for (path, body) in marked() {
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
@@ -81,7 +81,7 @@ async fn broken(suite: &mut Suite, path: &str, body: &Value) {
         (format!("[{text}]").into_bytes(), May::RepeatNothing),
         (format!("\"{TEXT}\"").into_bytes(), May::RepeatNothing),
         (format!("{text}{TEXT}").into_bytes(), May::RepeatNothing),
-        (vec![text.as_bytes(), &b" ".repeat(30_000)].concat(), May::RepeatNothing),
+        ([text.as_bytes(), &b" ".repeat(30_000)].concat(), May::RepeatNothing),
         // The name of the caller's own field stands in the message.
         (doubled.into_bytes(), May::RepeatText),
     ];
