@@ -5,7 +5,7 @@ use crate::config::Config;
 use crate::health::HealthCheck;
 use crate::pipeline::{Guards, Memory};
 use crate::secrets::cached::CachedSecret;
-use crate::secrets::key::ApiKey;
+use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;
 use crate::telemetry::metrics;
 use crate::transport::Transport;
@@ -26,15 +26,15 @@ impl App {
     /// # Errors
     /// A part cannot be built, which is a defect of the build.
     pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
+        metrics::init(&config.service);
         let transport = Transport::new(&config.http)?;
-        let source = SecretsManager::new(&transport, &config.key.id).await;
+        let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
         cohere.warm_up().await;
         let health = HealthCheck::new(config.health.clone());
         let guards = Guards::new(config.guards);
         let memory = Memory::new(config.cache);
-        metrics::init(&config.service);
         Ok(Box::leak(Box::new(App { config, cohere, health, guards, memory })))
     }
 }

@@ -4,6 +4,7 @@
 //! a default silently, and an unknown `GATEWAY_*` name is an error: a misspelt limit is no limit.
 
 pub mod reference;
+pub mod rotation;
 pub mod vars;
 
 use crate::endpoint::Endpoint;
@@ -256,12 +257,7 @@ impl Config {
                 },
                 margin: read.millis(&setting::DEADLINE_MARGIN_MS),
             },
-            health: HealthConfig {
-                model: read.text(&setting::HEALTH_MODEL),
-                fallback_model: read.text(&setting::HEALTH_FALLBACK_MODEL),
-                timeout: read.millis(&setting::HEALTH_TIMEOUT_MS),
-                cache: read.secs(&setting::HEALTH_CACHE_SECS),
-            },
+            health: read.health(),
         };
         read.finish(config)
     }
@@ -339,6 +335,15 @@ impl Reader {
         }
     }
 
+    fn health(&mut self) -> HealthConfig {
+        HealthConfig {
+            model: self.text(&setting::HEALTH_MODEL),
+            fallback_model: self.text(&setting::HEALTH_FALLBACK_MODEL),
+            timeout: self.millis(&setting::HEALTH_TIMEOUT_MS),
+            cache: self.secs(&setting::HEALTH_CACHE_SECS),
+        }
+    }
+
     fn secret(&mut self, id: &Setting, ttl: &Setting) -> SecretConfig {
         SecretConfig {
             id: self.text(id),
@@ -349,6 +354,9 @@ impl Reader {
     }
 }
 
+/// Most characters of a bad value that are shown.
+const MAX_SHOWN_CHARS: usize = 100;
+
 /// Says what is wrong with a variable: an unknown name, or a value its setting does not take.
 fn problem(name: &str, value: &str) -> Option<String> {
     let Some(setting) = setting::ALL.iter().find(|setting| setting.name == name) else {
@@ -356,7 +364,9 @@ fn problem(name: &str, value: &str) -> Option<String> {
     };
     let accepted = match setting.kind {
         Kind::Text if value.trim().is_empty() => "a text is required".to_string(),
-        Kind::Url if !is_accepted_url(value) => "https://… is required, or http://… on loopback".to_string(),
+        Kind::Url if !is_accepted_url(value) => {
+            "https://… is required, or http://… on loopback, without a user".to_string()
+        }
         Kind::Number { min, max }
             if !value.parse().is_ok_and(|number: u64| (min..=max).contains(&number)) =>
         {
@@ -368,7 +378,10 @@ fn problem(name: &str, value: &str) -> Option<String> {
         }
         Kind::Text | Kind::Url | Kind::OneOf(_) | Kind::Pairs | Kind::Number { .. } => return None,
     };
-    Some(format!("{name} is {value:?}: {accepted}"))
+    // A URL may name a user and a password.
+    let shown = value.rsplit_once('@').map_or_else(|| value.to_string(), |(_, host)| format!("…@{host}"));
+    let shown: String = shown.chars().take(MAX_SHOWN_CHARS).collect();
+    Some(format!("{name} is {shown:?}: {accepted}"))
 }
 
 /// Reads `a=b,c=d`; `none` is no pair.
@@ -388,6 +401,9 @@ fn pairs(value: &str) -> Option<Vec<(String, String)>> {
 fn is_accepted_url(value: &str) -> bool {
     let Ok(uri) = value.parse::<http::Uri>() else { return false };
     let host = uri.host().unwrap_or_default();
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return false;
+    }
     let on_loopback = host == "localhost"
         || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {

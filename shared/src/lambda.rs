@@ -11,7 +11,7 @@ use crate::config::vars::Environment;
 use crate::edge::response::Body;
 use crate::telemetry;
 use lambda_http::{Request, Response, service_fn};
-use lambda_runtime::{Error, LambdaEvent};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
@@ -35,24 +35,33 @@ where
 }
 
 /// Serves plain events: `start` builds what the handler needs, once per environment.
-pub fn serve_events<S, SF, T, H, F, I, O>(start: S, handler: H) -> ExitCode
+///
+/// An error of the handler fails the invocation, for whoever invoked the function to see.
+pub fn serve_events<S, SF, T, H, F, I, O, E>(start: S, handler: H) -> ExitCode
 where
     S: FnOnce(Environment) -> SF,
     SF: Future<Output = Result<&'static T, Error>>,
     T: Sync + 'static,
     H: Fn(&'static T, I) -> F + Clone + Send + 'static,
-    F: Future<Output = O> + Send + 'static,
+    F: Future<Output = Result<O, E>> + Send + 'static,
     I: DeserializeOwned + Send + 'static,
     O: Serialize + Send + 'static,
+    E: std::error::Error + Send + 'static,
 {
     run(async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
-            async move { Ok::<_, Error>(answer.await) }
+            async move { answer.await.map_err(diagnostic) }
         });
         lambda_runtime::run_concurrent(service).await
     })
+}
+
+/// What the Runtime API, and through it the invoker, is told of an error.
+fn diagnostic<E: std::error::Error>(error: E) -> Diagnostic {
+    let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
+    Diagnostic { error_type: kind.to_string(), error_message: error.to_string() }
 }
 
 fn run(main: impl Future<Output = Result<(), Error>>) -> ExitCode {

@@ -3,3 +3,5 @@
 pub mod fields;
 pub mod init;
 pub mod metrics;
+mod place;
+pub mod redact;

@@ -31,6 +31,7 @@ impl Place {
 /// See above.
 pub fn panic_if_asked(place: Place, input: &[u8]) {
     if cfg!(debug_assertions) && memchr::memmem::find(input, place.mark().as_bytes()).is_some() {
-        panic!("{} was asked for", place.mark());
+        // As bad as a panic can be: its message repeats what was worked on.
+        panic!("asked for by {}", String::from_utf8_lossy(input));
     }
 }

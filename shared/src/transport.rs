@@ -6,6 +6,7 @@
 //! they die unseen while Lambda freezes the instance.
 
 use crate::config::HttpConfig;
+use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use std::error::Error;
@@ -53,6 +54,7 @@ impl From<reqwest::Error> for TransportError {
             detail += &format!(": {cause}");
             source = cause.source();
         }
+        let detail = redact::words(&detail);
         if error.is_connect() { Self::Connect(detail) } else { Self::Broken(detail) }
     }
 }

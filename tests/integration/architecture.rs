@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
 const LAYERS: [&[&str]; 7] = [
@@ -17,10 +17,11 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Imports within one row, or upwards, with the reason.
-const EXCEPTIONS: [(&str, &str, &str); 4] = [
+const EXCEPTIONS: [(&str, &str, &str); 5] = [
     ("cohere", "secrets", "the client holds the key it sends"),
     ("health", "cohere", "the health check is a call of Cohere"),
     ("pipeline", "app", "the pipeline works with what the root has built"),
+    ("transport", "telemetry", "the library's errors are cleaned before anybody can log them"),
     ("telemetry", "cohere", "the event line holds what the client has spent"),
 ];
 
@@ -36,7 +37,7 @@ const HOMES: [(&str, &str); 8] = [
     ("sha2", "cache/key.rs"),
 ];
 
-fn sources(directory: &Path) -> Vec<PathBuf> {
+pub fn sources(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap().flatten() {
         let path = entry.path();
@@ -49,8 +50,10 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn code_of(path: &Path) -> String {
+pub fn code_of(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
+    // A module of tests in a file of its own may be named anywhere.
+    let text = text.replace("#[cfg(test)]\nmod tests;", "");
     let code = text.split("#[cfg(test)]").next().unwrap_or_default();
     code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
 }

@@ -8,6 +8,7 @@ pub mod ask;
 mod breaker;
 mod fallback;
 mod frozen;
+mod key_store;
 mod matrix;
 mod outage;
 mod random;

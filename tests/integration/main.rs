@@ -5,10 +5,15 @@
 mod architecture;
 mod bad_input;
 mod batches;
+mod clients;
 mod contract;
 mod faults;
+mod marks;
+mod ops;
 mod order;
 mod panics;
 mod recorded;
+mod rotation;
+mod runbooks;
 mod schema;
 mod streams;

@@ -42,6 +42,11 @@ pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
 
 /// Starts a gateway whose functions have at most so many environments.
 pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_environments: usize) -> Running {
+    start_with(settings, Options { upstream, max_environments, ..Options::default() }).await
+}
+
+/// Starts a gateway with options of its own, on a free port.
+pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running {
     built();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
@@ -51,14 +56,7 @@ pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_env
         }
     };
     let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let options = Options {
-        port: Some(0),
-        upstream,
-        settings,
-        max_environments,
-        output: Output::To(Arc::new(take)),
-        ..Options::default()
-    };
+    let options = Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
@@ -97,6 +95,12 @@ impl Running {
 
     /// Returns what the functions have written so far, each line with its function's name.
     pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
+    }
+
+    /// Ends every function and returns all that they wrote, to its end.
+    pub async fn stopped(self) -> Vec<String> {
+        self.gateway.stop().await;
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 

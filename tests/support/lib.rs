@@ -3,5 +3,8 @@
 pub mod exchange;
 pub mod gateway;
 pub mod material;
+pub mod ops;
 pub mod replay;
+pub mod rotation;
+pub mod runbook;
 pub mod stub;

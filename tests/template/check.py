@@ -146,9 +146,27 @@ def a_function_reads_only_its_secret():
     for name, role in of_type("AWS::IAM::Role").items():
         statements = [s for p in role["Properties"].get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
         secret = "ClientsSecret" if name.startswith("Authorizer") else "CohereApiKeySecret"
+        allowed = ["GetSecretValue"]
+        if name.startswith("RotateKey"):
+            allowed = ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
         assert len(statements) == 1, (name, statements)
-        assert statements[0]["Action"] == ["secretsmanager:GetSecretValue"], statements
+        assert statements[0]["Action"] == [f"secretsmanager:{action}" for action in allowed], statements
         assert secret in json.dumps(statements[0]["Resource"]), (name, statements)
+
+
+@check
+def secrets_manager_may_rotate_the_key_through_the_alias():
+    ((name, schedule),) = of_type("AWS::SecretsManager::RotationSchedule").items()
+    properties = schedule["Properties"]
+    alias = properties["RotationLambdaARN"]["Ref"]
+    assert alias == "RotateKeyFunctionAliaslive" and alias in of_type("AWS::Lambda::Alias"), alias
+    assert properties["SecretId"] == {"Ref": "CohereApiKeySecret"}, properties
+    assert properties["RotateImmediatelyOnUpdate"] is False, "a deployment would rotate"
+    permission = RESOURCES[schedule["DependsOn"]]["Properties"]
+    assert permission["FunctionName"] == {"Ref": alias}, (name, permission)
+    assert permission["Principal"] == "secretsmanager.amazonaws.com", permission
+    assert permission["SourceArn"] == properties["SecretId"], permission
+    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}, permission
 
 
 @check

@@ -6,13 +6,13 @@ use crate::cohere::events::EventReader;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::secrets::cached::CachedSecret;
+use crate::secrets::cached::{CachedSecret, Held};
 use crate::secrets::key::ApiKey;
 use crate::transport::{Transport, TransportError, TransportResponse};
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The Cohere API. Scope: environment.
@@ -101,14 +101,14 @@ impl Cohere {
     /// # Errors
     /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
     pub async fn call(&self, call: &Call, spent: &mut Spent) -> Result<Bytes> {
-        let request = self.prepare(call, spent).await?;
+        let (request, key) = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
         let exchange = async {
-            let response = self.send(request, spent).await?;
+            let response = self.send(request, &key.value, spent).await?;
             response.collect().await.map_err(|error| classify::no_answer(&error))
         };
-        let answer = within(limit, exchange, call).await;
+        let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
         spent.upstream += now() - started;
         answer
     }
@@ -118,24 +118,24 @@ impl Cohere {
     /// # Errors
     /// As `call`; an answer that is no stream of events is `upstream_malformed`.
     pub async fn open_stream(&self, call: &Call, spent: &mut Spent) -> Result<EventReader> {
-        let request = self.prepare(call, spent).await?;
+        let (request, key) = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
         let exchange = async {
-            let response = self.send(request, spent).await?;
+            let response = self.send(request, &key.value, spent).await?;
             let content_type =
                 spent.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
             if !content_type.starts_with(b"text/event-stream") {
                 return Err(classify::malformed("a stream was asked for, another content type came"));
             }
-            Ok(EventReader::new(response))
+            Ok(EventReader::new(response, key))
         };
-        let stream = within(limit, exchange, call).await;
+        let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
         spent.upstream += now() - started;
         stream
     }
 
-    async fn prepare(&self, call: &Call, spent: &mut Spent) -> Result<Request<Bytes>> {
+    async fn prepare(&self, call: &Call, spent: &mut Spent) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         spent.key_version = Some(key.version.clone());
         spent.attempts += 1;
@@ -147,10 +147,15 @@ impl Cohere {
         *request.headers_mut() = call.headers.clone();
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         request.headers_mut().insert(header::AUTHORIZATION, key.value.authorization.clone());
-        Ok(request)
+        Ok((request, key))
     }
 
-    async fn send(&self, request: Request<Bytes>, spent: &mut Spent) -> Result<TransportResponse> {
+    async fn send(
+        &self,
+        request: Request<Bytes>,
+        key: &ApiKey,
+        spent: &mut Spent,
+    ) -> Result<TransportResponse> {
         let was_idle = self.was_idle();
         let again = was_idle.then(|| request.clone());
         let mut outcome = self.transport.send(request).await;
@@ -167,12 +172,13 @@ impl Cohere {
         }
         let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
         spent.headers = std::mem::take(&mut response.headers);
+        key.blot_out_of_headers(&mut spent.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let status = response.status;
         // A refusal whose body breaks off is still a refusal.
-        let body = response.collect().await.unwrap_or_default();
+        let body = key.blot_out_of(response.collect().await.unwrap_or_default());
         Err(classify::refusal(status, &spent.headers, &body))
     }
 }

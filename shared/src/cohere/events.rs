@@ -2,9 +2,12 @@
 
 use crate::cohere::classify;
 use crate::error::Result;
+use crate::secrets::cached::Held;
+use crate::secrets::key::ApiKey;
 use crate::transport::TransportResponse;
 use crate::wire::stream::take_frames;
 use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
 
 /// Largest frame that is waited for; Cohere's are a few kilobytes.
 const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
@@ -14,11 +17,13 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 pub struct EventReader {
     response: TransportResponse,
     buffer: BytesMut,
+    /// What must not come back to the caller.
+    key: Arc<Held<ApiKey>>,
 }
 
 impl EventReader {
-    pub fn new(response: TransportResponse) -> Self {
-        Self { response, buffer: BytesMut::new() }
+    pub fn new(response: TransportResponse, key: Arc<Held<ApiKey>>) -> Self {
+        Self { response, buffer: BytesMut::new(), key }
     }
 
     /// Waits for one or more complete frames; `None` at a clean end. Safe to cancel: nothing read is lost.
@@ -36,11 +41,11 @@ impl EventReader {
             };
             // Mostly a chunk is whole frames already, and needs no copy.
             if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {
-                return Ok(Some(chunk));
+                return Ok(Some(self.key.value.blot_out_of(chunk)));
             }
             self.buffer.extend_from_slice(&chunk);
             if let Some(frames) = take_frames(&mut self.buffer) {
-                return Ok(Some(frames));
+                return Ok(Some(self.key.value.blot_out_of(frames)));
             }
             if self.buffer.len() > MAX_FRAME_BYTES {
                 return Err(classify::malformed("an event is larger than 4 MiB"));

@@ -67,6 +67,12 @@ pub const SECRET_ID: Setting = text(
     None,
     "Name or ARN of the secret with the Cohere key. Required but for the authorizer.",
 );
+pub const ALLOW_TRIAL_KEY: Setting = one_of(
+    "GATEWAY_ALLOW_TRIAL_KEY",
+    &["off", "on"],
+    "off",
+    "Whether rotation accepts a trial key, whose limits a service in production meets at once.",
+);
 pub const CLIENTS_SECRET_ID: Setting = text(
     "GATEWAY_CLIENTS_SECRET_ID",
     None,
@@ -288,6 +294,7 @@ pub const ALL: &[Setting] = &[
     SERVICE,
     VERSION,
     SECRET_ID,
+    ALLOW_TRIAL_KEY,
     CLIENTS_SECRET_ID,
     DEFAULT_USAGE_PLAN_KEY,
     UPSTREAM_URL,

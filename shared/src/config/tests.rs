@@ -25,10 +25,19 @@ fn all_problems_are_reported_together_with_name_value_and_range() {
             "GATEWAY_CHAT_MDOEL is not a setting of the gateway",
             "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is \"soon\": a whole number from 100 to 900000 is required",
             "GATEWAY_RETRY_AFTER_MAX_SECS is \"0\": a whole number from 1 to 60 is required",
-            "GATEWAY_UPSTREAM_URL is \"http://example.com\": https://… is required, or http://… on loopback",
+            "GATEWAY_UPSTREAM_URL is \"http://example.com\": https://… is required, or http://… on loopback, without a user",
             "GATEWAY_SECRET_ID is not set: Name or ARN of the secret with the Cohere key. Required but for the authorizer.",
         ]
     );
+}
+
+#[test]
+fn a_bad_value_is_shown_without_a_password_and_not_at_length() {
+    let long = "x".repeat(10_000);
+    for (value, shown) in [("http://user:word@example.com", "…@example.com"), (&long, &long[..100])] {
+        let problem = problem("GATEWAY_UPSTREAM_URL", value).unwrap();
+        assert!(problem.contains(&format!("is {shown:?}: ")), "{problem}");
+    }
 }
 
 #[test]
@@ -36,9 +45,14 @@ fn plain_http_is_for_loopback_only() {
     for url in ["https://api.cohere.com", "http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9"] {
         assert!(is_accepted_url(url), "{url}");
     }
-    for url in
-        ["http://10.0.0.1", "http://localhost.example.com", "ftp://localhost", "api.cohere.com", "https://"]
-    {
+    for url in [
+        "http://10.0.0.1",
+        "http://localhost.example.com",
+        "ftp://localhost",
+        "api.cohere.com",
+        "https://",
+        "https://user:word@api.cohere.com",
+    ] {
         assert!(!is_accepted_url(url), "{url}");
     }
 }

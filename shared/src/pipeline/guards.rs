@@ -12,7 +12,7 @@ use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
 use crate::resilience::retry::disposition;
 use crate::resilience::siblings::Siblings;
-use crate::telemetry::metrics;
+use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -141,7 +141,7 @@ impl Guards {
         if before != after {
             tracing::warn!(
                 endpoint = endpoint.name(),
-                model,
+                model = redact::id(model),
                 from = before.as_str(),
                 to = after.as_str(),
                 "breaker"

@@ -1,20 +1,24 @@
 //! A secret kept in memory for a while, and what it was parsed into.
 //!
 //! Scope: environment. Past its time it is read again before use, inside the request that needs it:
-//! a task in the background would be frozen with the instance. While the store fails, the old value
-//! serves on. Without any value each request tries again, so a start never depends on the store.
+//! a task in the background would be frozen with the instance. So that hardly any request has to wait
+//! for that, it is read ahead in the last fifth of its time, beside the work of a request that waits for
+//! Cohere anyway: the reading is dropped unfinished when that work ends first. While the store fails,
+//! the old value serves on. Without any value each request tries again, so a start never depends on it.
 
 use crate::clock::{Instant, now};
 use crate::config::SecretConfig;
 use crate::error::{Code, GatewayError, Result};
 use crate::secrets::source::{Secret, SecretSource};
+use futures_util::future::{Either, select};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// How long the old value serves after a failed read, before the next try.
-const RETRY_STALE_AFTER: Duration = Duration::from_secs(10);
+/// How long the old value serves after a failed read, before the next try, and between tries ahead.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// A parsed secret and the version it came from.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct CachedSecret<T> {
     state: Mutex<Option<(Arc<Held<T>>, Instant)>>,
     /// When a refused value last forced a read.
     forced: StdMutex<Option<Instant>>,
+    /// When a read ahead of time was last begun.
+    ahead: StdMutex<Option<Instant>>,
 }
 
 impl<T> CachedSecret<T> {
@@ -40,7 +46,8 @@ impl<T> CachedSecret<T> {
         config: SecretConfig,
         parse: fn(&Secret) -> std::result::Result<T, String>,
     ) -> Self {
-        Self { source, parse, config, state: Mutex::new(None), forced: StdMutex::new(None) }
+        let (forced, ahead) = (StdMutex::new(None), StdMutex::new(None));
+        Self { source, parse, config, state: Mutex::new(None), forced, ahead }
     }
 
     /// Returns the value, read again where its time is over.
@@ -62,7 +69,7 @@ impl<T> CachedSecret<T> {
             }
             (Err(problem), Some((old, _))) => {
                 tracing::warn!(secret = self.config.id, problem, "secret not read, the old value serves on");
-                *state = Some((old.clone(), now() + RETRY_STALE_AFTER.min(self.config.ttl)));
+                *state = Some((old.clone(), now() + RETRY_AFTER.min(self.config.ttl)));
                 Ok(old)
             }
             (Err(problem), None) => {
@@ -102,6 +109,50 @@ impl<T> CachedSecret<T> {
         }
     }
 
+    /// Does the caller's work and, in the last fifth of the value's time, reads it anew meanwhile.
+    ///
+    /// The work never waits for the reading. Every use of the value that waits for something else should
+    /// be work here.
+    pub async fn refreshed_beside<W: Future>(&self, work: W) -> W::Output {
+        let Some(old) = self.due_ahead() else { return work.await };
+        let (work, reading) = (pin!(work), pin!(self.read_ahead(old)));
+        // The work is asked first, so that its request is out before the reading begins.
+        match select(work, reading).await {
+            Either::Left((done, _)) => done,
+            Either::Right(((), work)) => work.await,
+        }
+    }
+
+    /// Returns the value if it is to be read ahead now, at most once in a while.
+    fn due_ahead(&self) -> Option<Arc<Held<T>>> {
+        // Whoever holds the lock is reading.
+        let state = self.state.try_lock().ok()?;
+        let (held, fresh_until) = state.as_ref()?;
+        let now = now();
+        if now + self.config.ttl / 5 < *fresh_until {
+            return None;
+        }
+        let mut last = self.ahead.lock().ok()?;
+        if last.is_some_and(|last| now < last + RETRY_AFTER.min(self.config.ttl)) {
+            return None;
+        }
+        *last = Some(now);
+        Some(held.clone())
+    }
+
+    async fn read_ahead(&self, old: Arc<Held<T>>) {
+        match self.read().await {
+            Ok(held) => {
+                let mut state = self.state.lock().await;
+                // What a refused value has brought meanwhile is newer than this.
+                if state.as_ref().is_some_and(|(held, _)| Arc::ptr_eq(held, &old)) {
+                    *state = Some((Arc::new(held), now() + self.config.ttl));
+                }
+            }
+            Err(problem) => tracing::warn!(secret = self.config.id, problem, "secret not read ahead of time"),
+        }
+    }
+
     fn missing(&self, problem: &str) -> GatewayError {
         let message = format!("the gateway's secret {:?} holds no usable value yet", self.config.id);
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
@@ -118,79 +169,4 @@ impl<T> CachedSecret<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::secrets::source::{Fetching, StoredSecret};
-    use std::collections::VecDeque;
-
-    /// Answers what it was told, in order; `None` never answers.
-    struct Script(StdMutex<VecDeque<Option<std::result::Result<&'static str, &'static str>>>>);
-
-    impl SecretSource for Script {
-        fn fetch(&self) -> Fetching<'_> {
-            let next = self.0.lock().unwrap().pop_front().expect("an unexpected read");
-            Box::pin(async move {
-                let text = match next {
-                    Some(answer) => answer?,
-                    None => std::future::pending().await,
-                };
-                Ok(StoredSecret { text: Secret::new(text), version: format!("version of {text}") })
-            })
-        }
-    }
-
-    type Step = Option<std::result::Result<&'static str, &'static str>>;
-
-    fn cached(steps: impl IntoIterator<Item = Step>) -> CachedSecret<String> {
-        let config = SecretConfig {
-            id: "name".into(),
-            timeout: Duration::from_secs(2),
-            ttl: Duration::from_secs(300),
-            forced_read: Duration::from_secs(30),
-        };
-        let source = Script(StdMutex::new(steps.into_iter().collect()));
-        CachedSecret::new(Box::new(source), config, |secret| Ok(secret.expose().to_string()))
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_value_is_read_once_in_its_time_and_again_after_it() {
-        let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
-        for _ in 0..3 {
-            assert_eq!(secret.get().await.unwrap().value, "one");
-        }
-        tokio::time::advance(Duration::from_secs(301)).await;
-        let held = secret.get().await.unwrap();
-        assert_eq!((held.value.as_str(), held.version.as_str()), ("two", "version of two"));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_old_value_serves_while_the_store_fails_or_hangs() {
-        let secret = cached([Some(Ok("one")), Some(Err("down")), None, Some(Ok("two"))]);
-        secret.get().await.unwrap();
-        tokio::time::advance(Duration::from_secs(301)).await;
-        for expected in ["one", "one", "two"] {
-            assert_eq!(secret.get().await.unwrap().value, expected);
-            tokio::time::advance(Duration::from_secs(11)).await;
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn without_a_value_every_request_tries_again_and_the_error_names_the_secret() {
-        let secret = cached([Some(Err("denied")), Some(Ok("one"))]);
-        let error = secret.get().await.unwrap_err();
-        assert_eq!(error.code, Code::KeyMissing);
-        assert_eq!(error.message, "the gateway's secret \"name\" holds no usable value yet");
-        assert_eq!(secret.get().await.unwrap().value, "one");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refused_value_forces_one_read_in_its_time() {
-        let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
-        let version = secret.get().await.unwrap().version.clone();
-        assert!(secret.other_than(&version).await.is_none());
-        assert!(secret.other_than(&version).await.is_none(), "a second read came too soon");
-        tokio::time::advance(Duration::from_secs(31)).await;
-        assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
-        assert_eq!(secret.other_than(&version).await.unwrap().value, "two", "the newer one is in memory");
-    }
-}
+mod tests;

@@ -1,8 +1,44 @@
 //! The Cohere key inside its secret: the bare text, or `{"CO_API_KEY": "…"}`.
 
-use crate::secrets::source::Secret;
-use http::HeaderValue;
+use crate::clock::since_epoch;
+use crate::secrets::secrets_manager::{CURRENT, SecretsManager};
+use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use crate::telemetry::metrics;
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue};
+use memchr::memmem;
 use serde::Deserialize;
+use std::time::Duration;
+
+/// Where the key is read; each reading tells its version and its age.
+pub struct KeySource(pub SecretsManager);
+
+impl SecretSource for KeySource {
+    fn fetch(&self) -> Fetching<'_> {
+        Box::pin(async move {
+            let read = self.0.read(CURRENT, None).await?;
+            tell_age(&read.id, read.created);
+            Ok(StoredSecret { text: read.text, version: read.id })
+        })
+    }
+}
+
+/// Writes the age of a key as a metric, with its version as a field.
+pub fn tell_age(version: &str, created: Option<Duration>) {
+    if let Some(days) = created.map(days_since) {
+        metrics::gauge("KeyAgeDays", days, serde_json::json!({ "KeyVersion": version }));
+    }
+}
+
+/// Returns how many days ago something was, to two digits.
+pub fn days_since(created: Duration) -> f64 {
+    let age = since_epoch().saturating_sub(created);
+    (age.as_secs_f64() / 864.0).round() / 100.0
+}
+
+const SCHEME: &str = "Bearer ";
+/// Cohere's keys have 40.
+const MIN_BLOTTED_CHARS: usize = 8;
 
 /// A usable key, kept as the header it is sent in.
 #[derive(Debug)]
@@ -40,9 +76,41 @@ impl ApiKey {
             return Err("it holds no key: 1 to 512 visible ASCII characters are expected".into());
         }
         let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "it holds no key".to_string())?;
+            HeaderValue::from_str(&format!("{SCHEME}{key}")).map_err(|_| "it holds no key".to_string())?;
         authorization.set_sensitive(true);
         Ok(Self { authorization })
+    }
+
+    /// Blots the key out of what Cohere sent: words about a request may repeat its headers.
+    pub fn blot_out_of(&self, sent: Bytes) -> Bytes {
+        if !self.is_in(&sent) {
+            return sent;
+        }
+        let key = self.bytes();
+        let mut blotted = BytesMut::from(&sent[..]);
+        for at in memmem::find_iter(&sent, key) {
+            blotted[at..at + key.len()].fill(b'*');
+        }
+        blotted.freeze()
+    }
+
+    /// Blots the key out of header values.
+    pub fn blot_out_of_headers(&self, headers: &mut HeaderMap) {
+        for value in headers.values_mut() {
+            if self.is_in(value.as_bytes()) {
+                let blotted = self.blot_out_of(Bytes::copy_from_slice(value.as_bytes()));
+                *value = HeaderValue::from_maybe_shared(blotted).unwrap_or(HeaderValue::from_static("*"));
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.authorization.as_bytes()[SCHEME.len()..]
+    }
+
+    /// Tells whether a text holds the key; one too short to be Cohere's would be found in any.
+    fn is_in(&self, text: &[u8]) -> bool {
+        self.bytes().len() >= MIN_BLOTTED_CHARS && memmem::find(text, self.bytes()).is_some()
     }
 }
 
@@ -77,6 +145,21 @@ mod tests {
             let problem = parse(text).unwrap_err();
             assert!(!problem.contains("hidden"), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_key_that_comes_back_is_blotted_out() {
+        let key = parse("fake-key").unwrap();
+        let blotted = key.blot_out_of(Bytes::from_static(b"fake-key: no 'Bearer fake-key', fake-ke"));
+        assert_eq!(blotted, "********: no 'Bearer ********', fake-ke");
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-warning", HeaderValue::from_static("fake-key"));
+        headers.insert("num_tokens", HeaderValue::from_static("3"));
+        key.blot_out_of_headers(&mut headers);
+        assert_eq!(
+            (&headers["x-api-warning"], &headers["num_tokens"]),
+            (&"********".parse().unwrap(), &"3".parse().unwrap())
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use subtle::ConstantTimeEq;
 
-/// A text that must not be shown; printing it shows dots.
+/// A text that must not be shown: printing it shows dots, and nothing writes, copies or compares it by
+/// accident, because it can do none of that.
 pub struct Secret(String);
 
 impl Secret {
@@ -15,6 +17,11 @@ impl Secret {
     /// Hands out the text; the caller must not let it reach a log, an error or an answer.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Compares in a time that tells nothing but whether the lengths differ.
+    pub fn is_same_as(&self, other: &Secret) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
@@ -41,4 +48,44 @@ pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<StoredSecret, SourceE
 pub trait SecretSource: Send + Sync {
     /// Reads the current version.
     fn fetch(&self) -> Fetching<'_>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles only while a type lacks a trait: with it, two implementations would fit.
+    macro_rules! assert_lacks {
+        ($type:ty: $($bound:path),+) => {$({
+            trait Fits<Which> {
+                fn fits() {}
+            }
+            struct WithTrait;
+            impl<T: ?Sized> Fits<()> for T {}
+            impl<T: ?Sized + $bound> Fits<WithTrait> for T {}
+            <$type as Fits<_>>::fits();
+        })+};
+    }
+
+    #[test]
+    fn a_secret_cannot_be_displayed_serialised_copied_or_compared_in_passing() {
+        assert_lacks!(Secret: fmt::Display, serde::Serialize, Clone, PartialEq, PartialOrd, std::hash::Hash);
+        assert_lacks!(Secret: std::ops::Deref, AsRef<str>, Into<String>);
+        assert_lacks!(StoredSecret: fmt::Display, serde::Serialize, Clone, PartialEq);
+    }
+
+    #[test]
+    fn a_secret_is_debugged_as_dots_also_inside_what_holds_it() {
+        let stored = StoredSecret { text: Secret::new("fake-hidden"), version: "v".into() };
+        assert_eq!(format!("{stored:?}"), r#"StoredSecret { text: Secret(…), version: "v" }"#);
+    }
+
+    #[test]
+    fn secrets_are_compared_whole() {
+        let secret = Secret::new("fake-one");
+        assert!(secret.is_same_as(&Secret::new("fake-one")));
+        for other in ["", "fake-on", "fake-onf", "fake-one ", "Fake-one"] {
+            assert!(!secret.is_same_as(&Secret::new(other)), "{other}");
+        }
+    }
 }

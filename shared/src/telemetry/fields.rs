@@ -7,6 +7,7 @@ use crate::clock::{Instant, now};
 use crate::cohere::client::Spent;
 use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
+use crate::telemetry::redact;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -149,9 +150,9 @@ impl RequestEvent {
         let batched = inputs > 0;
         tracing::info!(
             endpoint = self.endpoint.name(),
-            request_id = self.request_id,
-            client = self.client,
-            model = self.model,
+            request_id = redact::id(&self.request_id),
+            client = self.client.as_deref().map(redact::id),
+            model = self.model.as_deref().map(redact::id),
             stream = self.stream,
             status = self.status,
             code = self.code,
@@ -161,7 +162,7 @@ impl RequestEvent {
             upstream_ms = millis(self.spent.upstream),
             first_event_ms = self.first_event.map(millis),
             attempts = self.spent.attempts,
-            fell_back_from = self.fell_back_from,
+            fell_back_from = self.fell_back_from.as_deref().map(redact::id),
             deprecated = self.warning.is_some().then_some(true),
             input_tokens = self.billed.input_tokens,
             output_tokens = self.billed.output_tokens,

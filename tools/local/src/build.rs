@@ -1,4 +1,4 @@
-//! Builds the function binaries with the Cargo that built this tool, and finds them.
+//! Builds binaries of this workspace with the Cargo that built this tool, and finds them.
 
 use crate::template::{self, Template};
 use anyhow::{Context, ensure};
@@ -9,16 +9,22 @@ use std::process::Command;
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
-///
-/// This package is part of the selection: the libraries are then built once, with the features they
-/// have for both, instead of once for the tool and once for the functions.
 pub fn functions(release: bool) -> anyhow::Result<()> {
     let template = Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
+    let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    packages(&names, release)
+}
+
+/// Builds packages of this workspace, with Cargo's progress on standard error.
+///
+/// This package is part of the selection: the libraries are then built once, with the features they
+/// have for both, instead of once for the tool and once for the others.
+pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     command.current_dir(WORKSPACE).arg("build").arg("--target-dir").arg(target()).args(["-p", "local"]);
-    for function in &template.functions {
-        command.args(["-p", &function.name]);
+    for name in names {
+        command.args(["-p", name]);
     }
     if release {
         command.arg("--release");
@@ -31,9 +37,10 @@ pub fn functions(release: bool) -> anyhow::Result<()> {
             command.env_remove(name);
         }
     }
-    let status =
-        command.status().with_context(|| format!("cannot run {} to build the functions", cargo.display()))?;
-    ensure!(status.success(), "the functions did not build ({status}); what is wrong stands above");
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
+    ensure!(status.success(), "{} did not build ({status}); what is wrong stands above", names.join(", "));
     Ok(())
 }
 

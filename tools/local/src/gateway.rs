@@ -39,6 +39,8 @@ pub struct Options {
     pub release: bool,
     /// Processes one function may have.
     pub max_environments: usize,
+    /// How long the front remembers what the authorizer said of a token; `None` takes the template's time.
+    pub verdicts_last: Option<Duration>,
     pub output: Output,
 }
 
@@ -51,6 +53,7 @@ impl Default for Options {
             settings: Vec::new(),
             release: false,
             max_environments: 32,
+            verdicts_last: None,
             output: Output::Terminal,
         }
     }
@@ -74,6 +77,8 @@ pub struct Gateway {
     /// The sandbox, where that is the upstream.
     pub sandbox: Option<Sandbox>,
     pub secrets: Secrets,
+    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets.
+    pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
     stop: watch::Sender<bool>,
 }
@@ -83,7 +88,10 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
     let (listener, address) = front_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
-    let template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    let mut template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    if let Some(time) = options.verdicts_last {
+        template.authorizer.remembered = time;
+    }
     ensure!(
         template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
         "the token must be cgw_ and 20 to 120 letters, digits, - or _"
@@ -97,8 +105,10 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
     let (secrets_listener, secrets_address) = loopback::bind(0).await?;
     tokio::spawn(loopback::serve(secrets_listener, secrets.router(), stop.subscribe()));
 
+    let secrets_url = format!("http://{secrets_address}");
+    let aws = credential.for_tools(&secrets_url);
     let mut variables = credential.variables();
-    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), format!("http://{secrets_address}")));
+    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::directory(options.release);
@@ -116,9 +126,13 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
         };
         functions.insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
     }
+    for rotation in &template.rotations {
+        let function = functions.get(&rotation.function).context("a rotation's function is missing")?;
+        secrets.rotate_with(&rotation.secret_id, function.clone());
+    }
     let front = Front::new(&template, &functions)?;
     let url = format!("http://{address}");
-    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, functions, stop };
+    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
     gateway.warm().await?;
     tokio::spawn(loopback::serve(listener, front.router(), gateway.stop.subscribe()));
     Ok(gateway)
@@ -246,6 +260,17 @@ impl Credential {
             secret_key: random(),
             session_token: random(),
         }
+    }
+
+    /// What a shell needs; the region and the endpoint are Lambda's affair elsewhere.
+    fn for_tools(&self, endpoint_url: &str) -> Vec<(String, String)> {
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint_url),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 
     fn variables(&self) -> Vec<(String, String)> {

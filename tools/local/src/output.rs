@@ -20,6 +20,8 @@ impl Output {
     pub fn line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
+            // Metrics are for CloudWatch; to a person the lines beside them say the same.
+            Output::Terminal if is_metric(line) => {}
             Output::Terminal => {
                 let mut out = std::io::stdout().lock();
                 let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -29,6 +31,11 @@ impl Output {
             }
         }
     }
+}
+
+/// Whether a line is in CloudWatch's embedded metric format.
+fn is_metric(line: &str) -> bool {
+    line.starts_with('{') && line.contains("\"_aws\":{")
 }
 
 /// Lines of one process, held back until it is clear whether its start succeeds.
@@ -67,5 +74,18 @@ impl Lines {
 
     fn waiting(&self) -> MutexGuard<'_, Vec<String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_told_from_a_line_that_speaks_of_one() {
+        assert!(is_metric(r#"{"KeyAgeDays":0.1,"_aws":{"CloudWatchMetrics":[]}}"#));
+        for line in [r#"{"level":"WARN","message":"breaker"}"#, r#"panic at "_aws":{"#, ""] {
+            assert!(!is_metric(line), "{line}");
+        }
     }
 }

@@ -1,23 +1,30 @@
-//! A stand-in for AWS Secrets Manager: `GetSecretValue`, for this run's credentials only.
+//! A stand-in for AWS Secrets Manager, for this run's credentials only.
 //!
-//! Tests hold the same [`Secrets`]: they put another value, take one away, or make every read slow or
-//! fail, while the functions run.
+//! It serves what the gateway and its operator use: reading, putting and listing versions, moving
+//! labels ([`store`]), and rotation by the template's own function ([`rotation`]). Tests hold the same
+//! [`Secrets`]: they put another value, take one away, or make every request slow or fail, while the
+//! functions run.
 
+mod request;
+mod rotation;
+mod store;
 #[cfg(test)]
 mod tests;
 
-use crate::lambda::{ACCOUNT, REGION};
+use crate::lambda::{ACCOUNT, Function, REGION};
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use store::{CURRENT, Refused, Store};
 use uuid::Uuid;
 
 /// The secret with the Cohere API key, by its resource in the template.
@@ -25,7 +32,8 @@ pub const API_KEY: &str = "CohereApiKeySecret";
 /// The secret with the clients, by its resource in the template.
 pub const CLIENTS: &str = "ClientsSecret";
 
-const CURRENT: &str = "AWSCURRENT";
+/// Above the longest value, which may double in JSON.
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// The secrets of one run; clones share them.
 #[derive(Clone)]
@@ -36,15 +44,11 @@ pub struct Secrets {
 
 #[derive(Default)]
 struct Shared {
-    values: BTreeMap<String, Secret>,
+    store: Store,
+    /// Which function rotates a secret.
+    functions: BTreeMap<String, Arc<Function>>,
     behaviour: Behaviour,
     reads: usize,
-}
-
-struct Secret {
-    value: String,
-    version: String,
-    created: f64,
 }
 
 /// What happens to every request.
@@ -58,6 +62,10 @@ pub enum Behaviour {
     Failing,
     /// Answers 400 `AccessDeniedException`.
     Denying,
+    /// Answers 400 `ThrottlingException`.
+    Throttling,
+    /// Answers well but for the last character, so that nobody can read it.
+    Garbled,
 }
 
 impl Secrets {
@@ -66,18 +74,42 @@ impl Secrets {
         Secrets { access_key: access_key.to_owned(), shared: Arc::default() }
     }
 
+    /// Makes a secret without a value, as the template does.
+    pub fn create(&self, name: &str) {
+        self.shared().store.create(name);
+    }
+
     /// Puts a value under `AWSCURRENT` as a new version and returns the version's id.
     pub fn put(&self, name: &str, value: &str) -> String {
+        self.put_under(name, value, CURRENT)
+    }
+
+    /// Puts a value under a label, by the rules of AWS; returns the version's id.
+    pub fn put_under(&self, name: &str, value: &str, label: &str) -> String {
         let version = Uuid::new_v4().to_string();
-        let created = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-        let secret = Secret { value: value.to_owned(), version: version.clone(), created };
-        self.shared().values.insert(name.to_owned(), secret);
+        // A new version's id is new, which leaves nothing to refuse.
+        let _ = self.shared().store.create(name).put_text(&version, value, &[label]);
         version
+    }
+
+    /// Begins a rotation and calls no step of it: a version without a value is pending from now on.
+    pub fn begin_rotation(&self, name: &str, version: &str) {
+        self.shared().store.create(name).begin(version);
     }
 
     /// Takes a secret away: from now on it does not exist.
     pub fn remove(&self, name: &str) {
-        self.shared().values.remove(name);
+        self.shared().store.remove(name);
+    }
+
+    /// Returns the text under `AWSCURRENT`.
+    pub fn current(&self, name: &str) -> Option<String> {
+        self.shared().store.find(name).ok()?.text_under(CURRENT).map(str::to_owned)
+    }
+
+    /// Returns the labels of a version; none where there is no such version.
+    pub fn labels(&self, name: &str, version: &str) -> BTreeSet<String> {
+        self.shared().store.find(name).map(|secret| secret.labels_of(version)).unwrap_or_default()
     }
 
     /// Changes what happens to every request from now on.
@@ -94,28 +126,39 @@ impl Secrets {
         Router::new().route("/", post(serve)).with_state(self.clone())
     }
 
-    fn get(&self, request: &GetSecretValue) -> Result<Value, Failure> {
-        let shared = self.shared();
-        let id = request.secret_id.as_str();
-        let found = shared.values.iter().find(|(name, _)| *name == id || arn(name) == id);
-        let Some((name, secret)) = found else {
-            return Err(Failure::not_found("Secrets Manager can't find the specified secret."));
+    /// Does what a request asks for, by the operation's name.
+    fn operate(&self, operation: &str, body: &[u8]) -> Result<Value, Failure> {
+        let answer = match operation {
+            "GetSecretValue" => {
+                let get: request::Get = read(body)?;
+                self.shared().store.find(&get.secret_id)?.get(&get)?
+            }
+            "PutSecretValue" => {
+                let put: request::Put = read(body)?;
+                self.shared().store.find(&put.secret_id)?.put(put)?
+            }
+            "UpdateSecretVersionStage" => {
+                let wish: request::Move = read(body)?;
+                self.shared().store.find(&wish.secret_id)?.move_label(&wish)?
+            }
+            "DescribeSecret" => {
+                let request::Describe { secret_id } = read(body)?;
+                let mut shared = self.shared();
+                let name = shared.store.find(&secret_id)?.name().to_owned();
+                let function = shared.functions.get(&name).map(|function| function.arn());
+                shared.store.find(&secret_id)?.describe(function.as_deref())
+            }
+            "ListSecretVersionIds" => {
+                let list: request::List = read(body)?;
+                self.shared().store.find(&list.secret_id)?.list(&list)
+            }
+            "RotateSecret" => self.rotate(read(body)?)?,
+            _ => {
+                let message = format!("{operation:?} is not served here");
+                return Err(Refused("UnknownOperationException", message).into());
+            }
         };
-        let stage = request.version_stage.as_deref().unwrap_or(CURRENT);
-        let other_version = request.version_id.as_ref().is_some_and(|version| *version != secret.version);
-        if stage != CURRENT || other_version {
-            let message =
-                "Secrets Manager can't find the specified secret value for staging label or version.";
-            return Err(Failure::not_found(message));
-        }
-        Ok(json!({
-            "ARN": arn(name),
-            "Name": name,
-            "VersionId": secret.version,
-            "VersionStages": [CURRENT],
-            "SecretString": secret.value,
-            "CreatedDate": secret.created,
-        }))
+        Ok(answer)
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -128,27 +171,29 @@ pub fn arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct GetSecretValue {
-    secret_id: String,
-    version_id: Option<String>,
-    version_stage: Option<String>,
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
+    // Without serde's own words, which may quote a value.
+    let unread =
+        |_| Refused("InvalidParameterException", "these are not the operation's parameters".to_owned());
+    serde_json::from_slice(body).map_err(unread)
 }
 
+/// An error as AWS answers it.
 struct Failure {
     status: StatusCode,
     kind: &'static str,
     message: String,
 }
 
+impl From<Refused> for Failure {
+    fn from(Refused(kind, message): Refused) -> Self {
+        Failure { status: StatusCode::BAD_REQUEST, kind, message }
+    }
+}
+
 impl Failure {
     fn bad_request(kind: &'static str, message: &str) -> Self {
-        Failure { status: StatusCode::BAD_REQUEST, kind, message: message.to_owned() }
-    }
-
-    fn not_found(message: &str) -> Self {
-        Failure::bad_request("ResourceNotFoundException", message)
+        Refused(kind, message.to_owned()).into()
     }
 }
 
@@ -157,39 +202,40 @@ async fn serve(State(secrets): State<Secrets>, request: Request) -> Response {
         Ok(body) => (StatusCode::OK, body),
         Err(failure) => (failure.status, json!({"__type": failure.kind, "message": failure.message})),
     };
-    (status, [("content-type", "application/x-amz-json-1.1")], body.to_string()).into_response()
+    let mut text = body.to_string();
+    if matches!(secrets.shared().behaviour, Behaviour::Garbled) {
+        text.pop();
+    }
+    (status, [("content-type", "application/x-amz-json-1.1")], text).into_response()
 }
 
 async fn answer(secrets: &Secrets, request: Request) -> Result<Value, Failure> {
     let (parts, body) = request.into_parts();
+    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+    let operation = target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();
     let behaviour = {
         let mut shared = secrets.shared();
-        shared.reads += 1;
+        shared.reads += usize::from(operation == "GetSecretValue");
         shared.behaviour
     };
     match behaviour {
-        Behaviour::Normal => {}
+        Behaviour::Normal | Behaviour::Garbled => {}
         Behaviour::Slow(delay) => tokio::time::sleep(delay).await,
         Behaviour::Failing => {
             let message = "An error occurred on the server side.".to_owned();
-            return Err(Failure {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                kind: "InternalServiceError",
-                message,
-            });
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return Err(Failure { status, kind: "InternalServiceError", message });
         }
         Behaviour::Denying => {
-            return Err(Failure::bad_request("AccessDeniedException", "not authorized to read this secret"));
+            return Err(Failure::bad_request("AccessDeniedException", "not authorized to use this secret"));
+        }
+        Behaviour::Throttling => {
+            return Err(Failure::bad_request("ThrottlingException", "Rate exceeded"));
         }
     }
     check_credential(&parts.headers, &secrets.access_key)?;
-    let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    if target != Some("secretsmanager.GetSecretValue") {
-        return Err(Failure::bad_request("UnknownOperationException", "only GetSecretValue is served here"));
-    }
-    let invalid = |_| Failure::bad_request("InvalidParameterException", "SecretId is expected");
-    let body = to_bytes(body, 64 * 1024).await.unwrap_or_default();
-    secrets.get(&serde_json::from_slice(&body).map_err(invalid)?)
+    let body: Bytes = to_bytes(body, MAX_REQUEST_BYTES).await.unwrap_or_default();
+    secrets.operate(operation, &body)
 }
 
 /// The signature itself is not verified: the credential it names must be this run's.

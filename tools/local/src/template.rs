@@ -11,7 +11,7 @@ mod tests;
 
 use anyhow::{Context, bail, ensure};
 pub use cloudformation::Names;
-use document::{ApiProperties, Document, FunctionProperties};
+use document::{ApiProperties, Document, FunctionProperties, RotationProperties};
 use regex_lite::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -31,6 +31,14 @@ pub struct Template {
     pub responses: BTreeMap<String, GatewayResponse>,
     /// Values of the keys an authorizer may name; another one is an `INVALID_API_KEY`.
     pub usage_plan_keys: Vec<String>,
+    pub rotations: Vec<Rotation>,
+}
+
+/// A secret and the function that rotates it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotation {
+    pub secret_id: String,
+    pub function: String,
 }
 
 /// One Lambda function.
@@ -113,6 +121,8 @@ impl Template {
             "the authorizer is no function here"
         );
         let keys = document.resources_of::<Value>("AWS::ApiGateway::ApiKey")?;
+        let rotations =
+            document.resources_of::<RotationProperties>("AWS::SecretsManager::RotationSchedule")?;
         Ok(Template {
             routes: events
                 .into_iter()
@@ -123,6 +133,7 @@ impl Template {
             authorizer,
             responses: api.gateway_responses.into_iter().map(|(kind, r)| (kind, r.plain())).collect(),
             usage_plan_keys: keys.iter().map(|(_, key)| plain(&key["Value"])).collect(),
+            rotations: rotations.into_iter().map(|(_, r)| r.plain()).collect::<anyhow::Result<_>>()?,
             stage: api.stage_name,
         })
     }

@@ -34,6 +34,10 @@ pub fn text(gateway: &Gateway, unused_key: bool) -> String {
     for (label, line) in lines {
         text += &format!("  {label:<7} {line}\n");
     }
+    let aws: String = gateway.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    text += &format!(
+        "\n  keys and clients, from another terminal:\n  export{aws}\n  cargo run -q -p ops -- --help\n"
+    );
     if unused_key {
         text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
     }

@@ -18,6 +18,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
+/// Longest resource a policy may name.
+const RESOURCE_LIMIT: usize = 512;
 /// Tokens remembered at once; beyond that expired ones are dropped first, then all.
 const REMEMBERED_LIMIT: usize = 10_000;
 
@@ -116,12 +118,15 @@ impl Authorizer {
 }
 
 impl Admission {
-    /// Reads an authorizer's answer; context values may only be scalars.
+    /// Reads an authorizer's answer; context values may only be scalars, and resources only so long.
     fn read(answer: &Bytes) -> Result<Admission, Refusal> {
         let admission: Admission =
             serde_json::from_slice(answer).map_err(|_| Refusal::AuthorizerConfigurationError)?;
         let nested = |value: &Value| value.is_array() || value.is_object();
-        if admission.context.iter().flat_map(Map::values).any(nested) {
+        let is_too_long = |resource: &str| resource.len() > RESOURCE_LIMIT;
+        if admission.context.iter().flat_map(Map::values).any(nested)
+            || admission.policy_document.resources().any(is_too_long)
+        {
             return Err(Refusal::AuthorizerConfigurationError);
         }
         Ok(admission)

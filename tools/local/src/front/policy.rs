@@ -38,6 +38,11 @@ pub enum Verdict {
 }
 
 impl Policy {
+    /// Every resource that a statement names.
+    pub fn resources(&self) -> impl Iterator<Item = &str> {
+        self.statement.iter().flat_map(|statement| statement.resource.iter().map(String::as_str))
+    }
+
     pub fn verdict(&self, method_arn: &str) -> Verdict {
         let speaks = |s: &&Statement| {
             s.action.iter().any(|action| matches(&action.to_lowercase(), &ACTION.to_lowercase()))

@@ -6,9 +6,17 @@ const SIGNED: &str =
     "AWS4-HMAC-SHA256 Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, Signature=0";
 
 async fn ask(secrets: &Secrets, authorization: &str, body: Value) -> (u16, Value) {
+    call(secrets, authorization, "GetSecretValue", body).await
+}
+
+async fn operate(secrets: &Secrets, operation: &str, body: Value) -> (u16, Value) {
+    call(secrets, SIGNED, operation, body).await
+}
+
+async fn call(secrets: &Secrets, authorization: &str, operation: &str, body: Value) -> (u16, Value) {
     let request = http::Request::post("/")
         .header("authorization", authorization)
-        .header("x-amz-target", "secretsmanager.GetSecretValue")
+        .header("x-amz-target", format!("secretsmanager.{operation}"))
         .body(Body::from(body.to_string()))
         .unwrap();
     let response = serve(State(secrets.clone()), request).await;
@@ -37,8 +45,14 @@ async fn a_new_value_is_a_new_version() {
     let second = secrets.put(CLIENTS, "b");
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS})).await;
     assert_eq!((&body["SecretString"], &body["VersionId"]), (&json!("b"), &json!(second)));
-    let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS, "VersionId": first})).await;
-    assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
+    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS, "VersionId": first})).await;
+    assert_eq!((&body["SecretString"], &body["VersionStages"]), (&json!("a"), &json!(["AWSPREVIOUS"])));
+    secrets.put(CLIENTS, "c");
+    let (_, body) = operate(&secrets, "ListSecretVersionIds", json!({"SecretId": CLIENTS})).await;
+    assert_eq!(body["Versions"].as_array().unwrap().len(), 2, "the first has no label any more: {body}");
+    let all = json!({"SecretId": CLIENTS, "IncludeDeprecated": true});
+    let (_, body) = operate(&secrets, "ListSecretVersionIds", all).await;
+    assert_eq!(body["Versions"].as_array().unwrap().len(), 3);
 }
 
 #[tokio::test]
@@ -78,8 +92,96 @@ async fn it_can_be_made_to_fail_and_to_recover() {
     assert_eq!(ask(&secrets, SIGNED, get.clone()).await.0, 500);
     secrets.behave(Behaviour::Denying);
     assert_eq!(ask(&secrets, SIGNED, get.clone()).await.1["__type"], "AccessDeniedException");
+    secrets.behave(Behaviour::Throttling);
+    assert_eq!(ask(&secrets, SIGNED, get.clone()).await.1["__type"], "ThrottlingException");
     secrets.behave(Behaviour::Slow(Duration::from_millis(1)));
     assert_eq!(ask(&secrets, SIGNED, get.clone()).await.0, 200);
     secrets.behave(Behaviour::Normal);
     assert_eq!(ask(&secrets, SIGNED, get).await.0, 200);
+}
+
+fn put(token: &str, value: &str, labels: &[&str]) -> Value {
+    json!({"SecretId": API_KEY, "ClientRequestToken": token, "SecretString": value, "VersionStages": labels})
+}
+
+#[tokio::test]
+async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
+    let secrets = Secrets::new("RUNKEY");
+    let current = secrets.put(API_KEY, "old");
+    for (token, value) in [("t1", "new"), ("t1", "new"), ("t2", "newer")] {
+        let (status, body) = operate(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
+        assert_eq!((status, &body["VersionStages"]), (200, &json!(["NEXT"])));
+    }
+    let (status, body) = operate(&secrets, "PutSecretValue", put("t1", "another", &["NEXT"])).await;
+    assert_eq!((status, &body["__type"]), (400, &json!("ResourceExistsException")));
+    let next = json!({"SecretId": API_KEY, "VersionStage": "NEXT"});
+    assert_eq!(ask(&secrets, SIGNED, next).await.1["SecretString"], "newer");
+    let (_, body) = operate(&secrets, "DescribeSecret", json!({"SecretId": API_KEY})).await;
+    assert_eq!(body["VersionIdsToStages"], json!({current: ["AWSCURRENT"], "t2": ["NEXT"]}));
+    assert_eq!(body["RotationEnabled"], false);
+}
+
+#[tokio::test]
+async fn the_first_value_is_current_whatever_its_label() {
+    let secrets = Secrets::new("RUNKEY");
+    secrets.create(API_KEY);
+    let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
+    assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
+    let (_, body) = operate(&secrets, "PutSecretValue", put("t1", "first", &["NEXT"])).await;
+    assert_eq!(body["VersionStages"], json!(["AWSCURRENT", "NEXT"]));
+}
+
+#[tokio::test]
+async fn a_label_moves_only_from_where_it_is_said_to_be() {
+    let secrets = Secrets::new("RUNKEY");
+    let old = secrets.put(API_KEY, "old");
+    operate(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
+    let wish = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
+    for (refused, kind) in [
+        (wish(CURRENT, None, Some("new")), "InvalidParameterException"),
+        (wish(CURRENT, Some("new"), Some("new")), "InvalidParameterException"),
+        (wish(CURRENT, Some(&old), None), "InvalidParameterException"),
+        (wish("NEXT", Some(&old), None), "InvalidParameterException"),
+        (wish("NEXT", None, None), "InvalidParameterException"),
+        (wish("NEXT", None, Some("nowhere")), "ResourceNotFoundException"),
+    ] {
+        let (status, body) = operate(&secrets, "UpdateSecretVersionStage", refused.clone()).await;
+        assert_eq!((status, &body["__type"]), (400, &json!(kind)), "{refused}");
+    }
+    for granted in [wish(CURRENT, Some(&old), Some("new")), wish("NEXT", Some("new"), None)] {
+        let (status, body) = operate(&secrets, "UpdateSecretVersionStage", granted).await;
+        assert_eq!(status, 200, "{body}");
+    }
+    assert_eq!(secrets.labels(API_KEY, "new"), ["AWSCURRENT".to_owned()].into());
+    assert_eq!(secrets.labels(API_KEY, &old), ["AWSPREVIOUS".to_owned()].into());
+}
+
+#[tokio::test]
+async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
+    let secrets = Secrets::new("RUNKEY");
+    secrets.create(API_KEY);
+    let largest = "x".repeat(65_536);
+    assert_eq!(operate(&secrets, "PutSecretValue", put("t1", &largest, &[CURRENT])).await.0, 200);
+    let (_, body) = operate(&secrets, "PutSecretValue", put("t2", &format!("{largest}x"), &[CURRENT])).await;
+    assert_eq!(body["__type"], "ValidationException");
+    let binary = json!({"SecretId": API_KEY, "ClientRequestToken": "t3", "SecretBinary": "AAE="});
+    assert_eq!(operate(&secrets, "PutSecretValue", binary).await.0, 200);
+    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
+    assert_eq!((&body["SecretBinary"], &body["SecretString"]), (&json!("AAE="), &Value::Null));
+    let nothing = json!({"SecretId": API_KEY, "ClientRequestToken": "t4"});
+    assert_eq!(operate(&secrets, "PutSecretValue", nothing).await.1["__type"], "InvalidParameterException");
+}
+
+#[tokio::test]
+async fn what_is_not_served_says_so_and_no_error_repeats_a_value() {
+    let secrets = Secrets::new("RUNKEY");
+    secrets.put(API_KEY, "value");
+    let (_, body) = operate(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;
+    assert_eq!(body["__type"], "UnknownOperationException");
+    let (_, body) =
+        operate(&secrets, "RotateSecret", json!({"SecretId": API_KEY, "ClientRequestToken": "t"})).await;
+    assert_eq!(body["__type"], "InvalidRequestException", "no function rotates it");
+    let strange = json!({"SecretId": API_KEY, "ClientRequestToken": "t", "VersionStages": "hidden"});
+    let (_, body) = operate(&secrets, "PutSecretValue", strange).await;
+    assert!(!body.to_string().contains("hidden"), "{body}");
 }

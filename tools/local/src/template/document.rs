@@ -2,7 +2,7 @@
 //!
 //! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
 
-use super::{Authorizer, GatewayResponse, Route, Throttle, folder};
+use super::{Authorizer, GatewayResponse, Rotation, Route, Throttle, folder};
 use anyhow::{Context, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -68,6 +68,25 @@ pub struct FunctionProperties {
     pub environment: Environment,
     #[serde(default)]
     pub events: BTreeMap<String, Event>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RotationProperties {
+    pub secret_id: String,
+    #[serde(rename = "RotationLambdaARN")]
+    pub function_arn: String,
+}
+
+impl RotationProperties {
+    pub fn plain(self) -> anyhow::Result<Rotation> {
+        Ok(Rotation { function: function_of(&self.function_arn)?, secret_id: self.secret_id })
+    }
+}
+
+/// The function of a reference to it or to its alias.
+fn function_of(reference: &str) -> anyhow::Result<String> {
+    folder(reference.strip_suffix(".Alias").unwrap_or(reference))
 }
 
 #[derive(Deserialize)]
@@ -144,9 +163,8 @@ impl Auth {
         let name = &self.default_authorizer;
         let authorizer = self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
         let identity = &authorizer.identity;
-        let function = authorizer.function_arn.strip_suffix(".Alias").unwrap_or(&authorizer.function_arn);
         Ok(Authorizer {
-            function: folder(function)?,
+            function: function_of(&authorizer.function_arn)?,
             header: identity.header.to_ascii_lowercase(),
             expression: Regex::new(&identity.validation_expression).context("in the ValidationExpression")?,
             remembered: Duration::from_secs(identity.reauthorize_every),

@@ -32,6 +32,12 @@ fn an_answer_api_gateway_could_not_read_is_a_configuration_error() {
         assert_eq!(Admission::read(&bad).err(), Some(Refusal::AuthorizerConfigurationError), "{bad:?}");
     }
     assert!(Admission::read(&answer(Value::Null)).is_ok());
+    let with_resource = |length: usize| {
+        let text = String::from_utf8(answer(Value::Null).to_vec()).unwrap();
+        Bytes::from(text.replace("\"*\"", &format!("\"{}\"", "a".repeat(length))))
+    };
+    assert!(Admission::read(&with_resource(512)).is_ok());
+    assert_eq!(Admission::read(&with_resource(513)).err(), Some(Refusal::AuthorizerConfigurationError));
 }
 
 #[test]

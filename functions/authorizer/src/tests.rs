@@ -1,0 +1,175 @@
+use super::*;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use shared::config::SecretConfig;
+use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+mod tokens;
+
+const ARN: &str = "arn:aws:execute-api:eu-west-1:123456789012:abc/live/POST/v2/chat";
+
+/// A store whose text a test may change; empty means that it fails.
+#[derive(Clone, Default)]
+struct Store(Arc<Mutex<(String, usize)>>);
+
+impl Store {
+    fn put(&self, text: impl ToString) {
+        self.0.lock().unwrap().0 = text.to_string();
+    }
+
+    fn reads(&self) -> usize {
+        self.0.lock().unwrap().1
+    }
+}
+
+impl SecretSource for Store {
+    fn fetch(&self) -> Fetching<'_> {
+        let mut store = self.0.lock().unwrap();
+        store.1 += 1;
+        let version = hash(&store.0);
+        let text = store.0.clone();
+        Box::pin(async move {
+            match text.as_str() {
+                "" => Err("down".into()),
+                _ => Ok(StoredSecret { text: Secret::new(text), version }),
+            }
+        })
+    }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn token(name: &str) -> String {
+    format!("cgw_fake_token_of_the_tests_{name}")
+}
+
+fn list(names: &[&str]) -> Value {
+    let client = |name: &&str| json!({ "name": name, "token_sha256": [hash(&token(name))] });
+    json!({ "clients": names.iter().map(client).collect::<Vec<_>>() })
+}
+
+fn authorizer(list: impl ToString) -> (Authorizer, Store) {
+    let store = Store::default();
+    store.put(list);
+    let config = SecretConfig {
+        id: "clients".into(),
+        timeout: Duration::from_secs(2),
+        ttl: Duration::from_secs(60),
+        forced_read: Duration::from_secs(30),
+    };
+    let clients = CachedSecret::new(Box::new(store.clone()), config, Clients::parse);
+    (Authorizer { clients, default_usage_plan_key: "default-key".into() }, store)
+}
+
+async fn decide(authorizer: &Authorizer, question: Value) -> Verdict {
+    authorizer.decide(serde_json::value::to_raw_value(&question).unwrap()).await
+}
+
+/// Returns the client that a header lets in.
+async fn admitted(authorizer: &Authorizer, header: &str) -> Option<String> {
+    let question = json!({ "type": "TOKEN", "authorizationToken": header, "methodArn": ARN });
+    let verdict = serde_json::to_value(decide(authorizer, question).await).unwrap();
+    let statement = &verdict["policyDocument"]["Statement"];
+    assert_eq!(statement.as_array().map(Vec::len), Some(1));
+    match statement[0]["Effect"].as_str() {
+        Some("Allow") => Some(verdict["context"]["client"].as_str().unwrap().to_string()),
+        Some("Deny") => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn admits(authorizer: &Authorizer, name: &str) -> bool {
+    admitted(authorizer, &format!("Bearer {}", token(name))).await.as_deref() == Some(name)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_client_is_known_at_once_and_strangers_force_one_read_in_half_a_minute() {
+    let (authorizer, store) = authorizer(list(&["a"]));
+    assert!(admits(&authorizer, "a").await);
+    store.put(list(&["a", "b"]));
+    assert!(admits(&authorizer, "b").await);
+    assert_eq!(store.reads(), 2);
+    store.put(list(&["a", "b", "c"]));
+    for _ in 0..100 {
+        assert!(!admits(&authorizer, "c").await, "the second forced read came too soon");
+    }
+    assert_eq!(store.reads(), 2);
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert!(admits(&authorizer, "c").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_token_dies_with_the_list_in_memory() {
+    let (authorizer, store) = authorizer(list(&["a", "b"]));
+    assert!(admits(&authorizer, "b").await);
+    store.put(list(&["a"]));
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(!admits(&authorizer, "b").await && admits(&authorizer, "a").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_list_or_a_store_that_is_down_leaves_the_old_list_in_use() {
+    let (authorizer, store) = authorizer(list(&["a"]));
+    assert!(admits(&authorizer, "a").await);
+    for bad in ["", "no list", r#"{"clients":[{"name":"a"}]}"#, &list(&["b", "b"]).to_string()] {
+        store.put(bad);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert!(admits(&authorizer, "a").await, "{bad}");
+        assert!(!admits(&authorizer, "b").await, "{bad}");
+    }
+    store.put(list(&["b"]));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(admits(&authorizer, "b").await && !admits(&authorizer, "a").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_list_there_are_no_clients_until_there_is_one() {
+    let (authorizer, store) = authorizer("");
+    assert!(!admits(&authorizer, "a").await);
+    store.put(list(&["a"]));
+    assert!(admits(&authorizer, "a").await);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_unknown() {
+    let mut clients = list(&["a", "b"]);
+    clients["clients"][0]["not_after"] = "2020-01-01T00:00:00Z".into();
+    clients["clients"][1]["not_after"] = "2999-01-01T00:00:00Z".into();
+    let (authorizer, _) = authorizer(clients);
+    assert!(!admits(&authorizer, "a").await && admits(&authorizer, "b").await);
+}
+
+#[tokio::test]
+async fn questions_of_any_shape_are_denied() {
+    let (authorizer, _) = authorizer(list(&["a"]));
+    let bearer = format!("Bearer {}", token("a"));
+    for question in [
+        json!(null),
+        json!([]),
+        json!("Bearer"),
+        json!({}),
+        json!({ "authorizationToken": null, "methodArn": ARN }),
+        json!({ "authorizationToken": [bearer], "methodArn": ARN }),
+        json!({ "authorizationToken": bearer }),
+        json!({ "authorizationToken": bearer, "methodArn": null }),
+        json!({ "authorizationToken": bearer, "methodArn": "*" }),
+        json!({ "authorizationToken": format!("{bearer}{}", "x".repeat(5_000_000)), "methodArn": ARN }),
+    ] {
+        assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+    }
+    let half_a_character = RawValue::from_string(r#"{"authorizationToken":"\ud800"}"#.into()).unwrap();
+    assert_eq!(authorizer.decide(half_a_character).await, Verdict::deny());
+    assert_eq!(admitted(&authorizer, &bearer).await.as_deref(), Some("a"));
+}
+
+#[tokio::test]
+async fn a_panic_denies() {
+    let (authorizer, _) = authorizer(list(&["a"]));
+    let question = json!({ "authorizationToken": Place::Authorizer.mark(), "methodArn": ARN });
+    assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+}

@@ -1,0 +1,127 @@
+//! What API Gateway is answered: a policy, and the identity of the client in scalars.
+//!
+//! API Gateway keeps the answer for the token and holds every method of the stage against it, so a
+//! policy speaks of all of them, never of the one that was asked about.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use shared::secrets::clients::Client;
+
+/// Longest resource a policy of an authorizer may name.
+const MAX_RESOURCE_CHARS: usize = 512;
+
+/// An answer, in the words of API Gateway.
+#[derive(Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    principal_id: String,
+    policy_document: Value,
+    context: Value,
+    /// Value of the API key that counts the client's requests; an allowed client always has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_identifier_key: Option<String>,
+}
+
+impl Verdict {
+    /// Allows every method of the stage that was asked about; `None` where the ARN names no stage.
+    pub(crate) fn allow(client: &Client, method_arn: &str, default_usage_plan_key: &str) -> Option<Self> {
+        let mut context = json!({ "client": client.name });
+        if let Some(models) = &client.models {
+            context["models"] = models.join(",").into();
+        }
+        let key = client.usage_plan_key.as_deref().unwrap_or(default_usage_plan_key);
+        Some(Self {
+            principal_id: client.name.clone(),
+            policy_document: policy("Allow", &every_method(method_arn)?),
+            context,
+            usage_identifier_key: Some(key.to_string()),
+        })
+    }
+
+    /// Denies everything, whatever was asked.
+    pub(crate) fn deny() -> Self {
+        Self {
+            principal_id: "unknown".into(),
+            policy_document: policy("Deny", "*"),
+            context: json!({}),
+            usage_identifier_key: None,
+        }
+    }
+}
+
+fn policy(effect: &str, resource: &str) -> Value {
+    let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
+    json!({ "Version": "2012-10-17", "Statement": [statement] })
+}
+
+/// `arn:aws:execute-api:region:account:api/stage/METHOD/path` becomes `…/stage/*/*`.
+fn every_method(method_arn: &str) -> Option<String> {
+    let mut parts = method_arn.splitn(4, '/');
+    let (api, stage, _method) = (parts.next()?, parts.next()?, parts.next()?);
+    let resource = format!("{api}/{stage}/*/*");
+    // A wildcard that came in would widen the policy.
+    let is_stage = api.starts_with("arn:") && api.contains(":execute-api:") && !stage.is_empty();
+    (is_stage
+        && !api.contains(['*', '?'])
+        && !stage.contains(['*', '?'])
+        && resource.len() <= MAX_RESOURCE_CHARS)
+        .then_some(resource)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ARN: &str = "arn:aws:execute-api:eu-west-1:123456789012:abc/live/POST/v2/chat";
+
+    fn client() -> Client {
+        Client { name: "search".into(), ..Client::default() }
+    }
+
+    #[test]
+    fn an_allowed_client_may_call_every_method_and_counts_on_a_usage_plan() {
+        let mut client = client();
+        client.models = Some(vec!["a".into(), "b".into()]);
+        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        assert_eq!(
+            verdict["policyDocument"]["Statement"][0]["Resource"],
+            "arn:aws:execute-api:eu-west-1:123456789012:abc/live/*/*"
+        );
+        assert_eq!(verdict["context"], json!({ "client": "search", "models": "a,b" }));
+        assert_eq!(verdict["usageIdentifierKey"], "default-key");
+        client.usage_plan_key = Some("its-own-key".into());
+        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(verdict["usageIdentifierKey"], "its-own-key");
+    }
+
+    #[test]
+    fn nobody_is_allowed_where_the_arn_names_no_stage() {
+        let long = format!("arn:aws:execute-api:r:1:abc/{}/POST/x", "s".repeat(500));
+        for arn in [
+            "",
+            "*",
+            "x/y/z",
+            "arn:aws:execute-api:r:1:abc",
+            "arn:aws:execute-api:r:1:abc/live",
+            "arn:aws:execute-api:r:1:abc//GET/x",
+            "arn:aws:execute-api:r:1:*/live/GET/x",
+            "arn:aws:execute-api:r:1:abc/*/GET/x",
+            "arn:aws:s3:::bucket/key/GET",
+            &long,
+        ] {
+            assert_eq!(Verdict::allow(&client(), arn, "key"), None, "{arn}");
+        }
+        let far = format!("{ARN}{}", "/x".repeat(2_000));
+        let verdict = serde_json::to_value(Verdict::allow(&client(), &far, "key").unwrap()).unwrap();
+        assert!(verdict["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
+    }
+
+    #[test]
+    fn a_denial_speaks_of_everything_and_of_nobody() {
+        let verdict = serde_json::to_value(Verdict::deny()).unwrap();
+        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Deny");
+        assert_eq!(verdict["policyDocument"]["Statement"][0]["Resource"], "*");
+        assert_eq!((&verdict["context"], verdict.get("usageIdentifierKey")), (&json!({}), None));
+    }
+}

@@ -1,0 +1,176 @@
+//! What Cohere says to a key: whether it accepts it, and whether it is a trial key.
+//!
+//! The call that checks keys does not tell trial keys, but the headers of a chat do, also of a refused
+//! one. A rate limit tells nothing, so another model is asked then: limits are per model. Of Cohere's
+//! words nothing is passed on but the status.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, header};
+use serde::Deserialize;
+use serde_json::json;
+use shared::config::HealthConfig;
+use shared::secrets::key::ApiKey;
+use shared::transport::{Transport, TransportError};
+
+/// What is known of a key in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Production,
+    Trial,
+    /// It will not be accepted later either.
+    Refused(String),
+    /// Nothing is known; the same question may be answered later.
+    None(String),
+}
+
+/// Asks Cohere. Scope: environment.
+pub(crate) struct KeyCheck {
+    transport: Transport,
+    base_url: String,
+    /// The light models, and the time of one call.
+    config: HealthConfig,
+}
+
+/// An answer, read to its end.
+struct Answer {
+    status: u16,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+#[derive(Deserialize)]
+struct Checked {
+    valid: bool,
+}
+
+impl KeyCheck {
+    pub(crate) fn new(transport: Transport, base_url: &str, config: HealthConfig) -> Self {
+        Self { transport, base_url: base_url.to_string(), config }
+    }
+
+    pub(crate) async fn ask(&self, key: &ApiKey) -> Verdict {
+        match self.call(key, "/v1/check-api-key", Bytes::new()).await.map(|answer| on_check(&answer)) {
+            Ok(Some(verdict)) => return verdict,
+            Ok(None) => {}
+            Err(problem) => return Verdict::None(problem),
+        }
+        let mut problem = String::new();
+        for model in [&self.config.model, &self.config.fallback_model] {
+            let messages = json!([{ "role": "user", "content": "ping" }]);
+            let body = json!({ "model": model, "messages": messages, "max_tokens": 1 }).to_string();
+            match self.call(key, "/v2/chat", body.into()).await.and_then(|answer| on_chat(&answer)) {
+                Ok(verdict) => return verdict,
+                Err(unclear) => problem = unclear,
+            }
+        }
+        Verdict::None(problem)
+    }
+
+    async fn call(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<Answer, String> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(format!("{}{path}", self.base_url))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, key.authorization.clone())
+            .body(body)
+            .map_err(|error| error.to_string())?;
+        let exchange = async {
+            let mut answer = self.transport.send(request).await?;
+            let (status, headers) = (answer.status, std::mem::take(&mut answer.headers));
+            Ok(Answer { status, headers, body: answer.collect().await? })
+        };
+        match tokio::time::timeout(self.config.timeout, exchange).await {
+            Ok(answer) => answer.map_err(|error: TransportError| error.to_string()),
+            Err(_) => Err(format!("it does not answer within {} ms", self.config.timeout.as_millis())),
+        }
+    }
+}
+
+/// Reads the answer of the call that checks keys; `None` means accepted.
+fn on_check(answer: &Answer) -> Option<Verdict> {
+    if let Some(refused) = refusal(answer.status) {
+        return Some(refused);
+    }
+    match (answer.status, serde_json::from_slice(&answer.body)) {
+        (200, Ok(Checked { valid: true })) => None,
+        (200, Ok(Checked { valid: false })) => Some(Verdict::Refused("it says that it is not valid".into())),
+        (status, _) => Some(Verdict::None(format!("its check answers with status {status}"))),
+    }
+}
+
+/// Reads the answer to a chat; what does not tell is an error.
+fn on_chat(answer: &Answer) -> Result<Verdict, String> {
+    if let Some(refused) = refusal(answer.status) {
+        return Ok(refused);
+    }
+    if is_trial(answer) {
+        return Ok(Verdict::Trial);
+    }
+    match answer.status {
+        200..=299 | 400 | 404 => Ok(Verdict::Production),
+        status => Err(format!("a chat answers with status {status}")),
+    }
+}
+
+fn refusal(status: u16) -> Option<Verdict> {
+    let why = match status {
+        401 | 403 | 498 => "the key is not accepted",
+        402 => "its account has no payment",
+        _ => return None,
+    };
+    Some(Verdict::Refused(format!("status {status}, {why}")))
+}
+
+/// Tells a trial key by the headers that only those get, or by the text of a rate limit.
+fn is_trial(answer: &Answer) -> bool {
+    let by_header = |name: &str| name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit";
+    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    answer.headers.keys().any(|name| by_header(name.as_str()))
+        || (answer.status == 429 && (text.contains("trial key") || text.contains("trial token")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        Answer { status, headers, body: body.to_string().into() }
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_a_yes() {
+        assert_eq!(on_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
+        for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")] {
+            let verdict = on_check(&answer(status, &[], body));
+            assert!(matches!(verdict, Some(Verdict::Refused(_))), "{status}: {verdict:?}");
+        }
+        for (status, body) in [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")] {
+            let verdict = on_check(&answer(status, &[], body));
+            assert!(matches!(verdict, Some(Verdict::None(_))), "{status}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_trial_key_is_told_by_headers_or_by_the_text_of_a_rate_limit() {
+        let limit = ("x-trial-endpoint-call-limit", "20");
+        for status in [200, 400, 404] {
+            assert_eq!(on_chat(&answer(status, &[limit], "{}")), Ok(Verdict::Trial));
+            assert_eq!(on_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(Verdict::Production));
+        }
+        let monthly = ("x-endpoint-monthly-call-limit", "1000");
+        assert_eq!(on_chat(&answer(200, &[monthly], "{}")), Ok(Verdict::Trial));
+        let text = "You are using a Trial key, which is limited to 20 API calls / minute";
+        assert_eq!(on_chat(&answer(429, &[], text)), Ok(Verdict::Trial));
+        assert_eq!(on_chat(&answer(200, &[], text)), Ok(Verdict::Production), "a model may say anything");
+    }
+
+    #[test]
+    fn what_does_not_tell_is_no_verdict() {
+        for status in [422, 429, 499, 500, 503] {
+            assert!(on_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
+        }
+        assert!(matches!(on_chat(&answer(402, &[], "")), Ok(Verdict::Refused(_))));
+    }
+}

@@ -1,0 +1,165 @@
+//! The four steps. Each looks at the labels first, so that it can be repeated at any point.
+
+use crate::check::{KeyCheck, Verdict};
+use crate::failure::Failure;
+use shared::secrets::key::ApiKey;
+use shared::secrets::secrets_manager::{CURRENT, SecretsManager, Version};
+use std::collections::HashMap;
+
+/// The label an operator puts on the new key.
+const NEXT: &str = "NEXT";
+/// The label of a version that a rotation is filling.
+pub(crate) const PENDING: &str = "AWSPENDING";
+
+/// One rotation of one secret.
+pub(crate) struct Rotation<'a> {
+    pub(crate) secret: SecretsManager,
+    /// Id of the version that becomes current in the end.
+    pub(crate) token: &'a str,
+    pub(crate) check: &'a KeyCheck,
+    pub(crate) allows_trial_key: bool,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Created,
+    Accepted,
+    Finished,
+    /// There was nothing to do, or it had been done before.
+    Nothing,
+}
+
+impl Outcome {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Created => "created",
+            Outcome::Accepted => "accepted",
+            Outcome::Finished => "finished",
+            Outcome::Nothing => "nothing to do",
+        }
+    }
+}
+
+/// Where the version of this rotation stands.
+enum Standing {
+    Pending,
+    Current,
+    /// The secret has never had a value.
+    EmptySecret,
+    Elsewhere,
+}
+
+type Done = Result<Outcome, Failure>;
+
+impl Rotation<'_> {
+    /// Copies the staged key into the pending version.
+    pub(crate) async fn create(&self) -> Done {
+        if !self.is_pending().await? || self.pending().await?.is_some() {
+            return Ok(Outcome::Nothing);
+        }
+        let next = self.secret.find(NEXT, None).await.map_err(Failure::Store)?;
+        let next = next.ok_or(Failure::NextMissing)?;
+        key_of(&next)?;
+        self.secret.put(self.token, &next.text, PENDING).await.map_err(Failure::Store)?;
+        Ok(Outcome::Created)
+    }
+
+    /// Does nothing: the key was made at Cohere by hand.
+    pub(crate) async fn set(&self) -> Done {
+        self.is_pending().await.map(|_| Outcome::Nothing)
+    }
+
+    /// Asks Cohere about the pending key.
+    ///
+    /// Secrets Manager also calls this step alone, to try its settings when a stack is deployed; there
+    /// may be no pending value then, and on the first day no value at all.
+    pub(crate) async fn test(&self) -> Done {
+        if matches!(self.standing().await?, Standing::EmptySecret) || !self.is_pending().await? {
+            return Ok(Outcome::Nothing);
+        }
+        let Some(pending) = self.pending().await? else { return Ok(Outcome::Nothing) };
+        match self.check.ask(&key_of(&pending)?).await {
+            Verdict::Production => Ok(Outcome::Accepted),
+            Verdict::Trial if self.allows_trial_key => Ok(Outcome::Accepted),
+            Verdict::Trial => Err(Failure::Trial),
+            Verdict::Refused(problem) => Err(Failure::Refused(problem)),
+            Verdict::None(problem) => Err(Failure::NoVerdict(problem)),
+        }
+    }
+
+    /// Makes the pending version current, and takes the labels off that were for the rotation only.
+    pub(crate) async fn finish(&self) -> Done {
+        let mut outcome = Outcome::Nothing;
+        if self.is_pending().await? {
+            let pending = self.pending().await?;
+            key_of(&pending.ok_or_else(|| Failure::NotPending(self.token.to_string()))?)?;
+            let labels = self.labels().await?;
+            let from = holder(&labels, CURRENT);
+            self.secret.move_label(CURRENT, from, Some(self.token)).await.map_err(Failure::Store)?;
+            outcome = Outcome::Finished;
+        }
+        self.unstage().await?;
+        // Left on the current version the label does no harm on AWS, which takes it off by itself.
+        if self.labels().await?.get(self.token).is_some_and(|labels| labels.iter().any(|l| l == PENDING))
+            && let Err(problem) = self.give_up().await
+        {
+            tracing::warn!(problem, "{PENDING} stays on the current version");
+        }
+        Ok(outcome)
+    }
+
+    /// Takes `AWSPENDING` off, so that the next rotation is a new one.
+    pub(crate) async fn give_up(&self) -> Result<(), String> {
+        self.secret.move_label(PENDING, Some(self.token), None).await
+    }
+
+    /// Takes `NEXT` off the key that is now current; a newer one staged meanwhile stays.
+    async fn unstage(&self) -> Result<(), Failure> {
+        let next = self.secret.find(NEXT, None).await.map_err(Failure::Store)?;
+        let current = self.secret.find(CURRENT, None).await.map_err(Failure::Store)?;
+        let (Some(next), Some(current)) = (next, current) else { return Ok(()) };
+        if !next.text.is_same_as(&current.text) {
+            return Ok(());
+        }
+        self.secret.move_label(NEXT, Some(&next.id), None).await.map_err(Failure::Store)
+    }
+
+    /// Tells whether there is work to do on the version; false where it is current already.
+    async fn is_pending(&self) -> Result<bool, Failure> {
+        match self.standing().await? {
+            Standing::Pending => Ok(true),
+            Standing::Current => Ok(false),
+            Standing::EmptySecret | Standing::Elsewhere => Err(Failure::NotPending(self.token.to_string())),
+        }
+    }
+
+    async fn standing(&self) -> Result<Standing, Failure> {
+        let labels = self.labels().await?;
+        let own = labels.get(self.token).map_or(&[][..], Vec::as_slice);
+        let has = |label: &str| own.iter().any(|own| own == label);
+        Ok(match (has(CURRENT), has(PENDING)) {
+            (true, _) => Standing::Current,
+            (false, true) => Standing::Pending,
+            (false, false) if holder(&labels, CURRENT).is_none() => Standing::EmptySecret,
+            (false, false) => Standing::Elsewhere,
+        })
+    }
+
+    async fn labels(&self) -> Result<HashMap<String, Vec<String>>, Failure> {
+        self.secret.labels().await.map_err(Failure::Store)
+    }
+
+    async fn pending(&self) -> Result<Option<Version>, Failure> {
+        self.secret.find(PENDING, Some(self.token)).await.map_err(Failure::Store)
+    }
+}
+
+fn key_of(version: &Version) -> Result<ApiKey, Failure> {
+    ApiKey::parse(&version.text).map_err(Failure::Unusable)
+}
+
+fn holder<'a>(labels: &'a HashMap<String, Vec<String>>, label: &str) -> Option<&'a str> {
+    let holds = |(_, labels): &(&String, &Vec<String>)| labels.iter().any(|other| other == label);
+    labels.iter().find(holds).map(|(version, _)| version.as_str())
+}

@@ -1,0 +1,186 @@
+use super::*;
+use crate::secrets::source::{Fetching, StoredSecret};
+use std::collections::VecDeque;
+
+/// Answers what it was told, in order; `None` never answers.
+struct Script(StdMutex<VecDeque<Option<std::result::Result<&'static str, &'static str>>>>);
+
+impl SecretSource for Script {
+    fn fetch(&self) -> Fetching<'_> {
+        let next = self.0.lock().unwrap().pop_front().expect("an unexpected read");
+        Box::pin(async move {
+            let text = match next {
+                Some(answer) => answer?,
+                None => std::future::pending().await,
+            };
+            Ok(StoredSecret { text: Secret::new(text), version: format!("version of {text}") })
+        })
+    }
+}
+
+type Step = Option<std::result::Result<&'static str, &'static str>>;
+
+fn cached(steps: impl IntoIterator<Item = Step>) -> CachedSecret<String> {
+    let config = SecretConfig {
+        id: "name".into(),
+        timeout: Duration::from_secs(2),
+        ttl: Duration::from_secs(300),
+        forced_read: Duration::from_secs(30),
+    };
+    let source = Script(StdMutex::new(steps.into_iter().collect()));
+    CachedSecret::new(Box::new(source), config, |secret| Ok(secret.expose().to_string()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_value_is_read_once_in_its_time_and_again_after_it() {
+    let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
+    for _ in 0..3 {
+        assert_eq!(secret.get().await.unwrap().value, "one");
+    }
+    tokio::time::advance(Duration::from_secs(301)).await;
+    let held = secret.get().await.unwrap();
+    assert_eq!((held.value.as_str(), held.version.as_str()), ("two", "version of two"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_old_value_serves_while_the_store_fails_or_hangs() {
+    let secret = cached([Some(Ok("one")), Some(Err("down")), None, Some(Ok("two"))]);
+    secret.get().await.unwrap();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    for expected in ["one", "one", "two"] {
+        assert_eq!(secret.get().await.unwrap().value, expected);
+        tokio::time::advance(Duration::from_secs(11)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_value_every_request_tries_again_and_the_error_names_the_secret() {
+    let secret = cached([Some(Err("denied")), Some(Ok("one"))]);
+    let error = secret.get().await.unwrap_err();
+    assert_eq!(error.code, Code::KeyMissing);
+    assert_eq!(error.message, "the gateway's secret \"name\" holds no usable value yet");
+    assert_eq!(secret.get().await.unwrap().value, "one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_value_forces_one_read_in_its_time() {
+    let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
+    let version = secret.get().await.unwrap().version.clone();
+    assert!(secret.other_than(&version).await.is_none());
+    assert!(secret.other_than(&version).await.is_none(), "a second read came too soon");
+    tokio::time::advance(Duration::from_secs(31)).await;
+    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.other_than(&version).await.unwrap().value, "two", "the newer one is in memory");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_value_that_was_replaced_already_forces_no_read() {
+    let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
+    let version = secret.get().await.unwrap().version.clone();
+    tokio::time::advance(Duration::from_secs(301)).await;
+    secret.get().await.unwrap();
+    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_refusals_at_once_force_one_read() {
+    let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
+    let version = secret.get().await.unwrap().version.clone();
+    let all = futures_util::future::join_all((0..16).map(|_| secret.other_than(&version))).await;
+    assert!(all.iter().all(|held| held.as_ref().is_some_and(|held| held.value == "two")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_requests_at_once_wait_for_one_read() {
+    let secret = cached([Some(Ok("one"))]);
+    let all = futures_util::future::join_all((0..16).map(|_| secret.get())).await;
+    assert!(all.iter().all(|held| held.as_ref().unwrap().value == "one"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_forced_read_leaves_the_old_value_and_waits_its_time() {
+    let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Ok("two"))]);
+    let version = secret.get().await.unwrap().version.clone();
+    assert!(secret.other_than(&version).await.is_none());
+    assert!(secret.other_than(&version).await.is_none());
+    assert_eq!(secret.get().await.unwrap().value, "one");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+}
+
+/// Work that takes a second.
+async fn a_second() -> &'static str {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    "done"
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_last_fifth_of_its_time_a_value_is_read_beside_a_requests_work() {
+    let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
+    secret.get().await.unwrap();
+    tokio::time::advance(Duration::from_secs(238)).await;
+    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.get().await.unwrap().value, "one", "it was read too early");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    tokio::time::advance(Duration::from_secs(100)).await;
+    assert_eq!(secret.get().await.unwrap().value, "two", "it lives from its own reading on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_waits_for_no_reading_ahead_and_nothing_is_left_behind() {
+    let secret = cached([Some(Ok("one")), None, Some(Ok("two"))]);
+    secret.get().await.unwrap();
+    tokio::time::advance(Duration::from_secs(290)).await;
+    let started = now();
+    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(now() - started, Duration::from_secs(1));
+    assert_eq!(secret.get().await.unwrap().value, "one", "the dropped reading holds no lock");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(secret.get().await.unwrap().value, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn readings_ahead_that_fail_are_seconds_apart() {
+    let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Err("down")), Some(Ok("two"))]);
+    secret.get().await.unwrap();
+    tokio::time::advance(Duration::from_secs(241)).await;
+    for _ in 0..9 {
+        // Ten seconds later, the second try; both fail.
+        secret.refreshed_beside(a_second()).await;
+        secret.refreshed_beside(async {}).await;
+    }
+    tokio::time::advance(Duration::from_secs(1)).await;
+    secret.refreshed_beside(a_second()).await;
+    assert_eq!(secret.get().await.unwrap().value, "one");
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert_eq!(secret.get().await.unwrap().value, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
+    let secret = cached([Some(Ok("one")), Some(Ok("newest")), Some(Ok("older"))]);
+    let version = secret.get().await.unwrap().version.clone();
+    tokio::time::advance(Duration::from_secs(250)).await;
+    let begun = secret.due_ahead().expect("it is due");
+    assert_eq!(secret.other_than(&version).await.unwrap().value, "newest");
+    secret.read_ahead(begun).await;
+    assert_eq!(secret.get().await.unwrap().value, "newest");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_no_key_is_key_missing_with_the_secrets_name_and_never_its_value() {
+    use crate::secrets::key::ApiKey;
+    let huge = "hidden".repeat(10_922);
+    let useless: [&'static str; 6] =
+        ["", " \n ", "hidden \u{0} key", r#"{"key":"hidden"}"#, r#"{"CO_API_KEY":""}"#, huge.leak()];
+    for text in useless {
+        let config = SecretConfig { id: "the-name".into(), ..cached([]).config };
+        let source = Script(StdMutex::new([Some(Ok(text))].into()));
+        let secret = CachedSecret::new(Box::new(source), config, ApiKey::parse);
+        let error = secret.get().await.unwrap_err();
+        assert_eq!(error.code, Code::KeyMissing);
+        assert!(error.message.contains("\"the-name\""), "{}", error.message);
+        assert!(!format!("{error:?}").contains("hidden"), "{error:?}");
+    }
+}

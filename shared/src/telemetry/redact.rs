@@ -1,0 +1,80 @@
+//! What is taken out of texts from outside before they may stand in a log line.
+
+/// Longest id that is logged; the longest of a client, a model or a request are shorter.
+const MAX_ID_CHARS: usize = 128;
+/// Most characters of an error's text that are logged.
+const MAX_WORDS_CHARS: usize = 300;
+
+/// Returns an id as it came, if it has the form of one: a caller may send any text as a model's.
+///
+/// A token of the gateway has that form too and is told by its beginning.
+pub fn id(text: &str) -> &str {
+    let is_of_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
+    let is_id = text.len() <= MAX_ID_CHARS && text.bytes().all(is_of_ids) && !text.contains("cgw_");
+    if is_id { text } else { "(no id)" }
+}
+
+/// Returns the words of an error that another crate or service has written, without what they may quote.
+///
+/// That is everything in quotation marks, and URLs: HTTP/2 lets a server say goodbye with any bytes it
+/// likes, and the library repeats them, quoted.
+pub fn words(text: &str) -> String {
+    let mut unquoted = String::new();
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        // An apostrophe inside a word quotes nothing.
+        let is_quote = matches!(c, '"' | '`') || (c == '\'' && !unquoted.ends_with(char::is_alphanumeric));
+        if is_quote {
+            skip_until(c, &mut rest);
+        }
+        unquoted.push(if is_quote { '…' } else { c });
+    }
+    let words = unquoted.split_whitespace().map(|word| if word.contains("://") { "…" } else { word });
+    let words = words.collect::<Vec<_>>().join(" ");
+    words.chars().filter(|c| !c.is_control()).take(MAX_WORDS_CHARS).collect()
+}
+
+/// Skips to the end of what is quoted, or of everything.
+fn skip_until(quote: char, rest: &mut std::str::Chars) {
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => drop(rest.next()),
+            c if c == quote => return,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_logged_and_other_texts_are_not() {
+        for fine in ["command-a-03-2025", "", "2f1c/model:1.0_x", "9a4c-ft", &"a".repeat(128)] {
+            assert_eq!(id(fine), fine);
+        }
+        for text in ["tell me a secret", "a\nb", "{\"a\":1}", "é", "cgw_0123456789", &"a".repeat(129)] {
+            assert_eq!(id(text), "(no id)");
+        }
+    }
+
+    #[test]
+    fn what_an_error_quotes_is_left_out() {
+        for (text, kept) in [
+            (
+                r#"connection error received: NO_ERROR (b"pro\"mpt")"#,
+                "connection error received: NO_ERROR (b…)",
+            ),
+            ("unknown variant `prompt`, expected one of `a`", "unknown variant …, expected one of …"),
+            ("Value 'prompt' at 'secretString' is bad", "Value … at … is bad"),
+            ("Secrets Manager can't find the secret.", "Secrets Manager can't find the secret."),
+            ("for url (https://user:key@host/path?q=prompt)", "for url …"),
+            ("never closed: \"prompt", "never closed: …"),
+            ("two\r\nlines\u{7}", "two lines"),
+        ] {
+            assert_eq!(words(text), kept);
+        }
+        assert_eq!(words(&"é".repeat(9_000)).chars().count(), MAX_WORDS_CHARS);
+    }
+}

@@ -1,0 +1,221 @@
+//! Who comes in, through the real authorizer: strangers never, a revoked token not for long, and a client
+//! whose token is replaced without a gap.
+
+use gateway_tests::gateway::{self, Answer, Running, read};
+use gateway_tests::ops;
+use http::Method;
+use local::{Options, Upstream};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
+
+const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
+/// How long the authorizer keeps its list here.
+const LIST: Duration = Duration::from_secs(1);
+/// How long the front keeps a verdict here.
+const VERDICT: Duration = Duration::from_millis(300);
+/// For a process to run and a machine to be busy.
+const SLACK: Duration = Duration::from_secs(2);
+
+async fn forgetful() -> Running {
+    let options = Options { verdicts_last: Some(VERDICT), ..Options::default() };
+    gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await
+}
+
+async fn rerank(running: &Running, authorization: &str) -> Answer {
+    read(running.plain(Method::POST, "/v2/rerank").header("authorization", authorization).body(BODY)).await
+}
+
+async fn status(running: &Running, token: &str) -> u16 {
+    rerank(running, &format!("Bearer {token}")).await.status
+}
+
+async fn ops(running: &Running, arguments: &[&str]) -> String {
+    ops::run(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
+}
+
+#[tokio::test]
+async fn a_new_client_is_served_at_once_and_a_revoked_one_not_beyond_its_bound() {
+    let running = forgetful().await;
+    assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
+    let token = ops(&running, &["add", "search"]).await;
+    assert_eq!(status(&running, &token).await, 200, "the list is read anew for a token it does not know");
+
+    let revoking = Instant::now();
+    ops(&running, &["revoke", "search"]).await;
+    let answer = loop {
+        let answer = rerank(&running, &format!("Bearer {token}")).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(revoking.elapsed() < LIST + VERDICT + SLACK, "the token lives on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    for _ in 0..20 {
+        assert_eq!(status(&running, &token).await, 401, "a dead token came back");
+        tokio::time::sleep(VERDICT / 10).await;
+    }
+    assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
+    let running = Arc::new(forgetful().await);
+    let old = ops(&running, &["add", "search"]).await;
+    let token = Arc::new(RwLock::new(old.clone()));
+    let (served, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let callers: Vec<_> = (0..8)
+        .map(|_| {
+            let (running, token, served, done) =
+                (running.clone(), token.clone(), served.clone(), done.clone());
+            tokio::spawn(async move {
+                while !done.load(Ordering::Relaxed) {
+                    let used = token.read().unwrap().clone();
+                    let answer = rerank(&running, &format!("Bearer {used}")).await;
+                    assert_eq!(answer.status, 200, "{:?}", answer.body);
+                    served.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let some_more = async || {
+        let from = served.load(Ordering::Relaxed);
+        while served.load(Ordering::Relaxed) < from + 100
+            && !callers.iter().any(|caller| caller.is_finished())
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    some_more().await;
+    let new = ops(&running, &["rotate", "search"]).await;
+    // As `ops` says: by then every instance knows it.
+    tokio::time::sleep(LIST).await;
+    some_more().await;
+    *token.write().unwrap() = new.clone();
+    some_more().await;
+    ops(&running, &["rotate", "search", "--finish"]).await;
+    tokio::time::sleep(LIST + VERDICT).await;
+    some_more().await;
+    done.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("no caller lost a request");
+    }
+    assert!(served.load(Ordering::Relaxed) >= 400);
+    assert_eq!((status(&running, &new).await, status(&running, &old).await), (200, 401));
+}
+
+#[tokio::test]
+async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let asked = running.gateway.invoked("authorizer");
+    let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
+    let chat = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
+    for (path, body) in [("/v2/rerank", BODY), ("/v2/embed", embed), ("/v2/chat", chat), ("/v2/rerank", BODY)]
+    {
+        assert_eq!(running.send(path, body).await.status, 200, "{path}");
+    }
+    assert_eq!(running.gateway.invoked("authorizer"), asked + 1);
+    let stranger = "Bearer cgw_fake_token_of_a_stranger";
+    for path in ["/v2/rerank", "/v2/chat"] {
+        let request = running.plain(Method::POST, path).header("authorization", stranger).body(BODY);
+        assert_eq!(read(request).await.status, 401);
+    }
+    assert_eq!(running.gateway.invoked("authorizer"), asked + 2);
+}
+
+#[tokio::test]
+async fn what_is_no_token_of_ours_never_reaches_a_function() {
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let (token, asked) = (&running.gateway.token, running.gateway.invoked("authorizer"));
+    let huge = "x".repeat(8_000);
+    for header in [
+        String::new(),
+        token.clone(),
+        format!("Basic {token}"),
+        format!("Bearer\t{token}"),
+        format!("Bearer {token} x"),
+        format!("Bearer {token},Bearer {token}"),
+        format!("Bearer {token}{huge}"),
+        format!("Bearer cgw_{huge}"),
+        "Bearer not-a-token".to_string(),
+    ] {
+        let answer = rerank(&running, &header).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "{header}");
+    }
+    let without = read(running.plain(Method::POST, "/v2/rerank").body(BODY)).await;
+    assert_eq!(without.status, 401);
+    assert_eq!(running.gateway.invoked("authorizer"), asked);
+}
+
+#[tokio::test]
+async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question() {
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let token = running.gateway.token.clone();
+    let arn = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
+    let effect = async |event: String| {
+        let answer = running.gateway.invoke("authorizer", event).await.expect("an answer, not a failure");
+        let verdict: Value = serde_json::from_slice(&answer).expect("a verdict");
+        verdict["policyDocument"]["Statement"][0]["Effect"].as_str().unwrap_or_default().to_string()
+    };
+    let question = |header: &str| json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": header});
+    for at in 4..token.len() {
+        for bit in 0..7 {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            let damaged = String::from_utf8(bytes).expect("ASCII");
+            assert_eq!(
+                effect(question(&format!("Bearer {damaged}")).to_string()).await,
+                "Deny",
+                "{damaged:?}"
+            );
+        }
+    }
+    for event in [
+        "null".to_string(),
+        "[]".to_string(),
+        "\"x\"".to_string(),
+        json!({}).to_string(),
+        r#"{"authorizationToken":"\ud800"}"#.to_string(),
+        json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": 7}).to_string(),
+        json!({"type": "TOKEN", "authorizationToken": format!("Bearer {token}")}).to_string(),
+        question(&format!("Bearer {token}\u{0}")).to_string(),
+        question(&format!("Bearer {token}\r\nx: y")).to_string(),
+        question(&"x".repeat(1_000_000)).to_string(),
+    ] {
+        assert_eq!(effect(event).await, "Deny");
+    }
+    assert_eq!(effect(question(&format!("Bearer {token}")).to_string()).await, "Allow");
+    assert_eq!(running.gateway.started("authorizer"), 1, "it crashed");
+}
+
+#[tokio::test]
+async fn a_bad_list_does_not_replace_a_good_one_and_is_told_without_its_content() {
+    let running = forgetful().await;
+    assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
+    let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
+    running.gateway.secrets.put(local::secrets::CLIENTS, &bad);
+    let line = running_line(&running).await;
+    assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
+    assert!(!line.contains("MARK"), "{line}");
+    assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
+    let refused = ops::run(&running, &["clients", "list"], "").await;
+    assert!(refused.problem().contains("clients[0]: token_sha256"), "{refused:?}");
+    assert!(!refused.stderr.contains("MARK"), "{refused:?}");
+}
+
+/// Asks until the list's time is over and the authorizer has said that it keeps the old one.
+async fn running_line(running: &Running) -> String {
+    let until = Instant::now() + LIST + VERDICT + SLACK;
+    loop {
+        assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
+        if let Some(line) = running.lines().into_iter().find(|line| line.contains("the old value serves on"))
+        {
+            return line;
+        }
+        assert!(Instant::now() < until, "{:#?}", running.lines());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,32 @@
+//! Nothing secret or personal in a log, and no secret in an answer: keys, tokens and every text that
+//! callers or Cohere send are marked, everything that can go wrong does, and then every byte of the
+//! functions' stdout and stderr, and of the errors they answered, is searched for a mark in any form.
+
+mod callers;
+mod cohere;
+mod search;
+mod sources;
+mod stores;
+mod suite;
+
+use suite::Suite;
+
+async fn play(rust_log: Option<&str>) {
+    let mut suite = Suite::start(rust_log).await;
+    callers::play(&mut suite).await;
+    callers::raw_events(&mut suite).await;
+    cohere::play(&mut suite).await;
+    stores::play(&mut suite).await;
+    suite.finish().await;
+}
+
+#[tokio::test]
+async fn no_mark_is_logged_or_answered() {
+    play(None).await;
+}
+
+#[tokio::test]
+async fn no_mark_is_logged_or_answered_when_all_is_to_be_logged() {
+    play(Some("trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace"))
+        .await;
+}

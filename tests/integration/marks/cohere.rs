@@ -1,0 +1,196 @@
+//! What Cohere, or something in front of it, answers: words that repeat the request and its key, garbage
+//! that does, headers that do, and streams that end anywhere.
+
+use super::callers::marked;
+use super::suite::{KEY, May, Suite, TEXT};
+use bytes::Bytes;
+use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
+use serde_json::{Value, json};
+use shared::testing::Place;
+use std::time::Duration;
+
+const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
+const END: &str =
+    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+fn delta(text: &str) -> String {
+    let data = json!({ "type": "content-delta", "delta": { "text": text } });
+    format!("event: content-delta\ndata: {data}\n\n")
+}
+
+/// The ending of a stream that failed.
+fn failed(error_type: Option<&str>) -> String {
+    let error = format!("no: {TEXT}, Bearer {KEY}");
+    let delta = json!({ "finish_reason": "ERROR", "error": error, "error_type": error_type });
+    format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }))
+}
+
+/// A good answer to whatever was asked, full of marks, over headers full of them.
+pub fn good(seen: &Seen) -> Vec<Step> {
+    let body = match seen.path.as_str() {
+        "/v2/embed" => {
+            json!({ "id": TEXT, "embeddings": { "float": [[0.5], [0.5]] }, "texts": [TEXT, TEXT] })
+        }
+        "/v2/rerank" => json!({ "id": TEXT, "results": [{ "index": 0, "relevance_score": 0.5 }] }),
+        _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
+    };
+    let is_streamed = serde_json::from_slice::<Value>(&seen.body).is_ok_and(|body| body["stream"] == true);
+    match is_streamed {
+        true => {
+            stream(&HEADERS, &[START.as_bytes(), delta(TEXT).as_bytes(), END.as_bytes(), DONE.as_bytes()])
+        }
+        false => answer(
+            200,
+            &[&HEADERS[..], &[("content-type", "application/json")]].concat(),
+            body.to_string().as_bytes(),
+        ),
+    }
+}
+
+/// What may stand in an answer's head.
+const HEADERS: [(&str, &str); 7] = [
+    ("x-api-warning", "zqxtext, and Bearer zqxsecret-cohere-key-fake-0001"),
+    ("x-debug-trace-id", "zqxsecret-cohere-key-fake-0001"),
+    ("num_tokens", "zqxtext"),
+    ("set-cookie", "zqxsecret"),
+    ("server", "zqxsecret"),
+    ("x-zqxsecret", "zqxtext"),
+    ("location", "https://zqxtext:zqxsecret@zqxtext.example/zqxtext"),
+];
+
+/// Words that repeat a whole request, its key first.
+fn echo(seen: &Seen) -> String {
+    let authorization = seen.headers["authorization"].to_str().unwrap();
+    format!("invalid request: {authorization} {}", String::from_utf8_lossy(&seen.body))
+}
+
+pub async fn play(suite: &mut Suite) {
+    refusals(suite).await;
+    garbage(suite).await;
+    streams(suite).await;
+    abandoned(suite).await;
+    health(suite).await;
+}
+
+/// Every status, in Cohere's words, and some in HTML or about the month.
+async fn refusals(suite: &mut Suite) {
+    for status in [400, 401, 402, 403, 404, 413, 422, 429, 498, 499, 500, 503, 302] {
+        refused(suite, status, marked(), |words| {
+            json!({ "id": TEXT, "message": words, "error_type": words }).to_string()
+        })
+        .await;
+    }
+    for status in [400, 429, 500] {
+        refused(suite, status, marked().drain(..1).collect(), |words| format!("<html>{words}</html>")).await;
+    }
+    let month = |words| json!({ "message": format!("1000 calls / month, {words}") }).to_string();
+    refused(suite, 429, marked().drain(..1).collect(), month).await;
+}
+
+async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, body: fn(String) -> String) {
+    suite.stub.otherwise(move |seen| {
+        let headers = [&HEADERS[..], &[("retry-after", TEXT)]].concat();
+        answer(status, &headers, body(echo(seen)).as_bytes())
+    });
+    if status == 429 {
+        // A model rests after each of these, and is not called.
+        suite.running.gateway.kill("chat").await;
+    }
+    for (path, body) in requests {
+        suite.post(path, body.to_string(), May::RepeatText).await;
+    }
+}
+
+/// What cannot be read as an answer.
+async fn garbage(suite: &mut Suite) {
+    let good = answer(
+        200,
+        &[("content-type", "application/json")],
+        format!("{{\"message\":\"{TEXT} {KEY}").as_bytes(),
+    );
+    let Step::Write(bytes) = &good[0] else { panic!("an answer is one write") };
+    let write = |text: String| vec![Step::Write(Bytes::from(text)), Step::Close];
+    let cases = [
+        vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset],
+        answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
+        answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
+        answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
+        write(format!("{TEXT} {KEY} is no HTTP\r\n\r\n")),
+        write(format!("HTTP/1.1 200 OK\r\n{TEXT} {KEY}\r\n\r\n")),
+        write(format!("HTTP/1.1 200 OK\r\nx: {TEXT}\u{1}{KEY}\r\n\r\n")),
+        write(format!("HTTP/1.1 200 {TEXT}\r\ncontent-length: {TEXT}\r\n\r\n")),
+        write(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{TEXT}\r\n{KEY}")),
+        write(format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{TEXT}{KEY}")),
+        vec![Step::Reset],
+        vec![Step::Hang],
+    ];
+    for steps in cases {
+        suite.stub.otherwise(move |_| steps.clone());
+        for (path, body) in marked().into_iter().step_by(2) {
+            suite.post(path, body.to_string(), May::RepeatNothing).await;
+        }
+        suite.stub.close_kept();
+    }
+}
+
+/// Streams that are wrong, or end, in the middle of content.
+async fn streams(suite: &mut Suite) {
+    let frame = delta(&format!("{TEXT} {TEXT}"));
+    let half = &frame[..frame.len() - 6];
+    let panicking = delta(&format!("{TEXT} {} {KEY}", Place::Stream.mark()));
+    let typed = failed(Some("NO_VALID_RESPONSE_GENERATED"));
+    let begun =
+        |last: Step| vec![stream_head(&HEADERS), chunk(START.as_bytes()), chunk(frame.as_bytes()), last];
+    let whole =
+        |pieces: &[&str]| stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>());
+    let cases = [
+        whole(&[START, &failed(None)]),
+        whole(&[START, &typed]),
+        whole(&[START, &frame, &failed(None), DONE]),
+        whole(&[START, &frame, &typed]),
+        whole(&[START, &frame, half]),
+        whole(&[START, &frame]),
+        whole(&[half]),
+        whole(&[TEXT, KEY]),
+        whole(&[START, &frame, &format!("event: {TEXT}\ndata: {{\"{TEXT}\":\"{KEY}\"\n\n"), END, DONE]),
+        whole(&[START, &frame, &format!("event: message-end\ndata: {TEXT} {KEY}\n\n"), DONE]),
+        [begun(Step::Wait(Duration::from_millis(50))), vec![chunk(panicking.as_bytes())]].concat(),
+        begun(Step::Reset),
+        begun(Step::Close),
+        begun(Step::Hang),
+        begun(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
+        begun(chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
+    ];
+    let body = marked().remove(1).1.to_string();
+    for steps in cases {
+        suite.stub.otherwise(move |_| steps.clone());
+        suite.post("/v2/chat", body.clone(), May::RepeatText).await;
+        suite.stub.close_kept();
+    }
+}
+
+/// A caller that goes away in the middle of a stream.
+async fn abandoned(suite: &mut Suite) {
+    let steps =
+        [vec![stream_head(&[]), chunk(START.as_bytes())], vec![chunk(delta(TEXT).as_bytes()); 3]].concat();
+    suite.stub.otherwise(move |_| [steps.clone(), vec![Step::Hang]].concat());
+    let body = marked().remove(1).1.to_string();
+    let mut response = suite.running.post("/v2/chat").body(body).send().await.unwrap();
+    let id = response.headers()["x-request-id"].to_str().unwrap().to_string();
+    assert!(response.chunk().await.unwrap().is_some());
+    drop(response);
+    suite.running.line_with(&id).await;
+}
+
+/// The open route, while Cohere refuses its call in many words.
+async fn health(suite: &mut Suite) {
+    for status in [400, 401, 429, 500] {
+        suite.stub.otherwise(move |seen| json(status, &json!({ "message": echo(seen), "id": TEXT })));
+        suite.running.gateway.kill("health").await;
+        let request = suite.running.plain(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
+        let answer = gateway_tests::gateway::read(request.header("cookie", TEXT)).await;
+        suite.assert_no_secret(&answer.body, "health");
+        assert!(!String::from_utf8_lossy(&answer.body).contains(TEXT), "{answer:?}");
+    }
+}

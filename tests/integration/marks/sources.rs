@@ -1,0 +1,126 @@
+//! What keeps logs as they are: in the sources of the functions only the telemetry prints, no span takes
+//! arguments along, no event prints a whole value, and every event and field stands in `docs/logging.md`.
+
+use crate::architecture::{ROOT, code_of, sources};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Ways around the telemetry, and the only files that may take them.
+const BANNED: [(&str, &[&str]); 8] = [
+    ("println!", &[]),
+    ("print!", &[]),
+    ("dbg!", &[]),
+    ("instrument", &[]),
+    ("panic_any", &[]),
+    ("set_hook", &["telemetry/init.rs"]),
+    ("io::stdout", &["telemetry/init.rs", "telemetry/metrics.rs"]),
+    ("io::stderr", &["telemetry/place.rs"]),
+];
+
+/// An event as the sources write it.
+struct Event {
+    level: String,
+    message: String,
+    fields: Vec<String>,
+}
+
+/// Returns the code of every function and of what they share, by path.
+fn codes() -> Vec<(String, String)> {
+    let roots = ["shared/src", "functions"].map(|folder| Path::new(ROOT).join(folder));
+    let paths = roots.iter().flat_map(|root| sources(root)).filter(|path| !path.ends_with("tests.rs"));
+    let codes: Vec<_> = paths.map(|path| (path.display().to_string(), code_of(&path))).collect();
+    assert!(codes.len() > 40, "only {} files were found: the test looks in the wrong place", codes.len());
+    codes
+}
+
+#[test]
+fn only_the_telemetry_writes() {
+    for (path, code) in codes() {
+        for (banned, homes) in BANNED {
+            let is_home = homes.iter().any(|home| path.ends_with(home));
+            assert!(is_home || !code.contains(banned), "{path} uses {banned}");
+        }
+    }
+}
+
+#[test]
+fn no_event_prints_a_whole_value() {
+    for (path, code) in codes() {
+        for Event { message, fields, .. } in events(&code) {
+            for field in &fields {
+                assert!(!field.contains('?'), "{path}: {message:?} prints {field} for debugging");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_event_and_every_field_is_documented_and_nothing_else() {
+    let doc = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
+    let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
+    for Event { level, message, fields } in codes().iter().flat_map(|(_, code)| events(code)) {
+        lines.insert(format!("{level} {}", message.replace("{PENDING}", "AWSPENDING")));
+        names.extend(
+            fields.iter().map(|field| field.split(" = ").next().unwrap_or_default().replace('%', "")),
+        );
+    }
+    assert_eq!(rows(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
+    assert_eq!(rows(&doc, "fields"), names, "fields in docs/logging.md, and in the sources");
+}
+
+/// Returns what stands in backticks in the first cells of a table.
+fn rows(doc: &str, table: &str) -> BTreeSet<String> {
+    let between =
+        doc.split(&format!("<!-- {table}:start -->")).nth(1).and_then(|rest| rest.split("<!--").next());
+    let cells =
+        between.unwrap_or_default().lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_string).collect()
+}
+
+/// Finds the events that a piece of code writes.
+fn events(code: &str) -> Vec<Event> {
+    let calls = code.split("tracing::").skip(1).filter_map(|rest| {
+        let (level, arguments) = rest.split_once("!(")?;
+        let arguments = split_arguments(arguments);
+        let (message, fields) = arguments.split_last()?;
+        let message = message.trim_matches('"').to_string();
+        Some(Event { level: level.to_uppercase(), message, fields: fields.to_vec() })
+    });
+    calls
+        .filter(|event| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&event.level.as_str()))
+        .collect()
+}
+
+/// Splits the arguments of a call at its own commas, up to its closing bracket.
+fn split_arguments(code: &str) -> Vec<String> {
+    let (mut depth, mut in_text, mut arguments) = (0, false, vec![String::new()]);
+    for c in code.chars() {
+        match c {
+            '"' => in_text = !in_text,
+            '(' | '[' | '{' if !in_text => depth += 1,
+            ')' if !in_text && depth == 0 => break,
+            ')' | ']' | '}' if !in_text => depth -= 1,
+            ',' if !in_text && depth == 0 => {
+                arguments.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        if let Some(argument) = arguments.last_mut() {
+            argument.push(c);
+        }
+    }
+    let trimmed = arguments.iter().map(|argument| argument.trim().to_string());
+    trimmed.filter(|argument| !argument.is_empty()).collect()
+}
+
+#[test]
+fn events_are_read_out_of_code() {
+    let code = "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
+    let events = events(code);
+    assert_eq!(
+        (events.len(), events[0].level.as_str(), events[0].message.as_str()),
+        (1, "WARN", "what, then")
+    );
+    assert_eq!(events[0].fields, ["a", "b = f(x, \"(,\")", "c = %d"]);
+}

@@ -1,0 +1,4 @@
+//! The real `ops` binary against the running gateway's secrets: what it does, refuses and never shows.
+
+mod clients;
+mod key;

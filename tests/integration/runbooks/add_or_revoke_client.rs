@@ -1,0 +1,59 @@
+//! `docs/runbooks/add-or-revoke-client.md`, with a look at who comes in after each step.
+
+use gateway_tests::gateway::{self, Running, read};
+use gateway_tests::runbook::Runbook;
+use http::Method;
+use local::Options;
+use std::time::{Duration, Instant};
+
+const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
+/// The bound of a change here (list 1 s, verdict 0.3 s), and time for a busy machine.
+const BOUND: Duration = Duration::from_millis(1_300 + 2_000);
+
+async fn status(running: &Running, token: &str) -> u16 {
+    let request =
+        running.plain(Method::POST, "/v2/rerank").header("authorization", format!("Bearer {token}"));
+    read(request.body(BODY)).await.status
+}
+
+/// Waits until a token gets this answer.
+async fn becomes(running: &Running, token: &str, expected: u16) {
+    let since = Instant::now();
+    while status(running, token).await != expected {
+        assert!(since.elapsed() < BOUND, "the token is not answered with {expected}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn token_in(printed: &str) -> String {
+    let token = printed.lines().next().unwrap_or_default();
+    assert!(token.starts_with("cgw_"), "{printed}");
+    token.to_string()
+}
+
+#[tokio::test]
+async fn a_client_is_added_given_another_token_and_revoked_as_the_runbook_says() {
+    let options = Options { verdicts_last: Some(Duration::from_millis(300)), ..Options::default() };
+    let running = gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await;
+    let mut runbook = Runbook::open(&running, "add-or-revoke-client", &[]);
+    runbook.next().await;
+
+    let added = runbook.next().await;
+    let first = token_in(&added);
+    assert!(added.lines().any(|line| line.starts_with("search-service ")), "{added}");
+    assert_eq!(status(&running, &first).await, 200);
+
+    let second = token_in(&runbook.next().await);
+    becomes(&running, &second, 200).await;
+    assert_eq!(status(&running, &first).await, 200);
+
+    runbook.next().await;
+    becomes(&running, &first, 401).await;
+    assert_eq!(status(&running, &second).await, 200);
+
+    let listed = runbook.next().await;
+    assert!(!listed.contains("search-service") && listed.contains("local"), "{listed}");
+    becomes(&running, &second, 401).await;
+    assert_eq!(running.send("/v2/rerank", BODY).await.status, 200, "another client was disturbed");
+    runbook.end().await;
+}

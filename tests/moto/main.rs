@@ -1,0 +1,114 @@
+//! The scenarios of a rotation against moto, a Secrets Manager that others wrote: `tests/moto/run`.
+//!
+//! A program and not a test, because it needs a server that `cargo test` cannot count on. The functions
+//! of its gateway know no other store than the one whose URL it is given.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test; its output is for people")]
+
+use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PREVIOUS, STEPS};
+use serde_json::json;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::process::ExitCode;
+
+type Playing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Some(url) = std::env::args().nth(1) else {
+        println!("the URL of a moto server is expected: see tests/moto/run");
+        return ExitCode::FAILURE;
+    };
+    let (mut passed, mut failed) = (0, 0);
+    let mut count = |sentence: &str, done: bool| {
+        println!("{} {sentence}", if done { "ok    " } else { "FAILED" });
+        if done { passed += 1 } else { failed += 1 }
+    };
+    let bench = Bench::on_moto(&url, &[]).await;
+    for (sentence, play) in ALL {
+        count(sentence, is_played(play(&bench)).await);
+    }
+    count("the key is read by its label", is_played(Box::pin(read_by_label(&url))).await);
+    count("a trial key becomes current where it is allowed", is_played(Box::pin(trial_allowed(&url))).await);
+    count("eight operators at once lose no edit", is_played(Box::pin(operators(&url))).await);
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Plays a scenario; a panic, which says what is wrong, is a failure.
+async fn is_played(playing: Playing<'_>) -> bool {
+    futures_util::FutureExt::catch_unwind(AssertUnwindSafe(playing)).await.is_ok()
+}
+
+/// Every request is sent with the key under `AWSCURRENT`, also after the label has moved: moto answers
+/// an older version to whoever names no label.
+async fn read_by_label(url: &str) {
+    let store = Bench::on_moto(url, &[]).await;
+    let secret = store.with_current().await;
+    let tokens = json!({ "clients": [{ "name": "local", "token_sha256": [TOKEN_SHA256] }] });
+    let clients = store.empty().await;
+    clients.put(&tokens.to_string(), CURRENT).await;
+    let settings = [
+        ("GATEWAY_SECRET_ID", secret.id()),
+        ("GATEWAY_CLIENTS_SECRET_ID", clients.id()),
+        ("GATEWAY_SECRET_TTL_SECS", "1"),
+    ];
+    let bench = Bench::on_moto(url, &settings).await;
+    let first = secret.value(CURRENT).await.unwrap();
+    for key in [first.as_str(), "fake-next"] {
+        bench.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
+        store.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
+    }
+    assert_eq!(key_sent(&bench).await, first);
+    secret.put("fake-next", NEXT).await;
+    assert_eq!(key_sent(&bench).await, first);
+    let token = secret.begin().await;
+    secret.steps(&STEPS, &token).await;
+    assert_eq!(secret.value(PREVIOUS).await, Some(first));
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    assert_eq!(key_sent(&bench).await, "fake-next");
+}
+
+/// Of the local client's token.
+const TOKEN_SHA256: &str = "bc3a823510a03aa702655a96521614d7cf53c7ac0a22d10a434e328b6982d7e9";
+
+/// Sends a request through the gateway; returns the key that Cohere saw.
+async fn key_sent(bench: &Bench) -> String {
+    let body = r#"{"query":"red fox","documents":["a fox that is red"]}"#;
+    let answer = bench.running.send("/v2/rerank", body).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let seen = bench.sandbox().requests();
+    let key = seen.last().and_then(|request| request.header("authorization"));
+    key.unwrap_or_default().trim_start_matches("Bearer ").to_string()
+}
+
+async fn trial_allowed(url: &str) {
+    let bench = Bench::on_moto(url, &[("GATEWAY_ALLOW_TRIAL_KEY", "on")]).await;
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.unwrap();
+    let key = secret.key("trial", Some(true));
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS, &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+}
+
+/// Each edit replaces the version that was read, or is made again.
+async fn operators(url: &str) {
+    let store = Bench::on_moto(url, &[]).await;
+    let clients = store.empty().await;
+    let ops = |arguments: &[&str]| {
+        let mut command = gateway_tests::ops::command(&store.running, gateway_tests::ops::binary());
+        command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", clients.id()]);
+        command.spawn().unwrap().wait_with_output()
+    };
+    let names: Vec<_> = (0..8).map(|number| format!("client-{number}")).collect();
+    let adding: Vec<_> = names.iter().map(|name| ops(&["clients", "add", name])).collect();
+    for added in adding {
+        let added = added.await.unwrap();
+        assert!(added.status.success(), "{added:?}");
+    }
+    let listed = ops(&["clients", "list"]).await.unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(names.iter().all(|name| listed.contains(name)), "{listed}");
+}

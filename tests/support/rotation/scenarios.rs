@@ -1,0 +1,224 @@
+//! What happens to a key in rotation, and to a rotation that is interrupted, repeated or refused.
+
+use super::{Bench, CURRENT, NEXT, PENDING, PREVIOUS, Rotated, STEPS};
+use serde_json::Value;
+use std::pin::Pin;
+
+type Playing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// A scenario: its sentence, and how it is played.
+pub type Scenario = (&'static str, for<'a> fn(&'a Bench) -> Playing<'a>);
+
+/// Every scenario.
+pub const ALL: [Scenario; 11] = [
+    ("a staged key becomes current in four steps", |bench| Box::pin(becomes_current(bench))),
+    ("every step may be repeated", |bench| Box::pin(repeated(bench))),
+    ("a rotation interrupted after any step starts anew", |bench| Box::pin(interrupted(bench))),
+    ("a rotation interrupted inside the last step is cleaned up", |bench| Box::pin(half_finished(bench))),
+    ("a wrong token changes nothing", |bench| Box::pin(wrong_token(bench))),
+    ("a refused key never becomes current", |bench| Box::pin(refused(bench))),
+    ("a trial key never becomes current", |bench| Box::pin(trial(bench))),
+    ("without a staged key a rotation is given up", |bench| Box::pin(next_missing(bench))),
+    ("an empty secret passes the test of a deployment", |bench| Box::pin(empty(bench))),
+    ("while Cohere gives no verdict the rotation waits", |bench| Box::pin(no_verdict(bench))),
+    ("a key staged meanwhile stays staged", |bench| Box::pin(staged_meanwhile(bench))),
+];
+
+async fn becomes_current(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let key = secret.key("new", Some(false));
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    assert_eq!(secret.value(PENDING).await, None, "a rotation begins without a value");
+    secret.steps(&STEPS[..1], &token).await;
+    assert_eq!(secret.value(PENDING).await.as_deref(), Some(key.as_str()));
+    secret.steps(&STEPS[1..3], &token).await;
+    assert_eq!(secret.holder(CURRENT).await.as_ref(), Some(&before), "a test changes nothing");
+    secret.steps(&STEPS[3..], &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+    assert_told(bench, &token, &before).await;
+}
+
+/// Checks the lines of a rotation's four steps.
+async fn assert_told(bench: &Bench, token: &str, before: &str) {
+    bench.running.line_with(&format!("\"outcome\":\"finished\",\"pending_version\":\"{token}\"")).await;
+    let lines = bench.running.lines();
+    let events: Vec<Value> =
+        lines.iter().filter(|line| line.contains(token)).map(|line| json_of(line)).collect();
+    let steps: Vec<_> = events
+        .iter()
+        .filter(|event| event["message"] == "rotation")
+        .map(|event| event["step"].clone())
+        .collect();
+    assert_eq!(steps, STEPS, "one line a step");
+    assert_eq!((&events[0]["key_version"], events[0]["key_age_days"].is_f64()), (&before.into(), true));
+    let ages = lines.iter().filter(|line| line.contains("\"KeyAgeDays\":") && line.contains(token));
+    assert_eq!(ages.count(), 1, "the age of the new key, once it is current");
+    assert!(!lines.join("\n").contains("fake-new"), "a key was logged");
+}
+
+fn json_of(line: &str) -> Value {
+    line.split_once(": ").and_then(|(_, json)| serde_json::from_str(json).ok()).unwrap_or_default()
+}
+
+async fn repeated(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let key = secret.key("new", Some(false));
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    for step in STEPS {
+        secret.steps(&[step, step, step], &token).await;
+    }
+    secret.assert_rotated(&token, &key, &before).await;
+    secret.steps(&STEPS, &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+}
+
+async fn interrupted(bench: &Bench) {
+    for done in 1..STEPS.len() {
+        let secret = bench.with_current().await;
+        let before = secret.holder(CURRENT).await.expect("a current version");
+        let key = secret.key("new", Some(false));
+        secret.put(&key, NEXT).await;
+        let token = secret.begin().await;
+        secret.steps(&STEPS[..done], &token).await;
+        bench.running.gateway.kill("rotate-key").await;
+        secret.steps(&STEPS, &token).await;
+        secret.assert_rotated(&token, &key, &before).await;
+    }
+}
+
+async fn half_finished(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let key = secret.key("new", Some(false));
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS[..3], &token).await;
+    secret.move_label(CURRENT, &before, &token).await;
+    assert!(secret.holder(NEXT).await.is_some());
+    secret.steps(&STEPS[3..], &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+}
+
+async fn wrong_token(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let first = rotate(&secret, "first").await;
+    let next = secret.put(&secret.key("second", Some(false)), NEXT).await;
+    let current = secret.holder(CURRENT).await;
+    assert_eq!((secret.holder(PREVIOUS).await, &current), (Some(before.clone()), &Some(first)));
+    // Unknown, staged but not in rotation, replaced long ago.
+    for token in ["00000000-0000-4000-8000-ffffffffffff", &next, &before] {
+        for step in STEPS {
+            let problem = secret.step(step, token).await.expect_err("a wrong token");
+            assert!(problem.contains("is not in rotation") && problem.contains(token), "{problem}");
+        }
+    }
+    assert_eq!((secret.holder(CURRENT).await, secret.holder(NEXT).await), (current, Some(next)));
+}
+
+/// Rotates to a new key; returns its version.
+async fn rotate(secret: &Rotated<'_>, what: &str) -> String {
+    let key = secret.key(what, Some(false));
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS, &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+    token
+}
+
+async fn refused(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    secret.put(&secret.key("unknown", None), NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS[..2], &token).await;
+    let problem = secret.step("testSecret", &token).await.expect_err("a refused key");
+    assert!(problem.contains("Cohere refuses the new key, status 401") && problem.contains("ops key stage"));
+    assert!(!problem.contains("fake-unknown"), "{problem}");
+    secret.assert_given_up(&before).await;
+    secret.step("finishSecret", &token).await.expect_err("a rotation that was given up");
+    secret.assert_given_up(&before).await;
+
+    // What is no key at all is refused before Cohere is asked.
+    secret.put(r#"{"key":"fake-hidden"}"#, NEXT).await;
+    let token = secret.begin().await;
+    let problem = secret.step("createSecret", &token).await.expect_err("no key");
+    assert!(problem.contains("is unusable") && !problem.contains("fake-hidden"), "{problem}");
+    secret.assert_given_up(&before).await;
+    rotate(&secret, "good").await;
+}
+
+async fn trial(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    secret.put(&secret.key("trial", Some(true)), NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS[..2], &token).await;
+    let problem = secret.step("testSecret", &token).await.expect_err("a trial key");
+    assert!(problem.contains("is a trial key") && problem.contains("AllowTrialKey"), "{problem}");
+    secret.assert_given_up(&before).await;
+}
+
+async fn next_missing(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let token = secret.begin().await;
+    let problem = secret.step("createSecret", &token).await.expect_err("nothing is staged");
+    assert!(problem.contains("no key is under the label NEXT: stage a new key"), "{problem}");
+    secret.assert_given_up(&before).await;
+    let line = bench.running.line_with(r#""RotationFailed":1"#).await;
+    assert!(line.contains(r#""Metrics":[{"Name":"RotationFailed","Unit":"Count"}]"#), "{line}");
+    rotate(&secret, "late").await;
+}
+
+async fn empty(bench: &Bench) {
+    let secret = bench.empty().await;
+    secret.steps(&["testSecret"], "00000000-0000-4000-8000-eeeeeeeeeeee").await;
+    secret
+        .step("finishSecret", "00000000-0000-4000-8000-eeeeeeeeeeee")
+        .await
+        .expect_err("nothing to promote");
+    // A test of the configuration alone: the pending version may have no value.
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let token = secret.begin().await;
+    secret.steps(&["testSecret"], &token).await;
+    secret.step("finishSecret", &token).await.expect_err("nothing to promote");
+    assert_eq!(secret.holder(CURRENT).await, Some(before));
+}
+
+async fn no_verdict(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let key = secret.key("new", Some(false));
+    secret.put(&key, NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS[..2], &token).await;
+    // Of the check, and of both models.
+    for faults in [&["status=500"][..], &["delay_ms=1", "status=429", "status=503"]] {
+        let faults = faults.iter().map(|fault| fault.parse().expect("a fault"));
+        bench.sandbox().plan_faults(faults.collect());
+        let problem = secret.step("testSecret", &token).await.expect_err("no verdict");
+        assert!(problem.contains("Cohere does not say"), "{problem}");
+        assert_eq!(secret.holder(PENDING).await.as_ref(), Some(&token), "it may go on");
+    }
+    secret.steps(&STEPS, &token).await;
+    secret.assert_rotated(&token, &key, &before).await;
+}
+
+async fn staged_meanwhile(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let first = secret.key("first", Some(false));
+    secret.put(&first, NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&STEPS[..3], &token).await;
+    let second = secret.put(&secret.key("second", Some(false)), NEXT).await;
+    secret.steps(&STEPS, &token).await;
+    assert_eq!(secret.value(CURRENT).await, Some(first));
+    assert_eq!((secret.holder(NEXT).await, secret.holder(PENDING).await), (Some(second), None));
+}

@@ -1,0 +1,75 @@
+//! Rotation as Secrets Manager does it: four events to the secret's function, one after another.
+//!
+//! The answer to `RotateSecret` comes before the first event. A step that fails ends the rotation and
+//! leaves the labels as they are; the next `RotateSecret` then takes that rotation up again, from its
+//! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
+
+use super::request::Rotate;
+use super::store::{CURRENT, PENDING, Refused, Result, now};
+use super::{Secrets, arn};
+use crate::lambda::Function;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
+
+impl Secrets {
+    /// Lets a function rotate a secret; one that does not exist is rotated by none.
+    pub(crate) fn rotate_with(&self, secret_id: &str, function: Arc<Function>) {
+        let mut shared = self.shared();
+        if let Ok(name) = shared.store.find(secret_id).map(|secret| secret.name().to_owned()) {
+            shared.functions.insert(name, function);
+        }
+    }
+
+    pub(super) fn rotate(&self, rotate: Rotate) -> Result<Value> {
+        let mut shared = self.shared();
+        let name = shared.store.find(&rotate.secret_id)?.name().to_owned();
+        let Some(function) = shared.functions.get(&name).cloned() else {
+            let message = "No Lambda rotation function ARN is associated with this secret.".to_owned();
+            return Err(Refused("InvalidRequestException", message));
+        };
+        let secret = shared.store.find(&rotate.secret_id)?;
+        let left = secret.holder(PENDING).filter(|pending| Some(*pending) != secret.holder(CURRENT));
+        let left = left.map(str::to_owned);
+        let is_test = rotate.rotate_immediately == Some(false);
+        let token = left.clone().unwrap_or(rotate.client_request_token);
+        if !secret.rotating {
+            secret.rotating = true;
+            if left.is_none() {
+                secret.begin(&token);
+            }
+            tokio::spawn(self.clone().run(name.clone(), token.clone(), function, is_test && left.is_none()));
+        }
+        if left.is_some() {
+            let message = "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
+            return Err(Refused("InvalidRequestException", message));
+        }
+        Ok(json!({ "ARN": arn(&name), "Name": name, "VersionId": token }))
+    }
+
+    /// Calls the steps until one fails; a mere test of the configuration is one step and leaves no trace.
+    async fn run(self, name: String, token: String, function: Arc<Function>, is_test: bool) {
+        let mut completed = true;
+        for step in STEPS.into_iter().filter(|step| !is_test || *step == "testSecret") {
+            let event = json!({ "Step": step, "SecretId": arn(&name), "ClientRequestToken": token });
+            let outcome = match function.invoke(event.to_string().into()).await {
+                Ok(payload) => payload.collect().await.map_err(|_| "the answer broke off".to_owned()),
+                Err(failure) => Err(failure.to_string()),
+            };
+            if let Err(problem) = outcome {
+                function.say(&format!("the rotation of {name} ends at {step}: {problem}"));
+                completed = false;
+                break;
+            }
+        }
+        let mut shared = self.shared();
+        let Ok(secret) = shared.store.find(&name) else { return };
+        secret.rotating = false;
+        if is_test {
+            secret.drop_label(PENDING);
+        } else if completed {
+            secret.rotated = Some(now());
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! Secrets, their versions and the labels on them, by the rules of AWS.
+//!
+//! A label is on one version of a secret at a time. `AWSCURRENT` leaves `AWSPREVIOUS` behind where it
+//! moves away, and is never without a version once there is a value. A version without a label is
+//! still there but counts as deprecated. What is refused is refused with AWS's kind of error.
+
+use super::arn;
+use super::request::{Get, List, Move, Put};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(super) const CURRENT: &str = "AWSCURRENT";
+pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
+pub(super) const PENDING: &str = "AWSPENDING";
+
+/// Longest value AWS takes.
+const MAX_VALUE_BYTES: usize = 65_536;
+
+/// Why a request is refused: AWS's name of the error, and a sentence.
+#[derive(Debug, PartialEq)]
+pub(super) struct Refused(pub(super) &'static str, pub(super) String);
+
+pub(super) type Result<T> = std::result::Result<T, Refused>;
+
+fn not_found(what: &str) -> Refused {
+    Refused("ResourceNotFoundException", format!("Secrets Manager can't find the specified {what}."))
+}
+
+fn invalid(message: impl Into<String>) -> Refused {
+    Refused("InvalidParameterException", message.into())
+}
+
+/// All secrets by name.
+#[derive(Default)]
+pub(super) struct Store(BTreeMap<String, Secret>);
+
+pub(super) struct Secret {
+    name: String,
+    versions: Vec<Version>,
+    created: f64,
+    changed: f64,
+    pub(super) rotated: Option<f64>,
+    /// A rotation's steps are being called now.
+    pub(super) rotating: bool,
+}
+
+struct Version {
+    id: String,
+    /// Absent while a rotation has made no value yet.
+    content: Option<Content>,
+    labels: BTreeSet<String>,
+    created: f64,
+}
+
+/// The field of a value on the wire and its text; binary stays in base64.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Content {
+    field: &'static str,
+    text: String,
+}
+
+impl Store {
+    /// Makes a secret without a value, as a template does; one that is there stays.
+    pub(super) fn create(&mut self, name: &str) -> &mut Secret {
+        self.0.entry(name.to_owned()).or_insert_with(|| Secret::new(name))
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Finds a secret by name or ARN.
+    pub(super) fn find(&mut self, id: &str) -> Result<&mut Secret> {
+        let found = self.0.values_mut().find(|secret| secret.name == id || arn(&secret.name) == id);
+        found.ok_or_else(|| not_found("secret"))
+    }
+}
+
+impl Secret {
+    fn new(name: &str) -> Self {
+        let name = name.to_owned();
+        Secret { name, versions: Vec::new(), created: now(), changed: now(), rotated: None, rotating: false }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Puts a text as a new version under these labels.
+    pub(super) fn put_text(&mut self, id: &str, text: &str, labels: &[&str]) -> Result<()> {
+        let content = Content { field: "SecretString", text: text.to_owned() };
+        self.put_content(id, content, labels.iter().map(|label| (*label).to_owned()).collect())
+    }
+
+    pub(super) fn get(&self, get: &Get) -> Result<Value> {
+        let named = get.version_id.as_ref().zip(get.version_stage.as_ref());
+        if named.is_some_and(|(id, label)| self.has(id) && !self.labels_of(id).contains(label)) {
+            let message = "The VersionStage is not on the version of that VersionId.".to_owned();
+            return Err(Refused("InvalidRequestException", message));
+        }
+        let label = get.version_stage.as_deref();
+        let label = label.or(get.version_id.is_none().then_some(CURRENT));
+        let asked = |version: &&Version| {
+            get.version_id.as_ref().is_none_or(|id| version.id == *id)
+                && label.is_none_or(|label| version.labels.contains(label))
+        };
+        let found = self.versions.iter().find(asked);
+        let found = found.and_then(|version| Some((version, version.content.as_ref()?)));
+        let (version, content) = found.ok_or_else(|| {
+            let named = label.map(|label| format!("staging label: {label}"));
+            not_found(&format!("secret value for {}", named.as_deref().unwrap_or("the version")))
+        })?;
+        let mut answer = self.identity();
+        answer["VersionId"] = json!(version.id);
+        answer["VersionStages"] = json!(version.labels);
+        answer["CreatedDate"] = json!(version.created);
+        answer[content.field] = json!(content.text);
+        Ok(answer)
+    }
+
+    pub(super) fn text_under(&self, label: &str) -> Option<&str> {
+        let version = self.versions.iter().find(|version| version.labels.contains(label))?;
+        version.content.as_ref().map(|content| content.text.as_str())
+    }
+
+    pub(super) fn put(&mut self, put: Put) -> Result<Value> {
+        let content = match (put.secret_string, put.secret_binary) {
+            (Some(text), None) => Content { field: "SecretString", text },
+            (None, Some(text)) => Content { field: "SecretBinary", text },
+            _ => return Err(invalid("You must provide either SecretString or SecretBinary.")),
+        };
+        if content.text.len() > MAX_VALUE_BYTES {
+            let message = "the value must have length less than or equal to 65536".to_owned();
+            return Err(Refused("ValidationException", message));
+        }
+        let labels = put.version_stages.unwrap_or_else(|| [CURRENT.to_owned()].into());
+        self.put_content(&put.client_request_token, content, labels)?;
+        let mut answer = self.identity();
+        answer["VersionId"] = json!(put.client_request_token);
+        answer["VersionStages"] = json!(self.labels_of(&put.client_request_token));
+        Ok(answer)
+    }
+
+    fn put_content(&mut self, id: &str, content: Content, mut labels: BTreeSet<String>) -> Result<()> {
+        let existing = self.versions.iter().position(|version| version.id == id);
+        let old = existing.and_then(|at| self.versions[at].content.as_ref());
+        match old {
+            // The same request again.
+            Some(old) if *old == content => return Ok(()),
+            Some(_) => {
+                let message = "You can't use ClientRequestToken again with another value.".to_owned();
+                return Err(Refused("ResourceExistsException", message));
+            }
+            None => {}
+        }
+        // The first value a secret gets is current whatever the request says.
+        if self.versions.iter().all(|version| version.content.is_none()) && !labels.contains(PENDING) {
+            labels.insert(CURRENT.to_owned());
+        }
+        match existing {
+            Some(at) => self.versions[at].content = Some(content),
+            None => self.versions.push(Version {
+                id: id.to_owned(),
+                content: Some(content),
+                labels: BTreeSet::new(),
+                created: now(),
+            }),
+        }
+        for label in labels {
+            self.put_label(&label, id);
+        }
+        self.changed = now();
+        Ok(())
+    }
+
+    pub(super) fn move_label(&mut self, wish: &Move) -> Result<Value> {
+        let label = wish.version_stage.as_str();
+        let holder = self.holder(label).map(str::to_owned);
+        for id in wish.remove_from_version_id.iter().chain(&wish.move_to_version_id) {
+            if !self.has(id) {
+                return Err(not_found("secret version"));
+            }
+        }
+        match (&wish.move_to_version_id, &wish.remove_from_version_id) {
+            (_, Some(from)) if holder.as_ref() != Some(from) => {
+                return Err(invalid(format!("The label {label} is not on the version to remove it from.")));
+            }
+            (Some(to), None) if holder.as_ref().is_some_and(|holder| holder != to) => {
+                let message = format!("The label {label} is on another version: name RemoveFromVersionId.");
+                return Err(invalid(message));
+            }
+            (None, None) => return Err(invalid("MoveToVersionId or RemoveFromVersionId is expected.")),
+            (None, Some(_)) if label == CURRENT => {
+                return Err(invalid(format!("{CURRENT} can be moved, but not removed.")));
+            }
+            (Some(to), _) => self.put_label(label, &to.clone()),
+            (None, Some(_)) => self.drop_label(label),
+        }
+        self.changed = now();
+        Ok(self.identity())
+    }
+
+    pub(super) fn describe(&self, rotation_function: Option<&str>) -> Value {
+        let labelled = self.versions.iter().filter(|version| !version.labels.is_empty());
+        let labels: BTreeMap<_, _> = labelled.map(|version| (&version.id, &version.labels)).collect();
+        let mut answer = self.identity();
+        answer["CreatedDate"] = json!(self.created);
+        answer["LastChangedDate"] = json!(self.changed);
+        answer["RotationEnabled"] = json!(rotation_function.is_some());
+        if let Some(arn) = rotation_function {
+            answer["RotationLambdaARN"] = json!(arn);
+        }
+        if let Some(rotated) = self.rotated {
+            answer["LastRotatedDate"] = json!(rotated);
+        }
+        if !labels.is_empty() {
+            answer["VersionIdsToStages"] = json!(labels);
+        }
+        answer
+    }
+
+    pub(super) fn list(&self, list: &List) -> Value {
+        let listed =
+            self.versions.iter().filter(|version| list.include_deprecated || !version.labels.is_empty());
+        let versions = listed.map(|version| {
+            json!({ "VersionId": version.id, "VersionStages": version.labels, "CreatedDate": version.created })
+        });
+        let versions: Vec<_> = versions.collect();
+        let mut answer = self.identity();
+        answer["Versions"] = json!(versions);
+        answer
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.versions.iter().any(|version| version.id == id)
+    }
+
+    /// The version that has this label.
+    pub(super) fn holder(&self, label: &str) -> Option<&str> {
+        let holder = self.versions.iter().find(|version| version.labels.contains(label));
+        holder.map(|version| version.id.as_str())
+    }
+
+    pub(super) fn labels_of(&self, id: &str) -> BTreeSet<String> {
+        let version = self.versions.iter().find(|version| version.id == id);
+        version.map(|version| version.labels.clone()).unwrap_or_default()
+    }
+
+    /// Makes the version that a rotation will fill.
+    pub(super) fn begin(&mut self, id: &str) {
+        if !self.has(id) {
+            let (id, labels) = (id.to_owned(), BTreeSet::new());
+            self.versions.push(Version { id, content: None, labels, created: now() });
+        }
+        self.put_label(PENDING, id);
+    }
+
+    pub(super) fn drop_label(&mut self, label: &str) {
+        for version in &mut self.versions {
+            version.labels.remove(label);
+        }
+    }
+
+    fn put_label(&mut self, label: &str, id: &str) {
+        let left = self.holder(label).filter(|left| *left != id).map(str::to_owned);
+        if let Some(left) = left.filter(|_| label == CURRENT) {
+            self.put_label(PREVIOUS, &left);
+        }
+        self.drop_label(label);
+        for version in self.versions.iter_mut().filter(|version| version.id == id) {
+            version.labels.insert(label.to_owned());
+        }
+    }
+
+    fn identity(&self) -> Value {
+        json!({ "ARN": arn(&self.name), "Name": self.name })
+    }
+}
+
+pub(super) fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}

@@ -1,0 +1,43 @@
+//! `ops clients`: the list of those who may call the gateway.
+
+mod add;
+mod list;
+mod revoke;
+mod rotate;
+
+use anyhow::Context;
+use clap::Subcommand;
+use shared::secrets::clients::{Client, ClientList};
+
+/// How long a verdict lives: the authorizer's list, and API Gateway's memory of what the authorizer said.
+const BOUND: &str = "within two minutes";
+
+#[derive(Subcommand)]
+pub enum Command {
+    Add(add::Add),
+    List(list::List),
+    Revoke(revoke::Revoke),
+    Rotate(rotate::Rotate),
+}
+
+pub async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Add(add) => add.run().await,
+        Command::List(list) => list.run().await,
+        Command::Revoke(revoke) => revoke.run().await,
+        Command::Rotate(rotate) => rotate.run().await,
+    }
+}
+
+/// Finds a client, or says which there are.
+fn find<'a>(list: &'a mut ClientList, name: &str) -> anyhow::Result<&'a mut Client> {
+    let names: Vec<_> = list.clients.iter().map(|client| client.name.clone()).collect();
+    let known = if names.is_empty() { "there is none".to_string() } else { names.join(", ") };
+    let found = list.clients.iter_mut().find(|client| client.name == name);
+    found.with_context(|| format!("there is no client {name:?}; clients: {known}"))
+}
+
+/// The beginning of a hash, by which people name a token.
+fn short(hash: &str) -> &str {
+    hash.get(..8).unwrap_or(hash)
+}

@@ -1,0 +1,49 @@
+//! `ops clients list`: who may call, without anything secret.
+
+use super::short;
+use crate::client_list::read;
+use crate::commands::ClientsSecret;
+use crate::output::print_table;
+use clap::Args;
+use shared::clock;
+use shared::secrets::clients::{Client, Expiry};
+
+/// Lists the clients.
+///
+/// A token is shown by the first eight digits of its SHA-256, the oldest first.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ops clients list")]
+pub struct List {
+    #[command(flatten)]
+    secret: ClientsSecret,
+}
+
+impl List {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let list = read(&self.secret.secret).await?;
+        let now = clock::since_epoch().as_secs();
+        print_table(
+            &["NAME", "TOKENS", "MODELS", "USAGE-PLAN-KEY", "NOT-AFTER"],
+            list.clients.iter().map(|client| row(client, now)),
+        )
+    }
+}
+
+fn row(client: &Client, now_secs: u64) -> Vec<String> {
+    let tokens: Vec<_> = client.token_sha256.iter().map(|hash| short(hash)).collect();
+    let not_after = match &client.not_after {
+        None => "-".to_string(),
+        Some(Expiry::Text(text)) => text.clone(),
+        Some(Expiry::Seconds(seconds)) => clock::iso8601(std::time::Duration::from_secs(*seconds)),
+    };
+    let expired = if client.is_expired(now_secs) { " (expired)" } else { "" };
+    vec![
+        client.name.clone(),
+        tokens.join(","),
+        client.models.as_ref().map_or("all".to_string(), |models| models.join(",")),
+        client.usage_plan_key.clone().unwrap_or_else(|| "default".to_string()),
+        not_after + expired,
+    ]
+}

@@ -1,0 +1,95 @@
+//! `ops clients revoke`: a client, or one of its tokens, is let in no more.
+
+use super::{BOUND, find, short};
+use crate::client_list::edit;
+use crate::commands::ClientsSecret;
+use crate::output::say;
+use anyhow::{bail, ensure};
+use clap::Args;
+use shared::secrets::clients::Client;
+
+/// Revokes a client, or one of its tokens.
+///
+/// Requests are refused with 401 within two minutes: the authorizer keeps its list for one, and API Gateway
+/// what the authorizer said for another. Flushing API Gateway's memory a minute later cuts off what is left.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ops clients revoke search-service
+  ops clients revoke search-service --token 1f3a5c7e   # see `ops clients list`
+
+API Gateway's memory is flushed by:
+  aws apigateway flush-stage-authorizers-cache --rest-api-id \"$API_ID\" --stage-name live")]
+pub struct Revoke {
+    /// Name of the client
+    name: String,
+    /// Only the token whose SHA-256 begins so, 8 digits or more
+    #[arg(long, value_name = "DIGITS", value_parser = digits)]
+    token: Option<String>,
+    #[command(flatten)]
+    secret: ClientsSecret,
+}
+
+impl Revoke {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let revoked = edit(&self.secret.secret, |list| {
+            let client = find(list, &self.name)?;
+            match &self.token {
+                Some(beginning) => remove_token(client, beginning),
+                None => {
+                    list.clients.retain(|client| client.name != self.name);
+                    Ok(self.name.clone())
+                }
+            }
+        })
+        .await?;
+        say(&format!("revoked {revoked}; it is refused {BOUND}"));
+        Ok(())
+    }
+}
+
+/// Removes the one token that is meant and says which it was.
+fn remove_token(client: &mut Client, beginning: &str) -> anyhow::Result<String> {
+    let name = client.name.clone();
+    let meant = |hash: &&String| hash.to_ascii_lowercase().starts_with(beginning);
+    let [hash] = client.token_sha256.iter().filter(meant).collect::<Vec<_>>()[..] else {
+        let tokens: Vec<_> = client.token_sha256.iter().map(|hash| short(hash)).collect();
+        bail!("{beginning} is not one token of {name}, which has: {}", tokens.join(", "));
+    };
+    let hash = hash.clone();
+    let only = "is the only token: `ops clients rotate` adds another first, or revoke the client";
+    ensure!(client.token_sha256.len() > 1, "{} of {name} {only}", short(&hash));
+    client.token_sha256.retain(|other| *other != hash);
+    Ok(format!("the token {} of {name}", short(&hash)))
+}
+
+fn digits(text: &str) -> anyhow::Result<String> {
+    let is_hex = text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    ensure!((8..=64).contains(&text.len()) && is_hex, "8 to 64 hexadecimal digits are expected");
+    Ok(text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_two_tokens_goes_and_the_last_one_stays() {
+        let (first, second) = ("ab".repeat(32), "cd".repeat(32));
+        let tokens = vec![first.to_uppercase(), second.clone()];
+        let mut client = Client { name: "a".into(), token_sha256: tokens, ..Client::default() };
+        assert!(remove_token(&mut client, "ffffffff").is_err());
+        assert_eq!(remove_token(&mut client, &first[..8]).unwrap(), "the token ABABABAB of a");
+        assert_eq!(client.token_sha256, [second.as_str()]);
+        assert!(remove_token(&mut client, &second).unwrap_err().to_string().contains("is the only token"));
+        assert_eq!(client.token_sha256.len(), 1);
+    }
+
+    #[test]
+    fn a_token_is_named_by_digits_of_its_hash() {
+        assert_eq!(digits("ABCDEF01").unwrap(), "abcdef01");
+        for bad in ["abcdef0", "cgw_abcd", ""] {
+            assert!(digits(bad).is_err(), "{bad}");
+        }
+    }
+}

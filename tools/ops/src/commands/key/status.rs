@@ -1,0 +1,65 @@
+//! `ops key status`: which versions of the key there are, and how old they are.
+
+use crate::commands::KeySecret;
+use crate::output::{print_table, say};
+use crate::store::{CURRENT, Store};
+use clap::Args;
+use shared::clock;
+
+/// Shows the versions of the Cohere key with their labels and ages, never a value.
+///
+/// AWSCURRENT is in use, AWSPREVIOUS was before it, NEXT waits for `ops key rotate`, AWSPENDING is being tested.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  ops key status")]
+pub struct Status {
+    #[command(flatten)]
+    secret: KeySecret,
+}
+
+impl Status {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let store = Store::open(&self.secret.secret).await?;
+        let described = store.describe().await?;
+        let mut versions = store.versions().await?;
+        versions.sort_by_key(|version| std::cmp::Reverse(version.created_date.map(|date| date.secs())));
+        let now = i64::try_from(clock::since_epoch().as_secs())?;
+        let rows = versions.iter().map(|version| {
+            let age = version.created_date.map_or("-".to_string(), |created| age(now - created.secs()));
+            let labels = version.version_stages().join(",");
+            vec![version.version_id().unwrap_or("-").to_string(), labels, age]
+        });
+        print_table(&["VERSION", "LABELS", "AGE"], rows)?;
+        if !versions.iter().any(|version| version.version_stages().iter().any(|label| label == CURRENT)) {
+            say(&format!("the secret {} has no key yet: ops key stage < key.txt", store.id()));
+        }
+        match described.last_rotated_date {
+            Some(date) => say(&format!("last rotated {} ago", age(now - date.secs()))),
+            None => say("never rotated"),
+        }
+        Ok(())
+    }
+}
+
+/// Writes an age in its two largest units.
+fn age(secs: i64) -> String {
+    let secs = secs.max(0);
+    match secs {
+        0..60 => format!("{secs} s"),
+        60..3_600 => format!("{} min", secs / 60),
+        3_600..86_400 => format!("{} h {} min", secs / 3_600, secs % 3_600 / 60),
+        _ => format!("{} d {} h", secs / 86_400, secs % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_is_told_in_units_that_people_use() {
+        let told = [-5, 59, 60, 3_599, 3_661, 90_000, 8_640_000].map(age);
+        assert_eq!(told, ["0 s", "59 s", "1 min", "59 min", "1 h 1 min", "1 d 1 h", "100 d 0 h"]);
+    }
+}

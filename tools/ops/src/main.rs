@@ -1,0 +1,15 @@
+//! `ops`: what an operator does to a running gateway. Standard output is data, standard error is words.
+
+mod client_list;
+mod commands;
+mod output;
+mod problem;
+mod store;
+mod token;
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    commands::run().await
+}

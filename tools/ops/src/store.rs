@@ -1,0 +1,184 @@
+//! One secret of AWS Secrets Manager, with what an operator needs of it.
+
+use crate::output::say;
+use crate::problem::explain;
+use anyhow::{Context, anyhow};
+use aws_config::BehaviorVersion;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
+use shared::config::HttpConfig;
+use shared::secrets::secrets_manager::http_client;
+use shared::secrets::source::Secret;
+use shared::transport::Transport;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub const CURRENT: &str = "AWSCURRENT";
+pub const PENDING: &str = "AWSPENDING";
+/// Our own label for a key that waits for its rotation. Staging it as `AWSPENDING` would look to AWS like a
+/// rotation that was never finished.
+pub const NEXT: &str = "NEXT";
+
+/// One secret.
+pub struct Store {
+    client: Client,
+    id: String,
+}
+
+/// The text of a version and its id.
+pub struct Version {
+    pub id: String,
+    pub text: Secret,
+}
+
+/// What became of a wish to replace the current version.
+#[derive(Debug, PartialEq)]
+pub enum Replaced {
+    Yes,
+    /// Another version than the one that was read is current.
+    SomebodyWasFaster,
+}
+
+impl Store {
+    /// Prepares to use the secret called `id`; asks nothing yet.
+    ///
+    /// Credentials come from the environment or a profile, over the gateway's own HTTP client: the SDK's would
+    /// bring a second library of TLS.
+    pub async fn open(id: &str) -> anyhow::Result<Self> {
+        let http = HttpConfig {
+            upstream_url: String::new(),
+            connect_timeout: Duration::from_secs(5),
+            pool_idle: Duration::from_secs(30),
+            max_answer_bytes: 1 << 20,
+        };
+        let transport = Transport::new(&http).map_err(|error| anyhow!("cannot set up TLS: {error}"))?;
+        let times = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(&transport))
+            .timeout_config(times)
+            .load()
+            .await;
+        config.region().context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
+        Ok(Self { client: Client::new(&config), id: id.to_string() })
+    }
+
+    /// Returns the name the secret was asked for by.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Reads the current version; `None` where the secret has no value yet.
+    pub async fn current(&self) -> anyhow::Result<Option<Version>> {
+        let request = self.client.get_secret_value().secret_id(&self.id).version_stage(CURRENT);
+        match request.send().await {
+            Ok(output) => {
+                let id = output.version_id.context("AWS named no version")?;
+                let text = output.secret_string.with_context(|| {
+                    format!("the secret {} holds binary data where text is expected", self.id)
+                })?;
+                Ok(Some(Version { id, text: Secret::new(text) }))
+            }
+            // No value, or no secret: only its description tells.
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                self.describe().await.map(|_| None)
+            }
+            Err(error) => Err(self.problem("read", &error)),
+        }
+    }
+
+    /// Describes the secret: labels and dates, no value.
+    pub async fn describe(&self) -> anyhow::Result<DescribeSecretOutput> {
+        let described = self.client.describe_secret().secret_id(&self.id).send().await;
+        described.map_err(|error| self.problem("describe", &error))
+    }
+
+    /// Returns the version that has each label.
+    pub async fn labels(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let versions = self.describe().await?.version_ids_to_stages.unwrap_or_default();
+        let labels = versions
+            .into_iter()
+            .flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
+        Ok(labels.collect())
+    }
+
+    /// Lists the versions that have a label.
+    pub async fn versions(&self) -> anyhow::Result<Vec<SecretVersionsListEntry>> {
+        let listed = self.client.list_secret_version_ids().secret_id(&self.id).send().await;
+        let listed = listed.map_err(|error| self.problem("list the versions of", &error))?;
+        let mut versions = listed.versions.unwrap_or_default();
+        versions.retain(|version| !version.version_stages().is_empty());
+        Ok(versions)
+    }
+
+    /// Puts a text as a new version under `label`; returns the version and all its labels.
+    ///
+    /// The first version a secret gets is current, whatever its label.
+    pub async fn put(&self, text: &str, label: &str) -> anyhow::Result<(String, Vec<String>)> {
+        let id = Uuid::new_v4().to_string();
+        let put = self.client.put_secret_value().secret_id(&self.id).client_request_token(&id);
+        let put = put.secret_string(text).version_stages(label).send().await;
+        let put = put.map_err(|error| self.problem("write", &error))?;
+        Ok((id, put.version_stages.unwrap_or_default()))
+    }
+
+    /// Makes a text current, but only in place of the version `read`.
+    pub async fn replace_current(&self, read: Option<&str>, text: &str) -> anyhow::Result<Replaced> {
+        // A label of this edit alone: a version without any may be swept away before it is current.
+        let label = format!("EDIT-{}", Uuid::new_v4());
+        let (id, labels) = self.put(text, &label).await?;
+        let replaced = match read {
+            None if labels.iter().any(|label| label == CURRENT) => Ok(Replaced::Yes),
+            _ => self.make_current(&id, read).await,
+        };
+        if let Err(problem) = self.drop_label(&label, &id).await {
+            say(&format!("warning: the label {label} stays behind: {problem:#}"));
+        }
+        replaced
+    }
+
+    /// Takes a label off a version.
+    pub async fn drop_label(&self, label: &str, id: &str) -> anyhow::Result<()> {
+        let dropping = self.client.update_secret_version_stage().secret_id(&self.id);
+        let dropped = dropping.version_stage(label).remove_from_version_id(id).send().await;
+        dropped.map(drop).map_err(|error| self.problem("remove a label from", &error))
+    }
+
+    /// Moves `AWSCURRENT`, which AWS refuses where it is no longer on the version `read`.
+    async fn make_current(&self, id: &str, read: Option<&str>) -> anyhow::Result<Replaced> {
+        let moving = self.client.update_secret_version_stage().secret_id(&self.id);
+        let moving = moving.version_stage(CURRENT).move_to_version_id(id);
+        let Err(error) = moving.set_remove_from_version_id(read.map(str::to_string)).send().await else {
+            return Ok(Replaced::Yes);
+        };
+        // Refused, or done by a first try whose answer was lost: where the label is now tells.
+        match self.labels().await?.get(CURRENT).map(String::as_str) {
+            Some(current) if current == id => Ok(Replaced::Yes),
+            current if current != read => Ok(Replaced::SomebodyWasFaster),
+            _ => Err(self.problem("make a new version current of", &error)),
+        }
+    }
+
+    /// Asks for a rotation and returns the id of the version it makes.
+    ///
+    /// An earlier rotation that did not finish is taken up again by AWS, which then tells so: `None`.
+    pub async fn rotate(&self) -> anyhow::Result<Option<String>> {
+        let id = Uuid::new_v4().to_string();
+        let asked = self.client.rotate_secret().secret_id(&self.id).client_request_token(&id).send().await;
+        match asked {
+            Ok(output) => Ok(Some(output.version_id.unwrap_or(id))),
+            Err(error) if error.message().is_some_and(|said| said.contains("previous rotation")) => Ok(None),
+            Err(error) => Err(self.problem("rotate", &error)),
+        }
+    }
+
+    fn problem<E>(&self, doing: &str, error: &SdkError<E>) -> anyhow::Error
+    where
+        E: ProvideErrorMetadata + std::error::Error + 'static,
+    {
+        anyhow!("cannot {doing} the secret {}: {}", self.id, explain(error))
+    }
+}
