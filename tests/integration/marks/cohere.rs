@@ -28,23 +28,23 @@ fn failed(error_type: Option<&str>) -> String {
 
 /// A good answer to whatever was asked, full of marks, over headers full of them.
 pub fn good(seen: &Seen) -> Vec<Step> {
+    let asked: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+    let count = |field: &str| asked[field].as_array().map_or(0, Vec::len);
     let body = match seen.path.as_str() {
         "/v2/embed" => {
-            json!({ "id": TEXT, "embeddings": { "float": [[0.5], [0.5]] }, "texts": [TEXT, TEXT] })
+            let inputs = count("texts") + count("images") + count("inputs");
+            json!({ "id": TEXT, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": asked["texts"] })
         }
-        "/v2/rerank" => json!({ "id": TEXT, "results": [{ "index": 0, "relevance_score": 0.5 }] }),
+        "/v2/rerank" => {
+            let result = |index| json!({ "index": index, "relevance_score": 0.5 });
+            json!({ "id": TEXT, "results": (0..count("documents")).map(result).collect::<Vec<_>>() })
+        }
         _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
     };
-    let is_streamed = serde_json::from_slice::<Value>(&seen.body).is_ok_and(|body| body["stream"] == true);
-    match is_streamed {
-        true => {
-            stream(&HEADERS, &[START.as_bytes(), delta(TEXT).as_bytes(), END.as_bytes(), DONE.as_bytes()])
-        }
-        false => answer(
-            200,
-            &[&HEADERS[..], &[("content-type", "application/json")]].concat(),
-            body.to_string().as_bytes(),
-        ),
+    let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
+    match asked["stream"] == true {
+        true => stream(&HEADERS, &[START, &delta(TEXT), END, DONE].map(str::as_bytes)),
+        false => answer(200, &headers, body.to_string().as_bytes()),
     }
 }
 
