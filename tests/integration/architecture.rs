@@ -26,7 +26,7 @@ const EXCEPTIONS: [(&str, &str, &str); 5] = [
 ];
 
 /// Outside libraries of the shared crate and the only files that may name them.
-const HOMES: [(&str, &str); 8] = [
+const HOMES: [(&str, &str); 7] = [
     ("reqwest::", "transport.rs"),
     ("rustls::", "transport.rs"),
     ("aws_sdk_secretsmanager", "secrets/secrets_manager.rs"),
@@ -34,7 +34,6 @@ const HOMES: [(&str, &str); 8] = [
     ("std::env::vars", "config/vars.rs"),
     ("socket2", "lambda/nodelay.rs"),
     ("quick_cache", "cache/memory.rs"),
-    ("sha2", "cache/key.rs"),
 ];
 
 pub fn sources(directory: &Path) -> Vec<PathBuf> {
