@@ -3,6 +3,8 @@
 //! `raw` rows do the same over the gateway's own HTTP client and nothing else, so
 //! that ratios can be read within one run; times of different runs say little.
 
+#![allow(clippy::unwrap_used, reason = "a measurement that cannot be set up has nothing to say")]
+
 use bench::{PER_CALL, answer, upstream};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -15,7 +17,7 @@ use shared::cohere::client::Cohere;
 use shared::config::Config;
 use shared::endpoint::Endpoint;
 use shared::health::HealthCheck;
-use shared::pipeline::{self, Guards, Memory};
+use shared::pipeline::{self, guards::Guards, memory::Memory};
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::key::ApiKey;
 use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};

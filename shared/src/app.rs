@@ -3,7 +3,8 @@
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
-use crate::pipeline::{Guards, Memory};
+use crate::pipeline::guards::Guards;
+use crate::pipeline::memory::Memory;
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;

@@ -5,17 +5,18 @@
 //! timeout → transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
 //! contract's form and one event line.
 
+mod asked;
 mod attempts;
 mod batched;
+mod beginning;
 mod fallback;
-mod guards;
+pub mod guards;
+mod head;
+pub mod memory;
 mod parts;
 mod stream;
 mod turns;
 mod validate;
-
-pub use batched::Memory;
-pub use guards::Guards;
 
 use crate::app::App;
 use crate::cohere::client::Call;
@@ -25,15 +26,13 @@ use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::fields::{Billed, RequestEvent, millis};
+use crate::telemetry::fields::RequestEvent;
 use crate::testing::{Place, panic_if_asked};
-use crate::wire::UpstreamRequest;
-use crate::wire::chat;
+use asked::{Asked, Reply};
 use futures_util::FutureExt;
-use http::{HeaderName, HeaderValue, Response, header};
+use http::Response;
 use lambda_http::Request;
 use std::panic::AssertUnwindSafe;
-use turns::{Asked, Reply};
 
 /// A successful answer, whole or begun.
 enum Answer {
@@ -47,14 +46,14 @@ pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> 
     match caught(run(app, endpoint, request, &mut event)).await {
         Ok(Answer::Stream(stream)) => stream.into_response(event),
         Ok(Answer::Whole(mut response)) => {
-            finish(&mut response, &mut event);
+            head::finish(&mut response, &mut event);
             event.write();
             response
         }
         Err(error) => {
             event.failed(&error);
             let mut response = response::error(&error, &event.request_id, &app.config.limits);
-            finish(&mut response, &mut event);
+            head::finish(&mut response, &mut event);
             event.write();
             response
         }
@@ -108,60 +107,10 @@ async fn run(
         return stream::open(app, asked, event).await.map(Answer::Stream);
     }
     let settled = turns::run(app, &asked, &mut event.spent, &mut event.batched).await?;
-    note_fallback(settled.fallback, event);
+    settled.note(event);
     let Reply::Whole(pieces, billed) = settled.reply else { unreachable!("no stream was asked for") };
     event.billed = billed;
     Ok(Answer::Whole(Response::new(response::pieces(pieces))))
-}
-
-/// Notes which model has answered, and with which bound of tokens.
-fn note_fallback(fallback: Option<UpstreamRequest>, event: &mut RequestEvent) {
-    if let Some(sent) = fallback {
-        event.fell_back_from = event.model.replace(sent.model);
-        event.chosen_max_tokens = sent.chosen_max_tokens;
-    }
-}
-
-fn tokens(billed: chat::BilledTokens) -> Billed {
-    Billed { input_tokens: billed.input_tokens, output_tokens: billed.output_tokens, search_units: None }
-}
-
-/// Adds the headers that stand on every answer, errors included.
-fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
-    event.status = response.status().as_u16();
-    let timing = format!(
-        "upstream;dur={:.3}, gateway;dur={:.3}",
-        millis(event.spent.upstream),
-        millis(event.gateway_time())
-    );
-    let headers = response.headers_mut();
-    response::add_from_cohere(headers, &event.spent.headers);
-    // An answer from memory has no headers of Cohere's.
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
-    // Cohere's own warning says more than the catalogue.
-    let warning = event.warning.as_deref().filter(|_| !headers.contains_key("x-api-warning"));
-    let mut put = |name, value: &str| {
-        // A model id may be any text; one that is no header value is left out.
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    put("x-request-id", &event.request_id);
-    if let Some(model) = &event.model {
-        put("x-gateway-model", model);
-    }
-    if let Some(asked) = &event.fell_back_from {
-        put("x-gateway-fallback-from", asked);
-    }
-    if let Some(warning) = warning {
-        put("x-api-warning", warning);
-    }
-    if let Some(tokens) = event.chosen_max_tokens {
-        put("x-gateway-max-tokens", &tokens.to_string());
-    }
-    put("x-gateway-attempts", &event.spent.attempts.to_string());
-    put("x-gateway-cache", event.batched.cache.as_str());
-    put("server-timing", &timing);
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@
 //! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
 //! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
 
+use super::beginning::{Begun, first_content};
 use super::guards::{Admission, Guards, Outcome, SharedSiblings};
-use super::stream::{Begun, first_content};
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
@@ -237,7 +237,7 @@ async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answ
     let answer = app.cohere.call(call, spent).await?;
     let answered = match call.endpoint {
         Endpoint::Chat => {
-            chat::usage(&answer).map(|usage| Answered::Chat(answer, super::tokens(usage.billed_units)))
+            chat::usage(&answer).map(|usage| Answered::Chat(answer, tokens(usage.billed_units)))
         }
         Endpoint::Embed => EmbedAnswer::parse(answer).map(Answered::Embed),
         Endpoint::Rerank => RerankAnswer::parse(answer).map(Answered::Rerank),
@@ -251,6 +251,11 @@ async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answ
         return Err(classify::malformed(&problem));
     }
     Ok(answered)
+}
+
+/// Returns what a chat's tokens come to.
+pub(super) fn tokens(billed: chat::BilledTokens) -> Billed {
+    Billed { input_tokens: billed.input_tokens, output_tokens: billed.output_tokens, search_units: None }
 }
 
 /// Tells whether an answer has as many results as there were inputs.

@@ -9,37 +9,11 @@ mod rerank;
 pub(super) use embed::embed;
 pub(super) use rerank::rerank;
 
+use super::asked::Asked;
+use super::memory::Memory;
 use super::parts::FailedPart;
-use super::turns::Asked;
-use crate::batch::embed::Shape;
-use crate::cache::memory::{Kept, MemoryCache};
 use crate::error::{Code, GatewayError};
 use crate::telemetry::fields::{Batched, CacheOutcome};
-use bytes::Bytes;
-use std::sync::Arc;
-
-/// What is kept in memory.
-#[derive(Clone)]
-pub enum KeptPiece {
-    /// One cell of an embed answer: an embedding of one type, or the echo of a text.
-    Cell(Bytes),
-    /// What is around the cells, for types that have been asked for together.
-    Shapes(Arc<Vec<Shape>>),
-    /// A rerank answer.
-    Ranking(Bytes),
-}
-
-impl Kept for KeptPiece {
-    fn size(&self) -> usize {
-        match self {
-            Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
-            Self::Shapes(shapes) => shapes.iter().map(Shape::size).sum(),
-        }
-    }
-}
-
-/// What an environment remembers of Cohere's answers.
-pub type Memory = MemoryCache<KeptPiece>;
 
 /// Whose memory a request may use, and how.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 //! there is none. Chat falls back by itself; embed and rerank only on a wish, the caller's or the operator's,
 //! because another embedding model is another vector space and other scores are another scale.
 
-use super::turns::Asked;
+use super::asked::Asked;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;

@@ -6,12 +6,14 @@
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
 //! nothing, and always in the event line.
 
+use super::asked::{Asked, Reply, Settled};
+use super::attempts::tokens;
 use super::guards::{Admission, Outcome};
-use super::turns::{self, Asked, Reply, Settled};
+use super::{head, turns};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
-use crate::cohere::client::{Call, Spent, timed_out};
+use crate::cohere::client::{Spent, timed_out};
 use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
@@ -36,15 +38,6 @@ use tokio::time::{timeout, timeout_at};
 
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
-
-/// A stream whose first content has arrived.
-pub(super) struct Begun {
-    /// The held frames: `message-start` and what came with and after it.
-    first: Bytes,
-    events: EventReader,
-    /// The permit of a call whose end is still to come.
-    pub(super) admission: Option<Admission>,
-}
 
 type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Settled>)> + Send>>;
 
@@ -119,58 +112,9 @@ async fn begin(app: &'static App, asked: Asked) -> (Spent, Result<Settled>) {
     (spent, settled)
 }
 
-/// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
-///
-/// # Errors
-/// What failed before any content.
-pub(super) async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
-    let started = now();
-    let limit = call.deadline.or_after(started, call.attempt);
-    let waited_before = spent.upstream;
-    let outcome = timeout_at(limit, read_until_content(app, call, spent)).await;
-    if spent.upstream > waited_before {
-        spent.upstream = waited_before + (now() - started);
-    }
-    match outcome {
-        Ok(begun) => begun,
-        Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
-        Err(_) => Err(timed_out(call.attempt)),
-    }
-}
-
-/// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
-async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
-    let mut events = app.cohere.open_stream(call, spent).await?;
-    let mut held = Vec::new();
-    loop {
-        let Some(frames) = events.next().await? else {
-            return Err(classify::malformed("the stream ended before any content"));
-        };
-        let mut released = false;
-        for frame in stream::frames(&frames) {
-            match stream::event(&frame) {
-                Event::MessageStart | Event::Comment => {}
-                Event::MessageEnd(MessageEnd { failure: Some(failure), .. }) if !released => {
-                    return Err(classify::failed_stream(&failure));
-                }
-                _ => released = true,
-            }
-        }
-        // Mostly one piece holds all, and needs no copy.
-        let first = match held.is_empty() {
-            true => frames,
-            false => [&held[..], &frames[..]].concat().into(),
-        };
-        if released {
-            return Ok(Begun { first, events, admission: None });
-        }
-        held = first.to_vec();
-    }
-}
-
 /// Notes which model has answered, and makes its first content ready.
 fn ready(settled: Settled, event: &mut RequestEvent) -> (Phase, Option<Admission>) {
-    super::note_fallback(settled.fallback, event);
+    settled.note(event);
     let Reply::Stream(begun) = settled.reply else { unreachable!("a stream was asked for") };
     (Phase::Ready(begun.first, begun.events), begun.admission)
 }
@@ -180,7 +124,7 @@ impl LiveStream {
     pub(super) fn into_response(mut self: Box<Self>, mut event: RequestEvent) -> Response<Body> {
         let mut response = Response::new(whole(Bytes::new()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        super::finish(&mut response, &mut event);
+        head::finish(&mut response, &mut event);
         self.event = Some(event);
         let chunks = unfold(self, |mut live| async move {
             let chunk = match AssertUnwindSafe(live.next()).catch_unwind().await {
@@ -285,7 +229,7 @@ impl LiveStream {
         self.ended = true;
         self.settle(Outcome::Success);
         let Some(event) = &mut self.event else { return };
-        event.billed = super::tokens(end.usage.billed_units);
+        event.billed = tokens(end.usage.billed_units);
         if let Some(failure) = end.failure {
             event.failed(&classify::failed_stream(&failure));
         }

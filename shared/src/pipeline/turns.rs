@@ -3,43 +3,15 @@
 //! One answer comes from one model. What the asked model has answered of a split request, and what memory
 //! holds of it, is left aside when the fallback's turn comes.
 
+use super::asked::{Asked, Reply, Settled};
 use super::attempts::{self, Answered, Turn};
-use super::stream::Begun;
 use super::{batched, fallback};
 use crate::app::App;
 use crate::cohere::client::{Call, Spent};
-use crate::edge::identity::Identity;
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::resilience::retry::disposition;
-use crate::telemetry::fields::{Batched, Billed};
-use crate::wire::UpstreamRequest;
-use bytes::Bytes;
-
-/// What a request asks for, and who asks.
-pub(super) struct Asked {
-    pub(super) call: Call,
-    pub(super) identity: Identity,
-    pub(super) request_id: String,
-    /// The caller's word on falling back.
-    pub(super) fallback: Option<bool>,
-    /// The caller wants nothing from memory, and nothing kept.
-    pub(super) no_store: bool,
-}
-
-/// An answer that is ready for the caller.
-pub(super) enum Reply {
-    /// The pieces of a body.
-    Whole(Vec<Bytes>, Billed),
-    Stream(Box<Begun>),
-}
-
-/// An answer and the model it came from.
-pub(super) struct Settled {
-    pub(super) reply: Reply,
-    /// What the fallback was sent, where it was not the asked model that answered.
-    pub(super) fallback: Option<UpstreamRequest>,
-}
+use crate::telemetry::fields::Batched;
 
 /// Answers a request, by its own model or by the fallback.
 ///

@@ -1,6 +1,6 @@
 //! Embed: each different input is looked up, the missing ones are asked for, the table is written.
 
-use super::{Access, KeptPiece, Memory, defect, in_its_part, json_id};
+use super::{Access, defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::embed::{Column, EmbedBatch, Misfit, Shape, Table};
@@ -10,9 +10,10 @@ use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
 use crate::cohere::models;
 use crate::error::Result;
+use crate::pipeline::asked::{Asked, Reply};
 use crate::pipeline::attempts::{Answered, Turn};
+use crate::pipeline::memory::{KeptPiece, Memory};
 use crate::pipeline::parts;
-use crate::pipeline::turns::{Asked, Reply};
 use crate::telemetry::fields::{Batched, Billed};
 use crate::wire::embed::{self as wire, EmbedAnswer};
 use crate::wire::fields::Fields;

@@ -1,6 +1,6 @@
 //! Rerank: the parts that memory holds are not asked for again, all results are sorted as one.
 
-use super::{Access, KeptPiece, Memory, defect, in_its_part, json_id};
+use super::{Access, defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::rerank::{PartAnswer, RerankBatch, may_be_kept};
@@ -9,9 +9,10 @@ use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
 use crate::error::Result;
+use crate::pipeline::asked::{Asked, Reply};
 use crate::pipeline::attempts::{Answered, Turn};
+use crate::pipeline::memory::{KeptPiece, Memory};
 use crate::pipeline::parts;
-use crate::pipeline::turns::{Asked, Reply};
 use crate::telemetry::fields::{Batched, Billed};
 use crate::wire::fields::Fields;
 use crate::wire::rerank::{self as wire, RerankAnswer};

@@ -5,9 +5,10 @@
 //! A million requests: `PROPTEST_CASES=50000 cargo test --release -p shared mixes`.
 
 use super::embed::{self, Written};
-use super::{Memory, rerank};
+use super::rerank;
 use crate::batch::rerank::PartAnswer;
 use crate::config::CacheConfig;
+use crate::pipeline::memory::Memory;
 use crate::telemetry::fields::CacheOutcome;
 use crate::wire::embed::EmbedAnswer;
 use crate::wire::envelope::Envelope;

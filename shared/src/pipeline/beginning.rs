@@ -1,0 +1,72 @@
+//! The beginning of a stream: held until the first event after `message-start`.
+//!
+//! Until then everything is as with an answer in one piece: an attempt that fails may be made again.
+
+use super::guards::Admission;
+use crate::app::App;
+use crate::clock::now;
+use crate::cohere::classify;
+use crate::cohere::client::{Call, Spent, timed_out};
+use crate::cohere::events::EventReader;
+use crate::error::Result;
+use crate::wire::stream::{self, Event, MessageEnd};
+use bytes::Bytes;
+use tokio::time::timeout_at;
+
+/// A stream whose first content has arrived.
+pub(super) struct Begun {
+    /// The held frames: `message-start` and what came with and after it.
+    pub(super) first: Bytes,
+    pub(super) events: EventReader,
+    /// The permit of a call whose end is still to come.
+    pub(super) admission: Option<Admission>,
+}
+
+/// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
+///
+/// # Errors
+/// What failed before any content.
+pub(super) async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+    let started = now();
+    let limit = call.deadline.or_after(started, call.attempt);
+    let waited_before = spent.upstream;
+    let outcome = timeout_at(limit, read_until_content(app, call, spent)).await;
+    if spent.upstream > waited_before {
+        spent.upstream = waited_before + (now() - started);
+    }
+    match outcome {
+        Ok(begun) => begun,
+        Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
+        Err(_) => Err(timed_out(call.attempt)),
+    }
+}
+
+/// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
+async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+    let mut events = app.cohere.open_stream(call, spent).await?;
+    let mut held = Vec::new();
+    loop {
+        let Some(frames) = events.next().await? else {
+            return Err(classify::malformed("the stream ended before any content"));
+        };
+        let mut released = false;
+        for frame in stream::frames(&frames) {
+            match stream::event(&frame) {
+                Event::MessageStart | Event::Comment => {}
+                Event::MessageEnd(MessageEnd { failure: Some(failure), .. }) if !released => {
+                    return Err(classify::failed_stream(&failure));
+                }
+                _ => released = true,
+            }
+        }
+        // Mostly one piece holds all, and needs no copy.
+        let first = match held.is_empty() {
+            true => frames,
+            false => [&held[..], &frames[..]].concat().into(),
+        };
+        if released {
+            return Ok(Begun { first, events, admission: None });
+        }
+        held = first.to_vec();
+    }
+}

@@ -1,0 +1,29 @@
+//! What an environment remembers of Cohere's answers: pieces of embeddings, and rankings.
+
+use crate::batch::embed::Shape;
+use crate::cache::memory::{Kept, MemoryCache};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What is kept in memory.
+#[derive(Clone)]
+pub enum KeptPiece {
+    /// One cell of an embed answer: an embedding of one type, or the echo of a text.
+    Cell(Bytes),
+    /// What is around the cells, for types that have been asked for together.
+    Shapes(Arc<Vec<Shape>>),
+    /// A rerank answer.
+    Ranking(Bytes),
+}
+
+impl Kept for KeptPiece {
+    fn size(&self) -> usize {
+        match self {
+            Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
+            Self::Shapes(shapes) => shapes.iter().map(Shape::size).sum(),
+        }
+    }
+}
+
+/// Scope: environment.
+pub type Memory = MemoryCache<KeptPiece>;
