@@ -93,6 +93,11 @@ impl Running {
         read(self.post(path).body(body)).await
     }
 
+    /// Posts a body that must reach Cohere, whatever memory holds, and reads the whole answer.
+    pub async fn send_past_memory(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        read(self.post(path).header("x-gateway-cache", "no-store").body(body)).await
+    }
+
     /// Returns what the functions have written so far, each line with its function's name.
     pub fn lines(&self) -> Vec<String> {
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()

@@ -33,7 +33,7 @@ impl Met {
             turn += 1;
             let (path, body) =
                 if turn.is_multiple_of(2) { ("/v2/chat", STREAM) } else { ("/v2/embed", EMBED) };
-            let answer = running.send(path, body).await;
+            let answer = running.send_past_memory(path, body).await;
             wrong.extend(problem_of(path, &answer));
             self.answered.fetch_add(1, Ordering::Relaxed);
         }
