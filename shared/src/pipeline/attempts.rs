@@ -175,7 +175,9 @@ impl<'a> Attempts<'a> {
         self.made += 1;
         let outcome = match call.request.stream {
             false => whole(self.app, call, spent).await,
-            true => first_content(self.app, call, spent).await.map(|begun| Answered::Stream(Box::new(begun))),
+            true => Box::pin(first_content(self.app, call, spent))
+                .await
+                .map(|begun| Answered::Stream(Box::new(begun))),
         };
         let (endpoint, model) = (call.endpoint, &call.request.model);
         let mut error = match outcome {

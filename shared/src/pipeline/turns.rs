@@ -53,13 +53,13 @@ async fn reply(
     spent: &mut Spent,
     batched: &mut Batched,
 ) -> Result<Reply> {
-    // Boxed, so that a chat's future, which is moved about, does not have the size of theirs.
+    // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
     match call.endpoint {
         Endpoint::Chat => {}
         Endpoint::Embed => return Box::pin(batched::embed(app, asked, call, turn, spent, batched)).await,
         Endpoint::Rerank => return Box::pin(batched::rerank(app, asked, call, turn, spent, batched)).await,
     }
-    match attempts::run(app, call, turn, &Default::default(), spent).await? {
+    match Box::pin(attempts::run(app, call, turn, &Default::default(), spent)).await? {
         Answered::Chat(bytes, billed) => Ok(Reply::Whole(vec![bytes], billed)),
         Answered::Stream(begun) => Ok(Reply::Stream(begun)),
         Answered::Embed(_) | Answered::Rerank(_) => unreachable!("a chat was asked for"),

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
 use serde::Deserialize;
+use std::fmt;
 use std::time::Duration;
 
 /// Where the key is read; each reading tells its version and its age.
@@ -36,15 +37,21 @@ pub fn days_since(created: Duration) -> f64 {
     (age.as_secs_f64() / 864.0).round() / 100.0
 }
 
-const SCHEME: &str = "Bearer ";
-/// Cohere's keys have 40.
+/// A shorter key would be found in any text; Cohere's have 40.
 const MIN_BLOTTED_CHARS: usize = 8;
 
 /// A usable key, kept as the header it is sent in.
-#[derive(Debug)]
 pub struct ApiKey {
     /// `Bearer …`, marked sensitive so that no library prints it.
     pub authorization: HeaderValue,
+    /// Finds the key in what Cohere sends, unless it is too short; built once, used for every event.
+    finder: Option<memmem::Finder<'static>>,
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(…)")
+    }
 }
 
 #[derive(Deserialize)]
@@ -76,41 +83,31 @@ impl ApiKey {
             return Err("it holds no key: 1 to 512 visible ASCII characters are expected".into());
         }
         let mut authorization =
-            HeaderValue::from_str(&format!("{SCHEME}{key}")).map_err(|_| "it holds no key".to_string())?;
+            HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "it holds no key".to_string())?;
         authorization.set_sensitive(true);
-        Ok(Self { authorization })
+        let finder = (key.len() >= MIN_BLOTTED_CHARS).then(|| memmem::Finder::new(key).into_owned());
+        Ok(Self { authorization, finder })
     }
 
     /// Blots the key out of what Cohere sent: words about a request may repeat its headers.
     pub fn blot_out_of(&self, sent: Bytes) -> Bytes {
-        if !self.is_in(&sent) {
+        let Some(finder) = self.finder.as_ref().filter(|finder| finder.find(&sent).is_some()) else {
             return sent;
-        }
-        let key = self.bytes();
+        };
         let mut blotted = BytesMut::from(&sent[..]);
-        for at in memmem::find_iter(&sent, key) {
-            blotted[at..at + key.len()].fill(b'*');
+        for at in finder.find_iter(&sent) {
+            blotted[at..at + finder.needle().len()].fill(b'*');
         }
         blotted.freeze()
     }
 
     /// Blots the key out of header values.
     pub fn blot_out_of_headers(&self, headers: &mut HeaderMap) {
-        for value in headers.values_mut() {
-            if self.is_in(value.as_bytes()) {
-                let blotted = self.blot_out_of(Bytes::copy_from_slice(value.as_bytes()));
-                *value = HeaderValue::from_maybe_shared(blotted).unwrap_or(HeaderValue::from_static("*"));
-            }
+        let Some(finder) = &self.finder else { return };
+        for value in headers.values_mut().filter(|value| finder.find(value.as_bytes()).is_some()) {
+            let blotted = self.blot_out_of(Bytes::copy_from_slice(value.as_bytes()));
+            *value = HeaderValue::from_maybe_shared(blotted).unwrap_or(HeaderValue::from_static("*"));
         }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.authorization.as_bytes()[SCHEME.len()..]
-    }
-
-    /// Tells whether a text holds the key; one too short to be Cohere's would be found in any.
-    fn is_in(&self, text: &[u8]) -> bool {
-        self.bytes().len() >= MIN_BLOTTED_CHARS && memmem::find(text, self.bytes()).is_some()
     }
 }
 
