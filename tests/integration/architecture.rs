@@ -33,7 +33,7 @@ const HOMES: [(&str, &str); 7] = [
     ("aws_config", "secrets/secrets_manager.rs"),
     ("std::env::vars", "config/vars.rs"),
     ("socket2", "lambda/nodelay.rs"),
-    ("quick_cache", "cache/memory.rs"),
+    ("lru::", "cache/memory.rs"),
 ];
 
 pub fn sources(directory: &Path) -> Vec<PathBuf> {

@@ -1,17 +1,17 @@
 //! A store in the memory of one environment, bounded by bytes and by age.
 //!
-//! Scope: environment. What is used least goes first; what is too old is never answered, and its bytes
-//! go to whatever comes next. There is no clock here: callers pass `now`.
+//! Scope: environment. Everything new is kept, and what was used longest ago goes first: texts are asked
+//! for again soon or never, and a request that fails is repeated at once. What is too old is never
+//! answered and drifts to the end. There is no clock here: callers pass `now`.
 
 use super::key::Key;
 use crate::clock::Instant;
 use crate::config::CacheConfig;
-use quick_cache::Weighter;
-use quick_cache::unsync::Cache;
+use lru::LruCache;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes of a kept piece besides its own: key, time, and the store's own books.
-const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 192;
 
 /// What can be kept.
 pub trait Kept: Clone {
@@ -19,32 +19,30 @@ pub trait Kept: Clone {
     fn size(&self) -> usize;
 }
 
-#[derive(Clone)]
 struct Entry<V> {
     value: V,
     stored: Instant,
 }
 
-#[derive(Clone)]
-struct BySize;
-
-impl<V: Kept> Weighter<Key, Entry<V>> for BySize {
-    fn weight(&self, _: &Key, entry: &Entry<V>) -> u64 {
-        (entry.value.size() + OVERHEAD) as u64
+impl<V: Kept> Entry<V> {
+    fn size(&self) -> usize {
+        self.value.size() + OVERHEAD
     }
+}
+
+struct Entries<V> {
+    by_use: LruCache<Key, Entry<V>>,
+    bytes: usize,
 }
 
 pub struct MemoryCache<V: Kept> {
     config: CacheConfig,
-    entries: Mutex<Cache<Key, Entry<V>, BySize>>,
+    entries: Mutex<Entries<V>>,
 }
 
 impl<V: Kept> MemoryCache<V> {
     pub fn new(config: CacheConfig) -> Self {
-        // About as many pieces as fit; the store grows to it only as pieces come.
-        let pieces = config.max_bytes / (8 * 1024) + 1;
-        let entries = Cache::with_weighter(pieces, config.max_bytes as u64, BySize);
-        Self { config, entries: Mutex::new(entries) }
+        Self { config, entries: Mutex::new(Entries { by_use: LruCache::unbounded(), bytes: 0 }) }
     }
 
     /// Tells whether anything is kept at all.
@@ -57,29 +55,40 @@ impl<V: Kept> MemoryCache<V> {
         self.config.shared
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cache<Key, Entry<V>, BySize>> {
+    fn lock(&self) -> MutexGuard<'_, Entries<V>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns what is kept under a key and is not too old.
     pub fn get(&self, key: &Key, now: Instant) -> Option<V> {
         let mut entries = self.lock();
-        let entry = entries.get(key)?;
+        let entry = entries.by_use.get(key)?;
         if now.saturating_duration_since(entry.stored) < self.config.ttl {
             return Some(entry.value.clone());
         }
-        entries.remove(key);
+        let old = entries.by_use.pop(key);
+        entries.bytes -= old.map_or(0, |old| old.size());
         None
     }
 
-    /// Keeps a piece; it takes the place of the one that was kept under its key.
+    /// Keeps a piece in place of the one under its key; one larger than the bound is not kept.
     pub fn put(&self, key: Key, value: V, now: Instant) {
-        self.lock().insert(key, Entry { value, stored: now });
+        let entry = Entry { value, stored: now };
+        let (size, mut entries) = (entry.size(), self.lock());
+        if size > self.config.max_bytes {
+            return;
+        }
+        let old = entries.by_use.put(key, entry);
+        entries.bytes = entries.bytes + size - old.map_or(0, |old| old.size());
+        while entries.bytes > self.config.max_bytes {
+            let Some((_, last)) = entries.by_use.pop_lru() else { break };
+            entries.bytes -= last.size();
+        }
     }
 
     /// Returns the bytes in use.
-    pub fn bytes(&self) -> u64 {
-        self.lock().weight()
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 }
 
@@ -125,6 +134,19 @@ mod tests {
             assert!(cache.bytes() <= 100_000, "{}", cache.bytes());
         }
         assert!(cache.bytes() > 50_000, "{}", cache.bytes());
+    }
+
+    #[test]
+    fn a_full_store_keeps_what_is_new_and_what_is_used() {
+        let cache = cache(100_000);
+        let put = |number| cache.put(key(number), Bytes::from(vec![b'x'; 1_000]), now());
+        for number in 0..1_000 {
+            put(number);
+            assert!(cache.get(&key(0), now()).is_some(), "forgotten although it was used all the time");
+        }
+        let kept = (0..1_000).filter(|number| cache.get(&key(*number), now()).is_some()).count();
+        assert!((80..=84).contains(&kept), "{kept}");
+        assert!((1_000 - kept + 1..1_000).all(|number| cache.get(&key(number), now()).is_some()));
     }
 
     #[test]

@@ -44,8 +44,10 @@ pub struct Call {
 pub struct Spent {
     /// Calls of Cohere.
     pub attempts: u32,
-    /// Time spent waiting for Cohere.
+    /// Time spent waiting for Cohere; of calls at the same time it counts once.
     pub upstream: Duration,
+    /// When the calls of a split request's part were under way.
+    spans: Option<Vec<(Instant, Instant)>>,
     pub key_version: Option<String>,
     /// Headers of Cohere's last answer, whatever its status.
     pub headers: HeaderMap,
@@ -57,9 +59,25 @@ pub struct Spent {
 const COUNTS: [&str; 2] = ["num_tokens", "num_chars"];
 
 impl Spent {
-    /// Adds the calls of a request's parts, which were under way at the same time for `upstream`.
-    pub fn add_parts(&mut self, parts: Vec<Spent>, upstream: Duration) {
-        self.upstream += upstream;
+    /// Begins to count for one part of many.
+    pub fn of_part() -> Self {
+        Self { spans: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Notes that Cohere was waited for since a moment.
+    fn waited_since(&mut self, started: Instant) {
+        let now = now();
+        self.upstream += now - started;
+        if let Some(spans) = &mut self.spans {
+            spans.push((started, now));
+        }
+    }
+
+    /// Adds the calls of a request's parts, many of which were under way at the same time.
+    pub fn add_parts(&mut self, parts: Vec<Spent>) {
+        let mut spans: Vec<_> = parts.iter().flat_map(|part| part.spans.iter().flatten().copied()).collect();
+        spans.sort_unstable();
+        self.upstream += covered(&spans);
         for part in parts {
             self.attempts += part.attempts;
             self.key_version = part.key_version.or(self.key_version.take());
@@ -69,6 +87,17 @@ impl Spent {
             }
         }
     }
+}
+
+/// Returns the time that spans cover together; they are in the order of their beginnings.
+fn covered(spans: &[(Instant, Instant)]) -> Duration {
+    let (mut covered, mut until) = (Duration::ZERO, None);
+    for (begin, end) in spans {
+        let begin = until.map_or(*begin, |until: Instant| until.max(*begin));
+        covered += end.saturating_duration_since(begin);
+        until = Some(until.map_or(*end, |until| until.max(*end)));
+    }
+    covered
 }
 
 fn sum(one: &HeaderValue, other: &HeaderValue) -> Option<HeaderValue> {
@@ -109,7 +138,7 @@ impl Cohere {
             response.collect().await.map_err(|error| classify::no_answer(&error))
         };
         let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
-        spent.upstream += now() - started;
+        spent.waited_since(started);
         answer
     }
 
@@ -131,7 +160,7 @@ impl Cohere {
             Ok(EventReader::new(response, key))
         };
         let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
-        spent.upstream += now() - started;
+        spent.waited_since(started);
         stream
     }
 

@@ -18,6 +18,7 @@ use crate::wire::chat;
 use crate::wire::embed::EmbedAnswer;
 use crate::wire::rerank::RerankAnswer;
 use bytes::Bytes;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// One answer of Cohere.
@@ -87,7 +88,7 @@ impl<'a> Attempts<'a> {
             return Err(first.clone());
         }
         if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
-            return Err(first.clone());
+            return Err(out_of_budget(first.clone()));
         }
         let answered = self.attempt(admission, spent).await;
         if let Err(error) = &answered {
@@ -106,8 +107,8 @@ impl<'a> Attempts<'a> {
                 self.limit = self.limit.min(self.made + 1);
             }
             let pause = self.pause()?;
-            if !self.is_free() && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
-                return Err(self.last_or(no_budget));
+            if self.must_pay() && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
+                return Err(out_of_budget(self.last_or(no_budget)));
             }
             if !pause.is_zero() {
                 self.waited += pause;
@@ -218,11 +219,11 @@ impl<'a> Attempts<'a> {
         !refused
     }
 
-    /// Tells whether the next call costs nothing of the budget: the first one, and the one with a new key.
-    ///
-    /// A refused key is no overload, and a split request's parts all need the new one at once.
-    fn is_free(&self) -> bool {
-        self.made == 0 || self.last_kind() == Some(Kind::Auth)
+    /// Tells whether the next call is paid from the budget: not the first one, not one of a round that a
+    /// sibling has paid for, and not the one with a new key, because a refused key is no overload.
+    fn must_pay(&self) -> bool {
+        let is_free = self.made == 0 || self.last_kind() == Some(Kind::Auth);
+        !is_free && self.siblings.lock().unwrap_or_else(PoisonError::into_inner).pays(self.made + 1)
     }
 
     fn last_kind(&self) -> Option<Kind> {
@@ -272,6 +273,12 @@ fn has(answered: &Answered, expected: usize) -> bool {
 fn resting(model: &str, rest: Duration) -> GatewayError {
     let message = format!("Cohere's rate limit for {model} is reached, please try again later");
     GatewayError { retry_after: Some(rest), ..GatewayError::new(Code::RateLimited, message) }
+}
+
+/// Adds to a failure, for the log, why it was not tried again.
+fn out_of_budget(failure: GatewayError) -> GatewayError {
+    let detail = failure.detail.as_ref().map_or(String::new(), |detail| format!("{detail}; "));
+    failure.with_detail(format_args!("{detail}the retry budget is empty"))
 }
 
 fn no_budget() -> GatewayError {

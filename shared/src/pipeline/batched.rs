@@ -12,7 +12,7 @@ pub(super) use rerank::rerank;
 use super::asked::Asked;
 use super::memory::Memory;
 use super::parts::FailedPart;
-use crate::error::{Code, GatewayError};
+use crate::error::{Code, GatewayError, Kind};
 use crate::telemetry::fields::{Batched, CacheOutcome};
 
 /// Whose memory a request may use, and how.
@@ -57,10 +57,16 @@ fn json_id(asked: &Asked) -> Vec<u8> {
     serde_json::Value::from(asked.request_id.as_str()).to_string().into_bytes()
 }
 
-/// Adds to a part's failure which inputs it is about.
+/// Adds to a part's failure which inputs were in it, unless it is about the key, the account or the model's
+/// rate, which no other inputs would change.
 fn in_its_part(inputs: Option<String>, failed: FailedPart) -> GatewayError {
     let mut error = failed.error;
-    if let Some(inputs) = inputs {
+    let is_about_a_call = match error.kind() {
+        Kind::Connect | Kind::Timeout | Kind::Server | Kind::Transient | Kind::Rejected => true,
+        Kind::Throttled | Kind::Quota | Kind::Auth | Kind::Billing | Kind::Refused => false,
+        Kind::Own => error.code == Code::Deadline,
+    };
+    if let Some(inputs) = inputs.filter(|_| is_about_a_call) {
         error.message = format!("{} ({inputs})", error.message);
     }
     error

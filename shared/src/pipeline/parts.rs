@@ -8,7 +8,6 @@ use super::attempts::{self, Answered, Turn};
 use super::guards::SharedSiblings;
 use crate::app::App;
 use crate::batch::Part;
-use crate::clock::now;
 use crate::cohere::client::{Call, Spent};
 use crate::error::{GatewayError, Result};
 use crate::wire::UpstreamRequest;
@@ -54,8 +53,7 @@ pub(super) async fn run(
         next = 1;
     }
 
-    let started = now();
-    let mut part_spent: Vec<_> = parts.iter().skip(next).map(|_| Spent::default()).collect();
+    let mut part_spent: Vec<_> = parts.iter().skip(next).map(|_| Spent::of_part()).collect();
     let mut waiting = (next..parts.len()).zip(part_spent.iter_mut());
     let mut running = FuturesUnordered::new();
     let failed = loop {
@@ -77,7 +75,7 @@ pub(super) async fn run(
     // The failed part is the one that is answered, with Cohere's id and trace of it.
     let its_headers = failed.as_ref().map(|(number, _)| part_spent[number - next].headers.clone());
     if !part_spent.is_empty() {
-        spent.add_parts(part_spent, now() - started);
+        spent.add_parts(part_spent);
     }
     spent.headers = its_headers.unwrap_or_else(|| std::mem::take(&mut spent.headers));
     match failed {

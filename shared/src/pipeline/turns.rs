@@ -38,6 +38,7 @@ pub(super) async fn run(
             tracing::warn!(
                 model = call.request.model,
                 code = second.code.as_str(),
+                detail = second.detail,
                 "the fallback failed too"
             );
             Err(error)

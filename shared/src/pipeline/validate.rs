@@ -64,6 +64,12 @@ fn check_embed(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
     let lengths = models::find(request.model()).map_or(&[][..], |model| model.dimensions);
     let default = *lengths.last().unwrap_or(&UNKNOWN_DIMENSION) as f64;
     let length = request.dimension().unwrap_or(default);
+    if let [only] = lengths
+        && *only as f64 != length
+    {
+        let problem = format!("is not taken by {}, whose embeddings have {only} numbers", request.model());
+        return Err(GatewayError::invalid("output_dimension", problem));
+    }
     if !lengths.is_empty() && !lengths.iter().any(|known| *known as f64 == length) {
         let known: Vec<_> = lengths.iter().map(u64::to_string).collect();
         let problem = format!("{} makes {}, not {length}", request.model(), known.join(", "));
@@ -125,6 +131,10 @@ mod tests {
         assert_eq!(
             problem("embed-v4.0", 1, r#","output_dimension":300"#).1,
             "invalid request: output_dimension: embed-v4.0 makes 256, 512, 1024, 1536, not 300"
+        );
+        assert_eq!(
+            problem("embed-english-v3.0", 1, r#","output_dimension":512"#).1,
+            "invalid request: output_dimension: is not taken by embed-english-v3.0, whose embeddings have 1024 numbers"
         );
         assert!(check("of-tomorrow", 1, r#","output_dimension":300"#).is_ok());
     }

@@ -3,13 +3,17 @@
 //! A split request calls Cohere many times at once. One bad moment fails them all, and parts that fail
 //! together know no more than one. Their retries come at moments of their own but belong together as
 //! well. So a request counts at most one failure for the first attempts of all its parts, one for their
-//! second, and one for their third: as many as a request of one call.
+//! second, and one for their third: as many as a request of one call. Each further round is likewise
+//! paid for once from the retry budget, else a single large request that was throttled would take the
+//! retries of everybody, and still not have enough for itself.
 
-/// What one request's calls of a model have told the breaker. Scope: invocation.
+/// What one request's calls of a model have told the breaker, and paid. Scope: invocation.
 #[derive(Debug, Default)]
 pub struct Siblings {
     /// The latest round of which a failure has been counted; 0 is none.
     counted: u32,
+    /// The latest round that has been paid for; the first one is free.
+    paid: u32,
 }
 
 impl Siblings {
@@ -19,6 +23,14 @@ impl Siblings {
         let counts = attempt > self.counted;
         self.counted = self.counted.max(attempt);
         counts
+    }
+
+    /// Tells whether a part that goes on to its n-th attempt is the first to, and so pays for the round.
+    #[must_use]
+    pub fn pays(&mut self, attempt: u32) -> bool {
+        let pays = attempt > self.paid.max(1);
+        self.paid = self.paid.max(attempt);
+        pays
     }
 }
 
@@ -41,6 +53,14 @@ mod tests {
     fn a_request_of_one_call_counts_each_of_its_attempts() {
         let mut siblings = Siblings::default();
         assert!((1..=3).all(|attempt| siblings.failure_counts(attempt)));
+    }
+
+    #[test]
+    fn the_first_round_is_free_and_each_further_one_is_paid_by_whoever_comes_first() {
+        let mut siblings = Siblings::default();
+        let attempts = [1, 1, 2, 1, 2, 3, 2, 3];
+        let paid: Vec<_> = attempts.into_iter().map(|attempt| siblings.pays(attempt)).collect();
+        assert_eq!(paid, [false, false, true, false, false, true, false, false]);
     }
 
     proptest! {

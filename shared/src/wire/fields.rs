@@ -115,7 +115,11 @@ impl<'a> Fields<'a> {
         for (name, kind) in known {
             let Some(raw) = self.raw(name) else { continue };
             if !kind.accepts(raw) {
-                let problem = format!("must be {}, got {}", kind.name(), json_type(raw));
+                // A number of the wrong form is told by itself, anything else by its type.
+                let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+                let got =
+                    if is_number && *kind == Kind::Integer { shown(raw) } else { json_type(raw).to_string() };
+                let problem = format!("must be {}, got {got}", kind.name());
                 return Err(GatewayError::invalid(name, problem));
             }
             if *kind == Kind::Texts {

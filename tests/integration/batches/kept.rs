@@ -215,3 +215,19 @@ async fn what_is_kept_is_forgotten_after_its_time() {
     }
     panic!("after five seconds it is still kept: {outcomes:?}");
 }
+
+#[tokio::test]
+async fn a_full_memory_keeps_what_was_asked_for_last() {
+    // Room for the cells of about three hundred texts.
+    let cohere = Scripted::start(&[("GATEWAY_CACHE_BYTES", "150000")]).await;
+    for number in 0..6 {
+        let texts = numbered("sea", number * 200..(number + 1) * 200);
+        assert_eq!(cohere.embed(&texts).await.cost().0, "miss", "request {number}");
+        assert_eq!(cohere.embed(&texts).await.cost(), ("hit", 0), "request {number}, again");
+    }
+    assert_eq!(
+        cohere.embed(&numbered("sea", 0..200)).await.cost().0,
+        "miss",
+        "the first was used longest ago"
+    );
+}

@@ -7,6 +7,7 @@ use super::cohere::{
 use gateway_tests::stub::{Seen, Step, answer, json};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -229,4 +230,23 @@ async fn a_failed_parts_trace_is_the_one_the_caller_gets() {
     let asked = cohere.embed(&numbered("sea", 0..200)).await;
     assert_eq!(asked.failure().0, 400);
     assert_eq!(asked.answer.header("x-debug-trace-id"), "sea-96");
+}
+
+#[tokio::test]
+async fn parts_that_all_fail_at_once_are_all_asked_again_and_leave_retries_for_others() {
+    for status in [503, 429] {
+        let cohere = Scripted::start(&[]).await;
+        let calls = AtomicUsize::new(0);
+        cohere.stub.otherwise(move |seen| match calls.fetch_add(1, Ordering::SeqCst) {
+            // The first sixteen calls of the first request, and the first one of the second.
+            0..16 | 36 => refused_late(status, "oh"),
+            _ => good(seen),
+        });
+        let texts = numbered("sea", 0..1_920);
+        let asked = cohere.embed(&texts).await;
+        assert_eq!(asked.cost(), ("miss", 36), "{status}");
+        asked.assert_embeds(EMBED, &texts);
+        let next = cohere.embed(&numbered("next", 0..1)).await;
+        assert_eq!((next.answer.status, next.calls.len()), (200, 2), "{status}");
+    }
 }

@@ -41,7 +41,7 @@ fn a_key_that_two_parsers_could_read_differently_is_refused() {
 #[test]
 fn a_wrong_type_names_field_expectation_and_finding() {
     assert_eq!(problem(r#"{"model":1}"#), "invalid request: model: must be a string, got a number");
-    assert_eq!(problem(r#"{"k":1.5}"#), "invalid request: k: must be a whole number, got a number");
+    assert_eq!(problem(r#"{"k":1.5}"#), "invalid request: k: must be a whole number, got 1.5");
     assert_eq!(problem(r#"{"opts":[]}"#), "invalid request: opts: must be an object, got an array");
     assert_eq!(
         problem(r#"{"texts":["a",["b"]]}"#),

@@ -6,7 +6,7 @@ use crate::Gateway;
 pub fn text(gateway: &Gateway, unused_key: bool) -> String {
     let Gateway { url, upstream_url, token, .. } = gateway;
     let upstream = match gateway.sandbox {
-        Some(_) => "the built-in sandbox: no key, no network, no cost".to_owned(),
+        Some(_) => format!("the built-in sandbox at {upstream_url}: no key, no network, no cost"),
         None => upstream_url.clone(),
     };
     let mut text = format!(
