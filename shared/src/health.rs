@@ -106,7 +106,16 @@ impl HealthCheck {
             attempt: timeout,
             deadline: Deadline::new(now(), timeout, None, timeout),
         };
-        match cohere.call(&call, &mut Spent::default()).await {
+        let mut spent = Spent::default();
+        let mut answer = cohere.call(&call, &mut spent).await;
+        // A key that has just been replaced is no fault of Cohere's, as with any request.
+        if let Err(error) = &answer
+            && error.code == Code::UpstreamAuth
+            && cohere.has_other_key(spent.key_version.as_deref().unwrap_or_default()).await
+        {
+            answer = cohere.call(&call, &mut spent).await;
+        }
+        match answer {
             Ok(_) => Some(Status::Healthy),
             Err(error) => {
                 log(model, &error);

@@ -188,7 +188,9 @@ async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question(
         assert_eq!(effect(event).await, "Deny");
     }
     assert_eq!(effect(question(&format!("Bearer {token}")).to_string()).await, "Allow");
-    assert_eq!(running.gateway.started("authorizer"), 1, "it crashed");
+    // A busy machine may start a second environment; a crash is told in a line.
+    let crashed = running.lines().into_iter().find(|line| line.contains("during a request"));
+    assert_eq!(crashed, None);
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 mod under_load;
 
-use gateway_tests::gateway;
+use gateway_tests::gateway::{self, read};
 use gateway_tests::ops;
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PENDING, STEPS, Store};
+use http::Method;
 use local::Upstream;
 use local::sandbox::Key;
 use local::secrets::API_KEY;
@@ -68,4 +69,17 @@ async fn trying_the_configuration_alone_changes_nothing() {
     assert!(secrets.labels(API_KEY, token).is_empty());
     assert_eq!(secrets.current(API_KEY), before);
     assert_eq!(running.gateway.invoked("rotate-key"), 1);
+}
+
+#[tokio::test]
+async fn health_takes_up_a_replaced_key_as_requests_do() {
+    let running = gateway::start(Upstream::Sandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
+    let health = async || read(running.plain(Method::GET, "/api/health")).await.status;
+    assert_eq!(health().await, 200);
+    let sandbox = running.gateway.sandbox.as_ref().unwrap();
+    let old = sandbox.requests().last().unwrap().header("authorization").unwrap().to_owned();
+    sandbox.accept_key(Key { value: "fake-key-after-the-old".into(), trial: false });
+    running.gateway.secrets.put(API_KEY, "fake-key-after-the-old");
+    sandbox.revoke_key(old.trim_start_matches("Bearer "));
+    assert_eq!(health().await, 200);
 }

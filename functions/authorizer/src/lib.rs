@@ -19,6 +19,7 @@ use shared::config::vars::Vars;
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::telemetry::redact;
 use shared::testing::{Place, panic_if_asked};
 use shared::transport::Transport;
 use std::error::Error;
@@ -51,39 +52,51 @@ impl Authorizer {
         // Read here, because what the runtime cannot read it answers by an error.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
-        let judged = judged.unwrap_or(Err("internal error"));
-        judged.unwrap_or_else(|reason| {
-            tracing::info!(reason, "denied");
+        let judged = judged.unwrap_or(Err(Denial::because("internal error")));
+        judged.unwrap_or_else(|Denial { reason, client }| {
+            tracing::info!(reason, client = client.as_deref().map(redact::id), "denied");
             Verdict::deny()
         })
     }
 
-    async fn judge(&self, question: &Value) -> Result<Verdict, &'static str> {
+    async fn judge(&self, question: &Value) -> Result<Verdict, Denial> {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
         panic_if_asked(Place::Authorizer, header.as_bytes());
-        let token = bearer_token(header).ok_or("this is no token of the gateway")?;
-        let held = self.clients.get().await.map_err(|_| "there is no list of clients")?;
-        if let Some(verdict) = self.known(&held.value, token, text("methodArn")) {
-            return verdict;
+        let token = bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
+        let held = self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
+        let mut judged = self.known(&held.value, token, text("methodArn"));
+        // A list that does not let the token in is read once more: it may have changed since.
+        if judged.is_err()
+            && let Some(newer) = self.clients.other_than(&held.version).await
+        {
+            judged = self.known(&newer.value, token, text("methodArn"));
         }
-        let newer = self.clients.other_than(&held.version).await;
-        let known = newer.and_then(|held| self.known(&held.value, token, text("methodArn")));
-        known.unwrap_or(Err("the token is unknown"))
+        judged
     }
 
-    /// Judges a token by one list; `None` where the list does not know it.
-    fn known(
-        &self,
-        clients: &Clients,
-        token: &str,
-        method_arn: &str,
-    ) -> Option<Result<Verdict, &'static str>> {
-        let client = clients.find(token)?;
+    /// Judges a token by one list.
+    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<Verdict, Denial> {
+        let client = clients.find(token).ok_or(Denial::because("the token is unknown"))?;
+        let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
         if client.is_expired(clock::since_epoch().as_secs()) {
-            return None;
+            return Err(denial("the client's tokens have expired"));
         }
-        Some(Verdict::allow(client, method_arn, &self.default_usage_plan_key).ok_or("the method has no ARN"))
+        let verdict = Verdict::allow(client, method_arn, &self.default_usage_plan_key);
+        verdict.ok_or_else(|| denial("the method has no usable ARN"))
+    }
+}
+
+/// Why nobody comes in, and who it was where that is known.
+#[derive(Debug, PartialEq)]
+struct Denial {
+    reason: &'static str,
+    client: Option<String>,
+}
+
+impl Denial {
+    fn because(reason: &'static str) -> Self {
+        Self { reason, client: None }
     }
 }
 

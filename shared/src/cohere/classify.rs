@@ -23,7 +23,9 @@ pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> GatewayError {
     // A proxy in front of Cohere may answer HTML or plain text; only Cohere's own words are passed on.
     let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let said = body.message.filter(|message| !message.trim().is_empty());
-    let upstream = UpstreamAnswer { status, id: body.id, error_type: body.error_type };
+    // What Cohere says to our key is not passed on, and neither is the id of it.
+    let id = body.id.filter(|_| !matches!(status, 401 | 402 | 498));
+    let upstream = UpstreamAnswer { status, id, error_type: body.error_type };
     let or = |default: String| said.clone().unwrap_or(default);
     let (code, message) = match status {
         401 | 498 => {
@@ -114,7 +116,8 @@ mod tests {
             let body = serde_json::json!({ "id": "i", "message": message }).to_string();
             let error = refusal(status, &HeaderMap::new(), body.as_bytes());
             assert_eq!(error.code, code, "{status}");
-            assert_eq!(error.upstream.unwrap().id.as_deref(), Some("i"));
+            let ours = matches!(code, Code::UpstreamAuth | Code::UpstreamBilling);
+            assert_eq!(error.upstream.unwrap().id.as_deref(), (!ours).then_some("i"), "{status}");
         }
     }
 

@@ -38,6 +38,13 @@ pub fn text(gateway: &Gateway, unused_key: bool) -> String {
     text += &format!(
         "\n  keys and clients, from another terminal:\n  export{aws}\n  cargo run -q -p ops -- --help\n"
     );
+    if gateway.sandbox.is_some() {
+        text += &format!(
+            "\n  a next key that the sandbox accepts, and a fault of its next call:\n  \
+             curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n  \
+             curl -sS -X PUT {upstream_url}/_sandbox/faults --json '[\"status=503\"]'\n"
+        );
+    }
     if unused_key {
         text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
     }
