@@ -149,9 +149,6 @@ async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
     let before = stored(&running);
     for (arguments, words) in [
         (&["add", "local"][..], "ops clients rotate local"),
-        (&["add", "two words"], "name must have 1 to 128 letters"),
-        (&["add", "x", "--usage-plan-key", "short"], "usage_plan_key must have 20 to 128"),
-        (&["add", "x", "--models", ""], "models must be ids"),
         (&["rotate", "nobody"], "there is no client \"nobody\"; clients: local"),
         (&["revoke", "local", "--token", "00000000"], "is not one token of local"),
         (&["add", "x", "--secret", "nowhere"], "check name, account and region"),
@@ -164,9 +161,37 @@ async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
         let done = ops(&running, wrong).await;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
     }
+    let reads = running.gateway.secrets.reads();
+    let many = vec!["a".repeat(128); 17].join(",");
+    for (arguments, words) in [
+        (&["two words"][..], ["<NAME>", "1 to 128 letters"]),
+        (&["x", "--usage-plan-key", "short"], ["--usage-plan-key", "20 to 128 letters"]),
+        (&["x", "--models", ""], ["--models", "1 to 128 letters"]),
+        (&["x", "--models", "a,b c"], ["--models", "1 to 128 letters"]),
+        (&["x", "--models", &many], ["models", "at most 2047 characters"]),
+        (&["x", "--not-after", "2001-01-01"], ["--not-after is 2001-01-01T23:59:59Z", "and now is "]),
+    ] {
+        let done = ops(&running, &[&["add"], arguments].concat()).await;
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
+        assert!(words.iter().all(|words| done.stderr.contains(words)), "{done:?}");
+    }
+    assert_eq!(running.gateway.secrets.reads(), reads, "the secret was read before its arguments");
     running.gateway.secrets.behave(Behaviour::Denying);
     let denied = ops(&running, &["add", "x"]).await;
     assert!(denied.problem().contains("AccessDeniedException"), "{denied:?}");
     running.gateway.secrets.behave(Behaviour::Normal);
     assert_eq!(stored(&running), before);
+}
+
+#[tokio::test]
+async fn a_client_whose_time_is_over_gets_no_token() {
+    let running = running().await;
+    let mut list = stored(&running);
+    let over =
+        json!({"name": "over", "token_sha256": ["ab".repeat(32)], "not_after": "2001-01-01T00:00:00Z"});
+    list["clients"].as_array_mut().unwrap().push(over);
+    running.gateway.secrets.put(CLIENTS, &list.to_string());
+    let refused = ops(&running, &["rotate", "over"]).await;
+    assert!(refused.problem().contains("its tokens ended on 2001-01-01T00:00:00Z"), "{refused:?}");
+    assert_eq!(stored(&running), list);
 }

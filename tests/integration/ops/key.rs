@@ -51,14 +51,60 @@ async fn a_key_that_cohere_refuses_stays_out_of_use() {
     let before = running.gateway.secrets.current(API_KEY);
     ops(&running, &["stage"], NEW).await.data();
     let refused = ops(&running, &["rotate"], "").await;
-    assert!(refused.problem().contains("the rotation has failed"), "{refused:?}");
-    assert!(refused.problem().contains("rotate-key"), "{refused:?}");
+    assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
+    assert!(refused.stderr.contains("error: the rotation has failed"), "{refused:?}");
+    assert!(refused.stderr.contains("the log of the function rotate-key"), "{refused:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY), before);
 
     accept(&running, true);
     ops(&running, &["stage"], NEW).await.data();
-    assert!(ops(&running, &["rotate"], "").await.problem().contains("the rotation has failed"));
+    let refused = ops(&running, &["rotate"], "").await;
+    assert!(refused.code == 1 && refused.stderr.contains("the rotation has failed"), "{refused:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY), before);
+}
+
+#[tokio::test]
+async fn the_key_staged_last_is_in_use_after_an_earlier_rotation_that_was_interrupted() {
+    let running = running().await;
+    let secrets = &running.gateway.secrets;
+    accept(&running, false);
+    let earlier = Key { value: "fake-MARK-earlier".into(), trial: false };
+    running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(earlier);
+    secrets.put_under(API_KEY, "fake-MARK-earlier", "AWSPENDING");
+    ops(&running, &["stage"], NEW).await.data();
+    let rotated = ops(&running, &["rotate"], "").await;
+    assert!(rotated.data().is_empty() && rotated.stderr.contains("takes it up again"), "{rotated:?}");
+    assert!(rotated.stderr.contains("was an EARLIER key; now the one staged last"), "{rotated:?}");
+    assert_eq!(rotated.stderr.matches("waiting for rotate-key…").count(), 2, "{rotated:?}");
+    assert_eq!(secrets.current(API_KEY).unwrap(), NEW);
+}
+
+#[tokio::test]
+async fn an_earlier_key_in_use_is_told_where_cohere_refuses_the_one_staged_last() {
+    let running = running().await;
+    let secrets = &running.gateway.secrets;
+    let earlier = Key { value: "fake-MARK-earlier".into(), trial: false };
+    running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(earlier);
+    secrets.put_under(API_KEY, "fake-MARK-earlier", "AWSPENDING");
+    ops(&running, &["stage"], NEW).await.data();
+    let rotated = ops(&running, &["rotate"], "").await;
+    assert_eq!((rotated.code, rotated.stdout.as_str()), (1, ""), "{rotated:?}");
+    assert!(rotated.stderr.contains("still waits under NEXT"), "{rotated:?}");
+    assert!(rotated.stderr.contains("the rotation has failed"), "{rotated:?}");
+    assert_eq!(secrets.current(API_KEY).unwrap(), "fake-MARK-earlier");
+}
+
+#[tokio::test]
+async fn a_key_staged_over_another_says_so_and_a_wait_that_ends_promises_nothing() {
+    let running = running().await;
+    ops(&running, &["stage"], "fake-MARK-first").await.data();
+    let staged = ops(&running, &["stage"], NEW).await;
+    assert!(staged.data().is_empty() && staged.stderr.contains(" instead of "), "{staged:?}");
+    // A rotation whose function never ends it: the wait is over first.
+    running.gateway.secrets.behave(local::secrets::Behaviour::Slow(std::time::Duration::from_millis(700)));
+    let late = ops(&running, &["rotate", "--wait-secs", "1"], "").await;
+    assert_eq!(late.code, 1, "{late:?}");
+    assert!(late.stderr.contains("it may still end either way: look at `ops key status`"), "{late:?}");
 }
 
 #[tokio::test]
@@ -70,6 +116,10 @@ async fn what_is_no_key_is_not_staged() {
         (" \n", "it is empty"),
         ("MARK two words", "it holds no key"),
         ("{\"KEY\":\"MARK\"}", "CO_API_KEY"),
+        ("\"MARK\"", "without quotation marks"),
+        ("'MARK'", "without quotation marks"),
+        ("CO_API_KEY=MARK", "only what follows the ="),
+        ("export CO_API_KEY='MARK'", "only what follows the ="),
         ("cgw_MARK", "a client's token of the gateway"),
         (&"x".repeat(100_000), "more than 8192 bytes"),
         (&current, "this is the key already in use"),
@@ -91,6 +141,7 @@ async fn the_first_key_of_a_new_stack_is_in_use_at_once() {
     running.gateway.secrets.create(API_KEY);
     let staged = ops(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("first key"), "{staged:?}");
+    assert!(staged.stderr.starts_with("warning: ") && staged.stderr.contains("at once"), "{staged:?}");
     let status = ops(&running, &["status"], "").await;
     assert!(status.data().contains("AWSCURRENT ") && !status.data().contains("NEXT"), "{status:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY).unwrap(), NEW);

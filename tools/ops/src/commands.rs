@@ -4,6 +4,8 @@ mod clients;
 mod key;
 
 use crate::output::say;
+use crate::problem::Usage;
+use anyhow::ensure;
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -43,6 +45,9 @@ enum Command {
     Key(key::Command),
 }
 
+const CLIENTS_SECRET_ID: &str = "GATEWAY_CLIENTS_SECRET_ID";
+const SECRET_ID: &str = "GATEWAY_SECRET_ID";
+
 /// The secret with the clients.
 #[derive(Args)]
 struct ClientsSecret {
@@ -50,8 +55,9 @@ struct ClientsSecret {
     #[arg(
         long,
         value_name = "NAME_OR_ARN",
-        env = "GATEWAY_CLIENTS_SECRET_ID",
-        default_value = "ClientsSecret"
+        env = CLIENTS_SECRET_ID,
+        default_value = "ClientsSecret",
+        value_parser = |text: &str| secret_name(text, CLIENTS_SECRET_ID)
     )]
     secret: String,
 }
@@ -60,8 +66,25 @@ struct ClientsSecret {
 #[derive(Args)]
 struct KeySecret {
     /// Name or ARN of the secret with the Cohere key
-    #[arg(long, value_name = "NAME_OR_ARN", env = "GATEWAY_SECRET_ID", default_value = "CohereApiKeySecret")]
+    #[arg(
+        long,
+        value_name = "NAME_OR_ARN",
+        env = SECRET_ID,
+        default_value = "CohereApiKeySecret",
+        value_parser = |text: &str| secret_name(text, SECRET_ID)
+    )]
     secret: String,
+}
+
+/// Refuses what a command leaves behind that found no name: nothing, or the AWS CLI's word for it.
+fn secret_name(text: &str, variable: &str) -> anyhow::Result<String> {
+    let is_variable = std::env::var(variable).is_ok_and(|value| value == text);
+    let source = if is_variable { variable } else { "--secret" };
+    let text = text.trim();
+    let cause = "did the command that sets it fail?";
+    ensure!(!text.is_empty(), "{source} is empty; {cause}");
+    ensure!(text != "None", "{source} is None, which the AWS CLI prints where it finds nothing; {cause}");
+    Ok(text.to_string())
 }
 
 /// Runs the command line to its end.
@@ -74,7 +97,7 @@ pub async fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             say(&format!("error: {problem:#}"));
-            ExitCode::FAILURE
+            if problem.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -88,6 +111,15 @@ mod tests {
     fn leaves(command: clap::Command) -> Vec<clap::Command> {
         let below: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
         if below.is_empty() { vec![command] } else { below.into_iter().flat_map(leaves).collect() }
+    }
+
+    #[test]
+    fn a_secret_without_a_name_is_refused() {
+        assert_eq!(secret_name(" name ", "X").unwrap(), "name");
+        for bad in ["", " ", "None"] {
+            let problem = secret_name(bad, "X").unwrap_err().to_string();
+            assert!(problem.contains("did the command that sets it fail?"), "{problem}");
+        }
     }
 
     #[test]

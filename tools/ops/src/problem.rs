@@ -1,35 +1,68 @@
 //! What AWS says, in words that tell what to do.
 
-use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use shared::telemetry::redact;
+use std::error::Error;
+use std::fmt;
+
+/// Wrong usage that clap cannot tell, for it lies in the environment or in the time of day. Ends with the exit
+/// code of wrong usage.
+#[derive(Debug)]
+pub struct Usage(pub String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Usage {}
 
 /// Explains why a call of AWS failed. No request is quoted: it may hold a secret.
 pub fn explain<E>(error: &SdkError<E>) -> String
 where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
+    E: ProvideErrorMetadata + Error + 'static,
 {
     let advice = |what: &str, advice: &str| format!("{what}; {advice}");
     match error {
         SdkError::ServiceError(refused) => {
             let code = refused.err().code().unwrap_or("an unknown error");
             let said = refused.err().message().unwrap_or("without a message").trim_end_matches('.');
-            of_code(code, said)
+            of_code(redact::id(code), &redact::words(said))
         }
         SdkError::TimeoutError(_) => {
             advice("no answer in time", "nothing may have changed: look, then try again")
         }
         SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
-            let detail = DisplayErrorContext(error).to_string();
-            let detail = detail.split(" (").next().unwrap_or_default();
+            let detail = chain(error);
+            // The debug text is searched and never shown.
             match detail.contains("credential") || format!("{error:?}").contains("CredentialsNotLoaded") {
                 true => advice(
                     "there are no AWS credentials",
                     "set AWS_ACCESS_KEY_ID and its siblings, or a profile by AWS_PROFILE",
                 ),
-                false => advice(detail, "check the region, AWS_ENDPOINT_URL and the network"),
+                false => advice(&detail, "check the region, AWS_ENDPOINT_URL and the network"),
             }
         }
         _ => "what came is no answer of AWS; check AWS_ENDPOINT_URL".to_string(),
     }
+}
+
+/// Returns what an error and its causes say, each up to where it begins to quote.
+///
+/// The SDK's own words may quote a whole request, with the secret in it, and a secret may hold any sign that
+/// would seem to end the quotation.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| (*error).source());
+    let mut said: Vec<String> = causes
+        .map(|cause| {
+            let words = cause.to_string();
+            words.split(['`', '"', '{', '(', '[']).next().unwrap_or_default().trim().to_string()
+        })
+        .filter(|words| !words.is_empty())
+        .collect();
+    said.dedup();
+    redact::words(&said.join(": "))
 }
 
 fn of_code(code: &str, said: &str) -> String {
@@ -66,5 +99,13 @@ mod tests {
             of_code("LimitExceededException", "too many"),
             "AWS says LimitExceededException: too many"
         );
+    }
+
+    #[test]
+    fn what_the_sdk_quotes_is_left_out_to_its_end() {
+        let quoting = "failed to apply endpoint `x` to request `Request { \"SecretString\":\"a`} hidden\" }`";
+        let error = anyhow::anyhow!("Connection refused (os error 111)").context(quoting).context("other");
+        let told = chain(error.as_ref());
+        assert_eq!(told, "other: failed to apply endpoint: Connection refused");
     }
 }

@@ -1,7 +1,7 @@
 //! One secret of AWS Secrets Manager, with what an operator needs of it.
 
 use crate::output::say;
-use crate::problem::explain;
+use crate::problem::{Usage, explain};
 use anyhow::{Context, anyhow};
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
@@ -22,6 +22,9 @@ pub const PENDING: &str = "AWSPENDING";
 /// Our own label for a key that waits for its rotation. Staging it as `AWSPENDING` would look to AWS like a
 /// rotation that was never finished.
 pub const NEXT: &str = "NEXT";
+
+/// Where the SDK takes an endpoint from.
+const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
 
 /// One secret.
 pub struct Store {
@@ -49,6 +52,9 @@ impl Store {
     /// Credentials come from the environment or a profile, over the gateway's own HTTP client: the SDK's would
     /// bring a second library of TLS.
     pub async fn open(id: &str) -> anyhow::Result<Self> {
+        for name in ENDPOINTS {
+            std::env::var(name).map_or(Ok(()), |url| check_endpoint(name, &url))?;
+        }
         let http = HttpConfig {
             upstream_url: String::new(),
             connect_timeout: Duration::from_secs(5),
@@ -63,6 +69,7 @@ impl Store {
             .load()
             .await;
         config.region().context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
+        config.endpoint_url().map_or(Ok(()), |url| check_endpoint("the profile's endpoint_url", url))?;
         Ok(Self { client: Client::new(&config), id: id.to_string() })
     }
 
@@ -180,5 +187,34 @@ impl Store {
         E: ProvideErrorMetadata + std::error::Error + 'static,
     {
         anyhow!("cannot {doing} the secret {}: {}", self.id, explain(error))
+    }
+}
+
+/// Refuses what is no URL: the SDK would notice only with the request made, or ignore it and ask AWS.
+fn check_endpoint(name: &str, url: &str) -> Result<(), Usage> {
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split([':', '/', '?', '#']).next()).unwrap_or_default();
+    match host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        true => Err(Usage(format!("{name} is {url:?}: http://… or https://… is expected"))),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_url_with_a_host() {
+        for fine in ["http://localhost:39003", "https://x/y", "http://[::1]:80"] {
+            assert!(check_endpoint("X", fine).is_ok(), "{fine}");
+        }
+        for bad in ["", "localhost:39003", "nonsense", "http://", "http://:80", "ftp://x", "http://a b"] {
+            assert!(check_endpoint("X", bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            check_endpoint("AWS_ENDPOINT_URL", "localhost:39003").unwrap_err().to_string(),
+            "AWS_ENDPOINT_URL is \"localhost:39003\": http://… or https://… is expected"
+        );
     }
 }

@@ -7,7 +7,9 @@ mod rotate;
 
 use anyhow::Context;
 use clap::Subcommand;
-use shared::secrets::clients::{Client, ClientList};
+use shared::clock;
+use shared::secrets::clients::{Client, ClientList, Expiry};
+use std::time::Duration;
 
 /// How long a verdict lives: the authorizer's list, and API Gateway's memory of what the authorizer said.
 const BOUND: &str = "within two minutes";
@@ -35,6 +37,15 @@ fn find<'a>(list: &'a mut ClientList, name: &str) -> anyhow::Result<&'a mut Clie
     let known = if names.is_empty() { "there is none".to_string() } else { names.join(", ") };
     let found = list.clients.iter_mut().find(|client| client.name == name);
     found.with_context(|| format!("there is no client {name:?}; clients: {known}"))
+}
+
+/// When a client's tokens end, as people write it.
+fn not_after(client: &Client) -> String {
+    match &client.not_after {
+        None => "-".to_string(),
+        Some(Expiry::Text(text)) => text.clone(),
+        Some(Expiry::Seconds(seconds)) => clock::iso8601(Duration::from_secs(*seconds)),
+    }
 }
 
 /// The beginning of a hash, by which people name a token.

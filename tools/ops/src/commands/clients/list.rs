@@ -1,12 +1,12 @@
 //! `ops clients list`: who may call, without anything secret.
 
-use super::short;
+use super::{not_after, short};
 use crate::client_list::read;
 use crate::commands::ClientsSecret;
 use crate::output::print_table;
 use clap::Args;
 use shared::clock;
-use shared::secrets::clients::{Client, Expiry};
+use shared::secrets::clients::Client;
 
 /// Lists the clients.
 ///
@@ -33,17 +33,12 @@ impl List {
 
 fn row(client: &Client, now_secs: u64) -> Vec<String> {
     let tokens: Vec<_> = client.token_sha256.iter().map(|hash| short(hash)).collect();
-    let not_after = match &client.not_after {
-        None => "-".to_string(),
-        Some(Expiry::Text(text)) => text.clone(),
-        Some(Expiry::Seconds(seconds)) => clock::iso8601(std::time::Duration::from_secs(*seconds)),
-    };
     let expired = if client.is_expired(now_secs) { " (expired)" } else { "" };
     vec![
         client.name.clone(),
         tokens.join(","),
         client.models.as_ref().map_or("all".to_string(), |models| models.join(",")),
         client.usage_plan_key.clone().unwrap_or_else(|| "default".to_string()),
-        not_after + expired,
+        not_after(client) + expired,
     ]
 }

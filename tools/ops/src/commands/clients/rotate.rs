@@ -1,12 +1,13 @@
 //! `ops clients rotate`: another token beside the old one, and later the old one's end.
 
-use super::{BOUND, find, short};
+use super::{BOUND, find, not_after, short};
 use crate::client_list::edit;
 use crate::commands::ClientsSecret;
 use crate::output::{print_token, say};
 use crate::token::Token;
 use anyhow::ensure;
 use clap::Args;
+use shared::clock::since_epoch;
 use shared::secrets::clients::MAX_TOKENS;
 
 /// Gives a client a second token, and ends the old one once the new one is in use.
@@ -37,6 +38,11 @@ impl Rotate {
         let (name, token) = (&self.name, Token::random()?);
         edit(&self.secret.secret, |list| {
             let client = find(list, name)?;
+            ensure!(
+                !client.is_expired(since_epoch().as_secs()),
+                "its tokens ended on {}: revoke {name} and add it again",
+                not_after(client)
+            );
             let finish = format!("`ops clients rotate {name} --finish` ends the older one first");
             ensure!(client.token_sha256.len() < MAX_TOKENS, "{name} has two tokens already: {finish}");
             client.token_sha256.push(token.sha256());

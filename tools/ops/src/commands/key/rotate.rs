@@ -11,11 +11,16 @@ use std::time::{Duration, Instant};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Within this a rotation has begun, if it has not ended already.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
+/// Within this the function has taken `NEXT` off the key that it put into use.
+const SETTLES_WITHIN: Duration = Duration::from_secs(3);
+/// One that was interrupted, one for the key staged last, and one more for somebody who stages meanwhile.
+const MOST_ROTATIONS: usize = 3;
 
 /// Puts the staged key into use, once Cohere has accepted it, and waits for that.
 ///
 /// Requests do not fail meanwhile. The old key must stay valid for ten minutes more: instances of the gateway
 /// keep it for five. Revoke it at Cohere when the logs show the new version only (field key_version).
+/// A rotation that was interrupted is finished first, with the key it was begun with; then the staged one follows.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -32,6 +37,21 @@ pub struct Rotate {
 impl Rotate {
     pub async fn run(self) -> anyhow::Result<()> {
         let store = Store::open(&self.secret.secret).await?;
+        let mut used = self.rotate(&store).await?;
+        for _ in 1..MOST_ROTATIONS {
+            let Some(next) = still_next(&store).await? else { break };
+            say(&format!("version {used} was an EARLIER key; now the one staged last, version {next}"));
+            used = self.rotate(&store).await.with_context(|| earlier(&used, &next))?;
+        }
+        if let Some(next) = still_next(&store).await? {
+            bail!(earlier(&used, &next));
+        }
+        say(&format!("rotated: version {used} is in use; the old key may be revoked in ten minutes"));
+        Ok(())
+    }
+
+    /// Rotates once and returns the version that is then in use.
+    async fn rotate(&self, store: &Store) -> anyhow::Result<String> {
         let labels = store.labels().await?;
         let (next, pending) = (labels.get(NEXT), labels.get(PENDING));
         let pending = pending.filter(|pending| labels.get(CURRENT) != Some(pending)).cloned();
@@ -45,7 +65,9 @@ impl Rotate {
                 pending.context("and its version cannot be found: look at `ops key status`")?
             }
         };
-        self.outcome(&store, &version).await
+        say("waiting for rotate-key…");
+        self.outcome(store, &version).await?;
+        Ok(version)
     }
 
     /// Waits until the labels tell how the rotation ended.
@@ -56,20 +78,45 @@ impl Rotate {
             let labels = store.labels().await?;
             let is = |label: &str| labels.get(label).is_some_and(|holder| holder == version);
             if is(CURRENT) {
-                say(&format!(
-                    "rotated: version {version} is in use; the old key may be revoked in ten minutes"
-                ));
                 return Ok(());
             }
-            let kept = "the key in use stays in use; why stands in the log of the function rotate-key";
+            let why = "why stands in the log of the function rotate-key";
             was_pending |= is(PENDING);
             if !is(PENDING) && (was_pending || asked.elapsed() > BEGINS_WITHIN) {
-                bail!("the rotation has failed: {kept}; then stage another key, or ask again");
+                bail!(
+                    "the rotation has failed: the key in use stays in use; {why}; \
+                     then stage another key, or ask again"
+                );
             }
             if asked.elapsed().as_secs() >= self.wait_secs {
-                bail!("the rotation has not ended within {} s: {kept}; then ask again", self.wait_secs);
+                bail!(
+                    "the rotation has not ended within {} s: it may still end either way: look at \
+                     `ops key status` before you revoke a key; {why}",
+                    self.wait_secs
+                );
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
+}
+
+/// Returns the version that still waits after a rotation.
+///
+/// The function takes `NEXT` off a moment after the key is in use, and leaves it on a key staged meanwhile.
+async fn still_next(store: &Store) -> anyhow::Result<Option<String>> {
+    let since = Instant::now();
+    loop {
+        let next = store.labels().await?.remove(NEXT);
+        if next.is_none() || since.elapsed() > SETTLES_WITHIN {
+            return Ok(next);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn earlier(used: &str, next: &str) -> String {
+    format!(
+        "an EARLIER key (version {used}) is in use; the key staged last (version {next}) still waits under \
+         NEXT: run `ops key rotate` again"
+    )
 }

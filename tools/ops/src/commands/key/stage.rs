@@ -37,13 +37,19 @@ impl Stage {
         {
             return Err(anyhow!("nothing was staged: this is the key already in use"));
         }
+        // Likewise: whether another key waits already is only told where it may be known.
+        let before = store.labels().await.ok().and_then(|mut labels| labels.remove(NEXT));
         let (version, labels) = store.put(text.expose().trim(), NEXT).await?;
         if labels.iter().any(|label| label == CURRENT) {
             // Left there, the label would one day be rotated as if it were another key.
             store.drop_label(NEXT, &version).await?;
-            say(&format!("this is the secret's first key: version {version} is in use"));
+            say(&format!(
+                "warning: this is the secret's first key: version {version} is in use at once, and nobody has \
+                 asked Cohere whether it accepts it: try a request"
+            ));
         } else {
-            say(&format!("staged version {version}; put it into use: ops key rotate"));
+            let instead = before.map_or(String::new(), |before| format!(" instead of {before}"));
+            say(&format!("staged version {version}{instead}; put it into use: ops key rotate"));
         }
         Ok(())
     }
@@ -64,10 +70,34 @@ fn from_stdin() -> anyhow::Result<Secret> {
 }
 
 fn usable(text: &Secret) -> anyhow::Result<ApiKey> {
+    refuse_wrapped(text.expose().trim())?;
     let key = ApiKey::parse(text).map_err(|problem: String| anyhow!("nothing was staged: {problem}"))?;
-    let is_token = key.authorization.as_bytes().starts_with(b"Bearer cgw_");
+    let bare = String::from_utf8_lossy(key.authorization.as_bytes());
+    let bare = bare.strip_prefix("Bearer ").unwrap_or_default();
+    refuse_wrapped(bare)?;
+    let is_token = bare.starts_with("cgw_");
     ensure!(!is_token, "nothing was staged: this is a client's token of the gateway, not a Cohere key");
     Ok(key)
+}
+
+/// Refuses a key with what stood around it where it was copied.
+fn refuse_wrapped(text: &str) -> anyhow::Result<()> {
+    ensure!(
+        !text.starts_with(['"', '\'', '`', '“', '”', '„', '‘', '’', '«']),
+        "nothing was staged: it begins with a quotation mark: give the key without quotation marks"
+    );
+    let line = text.strip_prefix("export ").unwrap_or(text).trim_start();
+    let is_of_names = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    // Signs of equality at the very end are base64's.
+    let is_setting = line
+        .trim_end_matches('=')
+        .split_once('=')
+        .is_some_and(|(name, _)| !name.is_empty() && name.trim_end().chars().all(is_of_names));
+    ensure!(
+        !is_setting,
+        "nothing was staged: it is a line of settings, NAME=…: give only what follows the ="
+    );
+    Ok(())
 }
 
 #[cfg(test)]
@@ -76,9 +106,22 @@ mod tests {
 
     #[test]
     fn what_is_no_cohere_key_is_refused_without_showing_it() {
-        assert!(usable(&Secret::new("fake-key\n")).is_ok());
+        for fine in ["fake-key\n", "ZmFrZQ=="] {
+            assert!(usable(&Secret::new(fine)).is_ok(), "{fine}");
+        }
         assert!(usable(&Secret::new(r#"{"CO_API_KEY":"fake-key"}"#)).is_ok());
-        for bad in ["", "\n", "hidden key", r#"{"key":"hidden"}"#, "cgw_hidden"] {
+        for bad in [
+            "",
+            "\n",
+            "hidden key",
+            r#"{"key":"hidden"}"#,
+            "cgw_hidden",
+            r#""hidden""#,
+            "“hidden”",
+            "CO_API_KEY=hidden",
+            "export KEY=hidden",
+            r#"{"CO_API_KEY":"'hidden'"}"#,
+        ] {
             let problem = usable(&Secret::new(bad)).err().unwrap().to_string();
             assert!(problem.starts_with("nothing was staged: ") && !problem.contains("hidden"), "{problem}");
         }
