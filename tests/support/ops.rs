@@ -27,7 +27,9 @@ impl Done {
     /// Returns the words of a command that has failed.
     pub fn problem(&self) -> &str {
         assert_eq!((self.code, self.stdout.as_str()), (1, ""), "{self:?}");
-        self.stderr.strip_prefix("error: ").unwrap_or_else(|| panic!("{self:?}")).trim_end()
+        // What it says while it waits comes first.
+        let (_, problem) = self.stderr.split_once("error: ").unwrap_or_else(|| panic!("{self:?}"));
+        problem.trim_end()
     }
 }
 
