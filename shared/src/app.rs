@@ -1,10 +1,10 @@
 //! Composition root: the one file that names every concrete type.
 
+use crate::cache::entry::Memory;
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
-use crate::pipeline::guards::Guards;
-use crate::pipeline::memory::Memory;
+use crate::resilience::state::Guards;
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;

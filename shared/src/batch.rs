@@ -3,12 +3,12 @@
 //! Answers are joined by the positions that `wire` has found in them: no number is parsed but the
 //! scores that rerank sorts by, and large pieces go into the answer without being copied.
 
+mod chunks;
 pub mod embed;
-mod frame;
 pub mod rerank;
-mod writer;
+mod template;
 
-pub use frame::Frame;
+pub use template::Frame;
 
 use bytes::Bytes;
 use std::fmt;

@@ -1,4 +1,6 @@
 //! Answers kept in memory: what they are kept under, and how long.
 
+pub mod access;
+pub mod entry;
 pub mod key;
-pub mod memory;
+pub mod lru;

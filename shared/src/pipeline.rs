@@ -5,15 +5,14 @@
 //! timeout → transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
 //! contract's form and one event line.
 
-mod asked;
 mod attempts;
-mod batched;
-mod beginning;
+mod embed;
 mod fallback;
-pub mod guards;
-mod head;
-pub mod memory;
-mod parts;
+mod fan_out;
+mod headers;
+mod request;
+mod rerank;
+mod split;
 mod stream;
 mod turns;
 mod validate;
@@ -26,12 +25,12 @@ use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::fields::RequestEvent;
+use crate::telemetry::request_log::RequestEvent;
 use crate::testing::{Place, panic_if_asked};
-use asked::{Asked, Reply};
 use futures_util::FutureExt;
 use http::Response;
 use lambda_http::Request;
+use request::{Asked, Reply};
 use std::panic::AssertUnwindSafe;
 
 /// A successful answer, whole or begun.
@@ -46,14 +45,14 @@ pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> 
     match caught(run(app, endpoint, request, &mut event)).await {
         Ok(Answer::Stream(stream)) => stream.into_response(event),
         Ok(Answer::Whole(mut response)) => {
-            head::finish(&mut response, &mut event);
+            headers::finish(&mut response, &mut event);
             event.write();
             response
         }
         Err(error) => {
             event.failed(&error);
             let mut response = response::error(&error, &event.request_id, &app.config.limits);
-            head::finish(&mut response, &mut event);
+            headers::finish(&mut response, &mut event);
             event.write();
             response
         }
@@ -114,7 +113,10 @@ async fn run(
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod panic_tests {
     use super::*;
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 pub mod backoff;
 pub mod breaker;
 pub mod budget;
-pub mod rest;
+pub mod cooldown;
 pub mod retry;
-pub mod siblings;
+pub mod rounds;
+pub mod state;

@@ -3,7 +3,7 @@
 pub mod chat;
 pub mod embed;
 pub mod envelope;
-pub mod fields;
+pub mod object;
 pub mod rerank;
 pub mod scan;
 pub mod stream;

@@ -4,11 +4,11 @@
 //! each type, known or not, and the echo of the inputs. Its cells come from calls or from memory, and
 //! the answer is built by input position. What a call billed is added up, warnings are gathered.
 
-use super::frame::{Frame, Units, add_warnings};
-use super::writer::Writer;
+use super::chunks::Writer;
+use super::template::{Frame, Units, add_warnings};
 use super::{Part, Positions};
 use crate::wire::embed::{self, EmbedAnswer};
-use crate::wire::fields::Fields;
+use crate::wire::object::Fields;
 use crate::wire::scan;
 use bytes::Bytes;
 use std::collections::HashMap;

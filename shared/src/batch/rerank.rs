@@ -3,10 +3,10 @@
 //! Scores judge a document against the query alone, so those of different calls can be compared. The
 //! order is by the scores' numeric value, by position where they are equal; `top_n` cuts the end.
 
-use super::frame::{Frame, Units, add_warnings};
-use super::writer::Writer;
+use super::chunks::Writer;
+use super::template::{Frame, Units, add_warnings};
 use super::{Part, Positions};
-use crate::wire::fields::Fields;
+use crate::wire::object::Fields;
 use crate::wire::rerank::{Ranked, RerankAnswer};
 use crate::wire::scan;
 use bytes::Bytes;

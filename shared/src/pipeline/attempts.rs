@@ -4,8 +4,7 @@
 //! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
 //! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
 
-use super::beginning::{Begun, first_content};
-use super::guards::{Admission, Guards, Outcome, SharedSiblings};
+use super::stream::opening::{Begun, first_content};
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
@@ -13,7 +12,8 @@ use crate::cohere::client::{Call, Spent};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Kind, Result};
 use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
-use crate::telemetry::fields::Billed;
+use crate::resilience::state::{Admission, Guards, Outcome, SharedSiblings};
+use crate::telemetry::request_log::Billed;
 use crate::wire::chat;
 use crate::wire::embed::EmbedAnswer;
 use crate::wire::rerank::RerankAnswer;

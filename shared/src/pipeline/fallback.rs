@@ -4,13 +4,13 @@
 //! there is none. Chat falls back by itself; embed and rerank only on a wish, the caller's or the operator's,
 //! because another embedding model is another vector space and other scores are another scale.
 
-use super::asked::Asked;
+use super::request::Asked;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
 use crate::endpoint::Endpoint;
 use crate::wire::UpstreamRequest;
-use crate::wire::fields::Fields;
+use crate::wire::object::Fields;
 use crate::wire::scan;
 
 /// Bytes that hold at least one token, so that a prompt's size is never thought too small.

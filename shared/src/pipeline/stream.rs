@@ -6,10 +6,11 @@
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
 //! nothing, and always in the event line.
 
-use super::asked::{Asked, Reply, Settled};
+pub(super) mod opening;
+
 use super::attempts::tokens;
-use super::guards::{Admission, Outcome};
-use super::{head, turns};
+use super::request::{Asked, Reply, Settled};
+use super::{headers, turns};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
@@ -19,7 +20,8 @@ use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::fields::{Batched, RequestEvent};
+use crate::resilience::state::{Admission, Outcome};
+use crate::telemetry::request_log::{Batched, RequestEvent};
 use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
@@ -124,7 +126,7 @@ impl LiveStream {
     pub(super) fn into_response(mut self: Box<Self>, mut event: RequestEvent) -> Response<Body> {
         let mut response = Response::new(whole(Bytes::new()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        head::finish(&mut response, &mut event);
+        headers::finish(&mut response, &mut event);
         self.event = Some(event);
         let chunks = unfold(self, |mut live| async move {
             let chunk = match AssertUnwindSafe(live.next()).catch_unwind().await {

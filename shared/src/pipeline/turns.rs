@@ -3,15 +3,15 @@
 //! One answer comes from one model. What the asked model has answered of a split request, and what memory
 //! holds of it, is left aside when the fallback's turn comes.
 
-use super::asked::{Asked, Reply, Settled};
 use super::attempts::{self, Answered, Turn};
-use super::{batched, fallback};
+use super::request::{Asked, Reply, Settled};
+use super::{embed, fallback, rerank};
 use crate::app::App;
 use crate::cohere::client::{Call, Spent};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::resilience::retry::disposition;
-use crate::telemetry::fields::Batched;
+use crate::telemetry::request_log::Batched;
 
 /// Answers a request, by its own model or by the fallback.
 ///
@@ -57,8 +57,8 @@ async fn reply(
     // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
     match call.endpoint {
         Endpoint::Chat => {}
-        Endpoint::Embed => return Box::pin(batched::embed(app, asked, call, turn, spent, batched)).await,
-        Endpoint::Rerank => return Box::pin(batched::rerank(app, asked, call, turn, spent, batched)).await,
+        Endpoint::Embed => return Box::pin(embed::embed(app, asked, call, turn, spent, batched)).await,
+        Endpoint::Rerank => return Box::pin(rerank::rerank(app, asked, call, turn, spent, batched)).await,
     }
     match Box::pin(attempts::run(app, call, turn, &Default::default(), spent)).await? {
         Answered::Chat(bytes, billed) => Ok(Reply::Whole(vec![bytes], billed)),

@@ -3,7 +3,7 @@
 //! Source of field names and types: Cohere's OpenAPI document of 2026-08-20.
 
 use crate::error::{GatewayError, Result};
-use crate::wire::fields::{Fields, Kind, Known};
+use crate::wire::object::{Fields, Kind, Known};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 

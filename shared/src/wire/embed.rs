@@ -7,7 +7,7 @@ mod answer;
 pub use answer::{Column, EmbedAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::fields::{Fields, Kind, Known};
+use crate::wire::object::{Fields, Kind, Known};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 

@@ -8,7 +8,7 @@ mod answer;
 pub use answer::{Ranked, RerankAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::fields::{Fields, Kind, Known};
+use crate::wire::object::{Fields, Kind, Known};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! The headers that stand on every answer, errors and streams included.
 
 use crate::edge::response::{self, Body};
-use crate::telemetry::fields::{RequestEvent, millis};
+use crate::telemetry::request_log::{RequestEvent, millis};
 use http::{HeaderName, HeaderValue, Response, header};
 
 /// Adds the headers, and notes the status.

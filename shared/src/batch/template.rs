@@ -1,6 +1,6 @@
 //! What an answer says around its results: kept as text with holes, filled for one caller at a time.
 
-use super::writer::Writer;
+use super::chunks::Writer;
 use crate::wire::envelope::Envelope;
 use crate::wire::scan::{array_end, object_end, value_end};
 use bytes::{Bytes, BytesMut};

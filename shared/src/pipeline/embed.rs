@@ -1,22 +1,23 @@
 //! Embed: each different input is looked up, the missing ones are asked for, the table is written.
 
-use super::{Access, defect, in_its_part, json_id};
+use super::split::{defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::embed::{Column, EmbedBatch, Misfit, Shape, Table};
+use crate::cache::access::Access;
+use crate::cache::entry::{KeptPiece, Memory};
 use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
 use crate::cohere::models;
 use crate::error::Result;
-use crate::pipeline::asked::{Asked, Reply};
 use crate::pipeline::attempts::{Answered, Turn};
-use crate::pipeline::memory::{KeptPiece, Memory};
-use crate::pipeline::parts;
-use crate::telemetry::fields::{Batched, Billed};
+use crate::pipeline::fan_out;
+use crate::pipeline::request::{Asked, Reply};
+use crate::telemetry::request_log::{Batched, Billed};
 use crate::wire::embed::{self as wire, EmbedAnswer};
-use crate::wire::fields::Fields;
+use crate::wire::object::Fields;
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -39,12 +40,12 @@ pub(in crate::pipeline) async fn embed(
         asked_for.extend_from_slice(&missing);
         let parts = plan.batch.parts(&missing, per_call(&call.request.model, plan.batch.source()));
         *batched = Batched { parts: batched.parts + parts.len(), ..plan.note(&asked_for) };
-        let calls = parts::run(app, call, turn, parts, spent, |part, answered| {
+        let calls = fan_out::run(app, call, turn, parts, spent, |part, answered| {
             if let Answered::Embed(answer) = answered {
                 plan.keep(part, answer);
             }
         });
-        let failed = |failed: parts::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
+        let failed = |failed: fan_out::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
         for (part, answered) in calls.await.map_err(failed)? {
             let Answered::Embed(answer) = answered else { return Err(defect()) };
             answers.push((part, answer));

@@ -1,7 +1,7 @@
 //! What an environment remembers of Cohere's answers: pieces of embeddings, and rankings.
 
 use crate::batch::embed::Shape;
-use crate::cache::memory::{Kept, MemoryCache};
+use crate::cache::lru::{Kept, MemoryCache};
 use bytes::Bytes;
 use std::sync::Arc;
 

@@ -5,11 +5,11 @@
 //! others are not sent, and what has been answered was handed on as it came.
 
 use super::attempts::{self, Answered, Turn};
-use super::guards::SharedSiblings;
 use crate::app::App;
 use crate::batch::Part;
 use crate::cohere::client::{Call, Spent};
 use crate::error::{GatewayError, Result};
+use crate::resilience::state::SharedSiblings;
 use crate::wire::UpstreamRequest;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;

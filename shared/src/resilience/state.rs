@@ -9,9 +9,9 @@ use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Kind};
 use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
-use crate::resilience::rest::Rest;
+use crate::resilience::cooldown::Rest;
 use crate::resilience::retry::disposition;
-use crate::resilience::siblings::Siblings;
+use crate::resilience::rounds::Siblings;
 use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,7 +46,7 @@ struct BadKey {
 }
 
 /// What became of an admitted call.
-pub(super) enum Outcome {
+pub enum Outcome {
     Success,
     /// Cohere failed.
     Failure,
@@ -56,7 +56,7 @@ pub(super) enum Outcome {
 
 impl Outcome {
     /// Returns what a failed call says about Cohere.
-    pub(super) fn of(kind: Kind) -> Self {
+    pub fn of(kind: Kind) -> Self {
         match kind {
             kind if disposition(kind).trips_breaker => Outcome::Failure,
             // Cohere has read the request and judged it: it is there.
@@ -67,7 +67,7 @@ impl Outcome {
 }
 
 /// A permit that gives itself back: a call that is dropped was cancelled.
-pub(super) struct Admission {
+pub struct Admission {
     guards: &'static Guards,
     endpoint: Endpoint,
     model: String,
@@ -78,15 +78,15 @@ pub(super) struct Admission {
 }
 
 /// The calls of one request, shared by those under way.
-pub(super) type SharedSiblings = Arc<Mutex<Siblings>>;
+pub type SharedSiblings = Arc<Mutex<Siblings>>;
 
 impl Admission {
-    pub(super) fn is_probe(&self) -> bool {
+    pub fn is_probe(&self) -> bool {
         self.permit.as_ref().is_some_and(Permit::is_probe)
     }
 
     /// Says what became of the call.
-    pub(super) fn done(mut self, outcome: Outcome) {
+    pub fn done(mut self, outcome: Outcome) {
         self.settle(outcome);
     }
 
@@ -152,7 +152,7 @@ impl Guards {
     }
 
     /// Asks the breaker of a model for a call.
-    pub(super) fn admit(
+    pub fn admit(
         &'static self,
         endpoint: Endpoint,
         model: &str,
@@ -166,29 +166,29 @@ impl Guards {
     }
 
     /// Tells whether the next call of a model may only be a probe, if it is admitted at all.
-    pub(super) fn asks_for_a_probe(&self, endpoint: Endpoint, model: &str) -> bool {
+    pub fn asks_for_a_probe(&self, endpoint: Endpoint, model: &str) -> bool {
         self.watch(endpoint, model, |watched| watched.breaker.state() != State::Closed)
     }
 
     /// Returns how long a throttled model still rests.
-    pub(super) fn rest(&self, endpoint: Endpoint, model: &str) -> Duration {
+    pub fn rest(&self, endpoint: Endpoint, model: &str) -> Duration {
         let at = now();
         self.watch(endpoint, model, |watched| watched.rest.remaining(at))
     }
 
     /// Notes a 429.
-    pub(super) fn throttled(&self, endpoint: Endpoint, model: &str, asked: Option<Duration>) {
+    pub fn throttled(&self, endpoint: Endpoint, model: &str, asked: Option<Duration>) {
         let at = now();
         self.watch(endpoint, model, |watched| watched.rest.throttled(asked, at));
     }
 
     /// Notes that a call ended in anything but a 429.
-    pub(super) fn not_throttled(&self, endpoint: Endpoint, model: &str) {
+    pub fn not_throttled(&self, endpoint: Endpoint, model: &str) {
         self.watch(endpoint, model, |watched| watched.rest.answered());
     }
 
     /// Notes a success.
-    pub(super) fn succeeded(&self, endpoint: Endpoint, model: &str) {
+    pub fn succeeded(&self, endpoint: Endpoint, model: &str) {
         self.not_throttled(endpoint, model);
         let mut state = self.lock();
         state.budget.succeeded();
@@ -196,23 +196,23 @@ impl Guards {
     }
 
     /// Pays for an extra call.
-    pub(super) fn pay(&self, after_timeout: bool) -> bool {
+    pub fn pay(&self, after_timeout: bool) -> bool {
         self.lock().budget.pay(after_timeout)
     }
 
     /// Notes that the key of this version, or its account, is refused.
-    pub(super) fn key_is_bad(&self, version: Option<String>, error: &GatewayError) {
+    pub fn key_is_bad(&self, version: Option<String>, error: &GatewayError) {
         let until = now() + self.config.bad_key;
         self.lock().bad_key = Some(BadKey { version, until, error: error.clone() });
     }
 
     /// Tells whether any key is known to be bad, which saves asking for the one in memory.
-    pub(super) fn has_bad_key(&self) -> bool {
+    pub fn has_bad_key(&self) -> bool {
         self.lock().bad_key.is_some()
     }
 
     /// Returns the refusal of the key in memory, while it is known to be bad.
-    pub(super) fn known_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
+    pub fn known_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
         let state = self.lock();
         let bad = state.bad_key.as_ref()?;
         let is_known = now() < bad.until && bad.version.as_deref() == version;

@@ -1,20 +1,21 @@
 //! Rerank: the parts that memory holds are not asked for again, all results are sorted as one.
 
-use super::{Access, defect, in_its_part, json_id};
+use super::split::{defect, in_its_part, json_id};
 use crate::app::App;
 use crate::batch::Part;
 use crate::batch::rerank::{PartAnswer, RerankBatch, may_be_kept};
+use crate::cache::access::Access;
+use crate::cache::entry::{KeptPiece, Memory};
 use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
 use crate::error::Result;
-use crate::pipeline::asked::{Asked, Reply};
 use crate::pipeline::attempts::{Answered, Turn};
-use crate::pipeline::memory::{KeptPiece, Memory};
-use crate::pipeline::parts;
-use crate::telemetry::fields::{Batched, Billed};
-use crate::wire::fields::Fields;
+use crate::pipeline::fan_out;
+use crate::pipeline::request::{Asked, Reply};
+use crate::telemetry::request_log::{Batched, Billed};
+use crate::wire::object::Fields;
 use crate::wire::rerank::{self as wire, RerankAnswer};
 use bytes::Bytes;
 
@@ -32,12 +33,12 @@ pub(in crate::pipeline) async fn rerank(
     let mut answers = plan.kept();
     let missing = plan.missing(&answers);
     *batched = plan.note(&missing);
-    let calls = parts::run(app, call, turn, missing, spent, |part, answered| {
+    let calls = fan_out::run(app, call, turn, missing, spent, |part, answered| {
         if let Answered::Rerank(answer) = answered {
             plan.keep(part, answer);
         }
     });
-    let failed = |failed: parts::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
+    let failed = |failed: fan_out::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
     let mut fresh = calls.await.map_err(failed)?.into_iter();
     let mut billed = Billed::default();
     for place in answers.iter_mut().filter(|answer| answer.is_none()) {

@@ -1,9 +1,9 @@
 //! What a request asks for, and what it gets in the end.
 
-use super::beginning::Begun;
+use super::stream::opening::Begun;
 use crate::cohere::client::Call;
 use crate::edge::identity::Identity;
-use crate::telemetry::fields::{Billed, RequestEvent};
+use crate::telemetry::request_log::{Billed, RequestEvent};
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 

@@ -7,9 +7,9 @@
 use super::embed::{self, Written};
 use super::rerank;
 use crate::batch::rerank::PartAnswer;
+use crate::cache::entry::Memory;
 use crate::config::CacheConfig;
-use crate::pipeline::memory::Memory;
-use crate::telemetry::fields::CacheOutcome;
+use crate::telemetry::request_log::CacheOutcome;
 use crate::wire::embed::EmbedAnswer;
 use crate::wire::envelope::Envelope;
 use crate::wire::rerank::RerankAnswer;

@@ -2,31 +2,35 @@
 //!
 //! Until then everything is as with an answer in one piece: an attempt that fails may be made again.
 
-use super::guards::Admission;
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent, timed_out};
 use crate::cohere::events::EventReader;
 use crate::error::Result;
+use crate::resilience::state::Admission;
 use crate::wire::stream::{self, Event, MessageEnd};
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
 /// A stream whose first content has arrived.
-pub(super) struct Begun {
+pub(in crate::pipeline) struct Begun {
     /// The held frames: `message-start` and what came with and after it.
-    pub(super) first: Bytes,
-    pub(super) events: EventReader,
+    pub(in crate::pipeline) first: Bytes,
+    pub(in crate::pipeline) events: EventReader,
     /// The permit of a call whose end is still to come.
-    pub(super) admission: Option<Admission>,
+    pub(in crate::pipeline) admission: Option<Admission>,
 }
 
 /// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
 ///
 /// # Errors
 /// What failed before any content.
-pub(super) async fn first_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+pub(in crate::pipeline) async fn first_content(
+    app: &'static App,
+    call: &Call,
+    spent: &mut Spent,
+) -> Result<Begun> {
     let started = now();
     let limit = call.deadline.or_after(started, call.attempt);
     let waited_before = spent.upstream;
