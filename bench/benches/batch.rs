@@ -17,7 +17,7 @@ use shared::cohere::client::Cohere;
 use shared::config::Config;
 use shared::endpoint::Endpoint;
 use shared::health::HealthCheck;
-use shared::pipeline::{self, guards::Guards, memory::Memory};
+use shared::pipeline::{self, guards::UpstreamState, memory::Memory};
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::key::ApiKey;
 use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
@@ -49,7 +49,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, config.http.upstream_url.clone(), key),
         health: HealthCheck::new(config.health.clone()),
-        guards: Guards::new(config.guards),
+        guards: UpstreamState::new(config.guards),
         memory: Memory::new(config.cache),
         config,
     }))

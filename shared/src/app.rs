@@ -4,7 +4,7 @@ use crate::cache::entry::Memory;
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
-use crate::resilience::state::Guards;
+use crate::resilience::state::UpstreamState;
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;
@@ -17,7 +17,7 @@ pub struct App {
     pub config: Config,
     pub cohere: Cohere,
     pub health: HealthCheck,
-    pub guards: Guards,
+    pub guards: UpstreamState,
     pub memory: Memory,
 }
 
@@ -34,7 +34,7 @@ impl App {
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
         cohere.warm_up().await;
         let health = HealthCheck::new(config.health.clone());
-        let guards = Guards::new(config.guards);
+        let guards = UpstreamState::new(config.guards);
         let memory = Memory::new(config.cache);
         Ok(Box::leak(Box::new(App { config, cohere, health, guards, memory })))
     }

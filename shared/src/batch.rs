@@ -8,7 +8,7 @@ pub mod embed;
 pub mod rerank;
 mod template;
 
-pub use template::Frame;
+pub use template::AnswerTemplate;
 
 use bytes::Bytes;
 use std::fmt;

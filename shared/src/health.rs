@@ -4,7 +4,7 @@
 //! time, so that the open route cannot be used to spend money.
 
 use crate::clock::{Instant, iso8601, now, since_epoch};
-use crate::cohere::client::{Call, Cohere, Spent};
+use crate::cohere::client::{Call, CallStats, Cohere};
 use crate::config::HealthConfig;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
@@ -106,7 +106,7 @@ impl HealthCheck {
             attempt: timeout,
             deadline: Deadline::new(now(), timeout, None, timeout),
         };
-        let mut spent = Spent::default();
+        let mut spent = CallStats::default();
         let mut answer = cohere.call(&call, &mut spent).await;
         // A key that has just been replaced is no fault of Cohere's, as with any request.
         if let Err(error) = &answer

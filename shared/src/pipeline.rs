@@ -25,23 +25,23 @@ use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::telemetry::request_log::RequestEvent;
+use crate::telemetry::request_log::RequestLog;
 use crate::testing::{Place, panic_if_asked};
 use futures_util::FutureExt;
 use http::Response;
 use lambda_http::Request;
-use request::{Asked, Reply};
+use request::{GatewayRequest, Reply};
 use std::panic::AssertUnwindSafe;
 
 /// A successful answer, whole or begun.
 enum Answer {
     Whole(Response<Body>),
-    Stream(Box<stream::LiveStream>),
+    Stream(Box<stream::StreamingAnswer>),
 }
 
 /// Answers one request of `endpoint`.
 pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> Response<Body> {
-    let mut event = RequestEvent::new(endpoint);
+    let mut event = RequestLog::new(endpoint);
     match caught(run(app, endpoint, request, &mut event)).await {
         Ok(Answer::Stream(stream)) => stream.into_response(event),
         Ok(Answer::Whole(mut response)) => {
@@ -69,7 +69,7 @@ async fn run(
     app: &'static App,
     endpoint: Endpoint,
     request: Request,
-    event: &mut RequestEvent,
+    event: &mut RequestLog,
 ) -> Result<Answer> {
     let incoming = Incoming::new(request);
     event.request_id.clone_from(&incoming.request_id);
@@ -79,11 +79,11 @@ async fn run(
     incoming.check_size(&app.config.limits)?;
     panic_if_asked(Place::Handler, &incoming.body);
     let request = validate::validate(endpoint, &incoming.body, &app.config)?;
-    event.warning = validate::lifetime(&request.model, &app.config.models)?;
+    event.warning = validate::check_lifetime(&request.model, &app.config.models)?;
     event.model = Some(request.model.clone());
     event.stream = request.stream;
     event.chosen_max_tokens = request.chosen_max_tokens;
-    identity.may_use(&request.model)?;
+    identity.check_model(&request.model)?;
 
     let times = app.config.times.of(endpoint);
     let (attempt, total) = match request.stream {
@@ -95,7 +95,7 @@ async fn run(
     let deadline = Deadline::new(event.started, total, wishes.timeout, invocation);
 
     let call = Call { endpoint, request, headers: incoming.for_cohere(), attempt, deadline };
-    let asked = Asked {
+    let asked = GatewayRequest {
         call,
         identity,
         request_id: event.request_id.clone(),

@@ -8,12 +8,12 @@ use bytes::{Bytes, BytesMut};
 const LARGE: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(super) struct ChunkWriter {
     pieces: Vec<Bytes>,
     gathered: BytesMut,
 }
 
-impl Writer {
+impl ChunkWriter {
     pub(super) fn text(&mut self, text: &[u8]) {
         self.gathered.extend_from_slice(text);
     }
@@ -51,7 +51,7 @@ mod tests {
     fn small_pieces_are_gathered_and_large_ones_are_not_copied() {
         let large = Bytes::from(vec![b'l'; LARGE]);
         let small = Bytes::from(vec![b's'; LARGE / 4]);
-        let mut writer = Writer::default();
+        let mut writer = ChunkWriter::default();
         writer.text(b"[");
         writer.piece(&large);
         for _ in 0..40 {

@@ -4,11 +4,11 @@
 //! each type, known or not, and the echo of the inputs. Its cells come from calls or from memory, and
 //! the answer is built by input position. What a call billed is added up, warnings are gathered.
 
-use super::chunks::Writer;
-use super::template::{Frame, Units, add_warnings};
+use super::chunks::ChunkWriter;
+use super::template::{AnswerTemplate, Units, add_warnings};
 use super::{Part, Positions};
 use crate::wire::embed::{self, EmbedAnswer};
-use crate::wire::object::Fields;
+use crate::wire::object::RequestObject;
 use crate::wire::scan;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ impl EmbedBatch {
     ///
     /// `None` where the body holds no inputs, which a checked one does.
     pub fn read(body: &Bytes, once: bool) -> Option<Self> {
-        let fields = Fields::parse(body, &[]).ok()?;
+        let fields = RequestObject::parse(body, &[]).ok()?;
         let (source, raw) = embed::source(&fields)?;
         let inputs: Vec<&str> = scan::elements(raw).collect();
         let mut elements = Vec::with_capacity(inputs.len());
@@ -75,7 +75,7 @@ impl EmbedBatch {
             return vec![Part { body: self.body.clone(), elements: elements.to_vec(), is_whole: true }];
         }
         // A checked body parses.
-        let Ok(fields) = Fields::parse(&self.body, &[]) else { return Vec::new() };
+        let Ok(fields) = RequestObject::parse(&self.body, &[]) else { return Vec::new() };
         let parts = elements.chunks(per_call.max(1)).map(|elements| {
             let size: usize = elements.iter().map(|element| self.elements[*element].len() + 1).sum();
             let mut inputs = String::with_capacity(size + 1);
@@ -128,7 +128,7 @@ pub struct Column {
 /// What is around the table, and which columns it has: enough to answer from memory alone.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    frame: Frame,
+    frame: AnswerTemplate,
     columns: Vec<Column>,
 }
 
@@ -136,7 +136,7 @@ impl Shape {
     fn new(answer: &EmbedAnswer, columns: Vec<Column>) -> Self {
         let top = answer.columns.iter().filter(|column| !column.is_type).map(|column| column.span.clone());
         let results: Vec<_> = top.chain([answer.embeddings.clone()]).collect();
-        Self { frame: Frame::new(&answer.bytes, &answer.envelope, &results), columns }
+        Self { frame: AnswerTemplate::new(&answer.bytes, &answer.envelope, &results), columns }
     }
 
     /// Returns the shape of an answer that may be kept in memory, and built again from it.
@@ -340,7 +340,7 @@ impl<'a> Table<'a> {
         }
         let units = self.units.clone().unwrap_or_else(|| shape.frame.units().zero());
         let id = self.id.as_deref().unwrap_or(id);
-        let mut writer = Writer::default();
+        let mut writer = ChunkWriter::default();
         let tops: Vec<_> = (0..shape.columns.len()).filter(|n| !shape.columns[*n].is_type).collect();
         shape.frame.write(&mut writer, id, &units, &self.warnings, |writer, number| match tops.get(number) {
             Some(column) => self.write_column(writer, &shape.columns, *column),
@@ -349,7 +349,7 @@ impl<'a> Table<'a> {
         Some(writer.finish())
     }
 
-    fn write_embeddings(&self, writer: &mut Writer, columns: &[Column]) {
+    fn write_embeddings(&self, writer: &mut ChunkWriter, columns: &[Column]) {
         writer.text(b"{");
         let types = columns.iter().enumerate().filter(|(_, column)| column.is_type);
         for (position, (number, column)) in types.enumerate() {
@@ -361,7 +361,7 @@ impl<'a> Table<'a> {
         writer.text(b"}");
     }
 
-    fn write_column(&self, writer: &mut Writer, columns: &[Column], number: usize) {
+    fn write_column(&self, writer: &mut ChunkWriter, columns: &[Column], number: usize) {
         writer.text(b"[");
         if columns[number].per_input {
             let cell = columns[..number].iter().filter(|column| column.per_input).count();
@@ -376,7 +376,7 @@ impl<'a> Table<'a> {
     }
 
     /// Writes one cell per input; neighbours in a source go as one piece.
-    fn write_cells(&self, writer: &mut Writer, number: usize) {
+    fn write_cells(&self, writer: &mut ChunkWriter, number: usize) {
         let mut run: Option<Cell> = None;
         let cells = self.batch.of_input.iter().filter_map(|element| self.rows[*element].as_ref());
         for cell in cells.map(|row| row[number]) {
@@ -400,7 +400,7 @@ impl<'a> Table<'a> {
         run.source == cell.source && cell.start == run.end + 1
     }
 
-    fn write_run(&self, writer: &mut Writer, run: Cell) {
+    fn write_run(&self, writer: &mut ChunkWriter, run: Cell) {
         writer.piece(&self.sources[run.source].slice(run.start..run.end));
     }
 }

@@ -3,10 +3,10 @@
 //! Scores judge a document against the query alone, so those of different calls can be compared. The
 //! order is by the scores' numeric value, by position where they are equal; `top_n` cuts the end.
 
-use super::chunks::Writer;
-use super::template::{Frame, Units, add_warnings};
+use super::chunks::ChunkWriter;
+use super::template::{AnswerTemplate, Units, add_warnings};
 use super::{Part, Positions};
-use crate::wire::object::Fields;
+use crate::wire::object::RequestObject;
 use crate::wire::rerank::{Ranked, RerankAnswer};
 use crate::wire::scan;
 use bytes::Bytes;
@@ -30,7 +30,7 @@ pub struct PartAnswer {
 impl RerankBatch {
     /// Reads a request that has been checked; `None` where it holds no documents, which a checked one does.
     pub fn read(body: &Bytes, per_call: usize) -> Option<Self> {
-        let fields = Fields::parse(body, &[]).ok()?;
+        let fields = RequestObject::parse(body, &[]).ok()?;
         let documents: Vec<&str> = scan::elements(fields.raw("documents")?).collect();
         let top_n = fields.raw("top_n").and_then(|raw| raw.parse::<f64>().ok()).map(|top_n| top_n as usize);
         if documents.len() <= per_call {
@@ -95,7 +95,7 @@ impl RerankBatch {
             right.score.total_cmp(&left.score).then(one.cmp(other))
         });
         ranked.truncate(self.top_n.unwrap_or(usize::MAX));
-        let mut writer = Writer::default();
+        let mut writer = ChunkWriter::default();
         frame.write(&mut writer, own_id.unwrap_or(id), &units, &warnings, |writer, _| {
             writer.text(b"[");
             for (position, (document, answer, result)) in ranked.iter().enumerate() {
@@ -116,8 +116,8 @@ pub fn may_be_kept(answer: &RerankAnswer) -> bool {
     answer.envelope.is_known && answer.envelope.warnings.is_none() && answer.ranked().is_some()
 }
 
-fn frame_of(answer: &RerankAnswer) -> Frame {
-    Frame::new(&answer.bytes, &answer.envelope, std::slice::from_ref(&answer.results))
+fn frame_of(answer: &RerankAnswer) -> AnswerTemplate {
+    AnswerTemplate::new(&answer.bytes, &answer.envelope, std::slice::from_ref(&answer.results))
 }
 
 /// Writes the answer of a request of one part: unchanged, or from memory with an id of its own.
@@ -127,7 +127,7 @@ fn write_one(part: &PartAnswer, id: &[u8]) -> Vec<Bytes> {
         return vec![answer.bytes.clone()];
     }
     let frame = frame_of(answer);
-    let mut writer = Writer::default();
+    let mut writer = ChunkWriter::default();
     frame.write(&mut writer, id, &frame.units().zero(), &[], |writer, _| {
         writer.text(&answer.bytes[answer.results.clone()]);
     });

@@ -1,6 +1,6 @@
 //! What an answer says around its results: kept as text with holes, filled for one caller at a time.
 
-use super::chunks::Writer;
+use super::chunks::ChunkWriter;
 use crate::wire::envelope::Envelope;
 use crate::wire::scan::{array_end, object_end, value_end};
 use bytes::{Bytes, BytesMut};
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// A place of an answer that differs from one request to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hole {
+pub(super) enum Slot {
     Id,
     Units,
     Warnings,
@@ -19,22 +19,22 @@ pub(super) enum Hole {
 
 /// The text of an answer with the holes in it.
 #[derive(Clone, Debug)]
-pub struct Frame {
+pub struct AnswerTemplate {
     text: Bytes,
     /// In the order of the text.
-    holes: Vec<(Range<usize>, Hole)>,
+    holes: Vec<(Range<usize>, Slot)>,
     /// The units that are billed, in Cohere's order.
     units: Units,
 }
 
-impl Frame {
+impl AnswerTemplate {
     /// Finds the holes of an answer; `results` are its own.
     pub(super) fn new(answer: &Bytes, envelope: &Envelope, results: &[Range<usize>]) -> Self {
-        let numbered = results.iter().enumerate().map(|(n, span)| (Some(span.clone()), Hole::Results(n)));
+        let numbered = results.iter().enumerate().map(|(n, span)| (Some(span.clone()), Slot::Results(n)));
         let holes = [
-            (envelope.id.clone(), Hole::Id),
-            (envelope.units.clone(), Hole::Units),
-            (envelope.warnings.clone(), Hole::Warnings),
+            (envelope.id.clone(), Slot::Id),
+            (envelope.units.clone(), Slot::Units),
+            (envelope.warnings.clone(), Slot::Warnings),
         ];
         let holes = holes.into_iter().chain(numbered);
         let mut holes: Vec<_> = holes.filter_map(|(span, hole)| Some((span?, hole))).collect();
@@ -60,26 +60,26 @@ impl Frame {
 
     /// Bytes it keeps in memory, about.
     pub(super) fn size(&self) -> usize {
-        self.text.len() + self.holes.len() * size_of::<(Range<usize>, Hole)>()
+        self.text.len() + self.holes.len() * size_of::<(Range<usize>, Slot)>()
     }
 
     /// Writes the answer; `results` fills each hole of results.
     pub(super) fn write(
         &self,
-        writer: &mut Writer,
+        writer: &mut ChunkWriter,
         id: &[u8],
         units: &Units,
         warnings: &[Bytes],
-        mut results: impl FnMut(&mut Writer, usize),
+        mut results: impl FnMut(&mut ChunkWriter, usize),
     ) {
         let mut at = 0;
         for (span, hole) in &self.holes {
             writer.text(&self.text[at..span.start]);
             match hole {
-                Hole::Id => writer.text(id),
-                Hole::Units => units.write(writer),
-                Hole::Warnings => write_list(writer, warnings),
-                Hole::Results(number) => results(writer, *number),
+                Slot::Id => writer.text(id),
+                Slot::Units => units.write(writer),
+                Slot::Warnings => write_list(writer, warnings),
+                Slot::Results(number) => results(writer, *number),
             }
             at = span.end;
         }
@@ -87,7 +87,7 @@ impl Frame {
     }
 }
 
-fn write_list(writer: &mut Writer, elements: &[Bytes]) {
+fn write_list(writer: &mut ChunkWriter, elements: &[Bytes]) {
     writer.text(b"[");
     for (position, element) in elements.iter().enumerate() {
         writer.text(if position > 0 { b"," } else { b"" });
@@ -146,7 +146,7 @@ impl Units {
         }
     }
 
-    fn write(&self, writer: &mut Writer) {
+    fn write(&self, writer: &mut ChunkWriter) {
         writer.text(b"{");
         for (position, (name, number)) in self.0.iter().enumerate() {
             writer.text(if position > 0 { b",\"" } else { b"\"" });

@@ -4,7 +4,7 @@
 //! parts only once. In memory a client sees its own answers only, unless the operator shares them.
 
 use crate::cache::entry::Memory;
-use crate::telemetry::request_log::{Batched, CacheOutcome};
+use crate::telemetry::request_log::{BatchStats, CacheOutcome};
 
 /// Whose memory a request may use, and how.
 #[derive(Clone, Copy)]
@@ -33,12 +33,12 @@ impl<'a> Access<'a> {
     }
 
     /// Says how a request was taken apart.
-    pub fn note(&self, inputs: usize, hits: usize, misses: usize) -> Batched {
+    pub fn note(&self, inputs: usize, hits: usize, misses: usize) -> BatchStats {
         let cache = match (hits, misses) {
             (0, _) => self.outcome,
             (_, 0) => CacheOutcome::Hit,
             _ => CacheOutcome::Partial,
         };
-        Batched { cache, inputs, hits, misses, parts: 0 }
+        BatchStats { cache, inputs, hits, misses, parts: 0 }
     }
 }

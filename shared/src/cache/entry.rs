@@ -1,13 +1,13 @@
 //! What an environment remembers of Cohere's answers: pieces of embeddings, and rankings.
 
 use crate::batch::embed::Shape;
-use crate::cache::lru::{Kept, MemoryCache};
+use crate::cache::lru::{Kept, LruCacheOfBytes};
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// What is kept in memory.
 #[derive(Clone)]
-pub enum KeptPiece {
+pub enum CacheEntry {
     /// One cell of an embed answer: an embedding of one type, or the echo of a text.
     Cell(Bytes),
     /// What is around the cells, for types that have been asked for together.
@@ -16,7 +16,7 @@ pub enum KeptPiece {
     Ranking(Bytes),
 }
 
-impl Kept for KeptPiece {
+impl Kept for CacheEntry {
     fn size(&self) -> usize {
         match self {
             Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
@@ -26,4 +26,4 @@ impl Kept for KeptPiece {
 }
 
 /// Scope: environment.
-pub type Memory = MemoryCache<KeptPiece>;
+pub type Memory = LruCacheOfBytes<CacheEntry>;

@@ -35,12 +35,12 @@ struct Entries<V> {
     bytes: usize,
 }
 
-pub struct MemoryCache<V: Kept> {
+pub struct LruCacheOfBytes<V: Kept> {
     config: CacheConfig,
     entries: Mutex<Entries<V>>,
 }
 
-impl<V: Kept> MemoryCache<V> {
+impl<V: Kept> LruCacheOfBytes<V> {
     pub fn new(config: CacheConfig) -> Self {
         Self { config, entries: Mutex::new(Entries { by_use: LruCache::unbounded(), bytes: 0 }) }
     }
@@ -106,8 +106,8 @@ mod tests {
         }
     }
 
-    fn cache(max_bytes: usize) -> MemoryCache<Bytes> {
-        MemoryCache::new(CacheConfig { max_bytes, ttl: Duration::from_secs(60), shared: false })
+    fn cache(max_bytes: usize) -> LruCacheOfBytes<Bytes> {
+        LruCacheOfBytes::new(CacheConfig { max_bytes, ttl: Duration::from_secs(60), shared: false })
     }
 
     fn key(number: usize) -> Key {

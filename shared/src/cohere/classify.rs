@@ -19,7 +19,7 @@ struct ErrorBody {
 }
 
 /// Classifies an answer whose status is not 2xx.
-pub fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> GatewayError {
+pub fn from_response(status: u16, headers: &HeaderMap, body: &[u8]) -> GatewayError {
     // A proxy in front of Cohere may answer HTML or plain text; only Cohere's own words are passed on.
     let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let said = body.message.filter(|message| !message.trim().is_empty());
@@ -57,7 +57,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Classifies a call that brought no answer, or no whole one.
-pub fn no_answer(error: &TransportError) -> GatewayError {
+pub fn from_transport(error: &TransportError) -> GatewayError {
     match error {
         TransportError::Connect(_) | TransportError::Broken(_) => {
             GatewayError::new(Code::UpstreamUnreachable, "Cohere cannot be reached").with_detail(error)
@@ -77,7 +77,7 @@ pub fn malformed(detail: &str) -> GatewayError {
 /// Classifies a stream that Cohere ended with an error before any content.
 ///
 /// The same failure without streaming is a 422 with the same `error_type`; without one it is Cohere's own.
-pub fn failed_stream(failure: &Failure) -> GatewayError {
+pub fn from_stream_end(failure: &Failure) -> GatewayError {
     let message = match failure.message.as_str() {
         "" => "Cohere ended the stream with an error",
         message => message,
@@ -114,7 +114,7 @@ mod tests {
         ];
         for (status, message, code) in cases {
             let body = serde_json::json!({ "id": "i", "message": message }).to_string();
-            let error = refusal(status, &HeaderMap::new(), body.as_bytes());
+            let error = from_response(status, &HeaderMap::new(), body.as_bytes());
             assert_eq!(error.code, code, "{status}");
             let ours = matches!(code, Code::UpstreamAuth | Code::UpstreamBilling);
             assert_eq!(error.upstream.unwrap().id.as_deref(), (!ours).then_some("i"), "{status}");
@@ -124,13 +124,13 @@ mod tests {
     #[test]
     fn a_refused_key_is_told_in_our_words_and_a_bad_request_in_coheres() {
         let body = br#"{"message":"invalid api token"}"#;
-        assert!(!refusal(401, &HeaderMap::new(), body).message.contains("invalid api token"));
-        assert_eq!(refusal(400, &HeaderMap::new(), body).message, "invalid api token");
+        assert!(!from_response(401, &HeaderMap::new(), body).message.contains("invalid api token"));
+        assert_eq!(from_response(400, &HeaderMap::new(), body).message, "invalid api token");
     }
 
     #[test]
     fn html_never_reaches_the_caller() {
-        let error = refusal(502, &HeaderMap::new(), b"<html>bad gateway</html>");
+        let error = from_response(502, &HeaderMap::new(), b"<html>bad gateway</html>");
         assert_eq!(
             (error.code, error.message.as_str()),
             (Code::UpstreamError, "Cohere answered with status 502")

@@ -41,7 +41,7 @@ pub struct Call {
 
 /// What a request has spent so far, for its headers and its log line.
 #[derive(Clone, Debug, Default)]
-pub struct Spent {
+pub struct CallStats {
     /// Calls of Cohere.
     pub attempts: u32,
     /// Time spent waiting for Cohere; of calls at the same time it counts once.
@@ -58,7 +58,7 @@ pub struct Spent {
 /// Counts of Cohere that are added up over the parts of a request.
 const COUNTS: [&str; 2] = ["num_tokens", "num_chars"];
 
-impl Spent {
+impl CallStats {
     /// Begins to count for one part of many.
     pub fn of_part() -> Self {
         Self { spans: Some(Vec::new()), ..Self::default() }
@@ -74,7 +74,7 @@ impl Spent {
     }
 
     /// Adds the calls of a request's parts, many of which were under way at the same time.
-    pub fn add_parts(&mut self, parts: Vec<Spent>) {
+    pub fn add_parts(&mut self, parts: Vec<CallStats>) {
         let mut spans: Vec<_> = parts.iter().flat_map(|part| part.spans.iter().flatten().copied()).collect();
         spans.sort_unstable();
         self.upstream += covered(&spans);
@@ -129,13 +129,13 @@ impl Cohere {
     ///
     /// # Errors
     /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
-    pub async fn call(&self, call: &Call, spent: &mut Spent) -> Result<Bytes> {
+    pub async fn call(&self, call: &Call, spent: &mut CallStats) -> Result<Bytes> {
         let (request, key) = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
         let exchange = async {
             let response = self.send(request, &key.value, spent).await?;
-            response.collect().await.map_err(|error| classify::no_answer(&error))
+            response.collect().await.map_err(|error| classify::from_transport(&error))
         };
         let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
         spent.waited_since(started);
@@ -146,7 +146,7 @@ impl Cohere {
     ///
     /// # Errors
     /// As `call`; an answer that is no stream of events is `upstream_malformed`.
-    pub async fn open_stream(&self, call: &Call, spent: &mut Spent) -> Result<EventReader> {
+    pub async fn open_stream(&self, call: &Call, spent: &mut CallStats) -> Result<EventReader> {
         let (request, key) = self.prepare(call, spent).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt);
@@ -164,7 +164,11 @@ impl Cohere {
         stream
     }
 
-    async fn prepare(&self, call: &Call, spent: &mut Spent) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
+    async fn prepare(
+        &self,
+        call: &Call,
+        spent: &mut CallStats,
+    ) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         spent.key_version = Some(key.version.clone());
         spent.attempts += 1;
@@ -183,7 +187,7 @@ impl Cohere {
         &self,
         request: Request<Bytes>,
         key: &ApiKey,
-        spent: &mut Spent,
+        spent: &mut CallStats,
     ) -> Result<TransportResponse> {
         let was_idle = self.was_idle();
         let again = was_idle.then(|| request.clone());
@@ -199,16 +203,16 @@ impl Cohere {
         if let Ok(mut last) = self.last_answer.lock() {
             *last = outcome.is_ok().then(now);
         }
-        let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
+        let mut response = outcome.map_err(|error| classify::from_transport(&error))?;
         spent.headers = std::mem::take(&mut response.headers);
         key.blot_out_of_headers(&mut spent.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let status = response.status;
-        // A refusal whose body breaks off is still a refusal.
+        // A from_response whose body breaks off is still a from_response.
         let body = key.blot_out_of(response.collect().await.unwrap_or_default());
-        Err(classify::refusal(status, &spent.headers, &body))
+        Err(classify::from_response(status, &spent.headers, &body))
     }
 }
 

@@ -32,7 +32,7 @@ impl EventReader {
     /// The connection broke, or a frame is cut off or too large.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let chunk = self.response.chunk().await.map_err(|error| classify::no_answer(&error))?;
+            let chunk = self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
             let Some(chunk) = chunk else {
                 return match self.buffer.iter().all(u8::is_ascii_whitespace) {
                     true => Ok(None),

@@ -33,7 +33,7 @@ impl Identity {
     ///
     /// # Errors
     /// `model_not_allowed`, naming the models that are.
-    pub fn may_use(&self, model: &str) -> Result<()> {
+    pub fn check_model(&self, model: &str) -> Result<()> {
         match &self.models {
             Some(models) if !models.iter().any(|allowed| allowed == model) => {
                 let allowed = models.join(", ");
@@ -56,11 +56,11 @@ mod tests {
     #[test]
     fn a_client_with_a_list_uses_only_what_is_on_it() {
         let identity = Identity { client: "c".into(), models: Some(vec!["a".into(), "b".into()]) };
-        assert_eq!(identity.may_use("b"), Ok(()));
-        let error = identity.may_use("x").unwrap_err();
+        assert_eq!(identity.check_model("b"), Ok(()));
+        let error = identity.check_model("x").unwrap_err();
         assert_eq!(error.code, Code::ModelNotAllowed);
         assert_eq!(error.message, "model: \"x\" is not allowed for this client, only: a, b");
-        assert_eq!(Identity { client: "c".into(), models: None }.may_use("x"), Ok(()));
+        assert_eq!(Identity { client: "c".into(), models: None }.check_model("x"), Ok(()));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub struct Incoming {
 
 /// What a caller asks for in headers of the gateway's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct RequestOptions {
     /// `x-gateway-cache: no-store`
     pub no_store: bool,
     /// `x-gateway-fallback: allow` or `deny`
@@ -82,8 +82,8 @@ impl Incoming {
     ///
     /// # Errors
     /// `invalid_request` naming the header and what it takes.
-    pub fn wishes(&self, longest: Duration) -> Result<Wishes> {
-        Ok(Wishes {
+    pub fn wishes(&self, longest: Duration) -> Result<RequestOptions> {
+        Ok(RequestOptions {
             no_store: self.choice("x-gateway-cache", &["no-store"])?.is_some(),
             fallback: self.choice("x-gateway-fallback", &["allow", "deny"])?.map(|choice| choice == "allow"),
             timeout: self.timeout(longest)?,

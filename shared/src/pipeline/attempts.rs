@@ -4,15 +4,15 @@
 //! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
 //! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
 
-use super::stream::opening::{Begun, first_content};
+use super::stream::opening::{OpenedStream, first_content};
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, Spent};
+use crate::cohere::client::{Call, CallStats};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Kind, Result};
 use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
-use crate::resilience::state::{Admission, Guards, Outcome, SharedSiblings};
+use crate::resilience::state::{CallPermit, Outcome, SharedRounds, UpstreamState};
 use crate::telemetry::request_log::Billed;
 use crate::wire::chat;
 use crate::wire::embed::EmbedAnswer;
@@ -26,14 +26,14 @@ pub(super) enum Answered {
     Chat(Bytes, Billed),
     Embed(EmbedAnswer),
     Rerank(RerankAnswer),
-    Stream(Box<Begun>),
+    Stream(Box<OpenedStream>),
 }
 
 /// One request's calls of one model.
 struct Attempts<'a> {
     app: &'static App,
     call: &'a Call,
-    siblings: SharedSiblings,
+    rounds: SharedRounds,
     /// Calls of this model so far.
     made: u32,
     limit: u32,
@@ -45,7 +45,7 @@ struct Attempts<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Turn<'a> {
     /// It is the model that was asked for.
-    Asked,
+    GatewayRequest,
     /// It stands in for the asked one, which has failed so.
     Fallback(&'a GatewayError),
 }
@@ -58,31 +58,31 @@ pub(super) async fn run(
     app: &'static App,
     call: &Call,
     turn: Turn<'_>,
-    siblings: &SharedSiblings,
-    spent: &mut Spent,
+    rounds: &SharedRounds,
+    spent: &mut CallStats,
 ) -> Result<Answered> {
     let attempts = |limit| Attempts {
         app,
         call,
-        siblings: siblings.clone(),
+        rounds: rounds.clone(),
         made: 0,
         limit,
         waited: Duration::ZERO,
         last: None,
     };
     match turn {
-        Turn::Asked => attempts(MAX_ATTEMPTS).run(spent).await,
+        Turn::GatewayRequest => attempts(MAX_ATTEMPTS).run(spent).await,
         Turn::Fallback(first) => attempts(1).run_after(first, spent).await,
     }
 }
 
 impl<'a> Attempts<'a> {
-    fn guards(&self) -> &'static Guards {
+    fn guards(&self) -> &'static UpstreamState {
         &self.app.guards
     }
 
     /// Makes the one attempt of a fallback.
-    async fn run_after(mut self, first: &GatewayError, spent: &mut Spent) -> Result<Answered> {
+    async fn run_after(mut self, first: &GatewayError, spent: &mut CallStats) -> Result<Answered> {
         let admission = self.admit()?;
         if !self.guards().rest(self.call.endpoint, &self.call.request.model).is_zero() {
             return Err(first.clone());
@@ -97,7 +97,7 @@ impl<'a> Attempts<'a> {
         answered
     }
 
-    async fn run(mut self, spent: &mut Spent) -> Result<Answered> {
+    async fn run(mut self, spent: &mut CallStats) -> Result<Answered> {
         if let Some(refusal) = self.known_refusal().await {
             return Err(refusal);
         }
@@ -135,9 +135,9 @@ impl<'a> Attempts<'a> {
         self.guards().known_refusal(version.as_deref())
     }
 
-    fn admit(&self) -> Result<Admission> {
+    fn admit(&self) -> Result<CallPermit> {
         let (endpoint, model) = (self.call.endpoint, &self.call.request.model);
-        match self.guards().admit(endpoint, model, &self.siblings, self.made + 1) {
+        match self.guards().admit(endpoint, model, &self.rounds, self.made + 1) {
             Ok(admission) => Ok(admission),
             Err(refused) => Err(self.last_or(|| {
                 let model = &self.call.request.model;
@@ -171,7 +171,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Makes one call and tells the guards what became of it.
-    async fn attempt(&mut self, admission: Admission, spent: &mut Spent) -> Result<Answered> {
+    async fn attempt(&mut self, admission: CallPermit, spent: &mut CallStats) -> Result<Answered> {
         let (guards, call) = (self.guards(), self.call);
         self.made += 1;
         let outcome = match call.request.stream {
@@ -204,7 +204,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// Tells whether there is a reason why the next call should end otherwise; remembers a bad key.
-    async fn is_cured(&self, error: &GatewayError, spent: &Spent) -> bool {
+    async fn is_cured(&self, error: &GatewayError, spent: &CallStats) -> bool {
         let refused = match error.kind() {
             Kind::Auth => {
                 let version = spent.key_version.as_deref().unwrap_or_default();
@@ -223,7 +223,7 @@ impl<'a> Attempts<'a> {
     /// sibling has paid for, and not the one with a new key, because a refused key is no overload.
     fn must_pay(&self) -> bool {
         let is_free = self.made == 0 || self.last_kind() == Some(Kind::Auth);
-        !is_free && self.siblings.lock().unwrap_or_else(PoisonError::into_inner).pays(self.made + 1)
+        !is_free && self.rounds.lock().unwrap_or_else(PoisonError::into_inner).charge_round(self.made + 1)
     }
 
     fn last_kind(&self) -> Option<Kind> {
@@ -236,7 +236,7 @@ impl<'a> Attempts<'a> {
 }
 
 /// Calls Cohere for a whole answer and takes it apart, which shows whether it is one.
-async fn whole(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Answered> {
+async fn whole(app: &'static App, call: &Call, spent: &mut CallStats) -> Result<Answered> {
     let answer = app.cohere.call(call, spent).await?;
     let answered = match call.endpoint {
         Endpoint::Chat => {

@@ -5,41 +5,41 @@ use crate::app::App;
 use crate::batch::Part;
 use crate::batch::embed::{Column, EmbedBatch, Misfit, Shape, Table};
 use crate::cache::access::Access;
-use crate::cache::entry::{KeptPiece, Memory};
+use crate::cache::entry::{CacheEntry, Memory};
 use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, Spent};
+use crate::cohere::client::{Call, CallStats};
 use crate::cohere::models;
 use crate::error::Result;
 use crate::pipeline::attempts::{Answered, Turn};
 use crate::pipeline::fan_out;
-use crate::pipeline::request::{Asked, Reply};
-use crate::telemetry::request_log::{Batched, Billed};
+use crate::pipeline::request::{GatewayRequest, Reply};
+use crate::telemetry::request_log::{BatchStats, Billed};
 use crate::wire::embed::{self as wire, EmbedAnswer};
-use crate::wire::object::Fields;
+use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use std::sync::Arc;
 
 /// Answers an embed request.
 pub(in crate::pipeline) async fn embed(
     app: &'static App,
-    asked: &Asked,
+    asked: &GatewayRequest,
     call: &Call,
     turn: Turn<'_>,
-    spent: &mut Spent,
-    batched: &mut Batched,
+    spent: &mut CallStats,
+    batched: &mut BatchStats,
 ) -> Result<Reply> {
     let (client, id) = (&asked.identity.client, json_id(asked));
     let plan = Plan::new(&app.memory, client, asked.no_store, &call.request.body)?;
     let mut table = plan.table();
     let mut missing = table.missing();
     let (mut asked_for, mut answers) = (Vec::new(), Vec::new());
-    *batched = Batched::default();
+    *batched = BatchStats::default();
     let pieces = loop {
         asked_for.extend_from_slice(&missing);
         let parts = plan.batch.parts(&missing, per_call(&call.request.model, plan.batch.source()));
-        *batched = Batched { parts: batched.parts + parts.len(), ..plan.note(&asked_for) };
+        *batched = BatchStats { parts: batched.parts + parts.len(), ..plan.note(&asked_for) };
         let calls = fan_out::run(app, call, turn, parts, spent, |part, answered| {
             if let Answered::Embed(answer) = answered {
                 plan.keep(part, answer);
@@ -88,7 +88,7 @@ pub(super) enum Written {
 
 impl<'a> Plan<'a> {
     pub(super) fn new(memory: &'a Memory, client: &'a str, no_store: bool, body: &Bytes) -> Result<Self> {
-        let fields = Fields::parse(body, &[])?;
+        let fields = RequestObject::parse(body, &[])?;
         let (source, _) = wire::source(&fields).ok_or_else(defect)?;
         // Mixed inputs and fields that are not known here are sent as they stand, and not kept.
         let is_plain = source != "inputs" && fields.are_known(wire::KNOWN);
@@ -116,7 +116,7 @@ impl<'a> Plan<'a> {
         Table::new(&self.batch)
     }
 
-    pub(super) fn note(&self, missing: &[usize]) -> Batched {
+    pub(super) fn note(&self, missing: &[usize]) -> BatchStats {
         self.access.note(self.batch.inputs(), self.batch.inputs_without(missing), missing.len())
     }
 
@@ -161,7 +161,7 @@ struct EmbedMemory<'a> {
 }
 
 impl<'a> EmbedMemory<'a> {
-    fn new(access: Access<'a>, fields: &Fields, batch: &EmbedBatch) -> Self {
+    fn new(access: Access<'a>, fields: &RequestObject, batch: &EmbedBatch) -> Self {
         let field = |name| fields.raw(name).map(str::as_bytes);
         let base = Base::new([
             access.client,
@@ -180,7 +180,7 @@ impl<'a> EmbedMemory<'a> {
 
     fn kept_shapes(&self) -> Option<Arc<Vec<Shape>>> {
         match self.memory.get(&self.shapes_key, now())? {
-            KeptPiece::Shapes(shapes) => Some(shapes),
+            CacheEntry::Shapes(shapes) => Some(shapes),
             _ => None,
         }
     }
@@ -194,7 +194,7 @@ impl<'a> EmbedMemory<'a> {
     fn row(&self, element: usize, columns: &[Digest]) -> Option<Vec<Bytes>> {
         let at = now();
         let cell = |column: &Digest| match self.memory.get(&self.asked[element].piece(*column), at)? {
-            KeptPiece::Cell(cell) => Some(cell),
+            CacheEntry::Cell(cell) => Some(cell),
             _ => None,
         };
         columns.iter().map(cell).collect()
@@ -218,13 +218,13 @@ impl<'a> EmbedMemory<'a> {
             true => shapes,
             false => Arc::new(shape.and_others(&shapes)),
         };
-        self.memory.put(self.shapes_key, KeptPiece::Shapes(shapes), at);
+        self.memory.put(self.shapes_key, CacheEntry::Shapes(shapes), at);
         for (found, column) in answer.columns.iter().zip(&columns).filter(|(_, column)| column.per_input) {
             let column = digest(column);
             for (element, cell) in part.elements.iter().zip(&found.cells) {
                 // A copy: a slice would keep the whole answer in memory.
                 let cell = Bytes::copy_from_slice(&answer.bytes[cell.clone()]);
-                self.memory.put(self.asked[*element].piece(column), KeptPiece::Cell(cell), at);
+                self.memory.put(self.asked[*element].piece(column), CacheEntry::Cell(cell), at);
             }
         }
     }

@@ -4,27 +4,27 @@
 //! there is none. Chat falls back by itself; embed and rerank only on a wish, the caller's or the operator's,
 //! because another embedding model is another vector space and other scores are another scale.
 
-use super::request::Asked;
+use super::request::GatewayRequest;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
 use crate::endpoint::Endpoint;
 use crate::wire::UpstreamRequest;
-use crate::wire::object::Fields;
+use crate::wire::object::RequestObject;
 use crate::wire::scan;
 
 /// Bytes that hold at least one token, so that a prompt's size is never thought too small.
 const BYTES_PER_TOKEN: u64 = 2;
 
 /// Returns the call of the fallback, where there is one that can answer.
-pub(super) fn call(config: &FallbackConfig, asked: &Asked) -> Option<Call> {
+pub(super) fn call(config: &FallbackConfig, asked: &GatewayRequest) -> Option<Call> {
     let call = &asked.call;
     if !asked.fallback.unwrap_or(config.is_on(call.endpoint)) {
         return None;
     }
-    let id = config.of(&call.request.model).filter(|id| asked.identity.may_use(id).is_ok())?;
+    let id = config.of(&call.request.model).filter(|id| asked.identity.check_model(id).is_ok())?;
     let model = models::find(id).filter(|model| model.endpoint == call.endpoint)?;
-    let fields = Fields::parse(&call.request.body, &[]).ok()?;
+    let fields = RequestObject::parse(&call.request.body, &[]).ok()?;
     let retired = matches!(model.lifetime, Lifetime::Retired { .. });
     if retired || !can_answer(model, call.endpoint, &fields) {
         return None;
@@ -44,7 +44,7 @@ pub(super) fn call(config: &FallbackConfig, asked: &Asked) -> Option<Call> {
     Some(Call { request, ..call.clone() })
 }
 
-fn can_answer(model: &Model, endpoint: Endpoint, fields: &Fields) -> bool {
+fn can_answer(model: &Model, endpoint: Endpoint, fields: &RequestObject) -> bool {
     match endpoint {
         Endpoint::Chat => can_chat(model, fields),
         Endpoint::Embed => can_embed(model, fields),
@@ -54,7 +54,7 @@ fn can_answer(model: &Model, endpoint: Endpoint, fields: &Fields) -> bool {
     }
 }
 
-fn can_chat(model: &Model, fields: &Fields) -> bool {
+fn can_chat(model: &Model, fields: &RequestObject) -> bool {
     let messages = fields.raw("messages").unwrap_or_default();
     let has = |word: &str| memchr::memmem::find(messages.as_bytes(), word.as_bytes()).is_some();
     let asks_to_think = fields.raw("thinking").is_some_and(|thinking| !thinking.contains("\"disabled\""));
@@ -70,7 +70,7 @@ fn can_chat(model: &Model, fields: &Fields) -> bool {
         && (model.context_tokens == 0 || prompt as u64 / BYTES_PER_TOKEN <= model.context_tokens)
 }
 
-fn can_embed(model: &Model, fields: &Fields) -> bool {
+fn can_embed(model: &Model, fields: &RequestObject) -> bool {
     let dimension = fields.raw("output_dimension").map(|raw| raw.parse().unwrap_or_default());
     let fits = |texts| longest(texts) <= model.context_tokens;
     // Images and mixed inputs have other limits in each generation of models, and a model that makes one
@@ -84,7 +84,7 @@ fn longest(texts: &str) -> u64 {
     scan::elements(texts).map(str::len).max().unwrap_or_default() as u64 / BYTES_PER_TOKEN
 }
 
-fn lowered_max_tokens(model: &Model, fields: &Fields) -> Option<u64> {
+fn lowered_max_tokens(model: &Model, fields: &RequestObject) -> Option<u64> {
     let asked: f64 = fields.raw("max_tokens")?.parse().ok()?;
     (model.max_output_tokens > 0 && asked > model.max_output_tokens as f64).then_some(model.max_output_tokens)
 }
@@ -102,7 +102,7 @@ mod tests {
         Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap().fallback
     }
 
-    fn asked(endpoint: Endpoint, model: &str, body: &str) -> Asked {
+    fn asked(endpoint: Endpoint, model: &str, body: &str) -> GatewayRequest {
         let second = Duration::from_secs(1);
         let call = Call {
             endpoint,
@@ -117,7 +117,7 @@ mod tests {
             attempt: second,
             deadline: Deadline::new(crate::clock::now(), second, None, second),
         };
-        Asked {
+        GatewayRequest {
             call,
             identity: Identity::new("tests", None),
             request_id: String::new(),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     fn body_of(endpoint: Endpoint, model: &str, body: &str, wish: Option<bool>) -> Option<Bytes> {
-        let asked = Asked { fallback: wish, ..asked(endpoint, model, body) };
+        let asked = GatewayRequest { fallback: wish, ..asked(endpoint, model, body) };
         call(&config(), &asked).map(|call| call.request.body)
     }
 

@@ -7,9 +7,9 @@
 use super::attempts::{self, Answered, Turn};
 use crate::app::App;
 use crate::batch::Part;
-use crate::cohere::client::{Call, Spent};
+use crate::cohere::client::{Call, CallStats};
 use crate::error::{GatewayError, Result};
-use crate::resilience::state::SharedSiblings;
+use crate::resilience::state::SharedRounds;
 use crate::wire::UpstreamRequest;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -32,10 +32,10 @@ pub(super) async fn run(
     call: &Call,
     turn: Turn<'_>,
     parts: Vec<Part>,
-    spent: &mut Spent,
+    spent: &mut CallStats,
     mut answered: impl FnMut(&Part, &Answered),
 ) -> std::result::Result<Vec<(Part, Answered)>, FailedPart> {
-    let siblings = SharedSiblings::default();
+    let rounds = SharedRounds::default();
     let is_fallback = matches!(turn, Turn::Fallback(_));
     let one_leads =
         parts.len() == 1 || is_fallback || app.guards.asks_for_a_probe(call.endpoint, &call.request.model);
@@ -43,7 +43,7 @@ pub(super) async fn run(
     let mut next = 0;
     if one_leads && let Some(first) = parts.first() {
         let leading = of_part(call, first);
-        match attempts::run(app, &leading, turn, &siblings, spent).await {
+        match attempts::run(app, &leading, turn, &rounds, spent).await {
             Ok(answer) => {
                 answered(first, &answer);
                 answers[0] = Some(answer);
@@ -53,13 +53,13 @@ pub(super) async fn run(
         next = 1;
     }
 
-    let mut part_spent: Vec<_> = parts.iter().skip(next).map(|_| Spent::of_part()).collect();
+    let mut part_spent: Vec<_> = parts.iter().skip(next).map(|_| CallStats::of_part()).collect();
     let mut waiting = (next..parts.len()).zip(part_spent.iter_mut());
     let mut running = FuturesUnordered::new();
     let failed = loop {
         let room = CONCURRENCY - running.len();
         for (number, spent) in waiting.by_ref().take(room) {
-            running.push(run_part(app, of_part(call, &parts[number]), turn, &siblings, number, spent));
+            running.push(run_part(app, of_part(call, &parts[number]), turn, &rounds, number, spent));
         }
         match running.next().await {
             None => break None,
@@ -89,11 +89,11 @@ async fn run_part(
     app: &'static App,
     call: Call,
     turn: Turn<'_>,
-    siblings: &SharedSiblings,
+    rounds: &SharedRounds,
     number: usize,
-    spent: &mut Spent,
+    spent: &mut CallStats,
 ) -> (usize, Result<Answered>) {
-    (number, attempts::run(app, &call, turn, siblings, spent).await)
+    (number, attempts::run(app, &call, turn, rounds, spent).await)
 }
 
 fn of_part(call: &Call, part: &Part) -> Call {

@@ -1,11 +1,11 @@
 //! The headers that stand on every answer, errors and streams included.
 
 use crate::edge::response::{self, Body};
-use crate::telemetry::request_log::{RequestEvent, millis};
+use crate::telemetry::request_log::{RequestLog, millis};
 use http::{HeaderName, HeaderValue, Response, header};
 
 /// Adds the headers, and notes the status.
-pub(super) fn finish(response: &mut Response<Body>, event: &mut RequestEvent) {
+pub(super) fn finish(response: &mut Response<Body>, event: &mut RequestLog) {
     event.status = response.status().as_u16();
     let timing = format!(
         "upstream;dur={:.3}, gateway;dur={:.3}",

@@ -1,14 +1,14 @@
 //! What a request asks for, and what it gets in the end.
 
-use super::stream::opening::Begun;
+use super::stream::opening::OpenedStream;
 use crate::cohere::client::Call;
 use crate::edge::identity::Identity;
-use crate::telemetry::request_log::{Billed, RequestEvent};
+use crate::telemetry::request_log::{Billed, RequestLog};
 use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 
 /// What a request asks for, and who asks.
-pub(super) struct Asked {
+pub(super) struct GatewayRequest {
     pub(super) call: Call,
     pub(super) identity: Identity,
     pub(super) request_id: String,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
 pub(super) enum Reply {
     /// The pieces of a body.
     Whole(Vec<Bytes>, Billed),
-    Stream(Box<Begun>),
+    Stream(Box<OpenedStream>),
 }
 
 /// An answer and the model it came from.
@@ -34,7 +34,7 @@ pub(super) struct Settled {
 
 impl Settled {
     /// Notes which model has answered, and with which bound of tokens.
-    pub(super) fn note(&self, event: &mut RequestEvent) {
+    pub(super) fn note(&self, event: &mut RequestLog) {
         if let Some(sent) = &self.fallback {
             event.fell_back_from = event.model.replace(sent.model.clone());
             event.chosen_max_tokens = sent.chosen_max_tokens;

@@ -5,28 +5,28 @@ use crate::app::App;
 use crate::batch::Part;
 use crate::batch::rerank::{PartAnswer, RerankBatch, may_be_kept};
 use crate::cache::access::Access;
-use crate::cache::entry::{KeptPiece, Memory};
+use crate::cache::entry::{CacheEntry, Memory};
 use crate::cache::key::{Base, Digest, Key};
 use crate::clock::now;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, Spent};
+use crate::cohere::client::{Call, CallStats};
 use crate::error::Result;
 use crate::pipeline::attempts::{Answered, Turn};
 use crate::pipeline::fan_out;
-use crate::pipeline::request::{Asked, Reply};
-use crate::telemetry::request_log::{Batched, Billed};
-use crate::wire::object::Fields;
+use crate::pipeline::request::{GatewayRequest, Reply};
+use crate::telemetry::request_log::{BatchStats, Billed};
+use crate::wire::object::RequestObject;
 use crate::wire::rerank::{self as wire, RerankAnswer};
 use bytes::Bytes;
 
 /// Answers a rerank request; what is kept of it are the answers of its parts.
 pub(in crate::pipeline) async fn rerank(
     app: &'static App,
-    asked: &Asked,
+    asked: &GatewayRequest,
     call: &Call,
     turn: Turn<'_>,
-    spent: &mut Spent,
-    batched: &mut Batched,
+    spent: &mut CallStats,
+    batched: &mut BatchStats,
 ) -> Result<Reply> {
     let client = &asked.identity.client;
     let plan = Plan::new(&app.memory, client, asked.no_store, &call.request.body, wire::PER_CALL)?;
@@ -68,7 +68,7 @@ impl<'a> Plan<'a> {
         body: &Bytes,
         per_call: usize,
     ) -> Result<Self> {
-        let is_plain = Fields::parse(body, &[])?.are_known(wire::KNOWN);
+        let is_plain = RequestObject::parse(body, &[])?.are_known(wire::KNOWN);
         let access = Access::new(memory, client, is_plain && !no_store);
         let batch = RerankBatch::read(body, per_call).ok_or_else(defect)?;
         Ok(Self { batch, access, base: Base::new([access.client, Some(b"rerank")]) })
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
     /// Returns what memory holds, part by part.
     pub(super) fn kept(&self) -> Vec<Option<PartAnswer>> {
         let kept = |part: &Part| match self.access.memory.get(&self.key(part), now())? {
-            KeptPiece::Ranking(bytes) => RerankAnswer::parse(bytes),
+            CacheEntry::Ranking(bytes) => RerankAnswer::parse(bytes),
             _ => None,
         };
         let kept = |part| Some(PartAnswer { answer: kept(part)?, from_memory: true });
@@ -94,16 +94,16 @@ impl<'a> Plan<'a> {
         parts.filter(|(_, answer)| answer.is_none()).map(|(part, _)| part.clone()).collect()
     }
 
-    pub(super) fn note(&self, missing: &[Part]) -> Batched {
+    pub(super) fn note(&self, missing: &[Part]) -> BatchStats {
         let documents = |parts: &[Part]| parts.iter().map(|part| part.elements.len()).sum::<usize>();
         let (all, misses) = (documents(self.batch.parts()), documents(missing));
-        Batched { parts: missing.len(), ..self.access.note(all, all - misses, misses) }
+        BatchStats { parts: missing.len(), ..self.access.note(all, all - misses, misses) }
     }
 
     pub(super) fn keep(&self, part: &Part, answer: &RerankAnswer) {
         if self.access.is_used() && may_be_kept(answer) {
             let copy = Bytes::copy_from_slice(&answer.bytes);
-            self.access.memory.put(self.key(part), KeptPiece::Ranking(copy), now());
+            self.access.memory.put(self.key(part), CacheEntry::Ranking(copy), now());
         }
     }
 }

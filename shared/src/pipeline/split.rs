@@ -1,11 +1,11 @@
 //! What embed and rerank share when their calls are put together.
 
 use super::fan_out::FailedPart;
-use super::request::Asked;
+use super::request::GatewayRequest;
 use crate::error::{Code, GatewayError, Kind};
 
 /// Returns the id of an answer from memory, as JSON.
-pub(super) fn json_id(asked: &Asked) -> Vec<u8> {
+pub(super) fn json_id(asked: &GatewayRequest) -> Vec<u8> {
     serde_json::Value::from(asked.request_id.as_str()).to_string().into_bytes()
 }
 

@@ -9,19 +9,19 @@
 pub(super) mod opening;
 
 use super::attempts::tokens;
-use super::request::{Asked, Reply, Settled};
+use super::request::{GatewayRequest, Reply, Settled};
 use super::{headers, turns};
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
-use crate::cohere::client::{Spent, timed_out};
+use crate::cohere::client::{CallStats, timed_out};
 use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
-use crate::resilience::state::{Admission, Outcome};
-use crate::telemetry::request_log::{Batched, RequestEvent};
+use crate::resilience::state::{CallPermit, Outcome};
+use crate::telemetry::request_log::{BatchStats, RequestLog};
 use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
@@ -41,11 +41,11 @@ use tokio::time::{timeout, timeout_at};
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
 
-type Beginning = Pin<Box<dyn Future<Output = (Spent, Result<Settled>)> + Send>>;
+type PendingStream = Pin<Box<dyn Future<Output = (CallStats, Result<Settled>)> + Send>>;
 
 enum Phase {
     /// Nothing has come yet.
-    Waiting(Beginning),
+    Waiting(PendingStream),
     /// Content has come and waits to be sent.
     Ready(Bytes, EventReader),
     Running(EventReader),
@@ -53,7 +53,7 @@ enum Phase {
 }
 
 /// A streamed answer on its way to the caller.
-pub(super) struct LiveStream {
+pub(super) struct StreamingAnswer {
     phase: Phase,
     times: StreamTimes,
     deadline: Deadline,
@@ -66,8 +66,8 @@ pub(super) struct LiveStream {
     done: bool,
     /// Pieces of content that have gone to the caller, about a token each.
     deltas: usize,
-    event: Option<RequestEvent>,
-    admission: Option<Admission>,
+    event: Option<RequestLog>,
+    admission: Option<CallPermit>,
 }
 
 /// Calls Cohere and waits until there is something to send: content, or a sign of life.
@@ -76,11 +76,11 @@ pub(super) struct LiveStream {
 /// What failed before anything was sent.
 pub(super) async fn open(
     app: &'static App,
-    asked: Asked,
-    event: &mut RequestEvent,
-) -> Result<Box<LiveStream>> {
+    asked: GatewayRequest,
+    event: &mut RequestLog,
+) -> Result<Box<StreamingAnswer>> {
     let (times, deadline) = (app.config.times.stream, asked.call.deadline);
-    let mut beginning: Beginning = Box::pin(begin(app, asked));
+    let mut beginning: PendingStream = Box::pin(begin(app, asked));
     let (phase, admission) = match timeout(times.keep_alive, &mut beginning).await {
         Ok((spent, settled)) => {
             event.spent = spent;
@@ -94,7 +94,7 @@ pub(super) async fn open(
     let keep_alive_due = matches!(phase, Phase::Waiting(_));
     let last_heard = now();
     let (ended, done, event) = (false, false, None);
-    Ok(Box::new(LiveStream {
+    Ok(Box::new(StreamingAnswer {
         phase,
         times,
         deadline,
@@ -108,22 +108,22 @@ pub(super) async fn open(
     }))
 }
 
-async fn begin(app: &'static App, asked: Asked) -> (Spent, Result<Settled>) {
-    let mut spent = Spent::default();
-    let settled = turns::run(app, &asked, &mut spent, &mut Batched::default()).await;
+async fn begin(app: &'static App, asked: GatewayRequest) -> (CallStats, Result<Settled>) {
+    let mut spent = CallStats::default();
+    let settled = turns::run(app, &asked, &mut spent, &mut BatchStats::default()).await;
     (spent, settled)
 }
 
 /// Notes which model has answered, and makes its first content ready.
-fn ready(settled: Settled, event: &mut RequestEvent) -> (Phase, Option<Admission>) {
+fn ready(settled: Settled, event: &mut RequestLog) -> (Phase, Option<CallPermit>) {
     settled.note(event);
     let Reply::Stream(begun) = settled.reply else { unreachable!("a stream was asked for") };
     (Phase::Ready(begun.first, begun.events), begun.admission)
 }
 
-impl LiveStream {
+impl StreamingAnswer {
     /// Turns the stream into the answer; from here on the event line is the stream's to write.
-    pub(super) fn into_response(mut self: Box<Self>, mut event: RequestEvent) -> Response<Body> {
+    pub(super) fn into_response(mut self: Box<Self>, mut event: RequestLog) -> Response<Body> {
         let mut response = Response::new(whole(Bytes::new()));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers::finish(&mut response, &mut event);
@@ -155,7 +155,7 @@ impl LiveStream {
         }
     }
 
-    async fn wait(&mut self, mut beginning: Beginning) -> Option<Bytes> {
+    async fn wait(&mut self, mut beginning: PendingStream) -> Option<Bytes> {
         if std::mem::take(&mut self.keep_alive_due) {
             self.phase = Phase::Waiting(beginning);
             return Some(stream::KEEP_ALIVE);
@@ -233,7 +233,7 @@ impl LiveStream {
         let Some(event) = &mut self.event else { return };
         event.billed = tokens(end.usage.billed_units);
         if let Some(failure) = end.failure {
-            event.failed(&classify::failed_stream(&failure));
+            event.failed(&classify::from_stream_end(&failure));
         }
     }
 
@@ -255,7 +255,7 @@ impl LiveStream {
     }
 }
 
-impl Drop for LiveStream {
+impl Drop for StreamingAnswer {
     fn drop(&mut self) {
         let Some(event) = &mut self.event else { return };
         if !self.ended {
@@ -275,9 +275,9 @@ mod tests {
     use http_body_util::BodyExt;
 
     /// Builds a stream that still waits for its beginning.
-    fn waiting(beginning: Beginning, total: Duration) -> Box<LiveStream> {
+    fn waiting(beginning: PendingStream, total: Duration) -> Box<StreamingAnswer> {
         let second = Duration::from_secs(1);
-        Box::new(LiveStream {
+        Box::new(StreamingAnswer {
             phase: Phase::Waiting(beginning),
             times: StreamTimes { first_event: second, idle: second, total, keep_alive: second },
             deadline: Deadline::new(now(), total, None, total),
@@ -291,8 +291,8 @@ mod tests {
         })
     }
 
-    async fn body_of(stream: Box<LiveStream>) -> String {
-        let response = stream.into_response(RequestEvent::new(Endpoint::Chat));
+    async fn body_of(stream: Box<StreamingAnswer>) -> String {
+        let response = stream.into_response(RequestLog::new(Endpoint::Chat));
         let body = response.into_body().collect().await.unwrap_or_else(|never| match never {});
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
@@ -315,7 +315,7 @@ mod tests {
     async fn a_late_failure_ends_the_stream_after_comments() {
         let late = async {
             tokio::time::sleep(Duration::from_millis(2_500)).await;
-            (Spent::default(), Err(GatewayError::new(Code::RateLimited, "slow down")))
+            (CallStats::default(), Err(GatewayError::new(Code::RateLimited, "slow down")))
         };
         let body = body_of(waiting(Box::pin(late), Duration::from_secs(9))).await;
         assert!(body.starts_with(": ka\n: ka\n: ka\nevent: message-end\n"), "{body}");

@@ -4,14 +4,14 @@
 //! holds of it, is left aside when the fallback's turn comes.
 
 use super::attempts::{self, Answered, Turn};
-use super::request::{Asked, Reply, Settled};
+use super::request::{GatewayRequest, Reply, Settled};
 use super::{embed, fallback, rerank};
 use crate::app::App;
-use crate::cohere::client::{Call, Spent};
+use crate::cohere::client::{Call, CallStats};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::resilience::retry::disposition;
-use crate::telemetry::request_log::Batched;
+use crate::telemetry::request_log::BatchStats;
 
 /// Answers a request, by its own model or by the fallback.
 ///
@@ -19,11 +19,11 @@ use crate::telemetry::request_log::Batched;
 /// The first model's failure.
 pub(super) async fn run(
     app: &'static App,
-    asked: &Asked,
-    spent: &mut Spent,
-    batched: &mut Batched,
+    asked: &GatewayRequest,
+    spent: &mut CallStats,
+    batched: &mut BatchStats,
 ) -> Result<Settled> {
-    let error = match reply(app, asked, &asked.call, Turn::Asked, spent, batched).await {
+    let error = match reply(app, asked, &asked.call, Turn::GatewayRequest, spent, batched).await {
         Ok(reply) => return Ok(Settled { reply, fallback: None }),
         Err(error) => error,
     };
@@ -48,11 +48,11 @@ pub(super) async fn run(
 
 async fn reply(
     app: &'static App,
-    asked: &Asked,
+    asked: &GatewayRequest,
     call: &Call,
     turn: Turn<'_>,
-    spent: &mut Spent,
-    batched: &mut Batched,
+    spent: &mut CallStats,
+    batched: &mut BatchStats,
 ) -> Result<Reply> {
     // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
     match call.endpoint {

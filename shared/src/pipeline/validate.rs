@@ -13,7 +13,7 @@ use crate::wire::rerank::RerankRequest;
 const UNKNOWN_DIMENSION: u64 = 2_048;
 
 /// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.
-pub(super) fn lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
+pub(super) fn check_lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
     match models::find(id).map(|model| model.lifetime) {
         Some(Lifetime::Retired { since, replacement }) if config.rejects_retired => {
             let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");

@@ -1,7 +1,7 @@
 //! Circuit breaker for one upstream: closed passes, open refuses, half-open passes one probe.
 //!
 //! Scope: environment. A breaker is forgotten when Lambda retires its sandbox and knows nothing of its
-//! siblings, so the threshold is small on purpose. The answer to a call that was admitted before the
+//! rounds, so the threshold is small on purpose. The answer to a call that was admitted before the
 //! breaker opened never closes it. There is no clock here: callers pass `now`.
 
 use crate::clock::Instant;

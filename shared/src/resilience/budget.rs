@@ -3,7 +3,7 @@
 //! Retries multiply an outage: three attempts are three times the load on an upstream that is already
 //! failing. Each extra call is therefore paid from tokens that only successes refill, so that
 //! upstream calls ≤ requests + 10 + successes / 5, whatever the requests do by themselves. A split request
-//! counts as one here: each round of its parts' retries is one extra call (`siblings.rs`).
+//! counts as one here: each round of its parts' retries is one extra call (`rounds.rs`).
 
 /// Tokens of a full budget, which is also its start.
 const FULL: u32 = 50;

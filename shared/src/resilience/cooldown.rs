@@ -12,12 +12,12 @@ const LONGEST: Duration = Duration::from_secs(30);
 const FURTHEST: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Default)]
-pub struct Rest {
+pub struct Cooldown {
     until: Option<Instant>,
     in_a_row: u32,
 }
 
-impl Rest {
+impl Cooldown {
     /// Returns how long the model still rests; zero when it does not.
     pub fn remaining(&self, now: Instant) -> Duration {
         self.until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn rests_double_up_to_half_a_minute_and_start_anew_after_an_answer() {
-        let (mut rest, start) = (Rest::default(), now());
+        let (mut rest, start) = (Cooldown::default(), now());
         let later = |count: u64| start + Duration::from_secs(count * 100);
         let rests: Vec<_> = (0..7).map(|count| rest.throttled(None, later(count)).as_secs()).collect();
         assert_eq!(rests, [1, 2, 4, 8, 16, 30, 30]);
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn what_cohere_asks_for_wins() {
-        let (mut rest, start) = (Rest::default(), now());
+        let (mut rest, start) = (Cooldown::default(), now());
         assert_eq!(rest.throttled(Some(Duration::from_secs(90)), start).as_secs(), 90);
         assert_eq!(rest.remaining(start + Duration::from_secs(80)).as_secs(), 10);
         rest.throttled(Some(Duration::from_secs(1)), start);
@@ -87,7 +87,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_rest_lasts_as_long_as_the_longest_that_was_called_for(events in events()) {
-            let (mut rest, mut now) = (Rest::default(), now());
+            let (mut rest, mut now) = (Cooldown::default(), now());
             let (mut until, mut in_a_row) = (now, 0);
             for event in events {
                 match event {

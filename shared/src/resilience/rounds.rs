@@ -9,28 +9,28 @@
 
 /// What one request's calls of a model have told the breaker, and paid. Scope: invocation.
 #[derive(Debug, Default)]
-pub struct Siblings {
+pub struct RetryRounds {
     /// The latest round of which a failure has been counted; 0 is none.
     counted: u32,
     /// The latest round that has been paid for; the first one is free.
     paid: u32,
 }
 
-impl Siblings {
+impl RetryRounds {
     /// Tells whether the failure of a part's n-th attempt, from 1, is to be counted, and notes it.
     #[must_use]
-    pub fn failure_counts(&mut self, attempt: u32) -> bool {
+    pub fn count_failure(&mut self, attempt: u32) -> bool {
         let counts = attempt > self.counted;
         self.counted = self.counted.max(attempt);
         counts
     }
 
-    /// Tells whether a part that goes on to its n-th attempt is the first to, and so pays for the round.
+    /// Tells whether a part that goes on to its n-th attempt is the first to, and so charge_round for the round.
     #[must_use]
-    pub fn pays(&mut self, attempt: u32) -> bool {
-        let pays = attempt > self.paid.max(1);
+    pub fn charge_round(&mut self, attempt: u32) -> bool {
+        let charge_round = attempt > self.paid.max(1);
         self.paid = self.paid.max(attempt);
-        pays
+        charge_round
     }
 }
 
@@ -51,15 +51,15 @@ mod tests {
 
     #[test]
     fn a_request_of_one_call_counts_each_of_its_attempts() {
-        let mut siblings = Siblings::default();
-        assert!((1..=3).all(|attempt| siblings.failure_counts(attempt)));
+        let mut rounds = RetryRounds::default();
+        assert!((1..=3).all(|attempt| rounds.count_failure(attempt)));
     }
 
     #[test]
     fn the_first_round_is_free_and_each_further_one_is_paid_by_whoever_comes_first() {
-        let mut siblings = Siblings::default();
+        let mut rounds = RetryRounds::default();
         let attempts = [1, 1, 2, 1, 2, 3, 2, 3];
-        let paid: Vec<_> = attempts.into_iter().map(|attempt| siblings.pays(attempt)).collect();
+        let paid: Vec<_> = attempts.into_iter().map(|attempt| rounds.charge_round(attempt)).collect();
         assert_eq!(paid, [false, false, true, false, false, true, false, false]);
     }
 
@@ -71,7 +71,7 @@ mod tests {
         ) {
             let at = now();
             let (mut split, mut alone) = (breaker(1_000), breaker(1_000));
-            let mut siblings = Siblings::default();
+            let mut rounds = RetryRounds::default();
             let mut attempts = [0u32; 20];
             let (mut counted, mut last_round) = (0, 0);
             for part in order {
@@ -81,7 +81,7 @@ mod tests {
                 attempts[part] += 1;
                 last_round = last_round.max(attempts[part]);
                 let permit = split.admit(at).unwrap();
-                if siblings.failure_counts(attempts[part]) {
+                if rounds.count_failure(attempts[part]) {
                     counted += 1;
                     split.failed(permit, at);
                 } else {
@@ -105,10 +105,10 @@ mod tests {
             let mut breaker = breaker(5);
             for (number, parts) in parts.into_iter().enumerate() {
                 prop_assert_eq!(breaker.state(), State::Closed, "before request {}", number);
-                let mut siblings = Siblings::default();
+                let mut rounds = RetryRounds::default();
                 let permits: Vec<_> = (0..parts).map(|_| breaker.admit(at).unwrap()).collect();
                 for permit in permits {
-                    match siblings.failure_counts(1) {
+                    match rounds.count_failure(1) {
                         true => breaker.failed(permit, at),
                         false => breaker.cancelled(permit),
                     }

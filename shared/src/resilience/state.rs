@@ -9,9 +9,9 @@ use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Kind};
 use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
-use crate::resilience::cooldown::Rest;
+use crate::resilience::cooldown::Cooldown;
 use crate::resilience::retry::disposition;
-use crate::resilience::rounds::Siblings;
+use crate::resilience::rounds::RetryRounds;
 use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,13 +21,13 @@ use std::time::Duration;
 const MAX_MODELS: usize = 256;
 
 /// All guards of an environment.
-pub struct Guards {
+pub struct UpstreamState {
     config: GuardsConfig,
-    state: Mutex<Watched>,
+    state: Mutex<Shared>,
 }
 
 #[derive(Default)]
-struct Watched {
+struct Shared {
     models: HashMap<(Endpoint, String), Model>,
     budget: RetryBudget,
     bad_key: Option<BadKey>,
@@ -35,7 +35,7 @@ struct Watched {
 
 struct Model {
     breaker: Breaker,
-    rest: Rest,
+    rest: Cooldown,
 }
 
 /// A key, or an account, that Cohere has refused.
@@ -67,20 +67,20 @@ impl Outcome {
 }
 
 /// A permit that gives itself back: a call that is dropped was cancelled.
-pub struct Admission {
-    guards: &'static Guards,
+pub struct CallPermit {
+    guards: &'static UpstreamState,
     endpoint: Endpoint,
     model: String,
     permit: Option<Permit>,
-    siblings: SharedSiblings,
+    rounds: SharedRounds,
     /// Which of its part's attempts the call is, from 1.
     attempt: u32,
 }
 
 /// The calls of one request, shared by those under way.
-pub type SharedSiblings = Arc<Mutex<Siblings>>;
+pub type SharedRounds = Arc<Mutex<RetryRounds>>;
 
-impl Admission {
+impl CallPermit {
     pub fn is_probe(&self) -> bool {
         self.permit.as_ref().is_some_and(Permit::is_probe)
     }
@@ -93,15 +93,15 @@ impl Admission {
     fn settle(&mut self, outcome: Outcome) {
         let Some(permit) = self.permit.take() else { return };
         let at = now();
-        let mut siblings = self.siblings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
         // A probe speaks for itself, whatever failed before it.
         let outcome = match outcome {
-            Outcome::Failure if !(siblings.failure_counts(self.attempt) || permit.is_probe()) => {
+            Outcome::Failure if !(rounds.count_failure(self.attempt) || permit.is_probe()) => {
                 Outcome::Nothing
             }
             outcome => outcome,
         };
-        drop(siblings);
+        drop(rounds);
         self.guards.watch(self.endpoint, &self.model, |watched| match outcome {
             Outcome::Success => watched.breaker.succeeded(permit),
             Outcome::Failure => watched.breaker.failed(permit, at),
@@ -110,18 +110,18 @@ impl Admission {
     }
 }
 
-impl Drop for Admission {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         self.settle(Outcome::Nothing);
     }
 }
 
-impl Guards {
+impl UpstreamState {
     pub fn new(config: GuardsConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watched> {
+    fn lock(&self) -> MutexGuard<'_, Shared> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -132,7 +132,7 @@ impl Guards {
         if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {
             state.models.retain(|_, watched| watched.breaker.state() != State::Closed);
         }
-        let fresh = || Model { breaker: Breaker::new(self.config.breaker), rest: Rest::default() };
+        let fresh = || Model { breaker: Breaker::new(self.config.breaker), rest: Cooldown::default() };
         let watched = state.models.entry(key).or_insert_with(fresh);
         let before = watched.breaker.state();
         let result = work(watched);
@@ -156,13 +156,13 @@ impl Guards {
         &'static self,
         endpoint: Endpoint,
         model: &str,
-        siblings: &SharedSiblings,
+        rounds: &SharedRounds,
         attempt: u32,
-    ) -> Result<Admission, Refused> {
+    ) -> Result<CallPermit, Refused> {
         let at = now();
         let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
-        let (model, siblings) = (model.to_string(), siblings.clone());
-        Ok(Admission { guards: self, endpoint, model, permit: Some(permit), siblings, attempt })
+        let (model, rounds) = (model.to_string(), rounds.clone());
+        Ok(CallPermit { guards: self, endpoint, model, permit: Some(permit), rounds, attempt })
     }
 
     /// Tells whether the next call of a model may only be a probe, if it is admitted at all.

@@ -4,7 +4,7 @@
 //! they cannot be logged by mistake.
 
 use crate::clock::{Instant, now};
-use crate::cohere::client::Spent;
+use crate::cohere::client::CallStats;
 use crate::endpoint::Endpoint;
 use crate::error::GatewayError;
 use crate::telemetry::redact;
@@ -60,7 +60,7 @@ impl CacheOutcome {
 
 /// How an embed or rerank request was taken apart, in texts, images, inputs or documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Batched {
+pub struct BatchStats {
     pub cache: CacheOutcome,
     /// Inputs of the request.
     pub inputs: usize,
@@ -74,7 +74,7 @@ pub struct Batched {
 
 /// What is known of a request by now; written once, at its end. Scope: invocation.
 #[derive(Debug)]
-pub struct RequestEvent {
+pub struct RequestLog {
     endpoint: Endpoint,
     pub started: Instant,
     pub request_id: String,
@@ -82,9 +82,9 @@ pub struct RequestEvent {
     pub model: Option<String>,
     pub stream: bool,
     pub status: u16,
-    pub spent: Spent,
+    pub spent: CallStats,
     pub billed: Billed,
-    pub batched: Batched,
+    pub batched: BatchStats,
     /// The asked model, where another answered.
     pub fell_back_from: Option<String>,
     /// What the catalogue says against the model.
@@ -99,7 +99,7 @@ pub struct RequestEvent {
     written: bool,
 }
 
-impl RequestEvent {
+impl RequestLog {
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
@@ -109,9 +109,9 @@ impl RequestEvent {
             model: None,
             stream: false,
             status: 0,
-            spent: Spent::default(),
+            spent: CallStats::default(),
             billed: Billed::default(),
-            batched: Batched::default(),
+            batched: BatchStats::default(),
             fell_back_from: None,
             warning: None,
             chosen_max_tokens: None,
@@ -146,7 +146,7 @@ impl RequestEvent {
             return;
         }
         let duration = now() - self.started;
-        let Batched { cache, inputs, hits, misses, parts } = self.batched;
+        let BatchStats { cache, inputs, hits, misses, parts } = self.batched;
         let batched = inputs > 0;
         tracing::info!(
             endpoint = self.endpoint.name(),

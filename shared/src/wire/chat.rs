@@ -3,7 +3,7 @@
 //! Source of field names and types: Cohere's OpenAPI document of 2026-08-20.
 
 use crate::error::{GatewayError, Result};
-use crate::wire::object::{Fields, Kind, Known};
+use crate::wire::object::{Kind, Known, RequestObject};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 
@@ -34,7 +34,7 @@ const KNOWN: Known = &[
 /// A valid chat request.
 #[derive(Debug)]
 pub struct ChatRequest<'a> {
-    fields: Fields<'a>,
+    fields: RequestObject<'a>,
     pub stream: bool,
     max_tokens: Option<u64>,
 }
@@ -45,7 +45,7 @@ impl<'a> ChatRequest<'a> {
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit.
     pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = Fields::parse(body, KNOWN)?;
+        let fields = RequestObject::parse(body, KNOWN)?;
         match fields.raw("messages") {
             None => return Err(GatewayError::invalid("messages", "is required")),
             Some(messages) => check_messages(messages)?,

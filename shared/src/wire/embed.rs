@@ -7,11 +7,11 @@ mod answer;
 pub use answer::{Column, EmbedAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::object::{Fields, Kind, Known};
+use crate::wire::object::{Kind, Known, RequestObject};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 
-/// Fields whose meaning is known here; a request with another one is not answered from memory.
+/// RequestObject whose meaning is known here; a request with another one is not answered from memory.
 pub const KNOWN: Known = &[
     ("model", Kind::Text),
     ("input_type", Kind::Text),
@@ -32,12 +32,12 @@ const SOURCES: [&str; 3] = ["texts", "images", "inputs"];
 pub const PER_CALL: usize = 96;
 
 /// Returns the field that holds the inputs, and its JSON text.
-pub fn source<'a>(fields: &Fields<'a>) -> Option<(&'static str, &'a str)> {
+pub fn source<'a>(fields: &RequestObject<'a>) -> Option<(&'static str, &'a str)> {
     SOURCES.into_iter().find_map(|name| fields.raw(name).map(|raw| (name, raw)))
 }
 
 /// Returns the embedding types a request asks for, each once.
-pub fn types(fields: &Fields) -> Vec<String> {
+pub fn types(fields: &RequestObject) -> Vec<String> {
     let asked = fields.raw("embedding_types").and_then(|raw| serde_json::from_str(raw).ok());
     let mut types: Vec<String> = asked.unwrap_or_else(|| vec!["float".to_string()]);
     let mut seen = std::collections::HashSet::new();
@@ -62,7 +62,7 @@ fn bytes_per_number(embedding_type: &str) -> f64 {
 /// A valid embed request.
 #[derive(Debug)]
 pub struct EmbedRequest<'a> {
-    fields: Fields<'a>,
+    fields: RequestObject<'a>,
     model: String,
     inputs: (&'static str, usize),
 }
@@ -73,7 +73,7 @@ impl<'a> EmbedRequest<'a> {
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit.
     pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = Fields::parse(body, KNOWN)?;
+        let fields = RequestObject::parse(body, KNOWN)?;
         let Some(model) = fields.text("model") else {
             return Err(GatewayError::invalid("model", "is required: another model is another vector space"));
         };
@@ -121,7 +121,7 @@ impl<'a> EmbedRequest<'a> {
 }
 
 /// Checks that there is one list of inputs with something in each, and counts them.
-fn check_inputs(fields: &Fields) -> Result<(&'static str, usize)> {
+fn check_inputs(fields: &RequestObject) -> Result<(&'static str, usize)> {
     let given: Vec<_> = SOURCES.into_iter().filter(|name| fields.raw(name).is_some()).collect();
     let [source] = given[..] else {
         let problem = match given[..] {

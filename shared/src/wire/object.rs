@@ -60,11 +60,11 @@ pub type Known = &'static [(&'static str, Kind)];
 
 /// The top-level fields of a request body, in the caller's order.
 #[derive(Debug)]
-pub struct Fields<'a> {
+pub struct RequestObject<'a> {
     entries: Vec<(Cow<'a, str>, &'a RawValue)>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> RequestObject<'a> {
     /// Reads a body and checks the types of the known fields.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl<'a> Fields<'a> {
                 format_args!("is nested deeper than {MAX_DEPTH} levels"),
             ));
         }
-        let fields: Fields = serde_json::from_str(text).map_err(|error| {
+        let fields: RequestObject = serde_json::from_str(text).map_err(|error| {
             let problem = match error.classify() {
                 serde_json::error::Category::Data => "must be a JSON object".to_string(),
                 // The message of the parser quotes nothing of the body.
@@ -206,11 +206,11 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
+impl<'de> Deserialize<'de> for RequestObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct FieldsVisitor;
         impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
+            type Value = RequestObject<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
                 while let Some((Text(key), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
                     entries.push((key, raw));
                 }
-                Ok(Fields { entries })
+                Ok(RequestObject { entries })
             }
         }
         deserializer.deserialize_map(FieldsVisitor)

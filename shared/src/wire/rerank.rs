@@ -8,11 +8,11 @@ mod answer;
 pub use answer::{Ranked, RerankAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::object::{Fields, Kind, Known};
+use crate::wire::object::{Kind, Known, RequestObject};
 use crate::wire::{UpstreamRequest, scan};
 use serde::Deserialize;
 
-/// Fields whose meaning is known here; a request with another one is not answered from memory.
+/// RequestObject whose meaning is known here; a request with another one is not answered from memory.
 pub const KNOWN: Known = &[
     ("model", Kind::Text),
     ("query", Kind::Text),
@@ -32,7 +32,7 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 /// A valid rerank request.
 #[derive(Debug)]
 pub struct RerankRequest<'a> {
-    fields: Fields<'a>,
+    fields: RequestObject<'a>,
 }
 
 impl<'a> RerankRequest<'a> {
@@ -41,7 +41,7 @@ impl<'a> RerankRequest<'a> {
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit; `too_large` over 10 000 documents.
     pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = Fields::parse(body, KNOWN)?;
+        let fields = RequestObject::parse(body, KNOWN)?;
         match fields.text("query") {
             None => return Err(GatewayError::invalid("query", "is required")),
             Some(query) if query.trim().is_empty() => {

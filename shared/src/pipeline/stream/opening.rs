@@ -5,21 +5,21 @@
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, Spent, timed_out};
+use crate::cohere::client::{Call, CallStats, timed_out};
 use crate::cohere::events::EventReader;
 use crate::error::Result;
-use crate::resilience::state::Admission;
+use crate::resilience::state::CallPermit;
 use crate::wire::stream::{self, Event, MessageEnd};
 use bytes::Bytes;
 use tokio::time::timeout_at;
 
 /// A stream whose first content has arrived.
-pub(in crate::pipeline) struct Begun {
+pub(in crate::pipeline) struct OpenedStream {
     /// The held frames: `message-start` and what came with and after it.
     pub(in crate::pipeline) first: Bytes,
     pub(in crate::pipeline) events: EventReader,
     /// The permit of a call whose end is still to come.
-    pub(in crate::pipeline) admission: Option<Admission>,
+    pub(in crate::pipeline) admission: Option<CallPermit>,
 }
 
 /// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
@@ -29,8 +29,8 @@ pub(in crate::pipeline) struct Begun {
 pub(in crate::pipeline) async fn first_content(
     app: &'static App,
     call: &Call,
-    spent: &mut Spent,
-) -> Result<Begun> {
+    spent: &mut CallStats,
+) -> Result<OpenedStream> {
     let started = now();
     let limit = call.deadline.or_after(started, call.attempt);
     let waited_before = spent.upstream;
@@ -46,7 +46,7 @@ pub(in crate::pipeline) async fn first_content(
 }
 
 /// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content events.
-async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -> Result<Begun> {
+async fn read_until_content(app: &'static App, call: &Call, spent: &mut CallStats) -> Result<OpenedStream> {
     let mut events = app.cohere.open_stream(call, spent).await?;
     let mut held = Vec::new();
     loop {
@@ -58,7 +58,7 @@ async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -
             match stream::event(&frame) {
                 Event::MessageStart | Event::Comment => {}
                 Event::MessageEnd(MessageEnd { failure: Some(failure), .. }) if !released => {
-                    return Err(classify::failed_stream(&failure));
+                    return Err(classify::from_stream_end(&failure));
                 }
                 _ => released = true,
             }
@@ -69,7 +69,7 @@ async fn read_until_content(app: &'static App, call: &Call, spent: &mut Spent) -
             false => [&held[..], &frames[..]].concat().into(),
         };
         if released {
-            return Ok(Begun { first, events, admission: None });
+            return Ok(OpenedStream { first, events, admission: None });
         }
         held = first.to_vec();
     }

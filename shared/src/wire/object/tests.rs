@@ -4,20 +4,20 @@ const KNOWN: Known =
     &[("model", Kind::Text), ("texts", Kind::Texts), ("k", Kind::Integer), ("opts", Kind::Object)];
 
 fn problem(body: &str) -> String {
-    Fields::parse(body.as_bytes(), KNOWN).unwrap_err().message
+    RequestObject::parse(body.as_bytes(), KNOWN).unwrap_err().message
 }
 
 #[test]
 fn unknown_fields_and_number_texts_survive_rewriting() {
     let body = r#"{"model":"m" , "x": 1.10, "texts":["a"],"y":{"Z":[1e5]}}"#;
-    let fields = Fields::parse(body.as_bytes(), KNOWN).unwrap();
+    let fields = RequestObject::parse(body.as_bytes(), KNOWN).unwrap();
     let sent = fields.with(&[("model", r#""n""#), ("k", "3")]);
     assert_eq!(sent, r#"{"x":1.10,"texts":["a"],"y":{"Z":[1e5]},"model":"n","k":3}"#);
 }
 
 #[test]
 fn an_explicit_null_counts_as_absent() {
-    let fields = Fields::parse(br#"{"model":null,"k":null}"#, KNOWN).unwrap();
+    let fields = RequestObject::parse(br#"{"model":null,"k":null}"#, KNOWN).unwrap();
     assert_eq!(fields.text("model"), None);
     assert_eq!(fields.with(&[("k", "1")]), r#"{"model":null,"k":1}"#);
 }
@@ -35,7 +35,7 @@ fn a_key_that_two_parsers_could_read_differently_is_refused() {
         "invalid request: MODEL: must be written \"model\""
     );
     assert_eq!(problem("{\"text\u{17f}\":[]}"), "invalid request: text\u{17f}: must be written \"texts\"");
-    assert!(Fields::parse(br#"{"other":1,"Other":2}"#, KNOWN).is_ok());
+    assert!(RequestObject::parse(br#"{"other":1,"Other":2}"#, KNOWN).is_ok());
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_wrong_type_names_field_expectation_and_finding() {
         problem(r#"{"texts":["a",["b"]]}"#),
         "invalid request: texts[1]: must be a string, got an array"
     );
-    assert!(Fields::parse(br#"{"k":100.0}"#, KNOWN).is_ok());
+    assert!(RequestObject::parse(br#"{"k":100.0}"#, KNOWN).is_ok());
 }
 
 #[test]
@@ -58,6 +58,6 @@ fn what_is_no_json_object_is_refused_without_quoting_it() {
     assert!(!problem("{\"secret\": nope}").contains("secret"));
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(200), "]".repeat(200));
     assert_eq!(problem(&deep), "invalid request: body: is nested deeper than 128 levels");
-    let message = Fields::parse(b"{\"x\":\"\xff\"}", KNOWN).unwrap_err().message;
+    let message = RequestObject::parse(b"{\"x\":\"\xff\"}", KNOWN).unwrap_err().message;
     assert_eq!(message, "invalid request: body: is not UTF-8, at byte 6");
 }
