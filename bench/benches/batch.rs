@@ -1,4 +1,4 @@
-//! What splitting, joining and keeping cost: `cargo bench -p bench`.
+//! What splitting, joining and caching cost: `cargo bench -p bench`.
 //!
 //! `raw` rows do the same over the gateway's own HTTP client and nothing else, so
 //! that ratios can be read within one run; times of different runs say little.
@@ -13,16 +13,18 @@ use lambda_http::Request;
 use serde_json::json;
 use shared::app::App;
 use shared::batch::embed::{EmbedBatch, Table};
+use shared::cache::Cache;
 use shared::cohere::client::Cohere;
 use shared::config::Config;
-use shared::endpoint::Endpoint;
 use shared::health::HealthCheck;
-use shared::pipeline::{self, guards::UpstreamState, memory::Memory};
+use shared::pipeline;
+use shared::resilience::state::UpstreamState;
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::key::ApiKey;
 use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
 use shared::transport::Transport;
-use shared::wire::embed::EmbedAnswer;
+use shared::wire::embed::{EmbedAnswer, KNOWN};
+use shared::wire::object::RequestObject;
 use std::hint::black_box;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -49,8 +51,8 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, config.http.upstream_url.clone(), key),
         health: HealthCheck::new(config.health.clone()),
-        guards: UpstreamState::new(config.guards),
-        memory: Memory::new(config.cache),
+        upstream_state: UpstreamState::new(config.guards),
+        cache: Cache::new(config.cache),
         config,
     }))
 }
@@ -78,8 +80,8 @@ fn request(body: &str) -> Request {
 }
 
 /// Sends a request through the whole pipeline and reads its answer, piece by piece.
-async fn ask(app: &'static App, request: Request, outcome: &str) -> usize {
-    let response = pipeline::handle(app, Endpoint::Embed, request).await;
+async fn send_request(app: &'static App, request: Request, outcome: &str) -> usize {
+    let response = pipeline::embed::handle(app, request).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["x-gateway-cache"], outcome);
     let mut body = response.into_body();
@@ -109,10 +111,12 @@ fn transport() -> Transport {
 
 fn joining(criterion: &mut Criterion) {
     let texts: Vec<_> = (0..10 * PER_CALL).map(|text| text.to_string()).collect();
-    let batch = EmbedBatch::read(&Bytes::from(json!({ "texts": texts }).to_string()), true).unwrap();
+    let body = Bytes::from(json!({ "texts": texts }).to_string());
+    let object = RequestObject::parse(body, KNOWN).unwrap();
+    let batch = EmbedBatch::new(&object, true).unwrap();
     let all: Vec<_> = (0..texts.len()).collect();
     let answers: Vec<_> = batch
-        .parts(&all, PER_CALL)
+        .split(&all, PER_CALL)
         .into_iter()
         .map(|part| (part, EmbedAnswer::parse(answer(PER_CALL)).unwrap()))
         .collect();
@@ -129,20 +133,20 @@ fn joining(criterion: &mut Criterion) {
     group.bench_function("joined", |bencher| {
         bencher.iter(|| {
             let mut table = Table::new(&batch);
-            table.add(&answers).unwrap();
+            table.add_answers(&answers).unwrap();
             table.write(b"").unwrap()
         });
     });
     group.bench_function("taken apart", |bencher| {
         bencher.iter(|| {
             let parse = |(_, answer): &(_, EmbedAnswer)| EmbedAnswer::parse(answer.bytes.clone()).unwrap();
-            answers.iter().map(parse).map(|answer| answer.columns.len()).sum::<usize>()
+            answers.iter().map(parse).map(|answer| answer.arrays.len()).sum::<usize>()
         });
     });
     group.finish();
 }
 
-fn one_part(criterion: &mut Criterion) {
+fn one_call(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let url = upstream(Duration::ZERO);
     let (off, on, transport) = (app(&url, "0"), app(&url, "64000000"), transport());
@@ -150,24 +154,24 @@ fn one_part(criterion: &mut Criterion) {
     group.bench_function("raw", |bencher| {
         bencher.iter(|| runtime.block_on(raw(&transport, &url, 1)));
     });
-    group.bench_function("memory off", |bencher| {
-        bencher.iter(|| runtime.block_on(ask(off, request(&body(PER_CALL, 0)), "off")));
+    group.bench_function("cache off", |bencher| {
+        bencher.iter(|| runtime.block_on(send_request(off, request(&body(PER_CALL, 0)), "off")));
     });
     let mut salt = 0;
-    group.bench_function("memory on, all new", |bencher| {
+    group.bench_function("cache on, all new", |bencher| {
         bencher.iter(|| {
             salt += 1;
-            runtime.block_on(ask(on, request(&body(PER_CALL, salt)), "miss"))
+            runtime.block_on(send_request(on, request(&body(PER_CALL, salt)), "miss"))
         });
     });
-    runtime.block_on(ask(on, request(&body(PER_CALL, 0)), "miss"));
-    group.bench_function("memory on, all known", |bencher| {
-        bencher.iter(|| runtime.block_on(ask(on, request(&body(PER_CALL, 0)), "hit")));
+    runtime.block_on(send_request(on, request(&body(PER_CALL, 0)), "miss"));
+    group.bench_function("cache on, all known", |bencher| {
+        bencher.iter(|| runtime.block_on(send_request(on, request(&body(PER_CALL, 0)), "hit")));
     });
     group.finish();
 }
 
-fn ten_parts(criterion: &mut Criterion) {
+fn ten_calls(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let url = upstream(Duration::from_millis(20));
     let (off, on, transport) = (app(&url, "0"), app(&url, "64000000"), transport());
@@ -176,18 +180,18 @@ fn ten_parts(criterion: &mut Criterion) {
     group.bench_function("raw, ten calls at once", |bencher| {
         bencher.iter(|| runtime.block_on(raw(&transport, &url, 10)));
     });
-    group.bench_function("memory off", |bencher| {
-        bencher.iter(|| runtime.block_on(ask(off, request(&body(10 * PER_CALL, 0)), "off")));
+    group.bench_function("cache off", |bencher| {
+        bencher.iter(|| runtime.block_on(send_request(off, request(&body(10 * PER_CALL, 0)), "off")));
     });
     let mut salt = 0;
-    group.bench_function("memory on, all new", |bencher| {
+    group.bench_function("cache on, all new", |bencher| {
         bencher.iter(|| {
             salt += 1;
-            runtime.block_on(ask(on, request(&body(10 * PER_CALL, salt)), "miss"))
+            runtime.block_on(send_request(on, request(&body(10 * PER_CALL, salt)), "miss"))
         });
     });
     group.finish();
 }
 
-criterion_group!(benches, joining, one_part, ten_parts);
+criterion_group!(benches, joining, one_call, ten_calls);
 criterion_main!(benches);

@@ -1,6 +1,6 @@
 //! Composition root: the one file that names every concrete type.
 
-use crate::cache::entry::Memory;
+use crate::cache::Cache;
 use crate::cohere::client::Cohere;
 use crate::config::Config;
 use crate::health::HealthCheck;
@@ -17,8 +17,8 @@ pub struct App {
     pub config: Config,
     pub cohere: Cohere,
     pub health: HealthCheck,
-    pub guards: UpstreamState,
-    pub memory: Memory,
+    pub upstream_state: UpstreamState,
+    pub cache: Cache,
 }
 
 impl App {
@@ -32,10 +32,10 @@ impl App {
         let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
-        cohere.warm_up().await;
+        cohere.read_key_ahead().await;
         let health = HealthCheck::new(config.health.clone());
-        let guards = UpstreamState::new(config.guards);
-        let memory = Memory::new(config.cache);
-        Ok(Box::leak(Box::new(App { config, cohere, health, guards, memory })))
+        let upstream_state = UpstreamState::new(config.guards);
+        let cache = Cache::new(config.cache);
+        Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache })))
     }
 }

@@ -8,14 +8,14 @@ pub mod embed;
 pub mod rerank;
 mod template;
 
-pub use template::AnswerTemplate;
+pub use template::{AnswerTemplate, read_billed_units};
 
 use bytes::Bytes;
 use std::fmt;
 
 /// One call of a split request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Part {
+pub struct SubRequest {
     /// The body that Cohere gets.
     pub body: Bytes,
     /// Which of the batch's elements it holds, in this order.

@@ -7,7 +7,6 @@ pub mod reference;
 pub mod rotation;
 pub mod vars;
 
-use crate::endpoint::Endpoint;
 use reference::{self as setting, Kind, Setting};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -73,23 +72,16 @@ pub struct ModelsConfig {
 #[derive(Clone, Debug)]
 pub struct FallbackConfig {
     pairs: Vec<(String, String)>,
-    embed: bool,
-    rerank: bool,
+    /// Embed falls back unasked.
+    pub embed: bool,
+    /// Rerank falls back unasked.
+    pub rerank: bool,
 }
 
 impl FallbackConfig {
     /// Returns the model that stands in for `model`.
     pub fn of(&self, model: &str) -> Option<&str> {
         self.pairs.iter().find(|(from, _)| from == model).map(|(_, to)| to.as_str())
-    }
-
-    /// Tells whether an endpoint falls back unasked: chat does, the others where the operator says so.
-    pub fn is_on(&self, endpoint: Endpoint) -> bool {
-        match endpoint {
-            Endpoint::Chat => true,
-            Endpoint::Embed => self.embed,
-            Endpoint::Rerank => self.rerank,
-        }
     }
 }
 
@@ -155,22 +147,18 @@ pub struct StreamTimes {
 /// All times of the request path.
 #[derive(Clone, Debug)]
 pub struct TimesConfig {
-    chat: EndpointTimes,
-    embed: EndpointTimes,
-    rerank: EndpointTimes,
+    pub chat: EndpointTimes,
+    pub embed: EndpointTimes,
+    pub rerank: EndpointTimes,
     pub stream: StreamTimes,
     /// Kept free before Lambda's own deadline.
     pub margin: Duration,
 }
 
-impl TimesConfig {
-    /// Returns the times of `endpoint`'s requests that are not streamed.
-    pub fn of(&self, endpoint: Endpoint) -> EndpointTimes {
-        match endpoint {
-            Endpoint::Chat => self.chat,
-            Endpoint::Embed => self.embed,
-            Endpoint::Rerank => self.rerank,
-        }
+impl StreamTimes {
+    /// Returns the times of the calls that open a stream, and of the whole stream.
+    pub fn endpoint_times(&self) -> EndpointTimes {
+        EndpointTimes { attempt: self.first_event, total: self.total }
     }
 }
 

@@ -103,7 +103,7 @@ impl Code {
 
 /// What a failure says about Cohere, which decides what is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum Cause {
     /// No connection, or it broke.
     Connect,
     Timeout,
@@ -119,12 +119,12 @@ pub enum Kind {
     Auth,
     /// The account.
     Billing,
-    /// The request.
-    Rejected,
+    /// The request itself: Cohere has judged it and refuses it.
+    BadRequest,
     /// The breaker refused the call; nothing was sent.
-    Refused,
-    /// Not about Cohere at all.
-    Own,
+    CircuitOpen,
+    /// The gateway itself, or its caller: not about Cohere at all.
+    Gateway,
 }
 
 /// The one `error_type` that was seen to pass by itself.
@@ -162,27 +162,32 @@ impl GatewayError {
         Self { code, message: message.into(), detail: None, retry_after: None, upstream: None }
     }
 
+    /// Creates the error of a defect of the gateway: the caller learns nothing of it, the log does.
+    pub fn internal(detail: impl fmt::Display) -> Self {
+        Self::new(Code::Internal, "internal error").with_detail(detail)
+    }
+
     /// Creates the 400 that names `field` and what is wrong with it.
     pub fn invalid(field: &str, problem: impl fmt::Display) -> Self {
         Self::new(Code::InvalidRequest, format!("invalid request: {field}: {problem}"))
     }
 
     /// Returns what the failure says about Cohere.
-    pub fn kind(&self) -> Kind {
+    pub fn cause(&self) -> Cause {
         let upstream = self.upstream.as_deref();
         match self.code {
-            Code::UpstreamUnreachable => Kind::Connect,
-            Code::UpstreamTimeout => Kind::Timeout,
-            Code::UpstreamError | Code::UpstreamMalformed => Kind::Server,
-            Code::RateLimited => Kind::Throttled,
-            Code::QuotaExhausted => Kind::Quota,
-            Code::UpstreamAuth => Kind::Auth,
-            Code::UpstreamBilling => Kind::Billing,
-            Code::CircuitOpen => Kind::Refused,
+            Code::UpstreamUnreachable => Cause::Connect,
+            Code::UpstreamTimeout => Cause::Timeout,
+            Code::UpstreamError | Code::UpstreamMalformed => Cause::Server,
+            Code::RateLimited => Cause::Throttled,
+            Code::QuotaExhausted => Cause::Quota,
+            Code::UpstreamAuth => Cause::Auth,
+            Code::UpstreamBilling => Cause::Billing,
+            Code::CircuitOpen => Cause::CircuitOpen,
             Code::InvalidRequest => match upstream {
-                Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => Kind::Transient,
-                Some(_) => Kind::Rejected,
-                None => Kind::Own,
+                Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => Cause::Transient,
+                Some(_) => Cause::BadRequest,
+                None => Cause::Gateway,
             },
             Code::Unauthorized
             | Code::ModelNotAllowed
@@ -192,7 +197,7 @@ impl GatewayError {
             | Code::ClientThrottled
             | Code::Internal
             | Code::KeyMissing
-            | Code::Deadline => Kind::Own,
+            | Code::Deadline => Cause::Gateway,
         }
     }
 

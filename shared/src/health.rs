@@ -4,12 +4,12 @@
 //! time, so that the open route cannot be used to spend money.
 
 use crate::clock::{Instant, iso8601, now, since_epoch};
-use crate::cohere::client::{Call, CallStats, Cohere};
+use crate::cohere::client::{Call, Cohere};
 use crate::config::HealthConfig;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError};
-use crate::wire::UpstreamRequest;
+use crate::record::CallStats;
 use bytes::Bytes;
 use http::HeaderMap;
 use std::time::Duration;
@@ -91,29 +91,24 @@ impl HealthCheck {
             "messages": [{ "role": "user", "content": "ping" }],
             "max_tokens": 1,
         });
-        let request = UpstreamRequest {
-            model: model.to_string(),
-            body: Bytes::from(body.to_string()),
-            stream: false,
-            chosen_max_tokens: None,
-            expected: None,
-        };
         let timeout = self.config.timeout;
         let call = Call {
             endpoint: Endpoint::Chat,
-            request,
+            model: model.to_string(),
+            body: Bytes::from(body.to_string()),
+            expected_results: None,
             headers: HeaderMap::new(),
-            attempt: timeout,
+            attempt_timeout: timeout,
             deadline: Deadline::new(now(), timeout, None, timeout),
         };
-        let mut spent = CallStats::default();
-        let mut answer = cohere.call(&call, &mut spent).await;
+        let mut stats = CallStats::default();
+        let mut answer = cohere.call(&call, &mut stats).await;
         // A key that has just been replaced is no fault of Cohere's, as with any request.
         if let Err(error) = &answer
             && error.code == Code::UpstreamAuth
-            && cohere.has_other_key(spent.key_version.as_deref().unwrap_or_default()).await
+            && cohere.find_newer_key(stats.key_version.as_deref().unwrap_or_default()).await
         {
-            answer = cohere.call(&call, &mut spent).await;
+            answer = cohere.call(&call, &mut stats).await;
         }
         match answer {
             Ok(_) => Some(Status::Healthy),

@@ -17,6 +17,7 @@ pub mod error;
 pub mod health;
 pub mod lambda;
 pub mod pipeline;
+pub mod record;
 pub mod resilience;
 pub mod secrets;
 pub mod telemetry;

@@ -1,127 +1,134 @@
 //! The path of a request, top to bottom.
 //!
-//! Order, outside in: event line → identity → body limit and validation → deadline → choice of model (for the
-//! whole request) → memory → split → per part: attempts and budget → per attempt: breaker permit → attempt
-//! timeout → transport. Waiting is outside an attempt's time. Every way out, a panic included, is an answer in the
-//! contract's form and one event line.
+//! Order, outside in: log line → identity → body limit and validation → deadline → choice of model (for
+//! the whole request) → cache → split → per sub-request: attempts and budget → per attempt: breaker permit
+//! → attempt timeout → transport. Waiting is outside an attempt's time. Every way out, a panic included, is
+//! an answer in the contract's form and one log line.
 
 mod attempts;
-mod embed;
+pub mod chat;
+pub mod embed;
+mod endpoint_rules;
 mod fallback;
 mod fan_out;
 mod headers;
 mod request;
-mod rerank;
-mod split;
+pub mod rerank;
 mod stream;
-mod turns;
-mod validate;
 
 use crate::app::App;
-use crate::cohere::client::Call;
+use crate::cohere::models::{self, Lifetime};
+use crate::config::ModelsConfig;
 use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
 use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
-use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::telemetry::request_log::RequestLog;
 use crate::testing::{Place, panic_if_asked};
+use endpoint_rules::{EndpointRules, IntoChunks};
+use fallback::answer_with_fallback;
 use futures_util::FutureExt;
+use headers::add_headers;
 use http::Response;
 use lambda_http::Request;
-use request::{GatewayRequest, Reply};
+use request::GatewayRequest;
 use std::panic::AssertUnwindSafe;
+use stream::{StreamingAnswer, open_stream};
 
 /// A successful answer, whole or begun.
-enum Answer {
+enum Completed {
     Whole(Response<Body>),
-    Stream(Box<stream::StreamingAnswer>),
+    Stream(Box<StreamingAnswer>),
 }
 
-/// Answers one request of `endpoint`.
-pub async fn handle(app: &'static App, endpoint: Endpoint, request: Request) -> Response<Body> {
-    let mut event = RequestLog::new(endpoint);
-    match caught(run(app, endpoint, request, &mut event)).await {
-        Ok(Answer::Stream(stream)) => stream.into_response(event),
-        Ok(Answer::Whole(mut response)) => {
-            headers::finish(&mut response, &mut event);
-            event.write();
-            response
-        }
+/// Answers one request of an endpoint.
+async fn handle<E: EndpointRules>(app: &'static App, request: Request) -> Response<Body> {
+    let mut log = RequestLog::new(E::ENDPOINT);
+    let mut response = match catch_panic(answer::<E>(app, request, &mut log)).await {
+        Ok(Completed::Stream(stream)) => return stream.into_response(),
+        Ok(Completed::Whole(response)) => response,
         Err(error) => {
-            event.failed(&error);
-            let mut response = response::error(&error, &event.request_id, &app.config.limits);
-            headers::finish(&mut response, &mut event);
-            event.write();
-            response
+            log.record.record_failure(&error);
+            response::error(&error, &log.record.request_id, &app.config.limits)
         }
-    }
+    };
+    add_headers(&mut response, &mut log.record);
+    log.write();
+    response
 }
 
-/// Turns a panic into the error of a defect; the panic hook has told the place.
-async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Turns a panic into the error of a defect; the panic hook has told where it was.
+async fn catch_panic<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let outcome = AssertUnwindSafe(work).catch_unwind().await;
-    outcome.unwrap_or_else(|_| Err(GatewayError::new(Code::Internal, "internal error")))
+    outcome.unwrap_or_else(|_| Err(GatewayError::internal("a panic")))
 }
 
-async fn run(
+async fn answer<E: EndpointRules>(
     app: &'static App,
-    endpoint: Endpoint,
     request: Request,
-    event: &mut RequestLog,
-) -> Result<Answer> {
-    let incoming = Incoming::new(request);
-    event.request_id.clone_from(&incoming.request_id);
-    let identity = Identity::of(incoming.context.as_ref())?;
-    event.client = Some(identity.client.clone());
-
-    incoming.check_size(&app.config.limits)?;
-    panic_if_asked(Place::Handler, &incoming.body);
-    let request = validate::validate(endpoint, &incoming.body, &app.config)?;
-    event.warning = validate::check_lifetime(&request.model, &app.config.models)?;
-    event.model = Some(request.model.clone());
-    event.stream = request.stream;
-    event.chosen_max_tokens = request.chosen_max_tokens;
-    identity.check_model(&request.model)?;
-
-    let times = app.config.times.of(endpoint);
-    let (attempt, total) = match request.stream {
-        true => (app.config.times.stream.first_event, app.config.times.stream.total),
-        false => (times.attempt, times.total),
-    };
-    let wishes = incoming.wishes(total)?;
-    let invocation = incoming.invocation_left.saturating_sub(app.config.times.margin);
-    let deadline = Deadline::new(event.started, total, wishes.timeout, invocation);
-
-    let call = Call { endpoint, request, headers: incoming.for_cohere(), attempt, deadline };
-    let asked = GatewayRequest {
-        call,
-        identity,
-        request_id: event.request_id.clone(),
-        fallback: wishes.fallback,
-        no_store: wishes.no_store,
-    };
-    if asked.call.request.stream {
-        return stream::open(app, asked, event).await.map(Answer::Stream);
+    log: &mut RequestLog,
+) -> Result<Completed> {
+    let request = accept::<E>(app, Incoming::new(request), log)?;
+    if request.upstream.stream {
+        return open_stream(app, request, log).await.map(Completed::Stream);
     }
-    let settled = turns::run(app, &asked, &mut event.spent, &mut event.batched).await?;
-    settled.note(event);
-    let Reply::Whole(pieces, billed) = settled.reply else { unreachable!("no stream was asked for") };
-    event.billed = billed;
-    Ok(Answer::Whole(Response::new(response::pieces(pieces))))
+    let answer: E::Answer = answer_with_fallback::<E, _>(app, &request, &mut log.record).await?;
+    Ok(Completed::Whole(Response::new(response::pieces(answer.into_chunks()))))
+}
+
+/// Judges a request stage by stage, before anything is spent.
+///
+/// # Errors
+/// What is wrong with the request, or with whoever sends it.
+fn accept<E: EndpointRules>(app: &App, incoming: Incoming, log: &mut RequestLog) -> Result<GatewayRequest> {
+    let (config, record) = (&app.config, &mut log.record);
+    record.request_id.clone_from(&incoming.request_id);
+    let identity = Identity::from_context(incoming.context.as_ref())?;
+    record.client = Some(identity.client.clone());
+
+    incoming.check_size(&config.limits)?;
+    panic_if_asked(Place::Handler, &incoming.body);
+    let upstream = E::validate(incoming.body.clone(), config)?;
+    record.model_warning = check_lifetime(&upstream.model, &config.models)?;
+    record.model = Some(upstream.model.clone());
+    record.stream = upstream.stream;
+    record.chosen_max_tokens = upstream.chosen_max_tokens;
+    identity.check_model(&upstream.model)?;
+
+    let times = match upstream.stream {
+        true => config.times.stream.endpoint_times(),
+        false => E::times(&config.times),
+    };
+    let options = incoming.read_options(times.total)?;
+    let invocation = incoming.invocation_left.saturating_sub(config.times.margin);
+    let deadline = Deadline::new(record.started, times.total, options.timeout, invocation);
+    Ok(GatewayRequest {
+        endpoint: E::ENDPOINT,
+        identity,
+        request_id: incoming.request_id.clone(),
+        options,
+        upstream,
+        headers: incoming.headers_for_cohere(),
+        attempt_timeout: times.attempt,
+        deadline,
+    })
+}
+
+/// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.
+fn check_lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
+    let Some(model) = models::find(id) else { return Ok(None) };
+    match model.lifetime {
+        Lifetime::Retired { since, replacement } if config.rejects_retired => {
+            let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");
+            Err(GatewayError::new(Code::ModelRetired, message))
+        }
+        Lifetime::Deprecated { since, replacement } => {
+            Ok(Some(format!("model '{id}' is deprecated since {since}. Use '{replacement}' instead.")))
+        }
+        Lifetime::Active | Lifetime::Retired { .. } => Ok(None),
+    }
 }
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod panic_tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_in_a_handler_is_an_internal_error_that_says_nothing_of_it() {
-        let error = caught::<()>(async { panic!("with a piece of a prompt") }).await.unwrap_err();
-        assert_eq!(error, GatewayError::new(Code::Internal, "internal error"));
-    }
-}

@@ -8,18 +8,23 @@ pub mod rerank;
 pub mod scan;
 pub mod stream;
 
-use bytes::Bytes;
+use object::RequestObject;
 
 /// A valid request, ready to be sent to Cohere.
 #[derive(Clone, Debug)]
 pub struct UpstreamRequest {
     pub model: String,
     /// The caller's fields in the caller's order, less explicit nulls we replace, plus what our rules add.
-    pub body: Bytes,
+    pub object: RequestObject,
     /// Whether the answer is a stream of events.
     pub stream: bool,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
     /// How many embeddings of each type, or results, a whole answer has, where that is known.
-    pub expected: Option<usize>,
+    pub expected_results: Option<usize>,
+}
+
+/// Returns a text as a JSON string.
+pub fn to_json_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

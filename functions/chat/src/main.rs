@@ -1,8 +1,8 @@
 //! `POST /v2/chat`.
 
-use shared::endpoint::Endpoint;
+use shared::pipeline::chat;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(|app, request| shared::pipeline::handle(app, Endpoint::Chat, request))
+    shared::lambda::serve_http(chat::handle)
 }

@@ -1,8 +1,8 @@
 //! `POST /v2/embed`.
 
-use shared::endpoint::Endpoint;
+use shared::pipeline::embed;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(|app, request| shared::pipeline::handle(app, Endpoint::Embed, request))
+    shared::lambda::serve_http(embed::handle)
 }

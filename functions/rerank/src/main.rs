@@ -1,8 +1,8 @@
 //! `POST /v2/rerank`.
 
-use shared::endpoint::Endpoint;
+use shared::pipeline::rerank;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(|app, request| shared::pipeline::handle(app, Endpoint::Rerank, request))
+    shared::lambda::serve_http(rerank::handle)
 }

@@ -1,6 +1,6 @@
-//! The pieces of an answer that is put together from parts: large ones by reference, small ones gathered.
+//! The chunks of an answer that is put together: large pieces by reference, small ones gathered.
 //!
-//! Each piece is a write to the caller, so that thousands of small ones would cost more than a copy.
+//! Each chunk is a write to the caller, so that thousands of small ones would cost more than a copy.
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,37 +9,54 @@ const LARGE: usize = 64 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct ChunkWriter {
-    pieces: Vec<Bytes>,
+    chunks: Vec<Bytes>,
     gathered: BytesMut,
 }
 
 impl ChunkWriter {
-    pub(super) fn text(&mut self, text: &[u8]) {
+    pub(super) fn write_text(&mut self, text: &[u8]) {
         self.gathered.extend_from_slice(text);
     }
 
-    pub(super) fn piece(&mut self, piece: &Bytes) {
+    pub(super) fn write_piece(&mut self, piece: &Bytes) {
         if piece.len() >= LARGE {
             self.flush();
-            return self.pieces.push(piece.clone());
+            return self.chunks.push(piece.clone());
         }
         if self.gathered.len() + piece.len() > self.gathered.capacity() {
             // A full block goes as it is: growing it would copy it.
             self.flush();
             self.gathered.reserve(LARGE + piece.len());
         }
-        self.text(piece);
+        self.write_text(piece);
+    }
+
+    /// Writes a JSON array of elements.
+    pub(super) fn write_list(&mut self, elements: &[Bytes]) {
+        self.write_text(b"[");
+        for (position, element) in elements.iter().enumerate() {
+            self.write_separator(position);
+            self.write_text(element);
+        }
+        self.write_text(b"]");
+    }
+
+    /// Writes the comma before every element but the first.
+    pub(super) fn write_separator(&mut self, position: usize) {
+        if position > 0 {
+            self.write_text(b",");
+        }
     }
 
     fn flush(&mut self) {
         if !self.gathered.is_empty() {
-            self.pieces.push(self.gathered.split().freeze());
+            self.chunks.push(self.gathered.split().freeze());
         }
     }
 
     pub(super) fn finish(mut self) -> Vec<Bytes> {
         self.flush();
-        self.pieces
+        self.chunks
     }
 }
 
@@ -52,11 +69,11 @@ mod tests {
         let large = Bytes::from(vec![b'l'; LARGE]);
         let small = Bytes::from(vec![b's'; LARGE / 4]);
         let mut writer = ChunkWriter::default();
-        writer.text(b"[");
-        writer.piece(&large);
+        writer.write_text(b"[");
+        writer.write_piece(&large);
         for _ in 0..40 {
-            writer.text(b",");
-            writer.piece(&small);
+            writer.write_text(b",");
+            writer.write_piece(&small);
         }
         let pieces = writer.finish();
         assert!(pieces.len() <= 2 + 40 / 3, "{}", pieces.len());

@@ -4,132 +4,176 @@
 //! order is by the scores' numeric value, by position where they are equal; `top_n` cuts the end.
 
 use super::chunks::ChunkWriter;
-use super::template::{AnswerTemplate, Units, add_warnings};
-use super::{Part, Positions};
+use super::template::{SlotValues, add_warnings, read_billed_units};
+use super::{AnswerTemplate, Positions, SubRequest};
 use crate::wire::object::RequestObject;
-use crate::wire::rerank::{Ranked, RerankAnswer};
-use crate::wire::scan;
+use crate::wire::rerank::{RankedResult, RerankAnswer};
 use bytes::Bytes;
+use std::cmp::Ordering;
 
 /// What a rerank request is about, document by document.
 #[derive(Debug)]
 pub struct RerankBatch {
-    documents: usize,
+    document_count: usize,
     top_n: Option<usize>,
-    parts: Vec<Part>,
+    sub_requests: Vec<SubRequest>,
 }
 
-/// One part's answer.
+/// The answer of one sub-request.
 #[derive(Debug)]
-pub struct PartAnswer {
+pub struct SubAnswer {
     pub answer: RerankAnswer,
-    /// It comes from memory: nothing was billed for it, and its id was another request's.
-    pub from_memory: bool,
+    /// It comes from the cache: nothing was billed for it, and its id was another request's.
+    pub is_cached: bool,
+}
+
+/// A document's result, in the answer that holds it.
+struct Candidate<'a> {
+    /// Position among all documents of the request.
+    document: usize,
+    answer: &'a RerankAnswer,
+    result: RankedResult,
 }
 
 impl RerankBatch {
-    /// Reads a request that has been checked; `None` where it holds no documents, which a checked one does.
-    pub fn read(body: &Bytes, per_call: usize) -> Option<Self> {
-        let fields = RequestObject::parse(body, &[]).ok()?;
-        let documents: Vec<&str> = scan::elements(fields.raw("documents")?).collect();
-        let top_n = fields.raw("top_n").and_then(|raw| raw.parse::<f64>().ok()).map(|top_n| top_n as usize);
-        if documents.len() <= per_call {
-            let parts =
-                vec![Part { body: body.clone(), elements: (0..documents.len()).collect(), is_whole: true }];
-            return Some(Self { documents: documents.len(), top_n, parts });
+    /// Takes a request apart into calls of at most `per_call` documents.
+    pub fn new(object: &RequestObject, per_call: usize) -> Self {
+        let documents: Vec<_> = match object.list("documents") {
+            Some(documents) => documents.iter().collect(),
+            None => Vec::new(),
+        };
+        let document_count = documents.len();
+        let top_n = object.number("top_n").map(|top_n| top_n as usize);
+        if document_count <= per_call {
+            let elements = (0..document_count).collect();
+            let whole = SubRequest { body: object.body().clone(), elements, is_whole: true };
+            return Self { document_count, top_n, sub_requests: vec![whole] };
         }
-        let parts = documents.chunks(per_call).enumerate().map(|(number, chunk)| {
-            let list = format!("[{}]", chunk.join(","));
-            // Every document's result is wanted: the best of all may lie in one part.
-            let set = [("documents", list.as_str()), ("top_n", "null")];
-            let body = fields.with(if top_n.is_some() { &set[..] } else { &set[..1] });
+        let mut sub_requests = Vec::new();
+        for (number, documents) in documents.chunks(per_call).enumerate() {
+            let list = [b"[", &documents.join(&b","[..])[..], b"]"].concat();
+            // Every document's result is wanted: the best of all may lie in one sub-request.
+            let set: [(&str, &[u8]); 2] = [("documents", &list), ("top_n", b"null")];
+            let object = object.with(if top_n.is_some() { &set[..] } else { &set[..1] });
             let start = number * per_call;
-            Part { body, elements: (start..start + chunk.len()).collect(), is_whole: false }
-        });
-        Some(Self { documents: documents.len(), top_n, parts: parts.collect() })
+            sub_requests.push(SubRequest {
+                body: object.body().clone(),
+                elements: (start..start + documents.len()).collect(),
+                is_whole: false,
+            });
+        }
+        Self { document_count, top_n, sub_requests }
     }
 
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
+    pub fn sub_requests(&self) -> &[SubRequest] {
+        &self.sub_requests
     }
 
-    /// Says which documents a part is about, where it is not about all.
-    pub fn describe(&self, part: &Part) -> Option<String> {
-        if part.is_whole {
+    /// Returns how many documents the caller sent.
+    pub fn document_count(&self) -> usize {
+        self.document_count
+    }
+
+    /// Says which documents a sub-request is about, where it is not about all.
+    pub fn describe(&self, sub_request: &SubRequest) -> Option<String> {
+        if sub_request.is_whole {
             return None;
         }
-        let positions = Positions::new(part.elements.clone());
-        Some(format!("documents {positions} of {}, counted from 0", self.documents))
+        let positions = Positions::new(sub_request.elements.clone());
+        Some(format!("documents {positions} of {}, counted from 0", self.document_count))
     }
 
-    /// Writes the answer from all parts' answers, in order; `id` is a JSON string for an answer from memory.
+    /// Writes the answer from those of all sub-requests, in order.
     ///
-    /// `None` where a result lacks its index or score, or names a document that its part does not have.
-    pub fn write(&self, answers: &[PartAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
+    /// `id` is a JSON string for an answer from the cache. `None` where a result lacks its index or
+    /// score, or names a document that its sub-request does not have.
+    pub fn write(&self, answers: &[SubAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
         if let [only] = answers {
-            return Some(write_one(only, id));
+            return Some(write_only(only, id));
         }
-        let fresh = |part: &&PartAnswer| !part.from_memory;
-        let has_warnings = |part: &&PartAnswer| part.answer.envelope.warnings.is_some();
-        let framing = answers.iter().find(has_warnings).or(answers.iter().find(fresh)).or(answers.first())?;
-        let frame = frame_of(&framing.answer);
-        let own_id = answers
-            .iter()
-            .find(fresh)
-            .and_then(|part| part.answer.envelope.id.as_ref().map(|id| &part.answer.bytes[id.clone()]));
-        let mut units = frame.units().zero();
+        let template = new_template(&choose_template(answers)?.answer);
+        let mut billed = template.billed().zeroed();
         let mut warnings = Vec::new();
-        let mut ranked: Vec<(usize, &RerankAnswer, Ranked)> = Vec::with_capacity(self.documents);
-        for (part, answered) in self.parts.iter().zip(answers) {
-            let answer = &answered.answer;
-            if !answered.from_memory {
-                units.add(&Units::of(&answer.bytes, &answer.envelope));
+        for SubAnswer { answer, is_cached } in answers {
+            if !is_cached {
+                billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
             }
             add_warnings(&mut warnings, &answer.bytes, &answer.envelope);
-            for result in answer.ranked()? {
-                let document = *part.elements.get(result.index)?;
-                ranked.push((document, answer, result));
+        }
+        let ranked = self.rank(answers)?;
+        let id = first_fresh_id(answers).unwrap_or(id);
+        let values = SlotValues { id, billed: &billed, warnings: &warnings };
+        let mut writer = ChunkWriter::default();
+        template.write(&mut writer, &values, |writer, _| write_results(writer, &ranked));
+        Some(writer.finish())
+    }
+
+    /// Sorts the results of all sub-requests, and cuts them to `top_n`.
+    fn rank<'a>(&self, answers: &'a [SubAnswer]) -> Option<Vec<Candidate<'a>>> {
+        let mut candidates = Vec::with_capacity(self.document_count);
+        for (sub_request, SubAnswer { answer, .. }) in self.sub_requests.iter().zip(answers) {
+            for result in answer.read_ranked()? {
+                let document = *sub_request.elements.get(result.index)?;
+                candidates.push(Candidate { document, answer, result });
             }
         }
-        ranked.sort_by(|(one, _, left), (other, _, right)| {
-            right.score.total_cmp(&left.score).then(one.cmp(other))
-        });
-        ranked.truncate(self.top_n.unwrap_or(usize::MAX));
-        let mut writer = ChunkWriter::default();
-        frame.write(&mut writer, own_id.unwrap_or(id), &units, &warnings, |writer, _| {
-            writer.text(b"[");
-            for (position, (document, answer, result)) in ranked.iter().enumerate() {
-                writer.text(if position > 0 { b"," } else { b"" });
-                writer.text(&answer.bytes[result.span.start..result.index_span.start]);
-                writer.text(document.to_string().as_bytes());
-                writer.text(&answer.bytes[result.index_span.end..result.span.end]);
-            }
-            writer.text(b"]");
-        });
-        Some(writer.finish())
+        candidates.sort_by(compare_candidates);
+        candidates.truncate(self.top_n.unwrap_or(usize::MAX));
+        Some(candidates)
     }
 }
 
-/// Tells whether an answer may be kept in memory: its results can be read, and nothing else depends on the
+/// Tells whether an answer may be cached: its results can be read, and nothing else depends on the
 /// documents.
-pub fn may_be_kept(answer: &RerankAnswer) -> bool {
-    answer.envelope.is_known && answer.envelope.warnings.is_none() && answer.ranked().is_some()
+pub fn is_cacheable(answer: &RerankAnswer) -> bool {
+    answer.envelope.is_known && answer.envelope.warnings.is_none() && answer.read_ranked().is_some()
 }
 
-fn frame_of(answer: &RerankAnswer) -> AnswerTemplate {
+fn compare_candidates(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
+    let by_score = other.result.score.total_cmp(&one.result.score);
+    by_score.then(one.document.cmp(&other.document))
+}
+
+fn new_template(answer: &RerankAnswer) -> AnswerTemplate {
     AnswerTemplate::new(&answer.bytes, &answer.envelope, std::slice::from_ref(&answer.results))
 }
 
-/// Writes the answer of a request of one part: unchanged, or from memory with an id of its own.
-fn write_one(part: &PartAnswer, id: &[u8]) -> Vec<Bytes> {
-    let answer = &part.answer;
-    if !part.from_memory {
+/// Returns the answer whose surroundings the whole answer gets: one with warnings, else a fresh one.
+fn choose_template(answers: &[SubAnswer]) -> Option<&SubAnswer> {
+    let with_warnings = answers.iter().find(|sub| sub.answer.envelope.warnings.is_some());
+    with_warnings.or(answers.iter().find(|sub| !sub.is_cached)).or(answers.first())
+}
+
+/// Returns the id of the first answer that a call has brought, with its quotes.
+fn first_fresh_id(answers: &[SubAnswer]) -> Option<&[u8]> {
+    let fresh = answers.iter().find(|sub| !sub.is_cached)?;
+    let id = fresh.answer.envelope.id.clone()?;
+    Some(&fresh.answer.bytes[id])
+}
+
+fn write_results(writer: &mut ChunkWriter, ranked: &[Candidate<'_>]) {
+    writer.write_text(b"[");
+    for (position, Candidate { document, answer, result }) in ranked.iter().enumerate() {
+        writer.write_separator(position);
+        writer.write_text(&answer.bytes[result.span.start..result.index_span.start]);
+        writer.write_text(document.to_string().as_bytes());
+        writer.write_text(&answer.bytes[result.index_span.end..result.span.end]);
+    }
+    writer.write_text(b"]");
+}
+
+/// Writes the answer of a request of one call: unchanged, or from the cache with an id of its own.
+fn write_only(sub_answer: &SubAnswer, id: &[u8]) -> Vec<Bytes> {
+    let answer = &sub_answer.answer;
+    if !sub_answer.is_cached {
         return vec![answer.bytes.clone()];
     }
-    let frame = frame_of(answer);
+    let template = new_template(answer);
+    let billed = template.billed().zeroed();
+    let values = SlotValues { id, billed: &billed, warnings: &[] };
     let mut writer = ChunkWriter::default();
-    frame.write(&mut writer, id, &frame.units().zero(), &[], |writer, _| {
-        writer.text(&answer.bytes[answer.results.clone()]);
+    template.write(&mut writer, &values, |writer, _| {
+        writer.write_text(&answer.bytes[answer.results.clone()]);
     });
     writer.finish()
 }

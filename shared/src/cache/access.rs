@@ -1,44 +1,44 @@
-//! Embed and rerank: what memory holds, calls for the rest, one answer.
+//! Whose cache a request may use, and how.
 //!
-//! Each answer is kept as it comes, so that a request that fails in the end has still paid for its
-//! parts only once. In memory a client sees its own answers only, unless the operator shares them.
+//! A client is answered from its own requests only, unless the operator lets clients share.
 
-use crate::cache::entry::Memory;
-use crate::telemetry::request_log::{BatchStats, CacheOutcome};
+use crate::cache::Cache;
+use crate::record::{BatchStats, CacheOutcome};
 
-/// Whose memory a request may use, and how.
+/// One request's use of the cache.
 #[derive(Clone, Copy)]
-pub struct Access<'a> {
-    pub memory: &'a Memory,
-    /// `None` where clients share what is kept.
+pub struct CacheAccess<'a> {
+    pub cache: &'a Cache,
+    /// `None` where clients share what is cached.
     pub client: Option<&'a [u8]>,
-    /// What becomes of the request if memory holds nothing of it.
-    outcome: CacheOutcome,
+    /// What becomes of the request if the cache holds nothing of it.
+    miss_outcome: CacheOutcome,
 }
 
-impl<'a> Access<'a> {
-    /// `is_plain` says that everything in the request is understood here.
-    pub fn new(memory: &'a Memory, client: &'a str, is_plain: bool) -> Self {
-        let outcome = match (memory.is_on(), is_plain) {
+impl<'a> CacheAccess<'a> {
+    /// Decides on a request; `is_cacheable` says that everything in it is understood and may be cached.
+    pub fn new(cache: &'a Cache, client: &'a str, is_cacheable: bool) -> Self {
+        let miss_outcome = match (cache.is_on(), is_cacheable) {
             (false, _) => CacheOutcome::Off,
             (true, false) => CacheOutcome::Bypass,
             (true, true) => CacheOutcome::Miss,
         };
-        let client = (!memory.is_shared()).then_some(client.as_bytes());
-        Self { memory, client, outcome }
+        let client = if cache.is_shared() { None } else { Some(client.as_bytes()) };
+        Self { cache, client, miss_outcome }
     }
 
+    /// Tells whether the cache may be read and filled.
     pub fn is_used(&self) -> bool {
-        self.outcome == CacheOutcome::Miss
+        self.miss_outcome == CacheOutcome::Miss
     }
 
-    /// Says how a request was taken apart.
-    pub fn note(&self, inputs: usize, hits: usize, misses: usize) -> BatchStats {
+    /// Returns the statistics of a request before any sub-request is made.
+    pub fn stats(&self, inputs: usize, hits: usize, misses: usize) -> BatchStats {
         let cache = match (hits, misses) {
-            (0, _) => self.outcome,
+            (0, _) => self.miss_outcome,
             (_, 0) => CacheOutcome::Hit,
             _ => CacheOutcome::Partial,
         };
-        BatchStats { cache, inputs, hits, misses, parts: 0 }
+        BatchStats { cache, inputs, hits, misses, sub_requests: 0 }
     }
 }

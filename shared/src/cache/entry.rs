@@ -1,11 +1,11 @@
-//! What an environment remembers of Cohere's answers: pieces of embeddings, and rankings.
+//! What the cache holds of Cohere's answers: pieces of embeddings, and rankings.
 
 use crate::batch::embed::Shape;
-use crate::cache::lru::{Kept, LruCacheOfBytes};
+use crate::cache::lru::{BoundedLru, MemorySize};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// What is kept in memory.
+/// One entry of the cache.
 #[derive(Clone)]
 pub enum CacheEntry {
     /// One cell of an embed answer: an embedding of one type, or the echo of a text.
@@ -16,8 +16,8 @@ pub enum CacheEntry {
     Ranking(Bytes),
 }
 
-impl Kept for CacheEntry {
-    fn size(&self) -> usize {
+impl MemorySize for CacheEntry {
+    fn memory_size(&self) -> usize {
         match self {
             Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
             Self::Shapes(shapes) => shapes.iter().map(Shape::size).sum(),
@@ -26,4 +26,4 @@ impl Kept for CacheEntry {
 }
 
 /// Scope: environment.
-pub type Memory = LruCacheOfBytes<CacheEntry>;
+pub type Cache = BoundedLru<CacheEntry>;

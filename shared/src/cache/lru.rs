@@ -1,85 +1,89 @@
-//! A store in the memory of one environment, bounded by bytes and by age.
+//! A least-recently-used store, bounded by bytes and by age.
 //!
-//! Scope: environment. Everything new is kept, and what was used longest ago goes first: texts are asked
-//! for again soon or never, and a request that fails is repeated at once. What is too old is never
-//! answered and drifts to the end. There is no clock here: callers pass `now`.
+//! Scope: environment. Everything new is stored, and what was used longest ago is evicted first: texts
+//! are asked for again soon or never, and a request that fails is repeated at once. What is too old is
+//! never answered and drifts to the end. There is no clock here: callers pass `now`.
 
-use super::key::Key;
+use super::key::CacheKey;
 use crate::clock::Instant;
 use crate::config::CacheConfig;
 use lru::LruCache;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Bytes of a kept piece besides its own: key, time, and the store's own books.
+/// Bytes of an entry besides its value: key, time, and the store's own books.
 const OVERHEAD: usize = 192;
 
-/// What can be kept.
-pub trait Kept: Clone {
+/// A value that knows how much memory it holds.
+pub trait MemorySize: Clone {
     /// Returns the bytes it holds.
-    fn size(&self) -> usize;
+    fn memory_size(&self) -> usize;
 }
 
-struct Entry<V> {
+struct StoredValue<V> {
     value: V,
     stored: Instant,
 }
 
-impl<V: Kept> Entry<V> {
+impl<V: MemorySize> StoredValue<V> {
     fn size(&self) -> usize {
-        self.value.size() + OVERHEAD
+        self.value.memory_size() + OVERHEAD
     }
 }
 
-struct Entries<V> {
-    by_use: LruCache<Key, Entry<V>>,
+struct LruState<V> {
+    by_use: LruCache<CacheKey, StoredValue<V>>,
     bytes: usize,
 }
 
-pub struct LruCacheOfBytes<V: Kept> {
+pub struct BoundedLru<V: MemorySize> {
     config: CacheConfig,
-    entries: Mutex<Entries<V>>,
+    entries: Mutex<LruState<V>>,
 }
 
-impl<V: Kept> LruCacheOfBytes<V> {
+impl<V: MemorySize> BoundedLru<V> {
     pub fn new(config: CacheConfig) -> Self {
-        Self { config, entries: Mutex::new(Entries { by_use: LruCache::unbounded(), bytes: 0 }) }
+        Self { config, entries: Mutex::new(LruState { by_use: LruCache::unbounded(), bytes: 0 }) }
     }
 
-    /// Tells whether anything is kept at all.
+    /// Tells whether anything is stored at all.
     pub fn is_on(&self) -> bool {
         self.config.max_bytes > 0
     }
 
-    /// Tells whether clients share what is kept.
+    /// Tells whether clients share what is stored.
     pub fn is_shared(&self) -> bool {
         self.config.shared
     }
 
-    fn lock(&self) -> MutexGuard<'_, Entries<V>> {
+    fn lock(&self) -> MutexGuard<'_, LruState<V>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns what is kept under a key and is not too old.
-    pub fn get(&self, key: &Key, now: Instant) -> Option<V> {
+    /// Returns what is stored under a key and is not too old.
+    pub fn get(&self, key: &CacheKey, now: Instant) -> Option<V> {
         let mut entries = self.lock();
         let entry = entries.by_use.get(key)?;
         if now.saturating_duration_since(entry.stored) < self.config.ttl {
             return Some(entry.value.clone());
         }
         let old = entries.by_use.pop(key);
-        entries.bytes -= old.map_or(0, |old| old.size());
+        if let Some(old) = old {
+            entries.bytes -= old.size();
+        }
         None
     }
 
-    /// Keeps a piece in place of the one under its key; one larger than the bound is not kept.
-    pub fn put(&self, key: Key, value: V, now: Instant) {
-        let entry = Entry { value, stored: now };
+    /// Stores a value in place of the one under its key; one larger than the bound is not stored.
+    pub fn put(&self, key: CacheKey, value: V, now: Instant) {
+        let entry = StoredValue { value, stored: now };
         let (size, mut entries) = (entry.size(), self.lock());
         if size > self.config.max_bytes {
             return;
         }
-        let old = entries.by_use.put(key, entry);
-        entries.bytes = entries.bytes + size - old.map_or(0, |old| old.size());
+        entries.bytes += size;
+        if let Some(old) = entries.by_use.put(key, entry) {
+            entries.bytes -= old.size();
+        }
         while entries.bytes > self.config.max_bytes {
             let Some((_, last)) = entries.by_use.pop_lru() else { break };
             entries.bytes -= last.size();
@@ -100,34 +104,34 @@ mod tests {
     use bytes::Bytes;
     use std::time::Duration;
 
-    impl Kept for Bytes {
-        fn size(&self) -> usize {
+    impl MemorySize for Bytes {
+        fn memory_size(&self) -> usize {
             self.len()
         }
     }
 
-    fn cache(max_bytes: usize) -> LruCacheOfBytes<Bytes> {
-        LruCacheOfBytes::new(CacheConfig { max_bytes, ttl: Duration::from_secs(60), shared: false })
+    fn cache(max_bytes: usize) -> BoundedLru<Bytes> {
+        BoundedLru::new(CacheConfig { max_bytes, ttl: Duration::from_secs(60), shared: false })
     }
 
-    fn key(number: usize) -> Key {
-        Digest::of([&number.to_le_bytes()[..]]).piece(Digest::of([]))
+    fn key(number: usize) -> CacheKey {
+        Digest::new([&number.to_le_bytes()[..]]).key_of(Digest::new([]))
     }
 
     #[test]
-    fn a_piece_is_kept_for_its_time_and_not_a_moment_longer() {
+    fn entry_lives_for_its_ttl_and_no_longer() {
         let (cache, start) = (cache(10_000), now());
         cache.put(key(1), Bytes::from_static(b"one"), start);
         let at = |millis| cache.get(&key(1), start + Duration::from_millis(millis));
         assert_eq!(at(59_999).as_deref(), Some(&b"one"[..]));
         assert_eq!(at(60_000), None);
-        assert_eq!(cache.bytes(), 0, "a piece too old gives its place back");
+        assert_eq!(cache.bytes(), 0, "an entry too old gives its bytes back");
         cache.put(key(1), Bytes::from_static(b"two"), start);
         assert_eq!(at(1).as_deref(), Some(&b"two"[..]));
     }
 
     #[test]
-    fn the_bytes_kept_never_pass_the_bound() {
+    fn stored_bytes_never_pass_the_bound() {
         let cache = cache(100_000);
         for number in 0..1_000 {
             cache.put(key(number), Bytes::from(vec![b'x'; number % 7 * 1_000]), now());
@@ -137,20 +141,20 @@ mod tests {
     }
 
     #[test]
-    fn a_full_store_keeps_what_is_new_and_what_is_used() {
+    fn full_store_holds_what_is_new_or_used() {
         let cache = cache(100_000);
         let put = |number| cache.put(key(number), Bytes::from(vec![b'x'; 1_000]), now());
         for number in 0..1_000 {
             put(number);
-            assert!(cache.get(&key(0), now()).is_some(), "forgotten although it was used all the time");
+            assert!(cache.get(&key(0), now()).is_some(), "evicted although it was used all the time");
         }
-        let kept = (0..1_000).filter(|number| cache.get(&key(*number), now()).is_some()).count();
-        assert!((80..=84).contains(&kept), "{kept}");
-        assert!((1_000 - kept + 1..1_000).all(|number| cache.get(&key(number), now()).is_some()));
+        let stored = (0..1_000).filter(|number| cache.get(&key(*number), now()).is_some()).count();
+        assert!((80..=84).contains(&stored), "{stored}");
+        assert!((1_000 - stored + 1..1_000).all(|number| cache.get(&key(number), now()).is_some()));
     }
 
     #[test]
-    fn a_piece_larger_than_the_bound_is_not_kept_and_a_cache_of_no_bytes_keeps_nothing() {
+    fn value_over_the_bound_is_not_stored() {
         for max_bytes in [0, 1_000] {
             let cache = cache(max_bytes);
             cache.put(key(1), Bytes::from(vec![b'x'; 2_000]), now());

@@ -5,14 +5,14 @@
 
 use crate::error::{Code, GatewayError, UpstreamAnswer};
 use crate::transport::TransportError;
-use crate::wire::stream::Failure;
+use crate::wire::stream::StreamFailure;
 use http::{HeaderMap, header};
 use serde::Deserialize;
 use std::time::Duration;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ErrorBody {
+struct CohereErrorBody {
     id: Option<String>,
     message: Option<String>,
     error_type: Option<String>,
@@ -21,37 +21,54 @@ struct ErrorBody {
 /// Classifies an answer whose status is not 2xx.
 pub fn from_response(status: u16, headers: &HeaderMap, body: &[u8]) -> GatewayError {
     // A proxy in front of Cohere may answer HTML or plain text; only Cohere's own words are passed on.
-    let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    let body: CohereErrorBody = serde_json::from_slice(body).unwrap_or_default();
     let said = body.message.filter(|message| !message.trim().is_empty());
+    let (code, message) = classify_status(status, said);
     // What Cohere says to our key is not passed on, and neither is the id of it.
     let id = body.id.filter(|_| !matches!(status, 401 | 402 | 498));
-    let upstream = UpstreamAnswer { status, id, error_type: body.error_type };
-    let or = |default: String| said.clone().unwrap_or(default);
-    let (code, message) = match status {
-        401 | 498 => {
-            (Code::UpstreamAuth, "Cohere refused the gateway's own key; its operator has to act".into())
-        }
-        402 => (
-            Code::UpstreamBilling,
-            "Cohere refused the gateway's account for billing; its operator has to act".into(),
-        ),
-        429 => match said.as_deref().is_some_and(|text| text.contains("month")) {
-            true => (Code::QuotaExhausted, or(String::new())),
-            false => (Code::RateLimited, or("Cohere's rate limit is reached, please try again later".into())),
-        },
-        499 => (Code::UpstreamError, or("Cohere cancelled the request".into())),
-        400..=498 => (Code::InvalidRequest, or(format!("Cohere refused the request with status {status}"))),
-        500..=599 => (Code::UpstreamError, or(format!("Cohere answered with status {status}"))),
-        _ => (Code::UpstreamMalformed, format!("Cohere answered with the unexpected status {status}")),
-    };
     let mut error = GatewayError::new(code, message);
-    error.retry_after = retry_after(headers);
-    error.upstream = Some(Box::new(upstream));
+    error.retry_after = parse_retry_after(headers);
+    error.upstream = Some(Box::new(UpstreamAnswer { status, id, error_type: body.error_type }));
     error
 }
 
+/// Returns the code of a status and the words for the caller: what Cohere `said`, where it may be told.
+fn classify_status(status: u16, said: Option<String>) -> (Code, String) {
+    let (code, default) = match status {
+        401 | 498 => {
+            let message = "Cohere refused the gateway's own key; its operator has to act";
+            return (Code::UpstreamAuth, message.to_string());
+        }
+        402 => {
+            let message = "Cohere refused the gateway's account for billing; its operator has to act";
+            return (Code::UpstreamBilling, message.to_string());
+        }
+        429 if is_about_a_month(said.as_deref()) => (Code::QuotaExhausted, String::new()),
+        429 => {
+            let message = "Cohere's rate limit is reached, please try again later";
+            (Code::RateLimited, message.to_string())
+        }
+        499 => (Code::UpstreamError, "Cohere cancelled the request".to_string()),
+        400..=498 => (Code::InvalidRequest, format!("Cohere refused the request with status {status}")),
+        500..=599 => (Code::UpstreamError, format!("Cohere answered with status {status}")),
+        _ => {
+            let message = format!("Cohere answered with the unexpected status {status}");
+            return (Code::UpstreamMalformed, message);
+        }
+    };
+    (code, said.unwrap_or(default))
+}
+
+/// Tells whether a 429 speaks of the month's quota.
+fn is_about_a_month(said: Option<&str>) -> bool {
+    match said {
+        Some(text) => text.contains("month"),
+        None => false,
+    }
+}
+
 /// Reads `Retry-After` in seconds; Cohere's front never sends a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
     Duration::try_from_secs_f64(seconds).ok()
 }
@@ -74,10 +91,15 @@ pub fn malformed(detail: &str) -> GatewayError {
     GatewayError::new(Code::UpstreamMalformed, "Cohere's answer cannot be read").with_detail(detail)
 }
 
+/// Classifies an answer that has more or fewer results than there were inputs.
+pub fn wrong_count(expected: usize) -> GatewayError {
+    malformed(&format!("it has not one result of each kind for each of {expected} inputs"))
+}
+
 /// Classifies a stream that Cohere ended with an error before any content.
 ///
 /// The same failure without streaming is a 422 with the same `error_type`; without one it is Cohere's own.
-pub fn from_stream_end(failure: &Failure) -> GatewayError {
+pub fn from_stream_end(failure: &StreamFailure) -> GatewayError {
     let message = match failure.message.as_str() {
         "" => "Cohere ended the stream with an error",
         message => message,
@@ -122,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_key_is_told_in_our_words_and_a_bad_request_in_coheres() {
+    fn refused_key_is_told_in_our_words() {
         let body = br#"{"message":"invalid api token"}"#;
         assert!(!from_response(401, &HeaderMap::new(), body).message.contains("invalid api token"));
         assert_eq!(from_response(400, &HeaderMap::new(), body).message, "invalid api token");
@@ -140,7 +162,10 @@ mod tests {
     #[test]
     fn retry_after_is_read_in_seconds() {
         let read = |value: &'static str| {
-            retry_after(&HeaderMap::from_iter([(header::RETRY_AFTER, http::HeaderValue::from_static(value))]))
+            parse_retry_after(&HeaderMap::from_iter([(
+                header::RETRY_AFTER,
+                http::HeaderValue::from_static(value),
+            )]))
         };
         assert_eq!(read("2"), Some(Duration::from_secs(2)));
         assert_eq!(read("0.5"), Some(Duration::from_millis(500)));

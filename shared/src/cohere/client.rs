@@ -6,13 +6,13 @@ use crate::cohere::events::EventReader;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
+use crate::record::CallStats;
 use crate::secrets::cached::{CachedSecret, Held};
 use crate::secrets::key::ApiKey;
 use crate::transport::{Transport, TransportError, TransportResponse};
-use crate::wire::UpstreamRequest;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The Cohere API. Scope: environment.
@@ -25,84 +25,21 @@ pub struct Cohere {
 }
 
 /// Idle time after which a broken connection is taken for one that died unseen.
-const IDLE: Duration = Duration::from_secs(1);
+const MAX_IDLE: Duration = Duration::from_secs(1);
 
-/// One request's wish of Cohere.
+/// One call of Cohere, and what it may take.
 #[derive(Clone, Debug)]
 pub struct Call {
     pub endpoint: Endpoint,
-    pub request: UpstreamRequest,
+    pub model: String,
+    pub body: Bytes,
+    /// How many embeddings of each type, or results, a whole answer has, where that is known.
+    pub expected_results: Option<usize>,
     /// Headers of the caller that may go upstream.
     pub headers: HeaderMap,
     /// Time of one attempt.
-    pub attempt: Duration,
+    pub attempt_timeout: Duration,
     pub deadline: Deadline,
-}
-
-/// What a request has spent so far, for its headers and its log line.
-#[derive(Clone, Debug, Default)]
-pub struct CallStats {
-    /// Calls of Cohere.
-    pub attempts: u32,
-    /// Time spent waiting for Cohere; of calls at the same time it counts once.
-    pub upstream: Duration,
-    /// When the calls of a split request's part were under way.
-    spans: Option<Vec<(Instant, Instant)>>,
-    pub key_version: Option<String>,
-    /// Headers of Cohere's last answer, whatever its status.
-    pub headers: HeaderMap,
-    /// The one free resend of a request has been used.
-    pub resent: bool,
-}
-
-/// Counts of Cohere that are added up over the parts of a request.
-const COUNTS: [&str; 2] = ["num_tokens", "num_chars"];
-
-impl CallStats {
-    /// Begins to count for one part of many.
-    pub fn of_part() -> Self {
-        Self { spans: Some(Vec::new()), ..Self::default() }
-    }
-
-    /// Notes that Cohere was waited for since a moment.
-    fn waited_since(&mut self, started: Instant) {
-        let now = now();
-        self.upstream += now - started;
-        if let Some(spans) = &mut self.spans {
-            spans.push((started, now));
-        }
-    }
-
-    /// Adds the calls of a request's parts, many of which were under way at the same time.
-    pub fn add_parts(&mut self, parts: Vec<CallStats>) {
-        let mut spans: Vec<_> = parts.iter().flat_map(|part| part.spans.iter().flatten().copied()).collect();
-        spans.sort_unstable();
-        self.upstream += covered(&spans);
-        for part in parts {
-            self.attempts += part.attempts;
-            self.key_version = part.key_version.or(self.key_version.take());
-            for (name, value) in &part.headers {
-                let total = COUNTS.contains(&name.as_str()).then(|| sum(self.headers.get(name)?, value));
-                self.headers.insert(name.clone(), total.flatten().unwrap_or_else(|| value.clone()));
-            }
-        }
-    }
-}
-
-/// Returns the time that spans cover together; they are in the order of their beginnings.
-fn covered(spans: &[(Instant, Instant)]) -> Duration {
-    let (mut covered, mut until) = (Duration::ZERO, None);
-    for (begin, end) in spans {
-        let begin = until.map_or(*begin, |until: Instant| until.max(*begin));
-        covered += end.saturating_duration_since(begin);
-        until = Some(until.map_or(*end, |until| until.max(*end)));
-    }
-    covered
-}
-
-fn sum(one: &HeaderValue, other: &HeaderValue) -> Option<HeaderValue> {
-    let number = |value: &HeaderValue| value.to_str().ok()?.parse::<u64>().ok();
-    Some(HeaderValue::from(number(one)?.checked_add(number(other)?)?))
 }
 
 impl Cohere {
@@ -111,7 +48,7 @@ impl Cohere {
     }
 
     /// Reads the key ahead of the first request; a failure is only logged, the request will try again.
-    pub async fn warm_up(&self) {
+    pub async fn read_key_ahead(&self) {
         let _ = self.key.get().await;
     }
 
@@ -121,7 +58,7 @@ impl Cohere {
     }
 
     /// Looks for another key than the refused one.
-    pub async fn has_other_key(&self, refused_version: &str) -> bool {
+    pub async fn find_newer_key(&self, refused_version: &str) -> bool {
         self.key.other_than(refused_version).await.is_some()
     }
 
@@ -129,16 +66,16 @@ impl Cohere {
     ///
     /// # Errors
     /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
-    pub async fn call(&self, call: &Call, spent: &mut CallStats) -> Result<Bytes> {
-        let (request, key) = self.prepare(call, spent).await?;
+    pub async fn call(&self, call: &Call, stats: &mut CallStats) -> Result<Bytes> {
+        let (request, key) = self.prepare(call, stats).await?;
         let started = now();
-        let limit = call.deadline.or_after(started, call.attempt);
+        let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = async {
-            let response = self.send(request, &key.value, spent).await?;
+            let response = self.send(request, &key.value, stats).await?;
             response.collect().await.map_err(|error| classify::from_transport(&error))
         };
         let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
-        spent.waited_since(started);
+        stats.add_wait(started);
         answer
     }
 
@@ -146,40 +83,36 @@ impl Cohere {
     ///
     /// # Errors
     /// As `call`; an answer that is no stream of events is `upstream_malformed`.
-    pub async fn open_stream(&self, call: &Call, spent: &mut CallStats) -> Result<EventReader> {
-        let (request, key) = self.prepare(call, spent).await?;
+    pub async fn open_stream(&self, call: &Call, stats: &mut CallStats) -> Result<EventReader> {
+        let (request, key) = self.prepare(call, stats).await?;
         let started = now();
-        let limit = call.deadline.or_after(started, call.attempt);
+        let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = async {
-            let response = self.send(request, &key.value, spent).await?;
-            let content_type =
-                spent.headers.get(header::CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-            if !content_type.starts_with(b"text/event-stream") {
-                return Err(classify::malformed("a stream was asked for, another content type came"));
-            }
+            let response = self.send(request, &key.value, stats).await?;
+            check_event_stream(&stats.response_headers)?;
             Ok(EventReader::new(response, key))
         };
         let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
-        spent.waited_since(started);
+        stats.add_wait(started);
         stream
     }
 
     async fn prepare(
         &self,
         call: &Call,
-        spent: &mut CallStats,
+        stats: &mut CallStats,
     ) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
-        spent.key_version = Some(key.version.clone());
-        spent.attempts += 1;
-        let mut request = Request::new(call.request.body.clone());
+        stats.key_version = Some(key.version.clone());
+        stats.attempts += 1;
+        let mut request = Request::new(call.body.clone());
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = format!("{}{}", self.base_url, call.endpoint.path())
-            .parse()
-            .map_err(|error| GatewayError::new(Code::Internal, "internal error").with_detail(error))?;
-        *request.headers_mut() = call.headers.clone();
-        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        request.headers_mut().insert(header::AUTHORIZATION, key.value.authorization.clone());
+        let url = format!("{}{}", self.base_url, call.endpoint.path());
+        *request.uri_mut() = url.parse().map_err(GatewayError::internal)?;
+        let headers = request.headers_mut();
+        *headers = call.headers.clone();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::AUTHORIZATION, key.value.authorization.clone());
         Ok((request, key))
     }
 
@@ -187,53 +120,68 @@ impl Cohere {
         &self,
         request: Request<Bytes>,
         key: &ApiKey,
-        spent: &mut CallStats,
+        stats: &mut CallStats,
     ) -> Result<TransportResponse> {
-        let was_idle = self.was_idle();
-        let again = was_idle.then(|| request.clone());
+        let spare = if self.was_idle() { Some(request.clone()) } else { None };
         let mut outcome = self.transport.send(request).await;
         // Lambda freezes an instance between requests and its connections die unseen. A request that
         // broke on such a one before any head came says nothing about Cohere and goes out once more.
-        if let (Err(TransportError::Broken(_)), Some(request), false) = (&outcome, again, spent.resent) {
-            spent.resent = true;
-            spent.attempts += 1;
-            outcome = self.transport.send_fresh(request).await;
+        if let (Err(TransportError::Broken(_)), Some(spare)) = (&outcome, spare)
+            && !stats.has_resent
+        {
+            stats.has_resent = true;
+            stats.attempts += 1;
+            outcome = self.transport.send_fresh(spare).await;
         }
-        // Only an answer leaves a connection behind: without one the next request has none to find dead.
-        if let Ok(mut last) = self.last_answer.lock() {
-            *last = outcome.is_ok().then(now);
-        }
+        self.record_last_answer(outcome.is_ok());
         let mut response = outcome.map_err(|error| classify::from_transport(&error))?;
-        spent.headers = std::mem::take(&mut response.headers);
-        key.blot_out_of_headers(&mut spent.headers);
+        stats.response_headers = std::mem::take(&mut response.headers);
+        key.blot_out_of_headers(&mut stats.response_headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let status = response.status;
-        // A from_response whose body breaks off is still a from_response.
+        // A refusal whose body breaks off is still a refusal.
         let body = key.blot_out_of(response.collect().await.unwrap_or_default());
-        Err(classify::from_response(status, &spent.headers, &body))
+        Err(classify::from_response(status, &stats.response_headers, &body))
+    }
+
+    /// Records that an answer came. Without one the next request has no connection to find dead.
+    fn record_last_answer(&self, is_answered: bool) {
+        let mut last = self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = if is_answered { Some(now()) } else { None };
+    }
+
+    /// Tells whether connections may have died since the last answer. The first request has none kept.
+    fn was_idle(&self) -> bool {
+        match *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(last) => now() - last > MAX_IDLE,
+            None => false,
+        }
     }
 }
 
-impl Cohere {
-    /// Tells whether connections may have died since the last answer. The first request has none kept.
-    fn was_idle(&self) -> bool {
-        let last = self.last_answer.lock().ok().and_then(|last| *last);
-        last.is_some_and(|last| now() - last > IDLE)
+/// Checks that an answer is a stream of events.
+fn check_event_stream(headers: &HeaderMap) -> Result<()> {
+    match headers.get(header::CONTENT_TYPE) {
+        Some(value) if value.as_bytes().starts_with(b"text/event-stream") => Ok(()),
+        _ => Err(classify::malformed("a stream was asked for, another content type came")),
     }
 }
 
 /// Ends `work` at `limit`, with the error of whoever set that limit.
 async fn within<T>(limit: Instant, work: impl Future<Output = Result<T>>, call: &Call) -> Result<T> {
-    match tokio::time::timeout_at(limit, work).await {
-        Ok(result) => result,
-        Err(_) if limit == call.deadline.at => Err(call.deadline.error()),
-        Err(_) => Err(timed_out(call.attempt)),
-    }
+    let outcome = tokio::time::timeout_at(limit, work).await;
+    outcome.unwrap_or_else(|_| Err(limit_error(limit, call)))
+}
+
+/// Creates the error of a call that ran against a limit: its deadline, or its attempt's time.
+pub fn limit_error(limit: Instant, call: &Call) -> GatewayError {
+    if limit == call.deadline.at { call.deadline.error() } else { timeout_error(call.attempt_timeout) }
 }
 
 /// Creates the error of an attempt that took too long.
-pub fn timed_out(limit: Duration) -> GatewayError {
-    GatewayError::new(Code::UpstreamTimeout, format!("Cohere did not answer within {} ms", limit.as_millis()))
+pub fn timeout_error(limit: Duration) -> GatewayError {
+    let message = format!("Cohere did not answer within {} ms", limit.as_millis());
+    GatewayError::new(Code::UpstreamTimeout, message)
 }

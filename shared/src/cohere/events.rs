@@ -30,14 +30,13 @@ impl EventReader {
     ///
     /// # Errors
     /// The connection broke, or a frame is cut off or too large.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+    pub async fn next_frames(&mut self) -> Result<Option<Bytes>> {
         loop {
             let chunk = self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
             let Some(chunk) = chunk else {
-                return match self.buffer.iter().all(u8::is_ascii_whitespace) {
-                    true => Ok(None),
-                    false => Err(classify::malformed("the stream ended inside an event")),
-                };
+                let is_clean = self.buffer.iter().all(u8::is_ascii_whitespace);
+                let cut_off = classify::malformed("the stream ended inside an event");
+                return if is_clean { Ok(None) } else { Err(cut_off) };
             };
             // Mostly a chunk is whole frames already, and needs no copy.
             if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn defaults_are_the_documented_times() {
     let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
-    assert_eq!(config.times.of(Endpoint::Chat).total, Duration::from_secs(290));
+    assert_eq!(config.times.chat.total, Duration::from_secs(290));
     assert_eq!(config.times.stream.total, Duration::from_secs(870));
     assert_eq!(config.limits.max_body_bytes, 4_500_000);
     assert_eq!(config.models.max_tokens_ceiling, None);

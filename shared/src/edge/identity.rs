@@ -16,7 +16,7 @@ impl Identity {
     ///
     /// # Errors
     /// `unauthorized` where no authorizer has spoken: a function never trusts its route alone.
-    pub fn of(context: Option<&RequestContext>) -> Result<Self> {
+    pub fn from_context(context: Option<&RequestContext>) -> Result<Self> {
         let Some(RequestContext::ApiGatewayV1(context)) = context else { return Err(unauthorized()) };
         let field = |name| context.authorizer.fields.get(name).and_then(|value| value.as_str());
         let client = field("client").filter(|client| !client.is_empty()).ok_or_else(unauthorized)?;
@@ -65,6 +65,6 @@ mod tests {
 
     #[test]
     fn a_request_that_no_authorizer_saw_is_refused() {
-        assert_eq!(Identity::of(None).unwrap_err().code, Code::Unauthorized);
+        assert_eq!(Identity::from_context(None).unwrap_err().code, Code::Unauthorized);
     }
 }

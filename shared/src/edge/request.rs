@@ -1,4 +1,4 @@
-//! Reads a request of API Gateway: body, the headers that may go to Cohere, the caller's wishes.
+//! Reads a request of API Gateway: body, the headers that may go to Cohere, the caller's options.
 
 use crate::clock::since_epoch;
 use crate::config::LimitsConfig;
@@ -78,19 +78,21 @@ impl Incoming {
         Ok(())
     }
 
-    /// Reads the caller's wishes; `longest` is the most time this request may have.
+    /// Reads the caller's options; `longest` is the most time this request may have.
     ///
     /// # Errors
     /// `invalid_request` naming the header and what it takes.
-    pub fn wishes(&self, longest: Duration) -> Result<RequestOptions> {
+    pub fn read_options(&self, longest: Duration) -> Result<RequestOptions> {
         Ok(RequestOptions {
-            no_store: self.choice("x-gateway-cache", &["no-store"])?.is_some(),
-            fallback: self.choice("x-gateway-fallback", &["allow", "deny"])?.map(|choice| choice == "allow"),
-            timeout: self.timeout(longest)?,
+            no_store: self.read_choice("x-gateway-cache", &["no-store"])?.is_some(),
+            fallback: self
+                .read_choice("x-gateway-fallback", &["allow", "deny"])?
+                .map(|choice| choice == "allow"),
+            timeout: self.read_timeout(longest)?,
         })
     }
 
-    fn choice(&self, name: &'static str, accepted: &[&'static str]) -> Result<Option<&'static str>> {
+    fn read_choice(&self, name: &'static str, accepted: &[&'static str]) -> Result<Option<&'static str>> {
         let Some(value) = self.headers.get(name) else { return Ok(None) };
         match accepted.iter().find(|choice| value.as_bytes() == choice.as_bytes()) {
             Some(choice) => Ok(Some(choice)),
@@ -98,7 +100,7 @@ impl Incoming {
         }
     }
 
-    fn timeout(&self, longest: Duration) -> Result<Option<Duration>> {
+    fn read_timeout(&self, longest: Duration) -> Result<Option<Duration>> {
         const NAME: &str = "x-gateway-timeout-ms";
         let Some(value) = self.headers.get(NAME) else { return Ok(None) };
         let longest = longest.as_millis() as u64;
@@ -114,7 +116,7 @@ impl Incoming {
     }
 
     /// Copies the headers that may go to Cohere; never the caller's authorization, cookies or hops.
-    pub fn for_cohere(&self) -> HeaderMap {
+    pub fn headers_for_cohere(&self) -> HeaderMap {
         let allowed =
             |name: &HeaderName| TO_COHERE.contains(&name.as_str()) || name.as_str().starts_with("x-fern-");
         let mut headers: HeaderMap<HeaderValue> = HeaderMap::new();
@@ -157,7 +159,7 @@ mod tests {
             ("request-source", "x"),
             ("traceparent", "00-x"),
         ]);
-        let sent = request.for_cohere();
+        let sent = request.headers_for_cohere();
         let mut names: Vec<_> = sent.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
         assert_eq!(
@@ -169,7 +171,7 @@ mod tests {
     #[test]
     fn wishes_are_read_and_bad_ones_refused_with_what_is_taken() {
         let longest = Duration::from_secs(60);
-        let read = |name, value| incoming(&[(name, value)]).wishes(longest);
+        let read = |name, value| incoming(&[(name, value)]).read_options(longest);
         assert!(read("x-gateway-cache", "no-store").unwrap().no_store);
         assert_eq!(read("x-gateway-fallback", "deny").unwrap().fallback, Some(false));
         assert_eq!(read("x-gateway-timeout-ms", "100").unwrap().timeout, Some(Duration::from_millis(100)));

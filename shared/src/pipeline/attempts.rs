@@ -1,35 +1,40 @@
 //! Calls one model until there is an answer, or nothing is left that is worth trying.
 //!
-//! Per attempt, in this order: known-bad key → breaker permit → rest or backoff (never over two seconds in
-//! all) → budget → the call in its own time. Up to three attempts on the asked model, one after a rest or as
-//! a probe, then one on the fallback. Whatever stops a request, it answers with its own last failure.
+//! Per attempt, in this order: known-bad key → breaker permit → cooldown or backoff (never over two
+//! seconds in all) → budget → the call in its own time. Up to three attempts on the requested model, one
+//! after a cooldown or as a probe, then one on the fallback. Whatever stops a request, it answers with its
+//! own last failure.
 
-use super::stream::opening::{OpenedStream, first_content};
+use super::fallback::ModelRole;
 use crate::app::App;
 use crate::clock::now;
-use crate::cohere::classify;
-use crate::cohere::client::{Call, CallStats};
-use crate::endpoint::Endpoint;
-use crate::error::{Code, GatewayError, Kind, Result};
-use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
-use crate::resilience::state::{CallPermit, Outcome, SharedRounds, UpstreamState};
-use crate::telemetry::request_log::Billed;
-use crate::wire::chat;
-use crate::wire::embed::EmbedAnswer;
-use crate::wire::rerank::RerankAnswer;
-use bytes::Bytes;
-use std::sync::PoisonError;
+use crate::cohere::client::Call;
+use crate::error::{Cause, Code, GatewayError, Result};
+use crate::record::CallStats;
+use crate::resilience::breaker::Refused;
+use crate::resilience::retry::{Disposition, MAX_ATTEMPTS, NextAttempt};
+use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds, UpstreamState};
 use std::time::Duration;
 
-/// One answer of Cohere.
-pub(super) enum Answered {
-    Chat(Bytes, Billed),
-    Embed(EmbedAnswer),
-    Rerank(RerankAnswer),
-    Stream(Box<OpenedStream>),
+/// An answer of Cohere to one call.
+pub(super) trait Answer: Sized + Send {
+    /// Makes one call.
+    ///
+    /// # Errors
+    /// Everything that `classify` knows; an answer that is not the endpoint's is `upstream_malformed`.
+    fn fetch(
+        app: &'static App,
+        call: &Call,
+        stats: &mut CallStats,
+    ) -> impl Future<Output = Result<Self>> + Send;
+
+    /// Takes the permit of the call that has brought this answer.
+    fn take_permit(&mut self, permit: CallPermit) {
+        permit.report(CallOutcome::Success);
+    }
 }
 
-/// One request's calls of one model.
+/// The attempts of one call of one model.
 struct Attempts<'a> {
     app: &'static App,
     call: &'a Call,
@@ -38,249 +43,215 @@ struct Attempts<'a> {
     made: u32,
     limit: u32,
     waited: Duration,
-    last: Option<GatewayError>,
-}
-
-/// Why a model is called, which decides how often.
-#[derive(Clone, Copy)]
-pub(super) enum Turn<'a> {
-    /// It is the model that was asked for.
-    GatewayRequest,
-    /// It stands in for the asked one, which has failed so.
-    Fallback(&'a GatewayError),
+    last_error: Option<GatewayError>,
 }
 
 /// Makes the calls of one model that are worth trying.
 ///
 /// # Errors
-/// The last failure; in a fallback's turn the asked model's where no call was made.
-pub(super) async fn run(
+/// The last failure; of a fallback the requested model's where no call was made.
+pub(super) async fn make_attempts<A: Answer>(
     app: &'static App,
     call: &Call,
-    turn: Turn<'_>,
+    role: ModelRole<'_>,
     rounds: &SharedRounds,
-    spent: &mut CallStats,
-) -> Result<Answered> {
-    let attempts = |limit| Attempts {
+    stats: &mut CallStats,
+) -> Result<A> {
+    let mut attempts = Attempts {
         app,
         call,
         rounds: rounds.clone(),
         made: 0,
-        limit,
+        limit: MAX_ATTEMPTS,
         waited: Duration::ZERO,
-        last: None,
+        last_error: None,
     };
-    match turn {
-        Turn::GatewayRequest => attempts(MAX_ATTEMPTS).run(spent).await,
-        Turn::Fallback(first) => attempts(1).run_after(first, spent).await,
+    match role {
+        ModelRole::Primary => attempts.call_primary(stats).await,
+        ModelRole::Fallback(failure) => attempts.call_fallback(failure, stats).await,
     }
 }
 
-impl<'a> Attempts<'a> {
-    fn guards(&self) -> &'static UpstreamState {
-        &self.app.guards
+impl Attempts<'_> {
+    fn state(&self) -> &'static UpstreamState {
+        &self.app.upstream_state
     }
 
     /// Makes the one attempt of a fallback.
-    async fn run_after(mut self, first: &GatewayError, spent: &mut CallStats) -> Result<Answered> {
-        let admission = self.admit()?;
-        if !self.guards().rest(self.call.endpoint, &self.call.request.model).is_zero() {
-            return Err(first.clone());
+    async fn call_fallback<A: Answer>(&mut self, failure: &GatewayError, stats: &mut CallStats) -> Result<A> {
+        let permit = self.admit()?;
+        if !self.cooldown_left().is_zero() {
+            return Err(failure.clone());
         }
-        if spent.attempts > 0 && !self.guards().pay(first.kind() == Kind::Timeout) {
-            return Err(out_of_budget(first.clone()));
+        let is_extra_call = stats.attempts > 0;
+        if is_extra_call && !self.state().charge_retry(failure.cause() == Cause::Timeout) {
+            return Err(with_empty_budget(failure.clone()));
         }
-        let answered = self.attempt(admission, spent).await;
-        if let Err(error) = &answered {
-            self.is_cured(error, spent).await;
+        let answer = self.attempt(permit, stats).await;
+        if let Err(error) = &answer {
+            self.note_key_refusal(error, stats).await;
         }
-        answered
+        answer
     }
 
-    async fn run(mut self, spent: &mut CallStats) -> Result<Answered> {
-        if let Some(refusal) = self.known_refusal().await {
+    /// Makes up to three attempts on the requested model.
+    async fn call_primary<A: Answer>(&mut self, stats: &mut CallStats) -> Result<A> {
+        if let Some(refusal) = self.find_key_refusal().await {
             return Err(refusal);
         }
         loop {
-            let admission = self.admit()?;
-            if admission.is_probe() {
+            let permit = self.admit()?;
+            if permit.is_probe() {
                 self.limit = self.limit.min(self.made + 1);
             }
-            let pause = self.pause()?;
-            if self.must_pay() && !self.guards().pay(self.last_kind() == Some(Kind::Timeout)) {
-                return Err(out_of_budget(self.last_or(no_budget)));
+            let wait = self.choose_wait()?;
+            if let Some(error) = &self.last_error
+                && !self.charge_retry(error)
+            {
+                return Err(with_empty_budget(error.clone()));
             }
-            if !pause.is_zero() {
-                self.waited += pause;
-                tokio::time::sleep(pause).await;
+            if !wait.is_zero() {
+                self.waited += wait;
+                tokio::time::sleep(wait).await;
             }
-            let error = match self.attempt(admission, spent).await {
-                Ok(answered) => return Ok(answered),
+            let error = match self.attempt(permit, stats).await {
+                Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let may_go_on = self.made < disposition(error.kind()).attempts.min(self.limit);
-            if !self.is_cured(&error, spent).await || !may_go_on {
+            let has_other_key = self.note_key_refusal(&error, stats).await;
+            if !self.is_worth_retrying(&error, has_other_key) {
                 return Err(error);
             }
-            self.last = Some(error);
+            self.last_error = Some(error);
         }
     }
 
-    /// Returns the refusal of the key in memory while it is known to be bad.
-    async fn known_refusal(&self) -> Option<GatewayError> {
-        if !self.guards().has_bad_key() {
+    /// Returns the refusal of the key in memory while it is known to be refused.
+    async fn find_key_refusal(&self) -> Option<GatewayError> {
+        if !self.state().has_refused_key() {
             return None;
         }
         let version = self.app.cohere.key_version().await;
-        self.guards().known_refusal(version.as_deref())
+        self.state().key_refusal(version.as_deref())
     }
 
     fn admit(&self) -> Result<CallPermit> {
-        let (endpoint, model) = (self.call.endpoint, &self.call.request.model);
-        match self.guards().admit(endpoint, model, &self.rounds, self.made + 1) {
-            Ok(admission) => Ok(admission),
-            Err(refused) => Err(self.last_or(|| {
-                let model = &self.call.request.model;
-                let message = format!("Cohere's {model} has failed repeatedly and is not called for a while");
-                let mut error = GatewayError::new(Code::CircuitOpen, message);
-                error.retry_after = Some(refused.until.saturating_duration_since(now()));
-                error
-            })),
-        }
+        let Call { endpoint, model, .. } = self.call;
+        let admitted = self.state().admit(*endpoint, model, &self.rounds, self.made + 1);
+        admitted.map_err(|refused| match &self.last_error {
+            Some(error) => error.clone(),
+            None => circuit_open(model, refused),
+        })
     }
 
-    /// Returns how long to wait for a resting model, or between attempts.
+    fn cooldown_left(&self) -> Duration {
+        self.state().cooldown_left(self.call.endpoint, &self.call.model)
+    }
+
+    /// Chooses how long to wait for a model's cooldown, or between attempts.
     ///
     /// # Errors
     /// The wait is longer than a request may wait, or than it has left.
-    fn pause(&mut self) -> Result<Duration> {
-        let rest = self.guards().rest(self.call.endpoint, &self.call.request.model);
-        let waiting = Waiting {
-            made: self.made,
-            rest,
-            asked: self.last.as_ref().and_then(|error| error.retry_after),
+    fn choose_wait(&mut self) -> Result<Duration> {
+        let cooldown = self.cooldown_left();
+        let next = NextAttempt {
+            attempts_made: self.made,
+            cooldown,
+            retry_after: self.last_error.as_ref().and_then(|error| error.retry_after),
             waited: self.waited,
-            left: self.call.deadline.at.saturating_duration_since(now()),
+            time_left: self.call.deadline.at.saturating_duration_since(now()),
         };
-        let pause = waiting.pause(fastrand::f64());
-        let pause = pause.ok_or_else(|| self.last_or(|| resting(&self.call.request.model, rest)))?;
-        if !rest.is_zero() {
+        let Some(wait) = next.choose_wait(fastrand::f64()) else {
+            let error = self.last_error.clone();
+            return Err(error.unwrap_or_else(|| in_cooldown(&self.call.model, cooldown)));
+        };
+        if !cooldown.is_zero() {
             self.limit = self.limit.min(self.made + 1);
         }
-        Ok(pause)
+        Ok(wait)
     }
 
-    /// Makes one call and tells the guards what became of it.
-    async fn attempt(&mut self, admission: CallPermit, spent: &mut CallStats) -> Result<Answered> {
-        let (guards, call) = (self.guards(), self.call);
+    /// Charges the next call to the retry budget; `false` where that is empty.
+    ///
+    /// A round that another sub-request has paid for is free, and so is a call with a new key, because a
+    /// refused key is no overload.
+    fn charge_retry(&self, last_error: &GatewayError) -> bool {
+        let cause = last_error.cause();
+        if cause == Cause::Auth || !self.rounds.charge_round(self.made + 1) {
+            return true;
+        }
+        self.state().charge_retry(cause == Cause::Timeout)
+    }
+
+    /// Makes one call and records what became of it.
+    async fn attempt<A: Answer>(&mut self, permit: CallPermit, stats: &mut CallStats) -> Result<A> {
+        let Call { endpoint, model, .. } = self.call;
+        let state = self.state();
         self.made += 1;
-        let outcome = match call.request.stream {
-            false => whole(self.app, call, spent).await,
-            true => Box::pin(first_content(self.app, call, spent))
-                .await
-                .map(|begun| Answered::Stream(Box::new(begun))),
-        };
-        let (endpoint, model) = (call.endpoint, &call.request.model);
-        let mut error = match outcome {
-            Ok(mut answered) => {
-                guards.succeeded(endpoint, model);
-                match &mut answered {
-                    // A stream may still break; a probe has told enough, and others wait for its verdict.
-                    Answered::Stream(begun) if !admission.is_probe() => begun.admission = Some(admission),
-                    _ => admission.done(Outcome::Success),
-                }
-                return Ok(answered);
+        let mut error = match A::fetch(self.app, self.call, stats).await {
+            Ok(mut answer) => {
+                state.record_success(*endpoint, model);
+                answer.take_permit(permit);
+                return Ok(answer);
             }
             Err(error) => error,
         };
-        admission.done(Outcome::of(error.kind()));
-        if error.kind() != Kind::Throttled {
-            guards.not_throttled(endpoint, model);
+        permit.report(CallOutcome::from(error.cause()));
+        if error.cause() == Cause::Throttled {
+            state.record_throttle(*endpoint, model, error.retry_after);
+            error.retry_after.get_or_insert(state.cooldown_left(*endpoint, model));
         } else {
-            guards.throttled(endpoint, model, error.retry_after);
-            error.retry_after.get_or_insert(guards.rest(endpoint, model));
+            state.record_not_throttled(*endpoint, model);
         }
         Err(error)
     }
 
-    /// Tells whether there is a reason why the next call should end otherwise; remembers a bad key.
-    async fn is_cured(&self, error: &GatewayError, spent: &CallStats) -> bool {
-        let refused = match error.kind() {
-            Kind::Auth => {
-                let version = spent.key_version.as_deref().unwrap_or_default();
-                self.made > 1 || !self.app.cohere.has_other_key(version).await
+    /// Records a refused key or account, unless another key has been found in its place.
+    ///
+    /// Returns whether one has.
+    async fn note_key_refusal(&self, error: &GatewayError, stats: &CallStats) -> bool {
+        match error.cause() {
+            Cause::Auth => {
+                let version = stats.key_version.as_deref().unwrap_or_default();
+                if self.made == 1 && self.app.cohere.find_newer_key(version).await {
+                    return true;
+                }
             }
-            Kind::Billing => true,
-            _ => return true,
-        };
-        if refused {
-            self.guards().key_is_bad(spent.key_version.clone(), error);
+            Cause::Billing => {}
+            _ => return false,
         }
-        !refused
+        self.state().record_refused_key(stats.key_version.clone(), error);
+        false
     }
 
-    /// Tells whether the next call is paid from the budget: not the first one, not one of a round that a
-    /// sibling has paid for, and not the one with a new key, because a refused key is no overload.
-    fn must_pay(&self) -> bool {
-        let is_free = self.made == 0 || self.last_kind() == Some(Kind::Auth);
-        !is_free && self.rounds.lock().unwrap_or_else(PoisonError::into_inner).charge_round(self.made + 1)
-    }
-
-    fn last_kind(&self) -> Option<Kind> {
-        self.last.as_ref().map(GatewayError::kind)
-    }
-
-    fn last_or(&self, error: impl FnOnce() -> GatewayError) -> GatewayError {
-        self.last.clone().unwrap_or_else(error)
+    /// Tells whether the next call may end otherwise, and is allowed.
+    fn is_worth_retrying(&self, error: &GatewayError, has_other_key: bool) -> bool {
+        let cause = error.cause();
+        let is_allowed = self.made < Disposition::from(cause).attempts.min(self.limit);
+        is_allowed && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
     }
 }
 
-/// Calls Cohere for a whole answer and takes it apart, which shows whether it is one.
-async fn whole(app: &'static App, call: &Call, spent: &mut CallStats) -> Result<Answered> {
-    let answer = app.cohere.call(call, spent).await?;
-    let answered = match call.endpoint {
-        Endpoint::Chat => {
-            chat::usage(&answer).map(|usage| Answered::Chat(answer, tokens(usage.billed_units)))
-        }
-        Endpoint::Embed => EmbedAnswer::parse(answer).map(Answered::Embed),
-        Endpoint::Rerank => RerankAnswer::parse(answer).map(Answered::Rerank),
-    };
-    let answered =
-        answered.ok_or_else(|| classify::malformed("the JSON is broken, or not the endpoint's"))?;
-    if let Some(expected) = call.request.expected
-        && !has(&answered, expected)
-    {
-        let problem = format!("it has not one result of each kind for each of {expected} inputs");
-        return Err(classify::malformed(&problem));
-    }
-    Ok(answered)
+fn circuit_open(model: &str, refused: Refused) -> GatewayError {
+    let message = format!("Cohere's {model} has failed repeatedly and is not called for a while");
+    let retry_after = Some(refused.until.saturating_duration_since(now()));
+    GatewayError { retry_after, ..GatewayError::new(Code::CircuitOpen, message) }
 }
 
-/// Returns what a chat's tokens come to.
-pub(super) fn tokens(billed: chat::BilledTokens) -> Billed {
-    Billed { input_tokens: billed.input_tokens, output_tokens: billed.output_tokens, search_units: None }
-}
-
-/// Tells whether an answer has as many results as there were inputs.
-fn has(answered: &Answered, expected: usize) -> bool {
-    match answered {
-        Answered::Embed(answer) => answer.has_embeddings(expected),
-        Answered::Rerank(answer) => answer.ranks_all(expected),
-        Answered::Chat(..) | Answered::Stream(_) => true,
-    }
-}
-
-fn resting(model: &str, rest: Duration) -> GatewayError {
+fn in_cooldown(model: &str, cooldown: Duration) -> GatewayError {
     let message = format!("Cohere's rate limit for {model} is reached, please try again later");
-    GatewayError { retry_after: Some(rest), ..GatewayError::new(Code::RateLimited, message) }
+    let retry_after = Some(cooldown);
+    GatewayError { retry_after, ..GatewayError::new(Code::RateLimited, message) }
 }
 
 /// Adds to a failure, for the log, why it was not tried again.
-fn out_of_budget(failure: GatewayError) -> GatewayError {
-    let detail = failure.detail.as_ref().map_or(String::new(), |detail| format!("{detail}; "));
-    failure.with_detail(format_args!("{detail}the retry budget is empty"))
-}
-
-fn no_budget() -> GatewayError {
-    GatewayError::new(Code::Internal, "internal error").with_detail("a retry without a failure before it")
+fn with_empty_budget(failure: GatewayError) -> GatewayError {
+    const REASON: &str = "the retry budget is empty";
+    match &failure.detail {
+        Some(detail) => {
+            let detail = format!("{detail}; {REASON}");
+            failure.with_detail(detail)
+        }
+        None => failure.with_detail(REASON),
+    }
 }

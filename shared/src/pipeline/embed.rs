@@ -1,113 +1,260 @@
-//! Embed: each different input is looked up, the missing ones are asked for, the table is written.
+//! Embed: each different input is looked up in the cache, the missing ones are asked for, and the
+//! answer is written as one table.
+//!
+//! Each answer is cached as it comes, so that a request that fails in the end has still paid for its
+//! sub-requests only once.
 
-use super::split::{defect, in_its_part, json_id};
+mod cache;
+
+use super::attempts::Answer;
+use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
+use super::fallback::{ModelAnswer, ModelRole};
+use super::fan_out::FanOut;
+use super::request::GatewayRequest;
 use crate::app::App;
-use crate::batch::Part;
-use crate::batch::embed::{Column, EmbedBatch, Misfit, Shape, Table};
-use crate::cache::access::Access;
-use crate::cache::entry::{CacheEntry, Memory};
-use crate::cache::key::{Base, Digest, Key};
-use crate::clock::now;
+use crate::batch::SubRequest;
+use crate::batch::embed::{EmbedBatch, Misfit, Table};
+use crate::batch::read_billed_units;
+use crate::cache::Cache;
+use crate::cache::access::CacheAccess;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, CallStats};
-use crate::cohere::models;
-use crate::error::Result;
-use crate::pipeline::attempts::{Answered, Turn};
-use crate::pipeline::fan_out;
-use crate::pipeline::request::{GatewayRequest, Reply};
-use crate::telemetry::request_log::{BatchStats, Billed};
-use crate::wire::embed::{self as wire, EmbedAnswer};
+use crate::cohere::client::Call;
+use crate::cohere::models::{self, Model};
+use crate::config::{Config, EndpointTimes, FallbackConfig, LimitsConfig, TimesConfig};
+use crate::edge::response::Body;
+use crate::endpoint::Endpoint;
+use crate::error::{Code, GatewayError, Result};
+use crate::record::{BatchStats, CallStats, RequestRecord};
+use crate::wire::UpstreamRequest;
+use crate::wire::embed::{self as wire, EmbedAnswer, EmbedRequest};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
-use std::sync::Arc;
+use cache::EmbedCache;
+use http::Response;
+use lambda_http::Request;
 
-/// Answers an embed request.
-pub(in crate::pipeline) async fn embed(
-    app: &'static App,
-    asked: &GatewayRequest,
-    call: &Call,
-    turn: Turn<'_>,
-    spent: &mut CallStats,
-    batched: &mut BatchStats,
-) -> Result<Reply> {
-    let (client, id) = (&asked.identity.client, json_id(asked));
-    let plan = Plan::new(&app.memory, client, asked.no_store, &call.request.body)?;
-    let mut table = plan.table();
-    let mut missing = table.missing();
-    let (mut asked_for, mut answers) = (Vec::new(), Vec::new());
-    *batched = BatchStats::default();
-    let pieces = loop {
-        asked_for.extend_from_slice(&missing);
-        let parts = plan.batch.parts(&missing, per_call(&call.request.model, plan.batch.source()));
-        *batched = BatchStats { parts: batched.parts + parts.len(), ..plan.note(&asked_for) };
-        let calls = fan_out::run(app, call, turn, parts, spent, |part, answered| {
-            if let Answered::Embed(answer) = answered {
-                plan.keep(part, answer);
-            }
-        });
-        let failed = |failed: fan_out::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
-        for (part, answered) in calls.await.map_err(failed)? {
-            let Answered::Embed(answer) = answered else { return Err(defect()) };
-            answers.push((part, answer));
+/// Length of embeddings that is reckoned with where the model is not in the catalogue.
+const UNKNOWN_DIMENSION: u64 = 2_048;
+
+/// Answers one request of the endpoint.
+pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+    super::handle::<Embed>(app, request).await
+}
+
+/// The rules of embed.
+pub(super) struct Embed;
+
+impl EndpointRules for Embed {
+    const ENDPOINT: Endpoint = Endpoint::Embed;
+    type Answer = EmbedResponse;
+
+    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
+        let request = EmbedRequest::parse(body)?;
+        check_size(&request, &config.limits)?;
+        Ok(request.into_upstream())
+    }
+
+    fn times(config: &TimesConfig) -> EndpointTimes {
+        config.embed
+    }
+
+    fn falls_back_unasked(config: &FallbackConfig) -> bool {
+        config.embed
+    }
+
+    fn can_answer(model: &Model, object: &RequestObject) -> bool {
+        // Images and mixed inputs have other limits in each generation of models.
+        let Some(texts) = object.list("texts") else { return false };
+        if !fits_context(texts.longest(), model) {
+            return false;
         }
-        match plan.write(table, &answers, &id)? {
-            Written::Answer(pieces) => break pieces,
-            Written::Unfit(rest) => (table, missing) = (plan.empty_table(), rest),
+        match object.number("output_dimension") {
+            // A model that makes one length takes no wish for it.
+            Some(length) => model.dimensions.len() > 1 && has_dimension(model, length),
+            None => !object.has("output_dimension"),
+        }
+    }
+}
+
+fn has_dimension(model: &Model, length: f64) -> bool {
+    model.dimensions.iter().any(|known| *known as f64 == length)
+}
+
+/// Checks the size of an embed request and of the answer it will have.
+///
+/// # Errors
+/// `too_large` with the limit; `invalid_request` for a length that the model cannot make.
+fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
+    let (source, count, most) = (request.source(), request.input_count(), limits.embed_max_inputs);
+    if count > most {
+        let message = format!("{source}: at most {most} are taken in one request, got {count}");
+        return Err(GatewayError::new(Code::TooLarge, message));
+    }
+    let length = check_dimension(request)?;
+    let (expected, most) = (request.expected_bytes(length), limits.embed_max_answer_bytes);
+    if expected > most as f64 {
+        let message = format!(
+            "{source}: {count} embeddings of {length} numbers in the asked types are about \
+             {expected:.0} bytes, at most {most} are answered at once; send fewer, or ask for a \
+             smaller type or output_dimension"
+        );
+        return Err(GatewayError::new(Code::TooLarge, message));
+    }
+    Ok(())
+}
+
+/// Returns the length that the embeddings will have.
+///
+/// # Errors
+/// `invalid_request` where the model cannot make the length that is asked for.
+fn check_dimension(request: &EmbedRequest) -> Result<f64> {
+    let model = models::find(request.model());
+    let known = model.map(|model| model.dimensions).unwrap_or_default();
+    let Some(length) = request.output_dimension() else {
+        return Ok(*known.last().unwrap_or(&UNKNOWN_DIMENSION) as f64);
+    };
+    if known.is_empty() || known.iter().any(|known| *known as f64 == length) {
+        return Ok(length);
+    }
+    let name = request.model();
+    let problem = match known {
+        [only] => format!("is not taken by {name}, whose embeddings have {only} numbers"),
+        _ => {
+            let known: Vec<_> = known.iter().map(u64::to_string).collect();
+            format!("{name} makes {}, not {length}", known.join(", "))
         }
     };
-    let mut billed = Billed::default();
-    for (_, answer) in &answers {
-        let input_tokens = answer.billed_units().input_tokens;
-        billed += Billed { input_tokens, ..Billed::default() };
+    Err(GatewayError::invalid("output_dimension", problem))
+}
+
+impl Answer for EmbedAnswer {
+    async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
+        let body = app.cohere.call(call, stats).await?;
+        let Some(answer) = EmbedAnswer::parse(body) else {
+            return Err(classify::malformed("the JSON is broken, or no embed answer"));
+        };
+        match call.expected_results {
+            Some(expected) if !answer.has_embeddings(expected) => Err(classify::wrong_count(expected)),
+            _ => Ok(answer),
+        }
     }
-    Ok(Reply::Whole(pieces, billed))
+}
+
+/// The answer of a whole embed request, in chunks.
+pub(super) struct EmbedResponse(Vec<Bytes>);
+
+impl IntoChunks for EmbedResponse {
+    fn into_chunks(self) -> Vec<Bytes> {
+        self.0
+    }
+}
+
+impl ModelAnswer for EmbedResponse {
+    async fn answer(
+        app: &'static App,
+        request: &GatewayRequest,
+        upstream: &UpstreamRequest,
+        role: ModelRole<'_>,
+        record: &mut RequestRecord,
+    ) -> Result<Self> {
+        let client = &request.identity.client;
+        let plan = EmbedPlan::new(&app.cache, client, request.options.no_store, &upstream.object)?;
+        let call = request.call_for(upstream);
+        let fan_out = FanOut { app, call: &call, role };
+        // Boxed: a request's future is moved about until it is first polled, and this one is large.
+        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(EmbedResponse)
+    }
+}
+
+/// Asks for what the cache lacks, and writes the answer.
+async fn answer_plan(
+    plan: &EmbedPlan<'_>,
+    fan_out: &FanOut<'_>,
+    id: &[u8],
+    record: &mut RequestRecord,
+) -> Result<Vec<Bytes>> {
+    let per_call = inputs_per_call(&fan_out.call.model, plan.batch.source());
+    let mut table = plan.cached_table();
+    let mut missing = table.missing_elements();
+    let mut requested: Vec<usize> = Vec::new();
+    let mut answers: Vec<(SubRequest, EmbedAnswer)> = Vec::new();
+    record.batch = BatchStats::default();
+    loop {
+        requested.extend_from_slice(&missing);
+        let sub_requests = plan.batch.split(&missing, per_call);
+        let sub_request_count = record.batch.sub_requests + sub_requests.len();
+        record.batch = BatchStats { sub_requests: sub_request_count, ..plan.stats(&requested) };
+        let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
+            plan.store(sub_request, answer);
+        });
+        match fetched.await {
+            Ok(fetched) => answers.extend(fetched),
+            Err(failed) => {
+                let inputs = plan.batch.describe(&failed.sub_request);
+                return Err(failed.into_error(inputs));
+            }
+        }
+        match plan.write(table, &answers, id)? {
+            WrittenAnswer::Complete(chunks) => {
+                for (_, answer) in &answers {
+                    record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
+                }
+                return Ok(chunks);
+            }
+            WrittenAnswer::Misfit(others) => {
+                table = plan.empty_table();
+                missing = others;
+            }
+        }
+    }
 }
 
 /// Returns how many inputs one call of a model takes.
-fn per_call(model: &str, source: &str) -> usize {
+fn inputs_per_call(model: &str, source: &str) -> usize {
     match models::find(model) {
         Some(model) if source == "images" && model.takes_one_image => 1,
         _ => wire::PER_CALL,
     }
 }
 
-/// An embed request, and what memory holds for it. Everything but the calls.
-pub(super) struct Plan<'a> {
+/// An embed request, and what the cache holds for it. Everything but the calls.
+pub(super) struct EmbedPlan<'a> {
     pub(super) batch: EmbedBatch,
-    access: Access<'a>,
-    memory: Option<EmbedMemory<'a>>,
+    access: CacheAccess<'a>,
+    cache: Option<EmbedCache<'a>>,
 }
 
 /// What became of an answer that was to be written.
 #[derive(Debug)]
-pub(super) enum Written {
-    Answer(Vec<Bytes>),
-    /// Cohere's answers have another form than those in memory; these elements are to be asked for as well.
-    Unfit(Vec<usize>),
+pub(super) enum WrittenAnswer {
+    Complete(Vec<Bytes>),
+    /// Cohere's answers have another form than the cached ones; these elements are to be asked for too.
+    Misfit(Vec<usize>),
 }
 
-impl<'a> Plan<'a> {
-    pub(super) fn new(memory: &'a Memory, client: &'a str, no_store: bool, body: &Bytes) -> Result<Self> {
-        let fields = RequestObject::parse(body, &[])?;
-        let (source, _) = wire::source(&fields).ok_or_else(defect)?;
-        // Mixed inputs and fields that are not known here are sent as they stand, and not kept.
-        let is_plain = source != "inputs" && fields.are_known(wire::KNOWN);
-        let access = Access::new(memory, client, is_plain && !no_store);
-        let batch = EmbedBatch::read(body, is_plain).ok_or_else(defect)?;
-        let memory = access.is_used().then(|| EmbedMemory::new(access, &fields, &batch));
-        Ok(Self { batch, access, memory })
+impl<'a> EmbedPlan<'a> {
+    pub(super) fn new(
+        cache: &'a Cache,
+        client: &'a str,
+        no_store: bool,
+        object: &RequestObject,
+    ) -> Result<Self> {
+        // Mixed inputs and fields that are not known here are sent as they stand, and not cached.
+        let is_plain = !object.has("inputs") && object.has_only(wire::KNOWN);
+        let access = CacheAccess::new(cache, client, is_plain && !no_store);
+        let batch = EmbedBatch::new(object, is_plain)?;
+        let cache = match access.is_used() {
+            true => Some(EmbedCache::new(access, object, &batch)),
+            false => None,
+        };
+        Ok(Self { batch, access, cache })
     }
 
-    /// Returns the table with all rows that memory holds.
-    pub(super) fn table(&self) -> Table<'_> {
-        let known = self.memory.as_ref().and_then(|memory| Some((memory, memory.shape()?)));
-        match known {
-            Some((memory, shape)) => {
-                let per_input = shape.columns().iter().filter(|column| column.per_input);
-                let columns: Vec<_> = per_input.map(digest).collect();
-                Table::from_memory(&self.batch, shape, |element| memory.row(element, &columns))
-            }
-            None => Table::new(&self.batch),
+    /// Returns the table with all rows that the cache holds.
+    pub(super) fn cached_table(&self) -> Table<'_> {
+        match &self.cache {
+            Some(cache) => cache.fill_table(&self.batch),
+            None => self.empty_table(),
         }
     }
 
@@ -116,13 +263,16 @@ impl<'a> Plan<'a> {
         Table::new(&self.batch)
     }
 
-    pub(super) fn note(&self, missing: &[usize]) -> BatchStats {
-        self.access.note(self.batch.inputs(), self.batch.inputs_without(missing), missing.len())
+    /// Returns the statistics of a request that asks Cohere for these elements.
+    pub(super) fn stats(&self, requested: &[usize]) -> BatchStats {
+        let hits = self.batch.count_inputs_without(requested);
+        self.access.stats(self.batch.input_count(), hits, requested.len())
     }
 
-    pub(super) fn keep(&self, part: &Part, answer: &EmbedAnswer) {
-        if let Some(memory) = &self.memory {
-            memory.keep(&self.batch, part, answer);
+    /// Puts a sub-request's answer into the cache.
+    pub(super) fn store(&self, sub_request: &SubRequest, answer: &EmbedAnswer) {
+        if let Some(cache) = &self.cache {
+            cache.store_answer(&self.batch, sub_request, answer);
         }
     }
 
@@ -133,103 +283,32 @@ impl<'a> Plan<'a> {
     pub(super) fn write(
         &self,
         mut table: Table<'_>,
-        answers: &[(Part, EmbedAnswer)],
+        answers: &[(SubRequest, EmbedAnswer)],
         id: &[u8],
-    ) -> Result<Written> {
-        let fits = table.add(answers);
-        if fits == Err(Misfit::OtherColumns) {
-            let mut rest = vec![true; self.batch.elements().len()];
-            answers.iter().flat_map(|(part, _)| &part.elements).for_each(|element| rest[*element] = false);
-            let rest: Vec<_> = (0..rest.len()).filter(|element| rest[*element]).collect();
-            if !rest.is_empty() {
-                return Ok(Written::Unfit(rest));
+    ) -> Result<WrittenAnswer> {
+        let added = table.add_answers(answers);
+        if added == Err(Misfit::OtherColumns) {
+            let others = self.elements_without_answer(answers);
+            if !others.is_empty() {
+                return Ok(WrittenAnswer::Misfit(others));
             }
         }
-        let pieces = fits.ok().and_then(|()| table.write(id));
-        let malformed = || classify::malformed("it has not one embedding of each type for each input");
-        pieces.map(Written::Answer).ok_or_else(malformed)
-    }
-}
-
-/// What memory holds for one embed request.
-struct EmbedMemory<'a> {
-    memory: &'a Memory,
-    shapes_key: Key,
-    /// One for each element.
-    asked: Vec<Digest>,
-    types: Vec<String>,
-}
-
-impl<'a> EmbedMemory<'a> {
-    fn new(access: Access<'a>, fields: &RequestObject, batch: &EmbedBatch) -> Self {
-        let field = |name| fields.raw(name).map(str::as_bytes);
-        let base = Base::new([
-            access.client,
-            Some(b"embed"),
-            field("model"),
-            Some(batch.source().as_bytes()),
-            field("input_type"),
-            field("output_dimension"),
-            field("truncate"),
-            field("max_tokens"),
-        ]);
-        let asked = batch.elements().iter().map(|element| base.asking(Some(element))).collect();
-        let shapes_key = base.asking(None).piece(Digest::of([]));
-        Self { memory: access.memory, shapes_key, asked, types: wire::types(fields) }
-    }
-
-    fn kept_shapes(&self) -> Option<Arc<Vec<Shape>>> {
-        match self.memory.get(&self.shapes_key, now())? {
-            CacheEntry::Shapes(shapes) => Some(shapes),
-            _ => None,
+        let written = if added.is_ok() { table.write(id) } else { None };
+        match written {
+            Some(chunks) => Ok(WrittenAnswer::Complete(chunks)),
+            None => Err(classify::wrong_count(self.batch.input_count())),
         }
     }
 
-    /// Returns the form of the answer, where it is known for all types that are asked for.
-    fn shape(&self) -> Option<Shape> {
-        self.kept_shapes()?.iter().find_map(|shape| shape.with_types(&self.types))
-    }
-
-    /// Returns an element's cells, where all of them are there.
-    fn row(&self, element: usize, columns: &[Digest]) -> Option<Vec<Bytes>> {
-        let at = now();
-        let cell = |column: &Digest| match self.memory.get(&self.asked[element].piece(*column), at)? {
-            CacheEntry::Cell(cell) => Some(cell),
-            _ => None,
-        };
-        columns.iter().map(cell).collect()
-    }
-
-    /// Keeps a part's cells, and the form of the answer unless it is known already.
-    fn keep(&self, batch: &EmbedBatch, part: &Part, answer: &EmbedAnswer) {
-        let at = now();
-        let Some(columns) = batch.columns(answer, part.elements.len()) else { return };
-        let Some(shape) = Shape::to_keep(answer, &columns) else { return };
-        let types = columns.iter().filter(|column| column.is_type);
-        let asked = |column: &Column| self.types.iter().any(|name| column.name == name.as_bytes());
-        if types.clone().count() != self.types.len() || !types.clone().all(asked) {
-            return;
+    /// Returns the elements that were not asked for.
+    fn elements_without_answer(&self, answers: &[(SubRequest, EmbedAnswer)]) -> Vec<usize> {
+        let mut is_answered = vec![false; self.batch.elements().len()];
+        for element in answers.iter().flat_map(|(sub_request, _)| &sub_request.elements) {
+            is_answered[*element] = true;
         }
-        let shapes = self.kept_shapes().unwrap_or_default();
-        let agrees = |known: &Shape| {
-            known.with_types(&self.types).is_some_and(|known| known.columns() == shape.columns())
-        };
-        let shapes = match shapes.iter().any(agrees) {
-            true => shapes,
-            false => Arc::new(shape.and_others(&shapes)),
-        };
-        self.memory.put(self.shapes_key, CacheEntry::Shapes(shapes), at);
-        for (found, column) in answer.columns.iter().zip(&columns).filter(|(_, column)| column.per_input) {
-            let column = digest(column);
-            for (element, cell) in part.elements.iter().zip(&found.cells) {
-                // A copy: a slice would keep the whole answer in memory.
-                let cell = Bytes::copy_from_slice(&answer.bytes[cell.clone()]);
-                self.memory.put(self.asked[*element].piece(column), CacheEntry::Cell(cell), at);
-            }
-        }
+        (0..is_answered.len()).filter(|element| !is_answered[*element]).collect()
     }
 }
 
-fn digest(column: &Column) -> Digest {
-    Digest::of([if column.is_type { &b"embeddings"[..] } else { b"top" }, &column.name])
-}
+#[cfg(test)]
+mod tests;

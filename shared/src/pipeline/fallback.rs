@@ -1,182 +1,124 @@
-//! Whether another model may answer a request, and what it is then asked.
+//! The requested model first, then the fallback where it has failed: always for the whole request.
 //!
-//! A fallback must never change what the request meant: where it uses something that the other model lacks,
-//! there is none. Chat falls back by itself; embed and rerank only on a wish, the caller's or the operator's,
-//! because another embedding model is another vector space and other scores are another scale.
+//! One answer comes from one model: what the requested model has answered of a split request, and what
+//! the cache holds of it, is left aside when the fallback is asked. A fallback must never change what the
+//! request meant: where it uses something that the other model lacks, there is none. Chat falls back by
+//! itself; embed and rerank only on a wish, the caller's or the operator's, because another embedding
+//! model is another vector space and other scores are another scale.
 
+use super::endpoint_rules::EndpointRules;
 use super::request::GatewayRequest;
-use crate::cohere::client::Call;
+use crate::app::App;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
-use crate::endpoint::Endpoint;
-use crate::wire::UpstreamRequest;
+use crate::error::{GatewayError, Result};
+use crate::record::RequestRecord;
+use crate::resilience::retry::Disposition;
+use crate::telemetry::redact;
 use crate::wire::object::RequestObject;
-use crate::wire::scan;
+use crate::wire::{UpstreamRequest, to_json_string};
 
-/// Bytes that hold at least one token, so that a prompt's size is never thought too small.
-const BYTES_PER_TOKEN: u64 = 2;
-
-/// Returns the call of the fallback, where there is one that can answer.
-pub(super) fn call(config: &FallbackConfig, asked: &GatewayRequest) -> Option<Call> {
-    let call = &asked.call;
-    if !asked.fallback.unwrap_or(config.is_on(call.endpoint)) {
-        return None;
-    }
-    let id = config.of(&call.request.model).filter(|id| asked.identity.check_model(id).is_ok())?;
-    let model = models::find(id).filter(|model| model.endpoint == call.endpoint)?;
-    let fields = RequestObject::parse(&call.request.body, &[]).ok()?;
-    let retired = matches!(model.lifetime, Lifetime::Retired { .. });
-    if retired || !can_answer(model, call.endpoint, &fields) {
-        return None;
-    }
-    let id_json = serde_json::Value::from(id).to_string();
-    let lowered_tokens = lowered_max_tokens(model, &fields);
-    let lowered = lowered_tokens.map(|tokens| tokens.to_string());
-    let mut set = vec![("model", id_json.as_str())];
-    set.extend(lowered.as_deref().map(|tokens| ("max_tokens", tokens)));
-    let request = UpstreamRequest {
-        model: id.to_string(),
-        body: fields.with(&set),
-        stream: call.request.stream,
-        chosen_max_tokens: lowered_tokens.or(call.request.chosen_max_tokens),
-        expected: call.request.expected,
-    };
-    Some(Call { request, ..call.clone() })
+/// Why a model is called, which decides how often.
+#[derive(Clone, Copy)]
+pub(super) enum ModelRole<'a> {
+    /// It is the model that was asked for.
+    Primary,
+    /// It stands in for the requested one, which has failed so.
+    Fallback(&'a GatewayError),
 }
 
-fn can_answer(model: &Model, endpoint: Endpoint, fields: &RequestObject) -> bool {
-    match endpoint {
-        Endpoint::Chat => can_chat(model, fields),
-        Endpoint::Embed => can_embed(model, fields),
-        Endpoint::Rerank => {
-            fields.raw("documents").is_some_and(|documents| longest(documents) <= model.context_tokens)
+/// The answer of a whole request, given by one model.
+pub(super) trait ModelAnswer: Sized + Send {
+    /// Asks one model.
+    ///
+    /// # Errors
+    /// The failure that the caller is told, if no other model answers.
+    fn answer(
+        app: &'static App,
+        request: &GatewayRequest,
+        upstream: &UpstreamRequest,
+        role: ModelRole<'_>,
+        record: &mut RequestRecord,
+    ) -> impl Future<Output = Result<Self>> + Send;
+}
+
+/// Answers a request by its own model or by the fallback, and records which it was.
+///
+/// # Errors
+/// The requested model's failure.
+pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer>(
+    app: &'static App,
+    request: &GatewayRequest,
+    record: &mut RequestRecord,
+) -> Result<A> {
+    let upstream = &request.upstream;
+    let error = match A::answer(app, request, upstream, ModelRole::Primary, record).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error,
+    };
+    if !Disposition::from(error.cause()).falls_back {
+        return Err(error);
+    }
+    let Some(fallback) = choose_fallback::<E>(&app.config.fallback, request) else {
+        return Err(error);
+    };
+    match A::answer(app, request, &fallback, ModelRole::Fallback(&error), record).await {
+        Ok(answer) => {
+            record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
+            Ok(answer)
+        }
+        // The requested model's failure is the one the caller hears of, whatever the fallback says.
+        Err(second) => {
+            tracing::warn!(
+                event = "fallback_failed",
+                model = redact::id(&fallback.model),
+                code = second.code.as_str(),
+                detail = second.detail,
+                "the fallback failed too"
+            );
+            Err(error)
         }
     }
 }
 
-fn can_chat(model: &Model, fields: &RequestObject) -> bool {
-    let messages = fields.raw("messages").unwrap_or_default();
-    let has = |word: &str| memchr::memmem::find(messages.as_bytes(), word.as_bytes()).is_some();
-    let asks_to_think = fields.raw("thinking").is_some_and(|thinking| !thinking.contains("\"disabled\""));
-    // Everything that becomes part of the prompt counts.
-    let prompt: usize = ["messages", "documents", "tools", "response_format"]
-        .iter()
-        .filter_map(|name| fields.raw(name))
-        .map(str::len)
-        .sum();
-    (model.takes_images || !has("\"image_url\""))
-        && (model.thinks || !(asks_to_think || has("\"thinking\"")))
-        && (model.takes_tool_choice || fields.raw("tool_choice").is_none())
-        && (model.context_tokens == 0 || prompt as u64 / BYTES_PER_TOKEN <= model.context_tokens)
+/// Returns what the fallback is sent, where there is one that can answer.
+fn choose_fallback<E: EndpointRules>(
+    config: &FallbackConfig,
+    request: &GatewayRequest,
+) -> Option<UpstreamRequest> {
+    let upstream = &request.upstream;
+    let is_wanted = request.options.fallback.unwrap_or(E::falls_back_unasked(config));
+    let id = config.of(&upstream.model)?;
+    if !is_wanted || request.identity.check_model(id).is_err() {
+        return None;
+    }
+    let model = models::find(id)?;
+    let is_retired = matches!(model.lifetime, Lifetime::Retired { .. });
+    if is_retired || model.endpoint != E::ENDPOINT || !E::can_answer(model, &upstream.object) {
+        return None;
+    }
+    let id_json = to_json_string(id);
+    let lowered_tokens = lower_max_tokens(model, &upstream.object);
+    let tokens_json = lowered_tokens.map(|tokens| tokens.to_string());
+    let mut set = vec![("model", id_json.as_bytes())];
+    if let Some(tokens) = &tokens_json {
+        set.push(("max_tokens", tokens.as_bytes()));
+    }
+    Some(UpstreamRequest {
+        model: id.to_string(),
+        object: upstream.object.with(&set),
+        stream: upstream.stream,
+        chosen_max_tokens: lowered_tokens.or(upstream.chosen_max_tokens),
+        expected_results: upstream.expected_results,
+    })
 }
 
-fn can_embed(model: &Model, fields: &RequestObject) -> bool {
-    let dimension = fields.raw("output_dimension").map(|raw| raw.parse().unwrap_or_default());
-    let fits = |texts| longest(texts) <= model.context_tokens;
-    // Images and mixed inputs have other limits in each generation of models, and a model that makes one
-    // length takes no wish for it.
-    let makes = |length: u64| model.dimensions.len() > 1 && model.dimensions.contains(&length);
-    fields.raw("texts").is_some_and(fits) && dimension.is_none_or(makes)
-}
-
-/// Returns the most tokens that any text of an array may have.
-fn longest(texts: &str) -> u64 {
-    scan::elements(texts).map(str::len).max().unwrap_or_default() as u64 / BYTES_PER_TOKEN
-}
-
-fn lowered_max_tokens(model: &Model, fields: &RequestObject) -> Option<u64> {
-    let asked: f64 = fields.raw("max_tokens")?.parse().ok()?;
-    (model.max_output_tokens > 0 && asked > model.max_output_tokens as f64).then_some(model.max_output_tokens)
+/// Returns the model's limit where the request asks for more tokens.
+fn lower_max_tokens(model: &Model, object: &RequestObject) -> Option<u64> {
+    let limit = model.max_output_tokens;
+    let requested = object.number("max_tokens")?;
+    if limit > 0 && requested > limit as f64 { Some(limit) } else { None }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::deadline::Deadline;
-    use crate::edge::identity::Identity;
-    use bytes::Bytes;
-    use std::time::Duration;
-
-    fn config() -> FallbackConfig {
-        Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap().fallback
-    }
-
-    fn asked(endpoint: Endpoint, model: &str, body: &str) -> GatewayRequest {
-        let second = Duration::from_secs(1);
-        let call = Call {
-            endpoint,
-            request: UpstreamRequest {
-                model: model.into(),
-                body: Bytes::from(body.to_string()),
-                stream: false,
-                chosen_max_tokens: None,
-                expected: None,
-            },
-            headers: http::HeaderMap::new(),
-            attempt: second,
-            deadline: Deadline::new(crate::clock::now(), second, None, second),
-        };
-        GatewayRequest {
-            call,
-            identity: Identity::new("tests", None),
-            request_id: String::new(),
-            fallback: None,
-            no_store: false,
-        }
-    }
-
-    fn body_of(endpoint: Endpoint, model: &str, body: &str, wish: Option<bool>) -> Option<Bytes> {
-        let asked = GatewayRequest { fallback: wish, ..asked(endpoint, model, body) };
-        call(&config(), &asked).map(|call| call.request.body)
-    }
-
-    #[test]
-    fn a_plain_chat_falls_back_with_its_tokens_lowered_to_the_limit() {
-        let body =
-            r#"{"messages":[{"role":"user","content":"hi"}],"model":"command-a-03-2025","max_tokens":8000}"#;
-        assert_eq!(
-            body_of(Endpoint::Chat, "command-a-03-2025", body, None).unwrap(),
-            r#"{"messages":[{"role":"user","content":"hi"}],"model":"command-r-plus-08-2024","max_tokens":4000}"#
-        );
-        assert_eq!(body_of(Endpoint::Chat, "command-a-03-2025", body, Some(false)), None);
-        assert_eq!(body_of(Endpoint::Chat, "my-own-model", body, None), None);
-    }
-
-    #[test]
-    fn what_the_fallback_lacks_leaves_no_fallback() {
-        let long = format!(r#"{{"messages":[{{"content":"{}"}}]}}"#, "a".repeat(300_000));
-        for body in [
-            r#"{"messages":[{"content":[{"type":"image_url","image_url":{}}]}]}"#,
-            r#"{"messages":[{}],"thinking":{"type":"enabled"}}"#,
-            r#"{"messages":[{"content":[{"type":"thinking","thinking":"hm"}]}]}"#,
-            r#"{"messages":[{}],"tool_choice":"REQUIRED"}"#,
-            &long,
-        ] {
-            assert_eq!(body_of(Endpoint::Chat, "command-a-03-2025", body, None), None, "{}", &body[..60]);
-        }
-        let thinking_off = r#"{"messages":[{}],"thinking":{"type":"disabled"}}"#;
-        assert!(body_of(Endpoint::Chat, "command-a-03-2025", thinking_off, None).is_some());
-    }
-
-    #[test]
-    fn embed_and_rerank_fall_back_on_a_wish_only() {
-        let embed = r#"{"texts":["a"]}"#;
-        assert_eq!(body_of(Endpoint::Embed, "embed-v4.0", embed, None), None);
-        assert!(body_of(Endpoint::Embed, "embed-v4.0", embed, Some(true)).is_some());
-        let dimension = r#"{"texts":["a"],"output_dimension":256}"#;
-        assert_eq!(body_of(Endpoint::Embed, "embed-v4.0", dimension, Some(true)), None);
-        assert_eq!(body_of(Endpoint::Embed, "embed-v4.0", r#"{"images":["a"]}"#, Some(true)), None);
-        let rerank = r#"{"documents":["a"]}"#;
-        assert_eq!(body_of(Endpoint::Rerank, "rerank-v3.5", rerank, None), None);
-        assert!(body_of(Endpoint::Rerank, "rerank-v3.5", rerank, Some(true)).is_some());
-    }
-
-    #[test]
-    fn a_client_falls_back_only_to_a_model_it_may_use() {
-        let mut asked = asked(Endpoint::Chat, "command-a-03-2025", r#"{"messages":[{}]}"#);
-        assert!(call(&config(), &asked).is_some());
-        asked.identity = Identity::new("tests", Some(vec!["command-a-03-2025".into()]));
-        assert!(call(&config(), &asked).is_none());
-    }
-}
+mod tests;

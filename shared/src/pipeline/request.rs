@@ -1,43 +1,46 @@
-//! What a request asks for, and what it gets in the end.
+//! What a request asks for, and who asks. Scope: invocation.
 
-use super::stream::opening::OpenedStream;
 use crate::cohere::client::Call;
+use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
-use crate::telemetry::request_log::{Billed, RequestLog};
-use crate::wire::UpstreamRequest;
+use crate::edge::request::RequestOptions;
+use crate::endpoint::Endpoint;
+use crate::wire::{UpstreamRequest, to_json_string};
 use bytes::Bytes;
+use http::HeaderMap;
+use std::time::Duration;
 
-/// What a request asks for, and who asks.
+/// A request that has been validated.
 pub(super) struct GatewayRequest {
-    pub(super) call: Call,
+    pub(super) endpoint: Endpoint,
     pub(super) identity: Identity,
     pub(super) request_id: String,
-    /// The caller's word on falling back.
-    pub(super) fallback: Option<bool>,
-    /// The caller wants nothing from memory, and nothing kept.
-    pub(super) no_store: bool,
+    pub(super) options: RequestOptions,
+    /// What the requested model is sent.
+    pub(super) upstream: UpstreamRequest,
+    /// Headers of the caller that may go upstream.
+    pub(super) headers: HeaderMap,
+    /// Time of one attempt.
+    pub(super) attempt_timeout: Duration,
+    pub(super) deadline: Deadline,
 }
 
-/// An answer that is ready for the caller.
-pub(super) enum Reply {
-    /// The pieces of a body.
-    Whole(Vec<Bytes>, Billed),
-    Stream(Box<OpenedStream>),
-}
-
-/// An answer and the model it came from.
-pub(super) struct Settled {
-    pub(super) reply: Reply,
-    /// What the fallback was sent, where it was not the asked model that answered.
-    pub(super) fallback: Option<UpstreamRequest>,
-}
-
-impl Settled {
-    /// Notes which model has answered, and with which bound of tokens.
-    pub(super) fn note(&self, event: &mut RequestLog) {
-        if let Some(sent) = &self.fallback {
-            event.fell_back_from = event.model.replace(sent.model.clone());
-            event.chosen_max_tokens = sent.chosen_max_tokens;
+impl GatewayRequest {
+    /// Returns the call that sends a request to Cohere as it is: this one, or the fallback's.
+    pub(super) fn call_for(&self, upstream: &UpstreamRequest) -> Call {
+        Call {
+            endpoint: self.endpoint,
+            model: upstream.model.clone(),
+            body: upstream.object.body().clone(),
+            expected_results: upstream.expected_results,
+            headers: self.headers.clone(),
+            attempt_timeout: self.attempt_timeout,
+            deadline: self.deadline,
         }
+    }
+
+    /// Returns the id of an answer from the cache, as JSON.
+    pub(super) fn json_id(&self) -> Bytes {
+        Bytes::from(to_json_string(&self.request_id))
     }
 }

@@ -1,109 +1,215 @@
-//! Rerank: the parts that memory holds are not asked for again, all results are sorted as one.
+//! Rerank: the documents the cache knows are not asked for again, all results are sorted as one.
+//!
+//! Each answer is cached as it comes, so that a request that fails in the end has still paid for its
+//! sub-requests only once.
 
-use super::split::{defect, in_its_part, json_id};
+use super::attempts::Answer;
+use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
+use super::fallback::{ModelAnswer, ModelRole};
+use super::fan_out::FanOut;
+use super::request::GatewayRequest;
 use crate::app::App;
-use crate::batch::Part;
-use crate::batch::rerank::{PartAnswer, RerankBatch, may_be_kept};
-use crate::cache::access::Access;
-use crate::cache::entry::{CacheEntry, Memory};
-use crate::cache::key::{Base, Digest, Key};
+use crate::batch::rerank::{RerankBatch, SubAnswer, is_cacheable};
+use crate::batch::{SubRequest, read_billed_units};
+use crate::cache::access::CacheAccess;
+use crate::cache::key::{CacheKey, Digest, KeyPrefix};
+use crate::cache::{Cache, CacheEntry};
 use crate::clock::now;
 use crate::cohere::classify;
-use crate::cohere::client::{Call, CallStats};
+use crate::cohere::client::Call;
+use crate::cohere::models::Model;
+use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::edge::response::Body;
+use crate::endpoint::Endpoint;
 use crate::error::Result;
-use crate::pipeline::attempts::{Answered, Turn};
-use crate::pipeline::fan_out;
-use crate::pipeline::request::{GatewayRequest, Reply};
-use crate::telemetry::request_log::{BatchStats, Billed};
+use crate::record::{BatchStats, CallStats, RequestRecord};
+use crate::wire::UpstreamRequest;
 use crate::wire::object::RequestObject;
-use crate::wire::rerank::{self as wire, RerankAnswer};
+use crate::wire::rerank::{self as wire, RerankAnswer, RerankRequest};
 use bytes::Bytes;
+use http::Response;
+use lambda_http::Request;
 
-/// Answers a rerank request; what is kept of it are the answers of its parts.
-pub(in crate::pipeline) async fn rerank(
-    app: &'static App,
-    asked: &GatewayRequest,
-    call: &Call,
-    turn: Turn<'_>,
-    spent: &mut CallStats,
-    batched: &mut BatchStats,
-) -> Result<Reply> {
-    let client = &asked.identity.client;
-    let plan = Plan::new(&app.memory, client, asked.no_store, &call.request.body, wire::PER_CALL)?;
-    let mut answers = plan.kept();
-    let missing = plan.missing(&answers);
-    *batched = plan.note(&missing);
-    let calls = fan_out::run(app, call, turn, missing, spent, |part, answered| {
-        if let Answered::Rerank(answer) = answered {
-            plan.keep(part, answer);
-        }
-    });
-    let failed = |failed: fan_out::FailedPart| in_its_part(plan.batch.describe(&failed.part), failed);
-    let mut fresh = calls.await.map_err(failed)?.into_iter();
-    let mut billed = Billed::default();
-    for place in answers.iter_mut().filter(|answer| answer.is_none()) {
-        let Some((_, Answered::Rerank(answer))) = fresh.next() else { return Err(defect()) };
-        let search_units = answer.billed_units().search_units;
-        billed += Billed { search_units, ..Billed::default() };
-        *place = Some(PartAnswer { answer, from_memory: false });
+/// Answers one request of the endpoint.
+pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+    super::handle::<Rerank>(app, request).await
+}
+
+/// The rules of rerank.
+pub(super) struct Rerank;
+
+impl EndpointRules for Rerank {
+    const ENDPOINT: Endpoint = Endpoint::Rerank;
+    type Answer = RerankResponse;
+
+    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
+        let request = RerankRequest::parse(body)?;
+        let model = request.model().unwrap_or_else(|| config.models.rerank.clone());
+        Ok(request.into_upstream(model))
     }
-    let answers: Vec<_> = answers.into_iter().flatten().collect();
-    let malformed = || classify::malformed("it has not one result, with index and score, for each document");
-    let pieces = plan.batch.write(&answers, &json_id(asked)).ok_or_else(malformed)?;
-    Ok(Reply::Whole(pieces, billed))
+
+    fn times(config: &TimesConfig) -> EndpointTimes {
+        config.rerank
+    }
+
+    fn falls_back_unasked(config: &FallbackConfig) -> bool {
+        config.rerank
+    }
+
+    fn can_answer(model: &Model, object: &RequestObject) -> bool {
+        match object.list("documents") {
+            Some(documents) => fits_context(documents.longest(), model),
+            None => false,
+        }
+    }
 }
 
-/// A rerank request, and what memory holds for it. Everything but the calls.
-pub(super) struct Plan<'a> {
+impl Answer for RerankAnswer {
+    async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
+        let body = app.cohere.call(call, stats).await?;
+        let Some(answer) = RerankAnswer::parse(body) else {
+            return Err(classify::malformed("the JSON is broken, or no rerank answer"));
+        };
+        match call.expected_results {
+            Some(expected) if !answer.ranks_all(expected) => Err(classify::wrong_count(expected)),
+            _ => Ok(answer),
+        }
+    }
+}
+
+/// The answer of a whole rerank request, in chunks.
+pub(super) struct RerankResponse(Vec<Bytes>);
+
+impl IntoChunks for RerankResponse {
+    fn into_chunks(self) -> Vec<Bytes> {
+        self.0
+    }
+}
+
+impl ModelAnswer for RerankResponse {
+    async fn answer(
+        app: &'static App,
+        request: &GatewayRequest,
+        upstream: &UpstreamRequest,
+        role: ModelRole<'_>,
+        record: &mut RequestRecord,
+    ) -> Result<Self> {
+        let (client, no_store) = (&request.identity.client, request.options.no_store);
+        let plan = RerankPlan::new(&app.cache, client, no_store, &upstream.object, wire::PER_CALL);
+        let call = request.call_for(upstream);
+        let fan_out = FanOut { app, call: &call, role };
+        // Boxed: a request's future is moved about until it is first polled, and this one is large.
+        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(RerankResponse)
+    }
+}
+
+/// Asks for what the cache lacks, and writes the answer.
+async fn answer_plan(
+    plan: &RerankPlan<'_>,
+    fan_out: &FanOut<'_>,
+    id: &[u8],
+    record: &mut RequestRecord,
+) -> Result<Vec<Bytes>> {
+    let cached = plan.cached_answers();
+    let missing = plan.missing(&cached);
+    record.batch = plan.stats(&missing);
+    let fetched = fan_out.fetch_all(missing, &mut record.calls, |sub_request, answer| {
+        plan.store(sub_request, answer);
+    });
+    let fetched = match fetched.await {
+        Ok(fetched) => fetched,
+        Err(failed) => {
+            let documents = plan.batch.describe(&failed.sub_request);
+            return Err(failed.into_error(documents));
+        }
+    };
+    for (_, answer) in &fetched {
+        record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
+    }
+    let answers = merge_answers(cached, fetched.into_iter().map(|(_, answer)| answer));
+    match plan.batch.write(&answers, id) {
+        Some(chunks) => Ok(chunks),
+        None => Err(classify::wrong_count(plan.batch.document_count())),
+    }
+}
+
+/// Puts fresh answers, in order, where the cache had none.
+fn merge_answers(
+    cached: Vec<Option<RerankAnswer>>,
+    mut fresh: impl Iterator<Item = RerankAnswer>,
+) -> Vec<SubAnswer> {
+    let mut answers = Vec::with_capacity(cached.len());
+    for cached in cached {
+        let is_cached = cached.is_some();
+        if let Some(answer) = cached.or_else(|| fresh.next()) {
+            answers.push(SubAnswer { answer, is_cached });
+        }
+    }
+    answers
+}
+
+/// A rerank request, and what the cache holds for it. Everything but the calls.
+pub(super) struct RerankPlan<'a> {
     pub(super) batch: RerankBatch,
-    access: Access<'a>,
-    base: Base,
+    access: CacheAccess<'a>,
+    prefix: KeyPrefix,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> RerankPlan<'a> {
     pub(super) fn new(
-        memory: &'a Memory,
+        cache: &'a Cache,
         client: &'a str,
         no_store: bool,
-        body: &Bytes,
+        object: &RequestObject,
         per_call: usize,
-    ) -> Result<Self> {
-        let is_plain = RequestObject::parse(body, &[])?.are_known(wire::KNOWN);
-        let access = Access::new(memory, client, is_plain && !no_store);
-        let batch = RerankBatch::read(body, per_call).ok_or_else(defect)?;
-        Ok(Self { batch, access, base: Base::new([access.client, Some(b"rerank")]) })
+    ) -> Self {
+        let is_plain = object.has_only(wire::KNOWN);
+        let access = CacheAccess::new(cache, client, is_plain && !no_store);
+        let prefix = KeyPrefix::new([access.client, Some(b"rerank")]);
+        Self { batch: RerankBatch::new(object, per_call), access, prefix }
     }
 
-    /// Returns the key of a part; its body says everything that changes its answer, the model included.
-    fn key(&self, part: &Part) -> Key {
-        self.base.asking(Some(&part.body)).piece(Digest::of([]))
+    /// Returns the key of a sub-request; its body says all that changes its answer, the model included.
+    fn cache_key(&self, sub_request: &SubRequest) -> CacheKey {
+        self.prefix.with_input(Some(&sub_request.body)).key_of(Digest::new([]))
     }
 
-    /// Returns what memory holds, part by part.
-    pub(super) fn kept(&self) -> Vec<Option<PartAnswer>> {
-        let kept = |part: &Part| match self.access.memory.get(&self.key(part), now())? {
+    /// Returns what the cache holds, by sub-request.
+    pub(super) fn cached_answers(&self) -> Vec<Option<RerankAnswer>> {
+        self.batch.sub_requests().iter().map(|sub_request| self.find_answer(sub_request)).collect()
+    }
+
+    fn find_answer(&self, sub_request: &SubRequest) -> Option<RerankAnswer> {
+        if !self.access.is_used() {
+            return None;
+        }
+        match self.access.cache.get(&self.cache_key(sub_request), now())? {
             CacheEntry::Ranking(bytes) => RerankAnswer::parse(bytes),
             _ => None,
-        };
-        let kept = |part| Some(PartAnswer { answer: kept(part)?, from_memory: true });
-        self.batch.parts().iter().map(|part| self.access.is_used().then(|| kept(part)).flatten()).collect()
+        }
     }
 
-    pub(super) fn missing(&self, answers: &[Option<PartAnswer>]) -> Vec<Part> {
-        let parts = self.batch.parts().iter().zip(answers);
-        parts.filter(|(_, answer)| answer.is_none()).map(|(part, _)| part.clone()).collect()
+    /// Returns the sub-requests without an answer.
+    pub(super) fn missing(&self, answers: &[Option<RerankAnswer>]) -> Vec<SubRequest> {
+        let sub_requests = self.batch.sub_requests().iter().zip(answers);
+        let missing = sub_requests.filter(|(_, answer)| answer.is_none());
+        missing.map(|(sub_request, _)| sub_request.clone()).collect()
     }
 
-    pub(super) fn note(&self, missing: &[Part]) -> BatchStats {
-        let documents = |parts: &[Part]| parts.iter().map(|part| part.elements.len()).sum::<usize>();
-        let (all, misses) = (documents(self.batch.parts()), documents(missing));
-        BatchStats { parts: missing.len(), ..self.access.note(all, all - misses, misses) }
+    /// Returns the statistics of a request that makes these sub-requests.
+    pub(super) fn stats(&self, missing: &[SubRequest]) -> BatchStats {
+        let documents = self.batch.document_count();
+        let misses: usize = missing.iter().map(|sub_request| sub_request.elements.len()).sum();
+        let sub_requests = missing.len();
+        BatchStats { sub_requests, ..self.access.stats(documents, documents - misses, misses) }
     }
 
-    pub(super) fn keep(&self, part: &Part, answer: &RerankAnswer) {
-        if self.access.is_used() && may_be_kept(answer) {
-            let copy = Bytes::copy_from_slice(&answer.bytes);
-            self.access.memory.put(self.key(part), CacheEntry::Ranking(copy), now());
+    /// Puts a sub-request's answer into the cache.
+    pub(super) fn store(&self, sub_request: &SubRequest, answer: &RerankAnswer) {
+        if self.access.is_used() && is_cacheable(answer) {
+            // A copy: a slice could hold a larger buffer in memory.
+            let ranking = CacheEntry::Ranking(Bytes::copy_from_slice(&answer.bytes));
+            self.access.cache.put(self.cache_key(sub_request), ranking, now());
         }
     }
 }

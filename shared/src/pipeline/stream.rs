@@ -4,26 +4,29 @@
 //! still an ordinary error with a status. After a silence the head goes out with a comment, and from
 //! then on a failure is Cohere's own ending: `message-end` with ERROR, then `[DONE]`. The body never
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
-//! nothing, and always in the event line.
+//! nothing, and always in the log line.
 
-pub(super) mod opening;
+mod opening;
 
-use super::attempts::tokens;
-use super::request::{GatewayRequest, Reply, Settled};
-use super::{headers, turns};
+use super::chat::Chat;
+use super::fallback::answer_with_fallback;
+use super::headers::add_headers;
+use super::request::GatewayRequest;
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::classify;
-use crate::cohere::client::{CallStats, timed_out};
+use crate::cohere::client::timeout_error;
 use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
-use crate::edge::response::{Body, whole};
-use crate::error::{Code, GatewayError, Result};
-use crate::resilience::state::{CallPermit, Outcome};
-use crate::telemetry::request_log::{BatchStats, RequestLog};
+use crate::edge::response::{self, Body};
+use crate::endpoint::Endpoint;
+use crate::error::{GatewayError, Result};
+use crate::record::{BilledUnits, RequestRecord};
+use crate::resilience::state::{CallOutcome, CallPermit};
+use crate::telemetry::request_log::RequestLog;
 use crate::testing::{Place, panic_if_asked};
-use crate::wire::stream::{self, DONE, Event, MessageEnd};
+use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::unfold;
@@ -31,8 +34,8 @@ use http::{HeaderValue, Response, header};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use memchr::memmem::{find, find_iter};
+use opening::OpenedStream;
 use std::convert::Infallible;
-use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::Duration;
@@ -41,11 +44,12 @@ use tokio::time::{timeout, timeout_at};
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
 
-type PendingStream = Pin<Box<dyn Future<Output = (CallStats, Result<Settled>)> + Send>>;
+/// The calls that open a stream, with a record of their own until they are done.
+type PendingStream = Pin<Box<dyn Future<Output = (RequestRecord, Result<OpenedStream>)> + Send>>;
 
-enum Phase {
+enum StreamPhase {
     /// Nothing has come yet.
-    Waiting(PendingStream),
+    Opening(PendingStream),
     /// Content has come and waits to be sent.
     Ready(Bytes, EventReader),
     Running(EventReader),
@@ -54,172 +58,190 @@ enum Phase {
 
 /// A streamed answer on its way to the caller.
 pub(super) struct StreamingAnswer {
-    phase: Phase,
+    phase: StreamPhase,
     times: StreamTimes,
     deadline: Deadline,
     last_heard: Instant,
-    /// The silence before the head was long enough for a sign of life.
-    keep_alive_due: bool,
+    /// The silence before the head was long enough for a keep-alive comment.
+    is_keep_alive_due: bool,
     /// A `message-end`, Cohere's or ours, has gone to the caller.
-    ended: bool,
+    has_ended: bool,
     /// `[DONE]` has gone to the caller.
-    done: bool,
+    is_done: bool,
     /// Pieces of content that have gone to the caller, about a token each.
-    deltas: usize,
-    event: Option<RequestLog>,
-    admission: Option<CallPermit>,
+    delta_count: usize,
+    log: RequestLog,
+    permit: Option<CallPermit>,
 }
 
-/// Calls Cohere and waits until there is something to send: content, or a sign of life.
+/// Calls Cohere and waits until there is something to send: content, or a keep-alive comment.
+///
+/// The answer takes the log, and writes it at its end.
 ///
 /// # Errors
-/// What failed before anything was sent.
-pub(super) async fn open(
+/// What failed before anything was sent; the log is the caller's again.
+pub(super) async fn open_stream(
     app: &'static App,
-    asked: GatewayRequest,
-    event: &mut RequestLog,
+    request: GatewayRequest,
+    log: &mut RequestLog,
 ) -> Result<Box<StreamingAnswer>> {
-    let (times, deadline) = (app.config.times.stream, asked.call.deadline);
-    let mut beginning: PendingStream = Box::pin(begin(app, asked));
-    let (phase, admission) = match timeout(times.keep_alive, &mut beginning).await {
-        Ok((spent, settled)) => {
-            event.spent = spent;
-            ready(settled?, event)
+    let deadline = request.deadline;
+    let times = app.config.times.stream;
+    let mut pending: PendingStream = Box::pin(open_with_fallback(app, request, log.record.clone()));
+    let opened = timeout(times.keep_alive, &mut pending).await;
+    let mut answer = StreamingAnswer::new(times, deadline, log.record.endpoint);
+    match opened {
+        Ok((record, opened)) => {
+            log.record = record;
+            answer.start_content(opened?);
         }
         Err(_) => {
-            event.spent.attempts = 1;
-            (Phase::Waiting(beginning), None)
+            log.record.calls.attempts = 1;
+            answer.is_keep_alive_due = true;
+            answer.phase = StreamPhase::Opening(pending);
         }
-    };
-    let keep_alive_due = matches!(phase, Phase::Waiting(_));
-    let last_heard = now();
-    let (ended, done, event) = (false, false, None);
-    Ok(Box::new(StreamingAnswer {
-        phase,
-        times,
-        deadline,
-        last_heard,
-        keep_alive_due,
-        ended,
-        done,
-        deltas: 0,
-        event,
-        admission,
-    }))
+    }
+    std::mem::swap(&mut answer.log, log);
+    Ok(Box::new(answer))
 }
 
-async fn begin(app: &'static App, asked: GatewayRequest) -> (CallStats, Result<Settled>) {
-    let mut spent = CallStats::default();
-    let settled = turns::run(app, &asked, &mut spent, &mut BatchStats::default()).await;
-    (spent, settled)
-}
-
-/// Notes which model has answered, and makes its first content ready.
-fn ready(settled: Settled, event: &mut RequestLog) -> (Phase, Option<CallPermit>) {
-    settled.note(event);
-    let Reply::Stream(begun) = settled.reply else { unreachable!("a stream was asked for") };
-    (Phase::Ready(begun.first, begun.events), begun.admission)
+async fn open_with_fallback(
+    app: &'static App,
+    request: GatewayRequest,
+    mut record: RequestRecord,
+) -> (RequestRecord, Result<OpenedStream>) {
+    let opened = answer_with_fallback::<Chat, _>(app, &request, &mut record).await;
+    (record, opened)
 }
 
 impl StreamingAnswer {
-    /// Turns the stream into the answer; from here on the event line is the stream's to write.
-    pub(super) fn into_response(mut self: Box<Self>, mut event: RequestLog) -> Response<Body> {
-        let mut response = Response::new(whole(Bytes::new()));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-        headers::finish(&mut response, &mut event);
-        self.event = Some(event);
-        let chunks = unfold(self, |mut live| async move {
-            let chunk = match AssertUnwindSafe(live.next()).catch_unwind().await {
-                Ok(chunk) => chunk,
-                Err(_) => Some(live.fail(GatewayError::new(Code::Internal, "internal error"))),
-            };
-            chunk.map(|chunk| (Ok::<_, Infallible>(Frame::data(chunk)), live))
+    fn new(times: StreamTimes, deadline: Deadline, endpoint: Endpoint) -> Self {
+        Self {
+            phase: StreamPhase::Ended,
+            times,
+            deadline,
+            last_heard: now(),
+            is_keep_alive_due: false,
+            has_ended: false,
+            is_done: false,
+            delta_count: 0,
+            log: RequestLog::new(endpoint),
+            permit: None,
+        }
+    }
+
+    fn start_content(&mut self, opened: OpenedStream) {
+        self.phase = StreamPhase::Ready(opened.first, opened.events);
+        self.permit = opened.permit;
+    }
+
+    /// Turns the stream into the answer.
+    pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
+        let mut response = Response::new(response::whole(Bytes::new()));
+        let event_stream = HeaderValue::from_static("text/event-stream");
+        response.headers_mut().insert(header::CONTENT_TYPE, event_stream);
+        add_headers(&mut response, &mut self.log.record);
+        let frames = unfold(self, |mut answer| async move {
+            let chunk = answer.next_or_failure().await?;
+            Some((Ok::<_, Infallible>(Frame::data(chunk)), answer))
         });
-        response.map(|_| StreamBody::new(Box::pin(chunks)).boxed_unsync())
+        response.map(|_| StreamBody::new(Box::pin(frames)).boxed_unsync())
+    }
+
+    /// Waits for the next bytes, and turns a panic into the stream's ending.
+    async fn next_or_failure(&mut self) -> Option<Bytes> {
+        let next = AssertUnwindSafe(self.next_chunk()).catch_unwind().await;
+        next.unwrap_or_else(|_| Some(self.fail(GatewayError::internal("a panic"))))
     }
 
     /// Waits for the next bytes that go to the caller; `None` once all is said.
-    async fn next(&mut self) -> Option<Bytes> {
-        match std::mem::replace(&mut self.phase, Phase::Ended) {
-            Phase::Ended => None,
-            Phase::Ready(first, events) => {
-                if let Some(event) = &mut self.event {
-                    event.first_event = Some(now() - event.started);
-                }
-                self.last_heard = now();
-                self.phase = Phase::Running(events);
-                Some(self.pass(first))
-            }
-            Phase::Waiting(beginning) => self.wait(beginning).await,
-            Phase::Running(events) => self.read(events).await,
+    async fn next_chunk(&mut self) -> Option<Bytes> {
+        match std::mem::replace(&mut self.phase, StreamPhase::Ended) {
+            StreamPhase::Ended => None,
+            StreamPhase::Ready(first, events) => Some(self.send_first(first, events)),
+            StreamPhase::Opening(pending) => Some(self.wait_for_opening(pending).await),
+            StreamPhase::Running(events) => self.read_events(events).await,
         }
     }
 
-    async fn wait(&mut self, mut beginning: PendingStream) -> Option<Bytes> {
-        if std::mem::take(&mut self.keep_alive_due) {
-            self.phase = Phase::Waiting(beginning);
-            return Some(stream::KEEP_ALIVE);
+    fn send_first(&mut self, first: Bytes, events: EventReader) -> Bytes {
+        let record = &mut self.log.record;
+        self.last_heard = now();
+        record.first_event = Some(self.last_heard - record.started);
+        self.phase = StreamPhase::Running(events);
+        self.pass_frames(first)
+    }
+
+    async fn wait_for_opening(&mut self, mut pending: PendingStream) -> Bytes {
+        if self.is_keep_alive_due {
+            self.is_keep_alive_due = false;
+            self.phase = StreamPhase::Opening(pending);
+            return stream::KEEP_ALIVE;
         }
-        match timeout(self.times.keep_alive, &mut beginning).await {
-            Err(_) => {
-                self.phase = Phase::Waiting(beginning);
-                Some(stream::KEEP_ALIVE)
+        let Ok((record, opened)) = timeout(self.times.keep_alive, &mut pending).await else {
+            self.phase = StreamPhase::Opening(pending);
+            return stream::KEEP_ALIVE;
+        };
+        let status = self.log.record.status;
+        self.log.record = RequestRecord { status, ..record };
+        match opened {
+            Ok(opened) => {
+                self.permit = opened.permit;
+                self.send_first(opened.first, opened.events)
             }
-            Ok((spent, settled)) => {
-                let Some(event) = &mut self.event else { return None };
-                event.spent = spent;
-                match settled {
-                    Ok(settled) => {
-                        (self.phase, self.admission) = ready(settled, event);
-                        Box::pin(self.next()).await
-                    }
-                    Err(error) => Some(self.fail(error)),
-                }
-            }
+            Err(error) => self.fail(error),
         }
     }
 
-    async fn read(&mut self, mut events: EventReader) -> Option<Bytes> {
-        let idle = if self.done { AFTER_DONE } else { self.times.idle };
+    async fn read_events(&mut self, mut events: EventReader) -> Option<Bytes> {
+        let idle = if self.is_done { AFTER_DONE } else { self.times.idle };
         let limit = self.deadline.at.min(self.last_heard + idle);
         let waiting_since = now();
         let wake = limit.min(waiting_since + self.times.keep_alive);
-        let outcome = timeout_at(wake, events.next()).await;
-        if let Some(event) = &mut self.event {
-            event.spent.upstream += now() - waiting_since;
-        }
+        let outcome = timeout_at(wake, events.next_frames()).await;
+        self.log.record.calls.upstream_time += now() - waiting_since;
         let failure = match outcome {
             Ok(Ok(Some(frames))) => {
                 self.last_heard = now();
-                self.phase = Phase::Running(events);
-                return Some(self.pass(frames));
+                self.phase = StreamPhase::Running(events);
+                return Some(self.pass_frames(frames));
             }
             Err(_) if wake < limit => {
-                self.phase = Phase::Running(events);
+                self.phase = StreamPhase::Running(events);
                 return Some(stream::KEEP_ALIVE);
             }
             // What was said is whole, however the connection ends.
-            _ if self.ended => {
-                return (!std::mem::replace(&mut self.done, true)).then_some(Bytes::from_static(DONE));
-            }
+            _ if self.has_ended => return self.finish(),
             Ok(Ok(None)) => classify::malformed("the stream ended without message-end"),
             Ok(Err(error)) => error,
             Err(_) if limit == self.deadline.at => self.deadline.error(),
-            Err(_) => timed_out(self.times.idle),
+            Err(_) => timeout_error(self.times.idle),
         };
         Some(self.fail(failure))
     }
 
-    /// Looks at frames on their way and notes how the stream ends.
-    fn pass(&mut self, frames: Bytes) -> Bytes {
+    /// Says `[DONE]` where Cohere has not.
+    fn finish(&mut self) -> Option<Bytes> {
+        if self.is_done {
+            return None;
+        }
+        self.is_done = true;
+        Some(Bytes::from_static(DONE))
+    }
+
+    /// Looks at frames on their way and records how the stream ends.
+    fn pass_frames(&mut self, frames: Bytes) -> Bytes {
         panic_if_asked(Place::Stream, &frames);
-        self.deltas += find_iter(&frames, b"-delta\n").count();
+        self.delta_count += find_iter(&frames, b"-delta\n").count();
         // Content is not looked into; a text that happens to hold these words costs one more look.
         if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {
-            for frame in stream::frames(&frames) {
-                match stream::event(&frame) {
-                    Event::MessageEnd(end) => self.note_end(end),
-                    Event::Done => (self.ended, self.done) = (true, true),
+            for frame in stream::split_frames(&frames) {
+                match stream::read_event(&frame) {
+                    StreamEvent::MessageEnd(end) => self.record_end(end),
+                    StreamEvent::Done => {
+                        self.has_ended = true;
+                        self.is_done = true;
+                    }
                     _ => {}
                 }
             }
@@ -227,97 +249,86 @@ impl StreamingAnswer {
         stream::hide_done(frames)
     }
 
-    fn note_end(&mut self, end: MessageEnd) {
-        self.ended = true;
-        self.settle(Outcome::Success);
-        let Some(event) = &mut self.event else { return };
-        event.billed = tokens(end.usage.billed_units);
+    fn record_end(&mut self, end: MessageEnd) {
+        self.has_ended = true;
+        self.report(CallOutcome::Success);
+        self.log.record.billed = BilledUnits::parse_usage(&end.usage);
         if let Some(failure) = end.failure {
-            event.failed(&classify::from_stream_end(&failure));
+            self.log.record.record_failure(&classify::from_stream_end(&failure));
         }
     }
 
-    fn settle(&mut self, outcome: Outcome) {
-        if let Some(admission) = self.admission.take() {
-            admission.done(outcome);
+    fn report(&mut self, outcome: CallOutcome) {
+        if let Some(permit) = self.permit.take() {
+            permit.report(outcome);
         }
     }
 
     /// Ends the stream in Cohere's own form.
     fn fail(&mut self, error: GatewayError) -> Bytes {
-        self.settle(Outcome::of(error.kind()));
-        self.phase = Phase::Ended;
-        (self.ended, self.done) = (true, true);
-        if let Some(event) = &mut self.event {
-            event.failed(&error);
-        }
-        stream::failed_ending(&error)
+        self.report(CallOutcome::from(error.cause()));
+        self.phase = StreamPhase::Ended;
+        self.has_ended = true;
+        self.is_done = true;
+        self.log.record.record_failure(&error);
+        stream::write_failed_ending(&error)
     }
 }
 
 impl Drop for StreamingAnswer {
     fn drop(&mut self) {
-        let Some(event) = &mut self.event else { return };
-        if !self.ended {
-            event.abandoned();
+        let record = &mut self.log.record;
+        if !self.has_ended {
+            record.record_abandoned();
         }
         // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
-        event.billed.output_tokens.get_or_insert(self.deltas as f64);
-        event.write();
+        record.billed.set_missing("output_tokens", self.delta_count);
+        self.log.write();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::Endpoint;
+    use crate::error::Code;
     use crate::wire::stream::KEEP_ALIVE;
-    use http_body_util::BodyExt;
 
-    /// Builds a stream that still waits for its beginning.
-    fn waiting(beginning: PendingStream, total: Duration) -> Box<StreamingAnswer> {
+    /// Builds a stream that is still opening.
+    fn opening_stream(pending: PendingStream, total: Duration) -> Box<StreamingAnswer> {
         let second = Duration::from_secs(1);
-        Box::new(StreamingAnswer {
-            phase: Phase::Waiting(beginning),
-            times: StreamTimes { first_event: second, idle: second, total, keep_alive: second },
-            deadline: Deadline::new(now(), total, None, total),
-            last_heard: now(),
-            keep_alive_due: true,
-            ended: false,
-            done: false,
-            deltas: 0,
-            event: None,
-            admission: None,
-        })
+        let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
+        let deadline = Deadline::new(now(), total, None, total);
+        let mut answer = StreamingAnswer::new(times, deadline, Endpoint::Chat);
+        answer.phase = StreamPhase::Opening(pending);
+        answer.is_keep_alive_due = true;
+        Box::new(answer)
     }
 
-    async fn body_of(stream: Box<StreamingAnswer>) -> String {
-        let response = stream.into_response(RequestLog::new(Endpoint::Chat));
-        let body = response.into_body().collect().await.unwrap_or_else(|never| match never {});
+    async fn read_body(stream: Box<StreamingAnswer>) -> String {
+        let body = stream.into_response().into_body().collect().await;
+        let body = body.unwrap_or_else(|never| match never {});
         String::from_utf8(body.to_bytes().to_vec()).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_panic_in_a_stream_is_coheres_own_ending_that_says_nothing_of_it() {
-        let body =
-            body_of(waiting(Box::pin(async { panic!("with a piece of a prompt") }), Duration::from_secs(9)))
-                .await;
+    async fn panic_in_a_stream_is_an_ending_that_says_nothing() {
+        let pending = Box::pin(async { panic!("with a piece of a prompt") });
+        let body = read_body(opening_stream(pending, Duration::from_secs(9))).await;
         let (keep_alive, ending) = body.split_at(KEEP_ALIVE.len());
         assert_eq!(keep_alive.as_bytes(), &KEEP_ALIVE[..]);
-        assert!(
-            ending.contains("\"error\":\"internal error\"") && ending.ends_with("data: [DONE]\n\n"),
-            "{ending}"
-        );
+        assert!(ending.contains("\"error\":\"internal error\""), "{ending}");
+        assert!(ending.ends_with("data: [DONE]\n\n"), "{ending}");
         assert!(!body.contains("prompt"));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_late_failure_ends_the_stream_after_comments() {
+    async fn late_failure_ends_the_stream_after_comments() {
         let late = async {
             tokio::time::sleep(Duration::from_millis(2_500)).await;
-            (CallStats::default(), Err(GatewayError::new(Code::RateLimited, "slow down")))
+            let error = GatewayError::new(Code::RateLimited, "slow down");
+            (RequestRecord::new(Endpoint::Chat), Err(error))
         };
-        let body = body_of(waiting(Box::pin(late), Duration::from_secs(9))).await;
+        let body = read_body(opening_stream(Box::pin(late), Duration::from_secs(9))).await;
         assert!(body.starts_with(": ka\n: ka\n: ka\nevent: message-end\n"), "{body}");
         assert!(body.contains("\"error\":\"slow down\""), "{body}");
     }

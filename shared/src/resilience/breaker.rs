@@ -9,18 +9,18 @@ use crate::config::BreakerConfig;
 
 /// What a breaker does with the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum BreakerState {
     Closed,
     Open,
     HalfOpen,
 }
 
-impl State {
+impl BreakerState {
     pub fn as_str(self) -> &'static str {
         match self {
-            State::Closed => "closed",
-            State::Open => "open",
-            State::HalfOpen => "half-open",
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half-open",
         }
     }
 }
@@ -49,7 +49,7 @@ pub struct Refused {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Inner {
+enum Phase {
     Closed {
         failures: u32,
     },
@@ -65,21 +65,21 @@ enum Inner {
 #[derive(Debug)]
 pub struct Breaker {
     config: BreakerConfig,
-    inner: Inner,
+    phase: Phase,
     /// Counts the transitions, so that a permit tells in which period it was given.
     period: u64,
 }
 
 impl Breaker {
     pub fn new(config: BreakerConfig) -> Self {
-        Self { config, inner: Inner::Closed { failures: 0 }, period: 0 }
+        Self { config, phase: Phase::Closed { failures: 0 }, period: 0 }
     }
 
-    pub fn state(&self) -> State {
-        match self.inner {
-            Inner::Closed { .. } => State::Closed,
-            Inner::Open { .. } => State::Open,
-            Inner::HalfOpen { .. } => State::HalfOpen,
+    pub fn state(&self) -> BreakerState {
+        match self.phase {
+            Phase::Closed { .. } => BreakerState::Closed,
+            Phase::Open { .. } => BreakerState::Open,
+            Phase::HalfOpen { .. } => BreakerState::HalfOpen,
         }
     }
 
@@ -88,53 +88,53 @@ impl Breaker {
     /// # Errors
     /// The breaker is open, or its one probe is on its way.
     pub fn admit(&mut self, now: Instant) -> Result<Permit, Refused> {
-        match self.inner {
-            Inner::Closed { .. } => Ok(Permit { period: self.period, probe: false }),
-            Inner::Open { until } if now < until => Err(Refused { until }),
-            Inner::HalfOpen { probing: true } => Err(Refused { until: now }),
-            Inner::Open { .. } | Inner::HalfOpen { probing: false } => {
-                self.inner = Inner::HalfOpen { probing: true };
+        match self.phase {
+            Phase::Closed { .. } => Ok(Permit { period: self.period, probe: false }),
+            Phase::Open { until } if now < until => Err(Refused { until }),
+            Phase::HalfOpen { probing: true } => Err(Refused { until: now }),
+            Phase::Open { .. } | Phase::HalfOpen { probing: false } => {
+                self.phase = Phase::HalfOpen { probing: true };
                 Ok(Permit { period: self.period, probe: true })
             }
         }
     }
 
-    /// Notes that a call succeeded.
-    pub fn succeeded(&mut self, permit: Permit) {
+    /// Records that a call succeeded.
+    pub fn record_success(&mut self, permit: Permit) {
         if permit.period != self.period {
             return;
         }
-        match self.inner {
-            Inner::Closed { .. } => self.inner = Inner::Closed { failures: 0 },
-            Inner::HalfOpen { .. } => self.enter(Inner::Closed { failures: 0 }),
-            Inner::Open { .. } => {}
+        match self.phase {
+            Phase::Closed { .. } => self.phase = Phase::Closed { failures: 0 },
+            Phase::HalfOpen { .. } => self.enter_phase(Phase::Closed { failures: 0 }),
+            Phase::Open { .. } => {}
         }
     }
 
-    /// Notes that a call failed by the upstream's fault.
-    pub fn failed(&mut self, permit: Permit, now: Instant) {
+    /// Records that a call failed by the upstream's fault.
+    pub fn record_failure(&mut self, permit: Permit, now: Instant) {
         if permit.period != self.period {
             return;
         }
-        let open = Inner::Open { until: now + self.config.open_for };
-        match self.inner {
-            Inner::Closed { failures } if failures + 1 < self.config.failures => {
-                self.inner = Inner::Closed { failures: failures + 1 };
+        let open = Phase::Open { until: now + self.config.open_for };
+        match self.phase {
+            Phase::Closed { failures } if failures + 1 < self.config.failures => {
+                self.phase = Phase::Closed { failures: failures + 1 };
             }
-            Inner::Closed { .. } | Inner::HalfOpen { .. } => self.enter(open),
-            Inner::Open { .. } => {}
+            Phase::Closed { .. } | Phase::HalfOpen { .. } => self.enter_phase(open),
+            Phase::Open { .. } => {}
         }
     }
 
-    /// Notes that a call ended without saying anything about the upstream; a probe may be sent again.
-    pub fn cancelled(&mut self, permit: Permit) {
+    /// Records that a call ended without saying anything about the upstream; a probe may be sent again.
+    pub fn return_permit(&mut self, permit: Permit) {
         if permit.probe && permit.period == self.period {
-            self.inner = Inner::HalfOpen { probing: false };
+            self.phase = Phase::HalfOpen { probing: false };
         }
     }
 
-    fn enter(&mut self, inner: Inner) {
-        self.inner = inner;
+    fn enter_phase(&mut self, phase: Phase) {
+        self.phase = phase;
         self.period += 1;
     }
 }

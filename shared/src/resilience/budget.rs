@@ -25,26 +25,22 @@ impl Default for RetryBudget {
 }
 
 impl RetryBudget {
-    /// Pays for one extra call; `false` where the budget does not hold its price.
+    /// Charges one extra call; `false` where the budget does not hold its price.
     #[must_use]
-    pub fn pay(&mut self, after_timeout: bool) -> bool {
+    pub fn charge_retry(&mut self, after_timeout: bool) -> bool {
         let cost = if after_timeout { COST_AFTER_TIMEOUT } else { COST };
-        match self.tokens.checked_sub(cost) {
-            Some(left) => {
-                self.tokens = left;
-                true
-            }
-            None => false,
-        }
+        let Some(left) = self.tokens.checked_sub(cost) else { return false };
+        self.tokens = left;
+        true
     }
 
-    /// Notes a success.
-    pub fn succeeded(&mut self) {
+    /// Records a success.
+    pub fn record_success(&mut self) {
         self.tokens = (self.tokens + REFUND).min(FULL);
     }
 
     /// Returns the tokens left.
-    pub fn tokens(&self) -> u32 {
+    pub fn tokens_left(&self) -> u32 {
         self.tokens
     }
 }
@@ -55,25 +51,25 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_full_budget_pays_ten_retries_or_five_after_timeouts() {
+    fn full_budget_pays_ten_retries_or_five_after_timeouts() {
         for (after_timeout, paid) in [(false, 10), (true, 5)] {
             let mut budget = RetryBudget::default();
-            assert_eq!((0..100).filter(|_| budget.pay(after_timeout)).count(), paid);
+            assert_eq!((0..100).filter(|_| budget.charge_retry(after_timeout)).count(), paid);
         }
     }
 
     #[test]
-    fn five_successes_pay_one_retry_and_a_full_budget_grows_no_further() {
+    fn five_successes_refill_one_retry() {
         let mut budget = RetryBudget::default();
-        budget.succeeded();
-        assert_eq!(budget.tokens(), FULL);
-        while budget.pay(false) {}
+        budget.record_success();
+        assert_eq!(budget.tokens_left(), FULL);
+        while budget.charge_retry(false) {}
         for _ in 0..4 {
-            budget.succeeded();
-            assert!(!budget.pay(false));
+            budget.record_success();
+            assert!(!budget.charge_retry(false));
         }
-        budget.succeeded();
-        assert!(budget.pay(false));
+        budget.record_success();
+        assert!(budget.charge_retry(false));
     }
 
     #[derive(Clone, Copy, Debug)]
@@ -84,7 +80,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn extra_calls_stay_within_ten_and_a_fifth_of_the_successes(
+        fn extra_calls_stay_within_the_budget(
             events in prop::collection::vec(
                 prop_oneof![
                     any::<bool>().prop_map(|after_timeout| Event::Pay { after_timeout }),
@@ -96,22 +92,22 @@ mod tests {
             let mut budget = RetryBudget::default();
             let (mut extra_calls, mut successes) = (0, 0);
             for event in events {
-                let before = budget.tokens();
+                let before = budget.tokens_left();
                 let expected = match event {
                     Event::Success => {
                         successes += 1;
-                        budget.succeeded();
+                        budget.record_success();
                         (before + 1).min(50)
                     }
                     Event::Pay { after_timeout } => {
                         let price = if after_timeout { 10 } else { 5 };
-                        let paid = budget.pay(after_timeout);
+                        let paid = budget.charge_retry(after_timeout);
                         prop_assert_eq!(paid, before >= price);
                         extra_calls += u32::from(paid);
                         if paid { before - price } else { before }
                     }
                 };
-                prop_assert_eq!(budget.tokens(), expected);
+                prop_assert_eq!(budget.tokens_left(), expected);
                 prop_assert!(extra_calls <= 10 + successes / 5);
             }
         }

@@ -1,65 +1,70 @@
 //! Whether a failed call is worth another one, on the same model or on its fallback, and after what wait.
 
-use crate::error::Kind;
+use crate::error::Cause;
 use crate::resilience::backoff;
 use std::time::Duration;
 
 /// Longest time a request waits in the gateway for anything, all its waits together.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// Most calls of the asked model; the fallback then gets one.
+/// Most calls of the requested model; the fallback then gets one.
 pub const MAX_ATTEMPTS: u32 = 3;
 
-/// What a kind of failure calls for.
+/// What a failure calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disposition {
-    /// Most calls of the asked model that end in this kind.
+    /// Most calls of the requested model that end in this cause.
     pub attempts: u32,
     pub trips_breaker: bool,
     pub falls_back: bool,
 }
 
-/// Returns what a failure calls for.
-pub fn disposition(kind: Kind) -> Disposition {
-    let (attempts, trips_breaker, falls_back) = match kind {
-        Kind::Connect | Kind::Timeout | Kind::Server => (MAX_ATTEMPTS, true, true),
-        Kind::Throttled => (MAX_ATTEMPTS, false, true),
-        Kind::Quota | Kind::Refused => (1, false, true),
-        Kind::Transient | Kind::Auth => (2, false, false),
-        Kind::Billing | Kind::Rejected | Kind::Own => (1, false, false),
-    };
-    Disposition { attempts, trips_breaker, falls_back }
+impl From<Cause> for Disposition {
+    fn from(cause: Cause) -> Self {
+        let (attempts, trips_breaker, falls_back) = match cause {
+            Cause::Connect | Cause::Timeout | Cause::Server => (MAX_ATTEMPTS, true, true),
+            Cause::Throttled => (MAX_ATTEMPTS, false, true),
+            Cause::Quota | Cause::CircuitOpen => (1, false, true),
+            Cause::Transient | Cause::Auth => (2, false, false),
+            Cause::Billing | Cause::BadRequest | Cause::Gateway => (1, false, false),
+        };
+        Self { attempts, trips_breaker, falls_back }
+    }
 }
 
 /// A request before its next call of a model.
 #[derive(Clone, Copy, Debug)]
-pub struct Waiting {
+pub struct NextAttempt {
     /// Calls of this model so far.
-    pub made: u32,
-    /// How long the model still rests.
-    pub rest: Duration,
+    pub attempts_made: u32,
+    /// How long the model's cooldown still lasts.
+    pub cooldown: Duration,
     /// What Cohere asked for with its last failure.
-    pub asked: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// Time waited so far.
     pub waited: Duration,
     /// Time until the request's deadline.
-    pub left: Duration,
+    pub time_left: Duration,
 }
 
-impl Waiting {
+impl NextAttempt {
     /// Returns the wait before the next call; `None` where it is longer than a request may wait, or has left.
     ///
     /// `random` lies in 0..1. Between attempts what Cohere asked for wins over the backoff.
-    pub fn pause(&self, random: f64) -> Option<Duration> {
-        let between = match self.made {
-            0 => Duration::ZERO,
-            made => {
-                self.asked.filter(|asked| !asked.is_zero()).unwrap_or_else(|| backoff::wait(made, random))
-            }
-        };
-        let pause = between.max(self.rest);
-        let fits = self.waited.saturating_add(pause) <= MAX_WAIT && pause < self.left;
-        (pause.is_zero() || fits).then_some(pause)
+    pub fn choose_wait(&self, random: f64) -> Option<Duration> {
+        let wait = self.choose_backoff(random).max(self.cooldown);
+        let fits = self.waited.saturating_add(wait) <= MAX_WAIT && wait < self.time_left;
+        if wait.is_zero() || fits { Some(wait) } else { None }
+    }
+
+    fn choose_backoff(&self, random: f64) -> Duration {
+        if self.attempts_made == 0 {
+            return Duration::ZERO;
+        }
+        match self.retry_after {
+            Some(requested) if !requested.is_zero() => requested,
+            _ => backoff::choose_wait(self.attempts_made, random),
+        }
     }
 }
 
@@ -74,46 +79,57 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_wait_passes_two_seconds_or_the_deadline(
-            made in 0u32..4, rest in time(), asked in proptest::option::of(time()), waited in time(), left in time(),
+        fn wait_stays_within_two_seconds_and_deadline(
+            made in 0u32..4, cooldown in time(), asked in proptest::option::of(time()), waited in time(), left in time(),
             random in 0.0..1.0,
         ) {
-            let waiting = Waiting { made, rest, asked, waited, left };
-            if let Some(pause) = waiting.pause(random).filter(|pause| !pause.is_zero()) {
-                prop_assert!(waited + pause <= MAX_WAIT);
-                prop_assert!(pause < left);
-                prop_assert!(pause >= rest, "a resting model is called");
+            let next = NextAttempt { attempts_made: made, cooldown, retry_after: asked, waited, time_left: left };
+            if let Some(wait) = next.choose_wait(random).filter(|wait| !wait.is_zero()) {
+                prop_assert!(waited + wait <= MAX_WAIT);
+                prop_assert!(wait < left);
+                prop_assert!(wait >= cooldown, "a model in cooldown is called");
                 if let Some(asked) = asked.filter(|_| made > 0) {
-                    prop_assert!(pause >= asked, "what Cohere asked for is cut short");
+                    prop_assert!(wait >= asked, "what Cohere asked for is cut short");
                 }
             }
         }
     }
 
     #[test]
-    fn a_first_call_waits_for_a_rest_only() {
+    fn first_call_waits_for_cooldown_only() {
         let second = Duration::from_secs(1);
-        let first =
-            Waiting { made: 0, rest: Duration::ZERO, asked: None, waited: Duration::ZERO, left: second * 9 };
-        assert_eq!(first.pause(0.9), Some(Duration::ZERO));
-        assert_eq!(Waiting { rest: second, ..first }.pause(0.9), Some(second));
-        assert_eq!(Waiting { rest: second * 3, ..first }.pause(0.9), None);
-        assert_eq!(Waiting { rest: second, left: second, ..first }.pause(0.9), None);
+        let first = NextAttempt {
+            attempts_made: 0,
+            cooldown: Duration::ZERO,
+            retry_after: None,
+            waited: Duration::ZERO,
+            time_left: second * 9,
+        };
+        assert_eq!(first.choose_wait(0.9), Some(Duration::ZERO));
+        assert_eq!(NextAttempt { cooldown: second, ..first }.choose_wait(0.9), Some(second));
+        assert_eq!(NextAttempt { cooldown: second * 3, ..first }.choose_wait(0.9), None);
+        assert_eq!(NextAttempt { cooldown: second, time_left: second, ..first }.choose_wait(0.9), None);
     }
 
     #[test]
-    fn only_what_speaks_of_coheres_health_trips_the_breaker() {
-        let tripping = [Kind::Connect, Kind::Timeout, Kind::Server];
-        let others =
-            [Kind::Throttled, Kind::Quota, Kind::Transient, Kind::Auth, Kind::Billing, Kind::Rejected];
-        assert!(tripping.iter().all(|kind| disposition(*kind).trips_breaker));
-        assert!(others.iter().all(|kind| !disposition(*kind).trips_breaker));
+    fn only_cohere_failures_trip_breaker() {
+        let tripping = [Cause::Connect, Cause::Timeout, Cause::Server];
+        let others = [
+            Cause::Throttled,
+            Cause::Quota,
+            Cause::Transient,
+            Cause::Auth,
+            Cause::Billing,
+            Cause::BadRequest,
+        ];
+        assert!(tripping.iter().all(|cause| Disposition::from(*cause).trips_breaker));
+        assert!(others.iter().all(|cause| !Disposition::from(*cause).trips_breaker));
     }
 
     #[test]
-    fn what_another_model_cannot_mend_does_not_fall_back() {
-        for kind in [Kind::Transient, Kind::Auth, Kind::Billing, Kind::Rejected, Kind::Own] {
-            assert!(!disposition(kind).falls_back, "{kind:?}");
+    fn failures_common_to_all_models_never_fall_back() {
+        for cause in [Cause::Transient, Cause::Auth, Cause::Billing, Cause::BadRequest, Cause::Gateway] {
+            assert!(!Disposition::from(cause).falls_back, "{cause:?}");
         }
     }
 }

@@ -1,36 +1,36 @@
-//! The calls of one request: those that fail in one round of attempts count as one failure.
+//! The rounds of attempts of one request: failures within one round count as one.
 //!
-//! A split request calls Cohere many times at once. One bad moment fails them all, and parts that fail
-//! together know no more than one. Their retries come at moments of their own but belong together as
-//! well. So a request counts at most one failure for the first attempts of all its parts, one for their
-//! second, and one for their third: as many as a request of one call. Each further round is likewise
-//! paid for once from the retry budget, else a single large request that was throttled would take the
-//! retries of everybody, and still not have enough for itself.
+//! A split request calls Cohere many times at once. One bad moment fails all its sub-requests, and many
+//! that fail together know no more than one. Their retries come at moments of their own but belong
+//! together as well. So a request counts at most one failure for the first attempts of all its
+//! sub-requests, one for their second, and one for their third: as many as a request of one call. Each
+//! further round is likewise charged once to the retry budget, else a single large request that was
+//! throttled would take the retries of everybody, and still not have enough for itself.
 
-/// What one request's calls of a model have told the breaker, and paid. Scope: invocation.
+/// What one request's calls of a model have told the breaker, and been charged. Scope: invocation.
 #[derive(Debug, Default)]
 pub struct RetryRounds {
     /// The latest round of which a failure has been counted; 0 is none.
     counted: u32,
-    /// The latest round that has been paid for; the first one is free.
-    paid: u32,
+    /// The latest round that has been charged; the first one is free.
+    charged: u32,
 }
 
 impl RetryRounds {
-    /// Tells whether the failure of a part's n-th attempt, from 1, is to be counted, and notes it.
+    /// Counts the failure of a sub-request's n-th attempt, from 1; `false` where its round is counted already.
     #[must_use]
     pub fn count_failure(&mut self, attempt: u32) -> bool {
-        let counts = attempt > self.counted;
+        let is_new_round = attempt > self.counted;
         self.counted = self.counted.max(attempt);
-        counts
+        is_new_round
     }
 
-    /// Tells whether a part that goes on to its n-th attempt is the first to, and so charge_round for the round.
+    /// Charges the round of an n-th attempt, from 1; `false` where it is free or charged already.
     #[must_use]
     pub fn charge_round(&mut self, attempt: u32) -> bool {
-        let charge_round = attempt > self.paid.max(1);
-        self.paid = self.paid.max(attempt);
-        charge_round
+        let is_new_round = attempt > self.charged.max(1);
+        self.charged = self.charged.max(attempt);
+        is_new_round
     }
 }
 
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
     use crate::clock::now;
     use crate::config::BreakerConfig;
-    use crate::resilience::breaker::{Breaker, State};
+    use crate::resilience::breaker::{Breaker, BreakerState};
     use proptest::prelude::*;
     use std::time::Duration;
 
@@ -50,13 +50,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_of_one_call_counts_each_of_its_attempts() {
+    fn request_of_one_call_counts_each_attempt() {
         let mut rounds = RetryRounds::default();
         assert!((1..=3).all(|attempt| rounds.count_failure(attempt)));
     }
 
     #[test]
-    fn the_first_round_is_free_and_each_further_one_is_paid_by_whoever_comes_first() {
+    fn further_rounds_are_charged_once() {
         let mut rounds = RetryRounds::default();
         let attempts = [1, 1, 2, 1, 2, 3, 2, 3];
         let paid: Vec<_> = attempts.into_iter().map(|attempt| rounds.charge_round(attempt)).collect();
@@ -66,7 +66,7 @@ mod tests {
     proptest! {
         /// Any number of parts, their attempts failing in any order that keeps each part's own.
         #[test]
-        fn a_split_request_is_no_more_failures_than_a_request_of_one_call(
+        fn split_request_fails_no_more_than_one_call(
             order in prop::collection::vec(0..20usize, 0..120)
         ) {
             let at = now();
@@ -83,48 +83,48 @@ mod tests {
                 let permit = split.admit(at).unwrap();
                 if rounds.count_failure(attempts[part]) {
                     counted += 1;
-                    split.failed(permit, at);
+                    split.record_failure(permit, at);
                 } else {
-                    split.cancelled(permit);
+                    split.return_permit(permit);
                 }
             }
             // Alone, the part that came furthest would have failed as often.
             for _ in 0..last_round {
                 let permit = alone.admit(at).unwrap();
-                alone.failed(permit, at);
+                alone.record_failure(permit, at);
             }
             prop_assert_eq!(counted, last_round);
             prop_assert_eq!(format!("{split:?}"), format!("{alone:?}"));
         }
 
         #[test]
-        fn requests_that_fail_open_the_breaker_however_many_parts_they_have(
+        fn failing_requests_open_breaker_whatever_their_parts(
             parts in prop::collection::vec(1..20u32, 5)
         ) {
             let at = now();
             let mut breaker = breaker(5);
             for (number, parts) in parts.into_iter().enumerate() {
-                prop_assert_eq!(breaker.state(), State::Closed, "before request {}", number);
+                prop_assert_eq!(breaker.state(), BreakerState::Closed, "before request {}", number);
                 let mut rounds = RetryRounds::default();
                 let permits: Vec<_> = (0..parts).map(|_| breaker.admit(at).unwrap()).collect();
                 for permit in permits {
                     match rounds.count_failure(1) {
-                        true => breaker.failed(permit, at),
-                        false => breaker.cancelled(permit),
+                        true => breaker.record_failure(permit, at),
+                        false => breaker.return_permit(permit),
                     }
                 }
             }
-            prop_assert_eq!(breaker.state(), State::Open);
+            prop_assert_eq!(breaker.state(), BreakerState::Open);
         }
 
         #[test]
-        fn a_split_request_is_one_probe_whose_verdict_all_its_parts_share(
+        fn split_request_is_one_probe(
             parts in 2..40usize, cohere_is_well in any::<bool>()
         ) {
             let at = now();
             let mut breaker = breaker(1);
             let first = breaker.admit(at).unwrap();
-            breaker.failed(first, at);
+            breaker.record_failure(first, at);
             let later = at + OPEN_FOR;
             let (mut admitted, refused): (Vec<_>, Vec<_>) =
                 (0..parts).map(|_| breaker.admit(later)).partition(Result::is_ok);
@@ -132,8 +132,8 @@ mod tests {
             let probe = admitted.pop().unwrap().unwrap();
             prop_assert!(probe.is_probe());
             match cohere_is_well {
-                true => breaker.succeeded(probe),
-                false => breaker.failed(probe, later),
+                true => breaker.record_success(probe),
+                false => breaker.record_failure(probe, later),
             }
             for _ in 1..parts {
                 let verdict = breaker.admit(later);

@@ -1,17 +1,17 @@
-//! The state that protects Cohere, and requests, from a failing Cohere: breakers, rests, budget, bad key.
+//! What an environment has learnt of Cohere: breakers, cooldowns, the retry budget, a refused key.
 //!
-//! Scope: environment. The rules are in `resilience`; here they get the clock, a lock, and a voice: each
-//! transition of a breaker is one log line. No lock is held over an await.
+//! Scope: environment. It adds clock, locking and logs to the pure rules beside it: each transition of a
+//! breaker is one log line and one metric. No lock is held over an await.
 
+use super::breaker::{Breaker, BreakerState, Permit, Refused};
+use super::budget::RetryBudget;
+use super::cooldown::Cooldown;
+use super::retry::Disposition;
+use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
 use crate::config::GuardsConfig;
 use crate::endpoint::Endpoint;
-use crate::error::{GatewayError, Kind};
-use crate::resilience::breaker::{Breaker, Permit, Refused, State};
-use crate::resilience::budget::RetryBudget;
-use crate::resilience::cooldown::Cooldown;
-use crate::resilience::retry::disposition;
-use crate::resilience::rounds::RetryRounds;
+use crate::error::{Cause, GatewayError};
 use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,99 +20,115 @@ use std::time::Duration;
 /// Most models watched at a time: callers may send any id.
 const MAX_MODELS: usize = 256;
 
-/// All guards of an environment.
+/// Breakers, cooldowns, retry budget and the key's refusal.
 pub struct UpstreamState {
     config: GuardsConfig,
-    state: Mutex<Shared>,
+    state: Mutex<Locked>,
 }
 
 #[derive(Default)]
-struct Shared {
-    models: HashMap<(Endpoint, String), Model>,
+struct Locked {
+    models: HashMap<(Endpoint, String), ModelState>,
     budget: RetryBudget,
-    bad_key: Option<BadKey>,
+    refused_key: Option<RefusedKey>,
 }
 
-struct Model {
+struct ModelState {
     breaker: Breaker,
-    rest: Cooldown,
+    cooldown: Cooldown,
 }
 
 /// A key, or an account, that Cohere has refused.
-struct BadKey {
+struct RefusedKey {
     version: Option<String>,
     until: Instant,
     error: GatewayError,
 }
 
 /// What became of an admitted call.
-pub enum Outcome {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
     Success,
     /// Cohere failed.
     Failure,
     /// Nothing was learnt about Cohere.
-    Nothing,
+    Unknown,
 }
 
-impl Outcome {
+impl From<Cause> for CallOutcome {
     /// Returns what a failed call says about Cohere.
-    pub fn of(kind: Kind) -> Self {
-        match kind {
-            kind if disposition(kind).trips_breaker => Outcome::Failure,
+    fn from(cause: Cause) -> Self {
+        if Disposition::from(cause).trips_breaker {
+            return CallOutcome::Failure;
+        }
+        match cause {
             // Cohere has read the request and judged it: it is there.
-            Kind::Transient | Kind::Auth | Kind::Billing | Kind::Rejected => Outcome::Success,
-            _ => Outcome::Nothing,
+            Cause::Transient | Cause::Auth | Cause::Billing | Cause::BadRequest => CallOutcome::Success,
+            _ => CallOutcome::Unknown,
         }
     }
 }
 
-/// A permit that gives itself back: a call that is dropped was cancelled.
+/// The retry rounds of one request, shared by its calls under way.
+#[derive(Clone, Debug, Default)]
+pub struct SharedRounds(Arc<Mutex<RetryRounds>>);
+
+impl SharedRounds {
+    fn lock(&self) -> MutexGuard<'_, RetryRounds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Charges the round of an n-th attempt; `false` where it is free or charged already.
+    #[must_use]
+    pub fn charge_round(&self, attempt: u32) -> bool {
+        self.lock().charge_round(attempt)
+    }
+}
+
+/// The right to make one call. It returns itself: a call that is dropped was cancelled.
 pub struct CallPermit {
-    guards: &'static UpstreamState,
+    state: &'static UpstreamState,
     endpoint: Endpoint,
     model: String,
     permit: Option<Permit>,
     rounds: SharedRounds,
-    /// Which of its part's attempts the call is, from 1.
+    /// Which of its sub-request's attempts the call is, from 1.
     attempt: u32,
 }
 
-/// The calls of one request, shared by those under way.
-pub type SharedRounds = Arc<Mutex<RetryRounds>>;
-
 impl CallPermit {
+    /// Tells whether the call is the one that decides whether the breaker closes.
     pub fn is_probe(&self) -> bool {
         self.permit.as_ref().is_some_and(Permit::is_probe)
     }
 
-    /// Says what became of the call.
-    pub fn done(mut self, outcome: Outcome) {
-        self.settle(outcome);
+    /// Tells the breaker what became of the call.
+    pub fn report(mut self, outcome: CallOutcome) {
+        self.return_permit(outcome);
     }
 
-    fn settle(&mut self, outcome: Outcome) {
+    fn return_permit(&mut self, outcome: CallOutcome) {
         let Some(permit) = self.permit.take() else { return };
-        let at = now();
-        let mut rounds = self.rounds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = outcome;
         // A probe speaks for itself, whatever failed before it.
-        let outcome = match outcome {
-            Outcome::Failure if !(rounds.count_failure(self.attempt) || permit.is_probe()) => {
-                Outcome::Nothing
-            }
-            outcome => outcome,
-        };
-        drop(rounds);
-        self.guards.watch(self.endpoint, &self.model, |watched| match outcome {
-            Outcome::Success => watched.breaker.succeeded(permit),
-            Outcome::Failure => watched.breaker.failed(permit, at),
-            Outcome::Nothing => watched.breaker.cancelled(permit),
+        if outcome == CallOutcome::Failure
+            && !self.rounds.lock().count_failure(self.attempt)
+            && !permit.is_probe()
+        {
+            outcome = CallOutcome::Unknown;
+        }
+        let now = now();
+        self.state.with_model(self.endpoint, &self.model, |model| match outcome {
+            CallOutcome::Success => model.breaker.record_success(permit),
+            CallOutcome::Failure => model.breaker.record_failure(permit, now),
+            CallOutcome::Unknown => model.breaker.return_permit(permit),
         });
     }
 }
 
 impl Drop for CallPermit {
     fn drop(&mut self) {
-        self.settle(Outcome::Nothing);
+        self.return_permit(CallOutcome::Unknown);
     }
 }
 
@@ -121,37 +137,33 @@ impl UpstreamState {
         Self { config, state: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
+    fn lock(&self) -> MutexGuard<'_, Locked> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works on one model's guards and tells of a breaker's transition.
-    fn watch<T>(&self, endpoint: Endpoint, model: &str, work: impl FnOnce(&mut Model) -> T) -> T {
+    /// Works on the state of one model, and tells of its breaker's transition.
+    fn with_model<T>(&self, endpoint: Endpoint, model: &str, work: impl FnOnce(&mut ModelState) -> T) -> T {
         let mut state = self.lock();
         let key = (endpoint, model.to_string());
         if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {
-            state.models.retain(|_, watched| watched.breaker.state() != State::Closed);
+            state.models.retain(|_, model| model.breaker.state() != BreakerState::Closed);
         }
-        let fresh = || Model { breaker: Breaker::new(self.config.breaker), rest: Cooldown::default() };
-        let watched = state.models.entry(key).or_insert_with(fresh);
+        let entry = state.models.entry(key);
+        let watched = entry.or_insert_with(|| ModelState::new(self.config));
         let before = watched.breaker.state();
         let result = work(watched);
         let after = watched.breaker.state();
         drop(state);
         if before != after {
-            tracing::warn!(
-                endpoint = endpoint.name(),
-                model = redact::id(model),
-                from = before.as_str(),
-                to = after.as_str(),
-                "breaker"
-            );
-            metrics::count(metric_of(after), endpoint, model);
+            tell_transition(endpoint, model, before, after);
         }
         result
     }
 
-    /// Asks the breaker of a model for a call.
+    /// Asks the breaker of a model for a call, the n-th attempt of its sub-request.
+    ///
+    /// # Errors
+    /// The breaker is open, or its one probe is under way.
     pub fn admit(
         &'static self,
         endpoint: Endpoint,
@@ -159,72 +171,97 @@ impl UpstreamState {
         rounds: &SharedRounds,
         attempt: u32,
     ) -> Result<CallPermit, Refused> {
-        let at = now();
-        let permit = self.watch(endpoint, model, |watched| watched.breaker.admit(at))?;
-        let (model, rounds) = (model.to_string(), rounds.clone());
-        Ok(CallPermit { guards: self, endpoint, model, permit: Some(permit), rounds, attempt })
+        let now = now();
+        let permit = self.with_model(endpoint, model, |model| model.breaker.admit(now))?;
+        Ok(CallPermit {
+            state: self,
+            endpoint,
+            model: model.to_string(),
+            permit: Some(permit),
+            rounds: rounds.clone(),
+            attempt,
+        })
     }
 
     /// Tells whether the next call of a model may only be a probe, if it is admitted at all.
-    pub fn asks_for_a_probe(&self, endpoint: Endpoint, model: &str) -> bool {
-        self.watch(endpoint, model, |watched| watched.breaker.state() != State::Closed)
+    pub fn needs_probe(&self, endpoint: Endpoint, model: &str) -> bool {
+        self.with_model(endpoint, model, |model| model.breaker.state() != BreakerState::Closed)
     }
 
-    /// Returns how long a throttled model still rests.
-    pub fn rest(&self, endpoint: Endpoint, model: &str) -> Duration {
-        let at = now();
-        self.watch(endpoint, model, |watched| watched.rest.remaining(at))
+    /// Returns how long the cooldown of a throttled model still lasts.
+    pub fn cooldown_left(&self, endpoint: Endpoint, model: &str) -> Duration {
+        let now = now();
+        self.with_model(endpoint, model, |model| model.cooldown.time_left(now))
     }
 
-    /// Notes a 429.
-    pub fn throttled(&self, endpoint: Endpoint, model: &str, asked: Option<Duration>) {
-        let at = now();
-        self.watch(endpoint, model, |watched| watched.rest.throttled(asked, at));
+    /// Records a 429, with the cooldown that Cohere asked for.
+    pub fn record_throttle(&self, endpoint: Endpoint, model: &str, requested: Option<Duration>) {
+        let now = now();
+        self.with_model(endpoint, model, |model| model.cooldown.record_throttle(requested, now));
     }
 
-    /// Notes that a call ended in anything but a 429.
-    pub fn not_throttled(&self, endpoint: Endpoint, model: &str) {
-        self.watch(endpoint, model, |watched| watched.rest.answered());
+    /// Records that a call ended in anything but a 429.
+    pub fn record_not_throttled(&self, endpoint: Endpoint, model: &str) {
+        self.with_model(endpoint, model, |model| model.cooldown.record_answer());
     }
 
-    /// Notes a success.
-    pub fn succeeded(&self, endpoint: Endpoint, model: &str) {
-        self.not_throttled(endpoint, model);
+    /// Records a success.
+    pub fn record_success(&self, endpoint: Endpoint, model: &str) {
+        self.record_not_throttled(endpoint, model);
         let mut state = self.lock();
-        state.budget.succeeded();
-        state.bad_key = None;
+        state.budget.record_success();
+        state.refused_key = None;
     }
 
-    /// Pays for an extra call.
-    pub fn pay(&self, after_timeout: bool) -> bool {
-        self.lock().budget.pay(after_timeout)
+    /// Charges one extra call to the retry budget; `false` where it is empty.
+    #[must_use]
+    pub fn charge_retry(&self, after_timeout: bool) -> bool {
+        self.lock().budget.charge_retry(after_timeout)
     }
 
-    /// Notes that the key of this version, or its account, is refused.
-    pub fn key_is_bad(&self, version: Option<String>, error: &GatewayError) {
+    /// Records that Cohere refuses the key of this version, or its account.
+    pub fn record_refused_key(&self, version: Option<String>, error: &GatewayError) {
         let until = now() + self.config.bad_key;
-        self.lock().bad_key = Some(BadKey { version, until, error: error.clone() });
+        self.lock().refused_key = Some(RefusedKey { version, until, error: error.clone() });
     }
 
-    /// Tells whether any key is known to be bad, which saves asking for the one in memory.
-    pub fn has_bad_key(&self) -> bool {
-        self.lock().bad_key.is_some()
+    /// Tells whether any key is known to be refused, which saves asking for the one in memory.
+    pub fn has_refused_key(&self) -> bool {
+        self.lock().refused_key.is_some()
     }
 
-    /// Returns the refusal of the key in memory, while it is known to be bad.
-    pub fn known_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
+    /// Returns the refusal of the key of this version, while it is known to be refused.
+    pub fn key_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
         let state = self.lock();
-        let bad = state.bad_key.as_ref()?;
-        let is_known = now() < bad.until && bad.version.as_deref() == version;
-        is_known.then(|| bad.error.clone())
+        let refused = state.refused_key.as_ref()?;
+        let is_known = now() < refused.until && refused.version.as_deref() == version;
+        if is_known { Some(refused.error.clone()) } else { None }
     }
 }
 
+impl ModelState {
+    fn new(config: GuardsConfig) -> Self {
+        Self { breaker: Breaker::new(config.breaker), cooldown: Cooldown::default() }
+    }
+}
+
+fn tell_transition(endpoint: Endpoint, model: &str, before: BreakerState, after: BreakerState) {
+    tracing::warn!(
+        event = "breaker_changed",
+        endpoint = endpoint.name(),
+        model = redact::id(model),
+        from = before.as_str(),
+        to = after.as_str(),
+        "breaker"
+    );
+    metrics::count(metric_of(after), endpoint, model);
+}
+
 /// Returns the metric that counts a breaker's transitions into a state.
-fn metric_of(state: State) -> &'static str {
+fn metric_of(state: BreakerState) -> &'static str {
     match state {
-        State::Open => "BreakerOpened",
-        State::HalfOpen => "BreakerHalfOpened",
-        State::Closed => "BreakerClosed",
+        BreakerState::Open => "BreakerOpened",
+        BreakerState::HalfOpen => "BreakerHalfOpened",
+        BreakerState::Closed => "BreakerClosed",
     }
 }

@@ -3,142 +3,136 @@
 //! Source of field names and types: Cohere's OpenAPI document of 2026-08-20.
 
 use crate::error::{GatewayError, Result};
-use crate::wire::object::{Kind, Known, RequestObject};
-use crate::wire::{UpstreamRequest, scan};
-use serde::Deserialize;
+use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
+use crate::wire::{UpstreamRequest, scan, to_json_string};
+use bytes::Bytes;
+use serde_json::value::RawValue;
 
-const KNOWN: Known = &[
-    ("model", Kind::Text),
-    ("messages", Kind::Array),
-    ("stream", Kind::Bool),
-    ("max_tokens", Kind::Integer),
-    ("tools", Kind::Array),
-    ("strict_tools", Kind::Bool),
-    ("documents", Kind::Array),
-    ("citation_options", Kind::Object),
-    ("response_format", Kind::Object),
-    ("safety_mode", Kind::Text),
-    ("stop_sequences", Kind::Texts),
-    ("temperature", Kind::Number),
-    ("seed", Kind::Integer),
-    ("frequency_penalty", Kind::Number),
-    ("presence_penalty", Kind::Number),
-    ("k", Kind::Integer),
-    ("p", Kind::Number),
-    ("logprobs", Kind::Bool),
-    ("tool_choice", Kind::Text),
-    ("thinking", Kind::Object),
-    ("priority", Kind::Integer),
+const KNOWN: KnownFields = &[
+    ("model", FieldType::Text),
+    ("messages", FieldType::Array),
+    ("stream", FieldType::Bool),
+    ("max_tokens", FieldType::Integer),
+    ("tools", FieldType::Array),
+    ("strict_tools", FieldType::Bool),
+    ("documents", FieldType::Array),
+    ("citation_options", FieldType::Object),
+    ("response_format", FieldType::Object),
+    ("safety_mode", FieldType::Text),
+    ("stop_sequences", FieldType::Texts),
+    ("temperature", FieldType::Number),
+    ("seed", FieldType::Integer),
+    ("frequency_penalty", FieldType::Number),
+    ("presence_penalty", FieldType::Number),
+    ("k", FieldType::Integer),
+    ("p", FieldType::Number),
+    ("logprobs", FieldType::Bool),
+    ("tool_choice", FieldType::Text),
+    ("thinking", FieldType::Object),
+    ("priority", FieldType::Integer),
 ];
 
 /// A valid chat request.
 #[derive(Debug)]
-pub struct ChatRequest<'a> {
-    fields: RequestObject<'a>,
+pub struct ChatRequest {
+    object: RequestObject,
     pub stream: bool,
     max_tokens: Option<u64>,
 }
 
-impl<'a> ChatRequest<'a> {
+impl ChatRequest {
     /// Reads and checks a body.
     ///
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit.
-    pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = RequestObject::parse(body, KNOWN)?;
-        match fields.raw("messages") {
+    pub fn parse(body: Bytes) -> Result<Self> {
+        let object = RequestObject::parse(body, KNOWN)?;
+        match object.list("messages") {
             None => return Err(GatewayError::invalid("messages", "is required")),
             Some(messages) => check_messages(messages)?,
         }
-        let max_tokens = match fields.raw("max_tokens") {
+        let max_tokens = match object.raw("max_tokens") {
             None => None,
-            Some(raw) => Some(whole(raw).filter(|n| *n > 0).ok_or_else(|| {
-                GatewayError::invalid("max_tokens", "must be a whole number of at least 1")
-            })?),
+            Some(raw) => Some(parse_max_tokens(raw)?),
         };
-        let stream = fields.raw("stream") == Some("true");
-        Ok(Self { fields, stream, max_tokens })
+        let stream = object.raw("stream") == Some(b"true");
+        Ok(Self { object, stream, max_tokens })
     }
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> Option<String> {
-        self.fields.text("model").map(|model| model.into_owned())
+        self.object.text("model").map(|model| model.into_owned())
     }
 
     /// Writes the request for Cohere with an explicit model and an explicit bound of tokens.
     ///
     /// # Errors
     /// `invalid_request` where the caller asks for more than `ceiling` tokens.
-    pub fn for_upstream(&self, model: String, default: u64, ceiling: Option<u64>) -> Result<UpstreamRequest> {
+    pub fn into_upstream(self, model: String, default: u64, ceiling: Option<u64>) -> Result<UpstreamRequest> {
         let limit = ceiling.unwrap_or(u64::MAX);
-        if let Some(asked) = self.max_tokens.filter(|asked| *asked > limit) {
-            let problem =
-                format_args!("must be at most {limit}, the operator's ceiling, got {asked}").to_string();
-            return Err(GatewayError::invalid("max_tokens", problem));
-        }
-        let chosen = self.max_tokens.is_none().then(|| default.min(limit));
-        let model_json = serde_json::Value::from(model.as_str()).to_string();
-        let chosen_json = chosen.map(|tokens| tokens.to_string());
-        let mut set = vec![("model", model_json.as_str())];
-        set.extend(chosen_json.as_deref().map(|tokens| ("max_tokens", tokens)));
+        let chosen_max_tokens = match self.max_tokens {
+            None => Some(default.min(limit)),
+            Some(requested) if requested <= limit => None,
+            Some(requested) => {
+                let problem = format!("must be at most {limit}, the operator's ceiling, got {requested}");
+                return Err(GatewayError::invalid("max_tokens", problem));
+            }
+        };
+        let model_json = to_json_string(&model);
+        let tokens_json = chosen_max_tokens.map(|tokens| tokens.to_string());
+        let mut set: Vec<(&str, &[u8])> = Vec::new();
         // A model the caller named stays where the caller wrote it.
-        let set = if self.fields.raw("model").is_some() { &set[1..] } else { &set[..] };
-        Ok(UpstreamRequest {
-            body: self.fields.with(set),
-            model,
-            stream: self.stream,
-            chosen_max_tokens: chosen,
-            expected: None,
-        })
+        if !self.object.has("model") {
+            set.push(("model", model_json.as_bytes()));
+        }
+        if let Some(tokens) = &tokens_json {
+            set.push(("max_tokens", tokens.as_bytes()));
+        }
+        let object = self.object.with(&set);
+        let stream = self.stream;
+        Ok(UpstreamRequest { model, object, stream, chosen_max_tokens, expected_results: None })
     }
 }
 
-fn check_messages(messages: &str) -> Result<()> {
-    let mut count = 0;
-    for (index, message) in scan::elements(messages).enumerate() {
-        if !message.starts_with('{') {
+fn check_messages(messages: List<'_>) -> Result<()> {
+    for (index, message) in messages.iter().enumerate() {
+        if !message.starts_with(b"{") {
             return Err(GatewayError::invalid(
                 &format!("messages[{index}]"),
                 "must be an object with role and content",
             ));
         }
-        count += 1;
     }
-    if count == 0 {
+    if messages.is_empty() {
         return Err(GatewayError::invalid("messages", "must hold at least 1 message"));
     }
     Ok(())
 }
 
+fn parse_max_tokens(raw: &[u8]) -> Result<u64> {
+    match parse_whole_number(raw) {
+        Some(tokens) if tokens > 0 => Ok(tokens),
+        _ => Err(GatewayError::invalid("max_tokens", "must be a whole number of at least 1")),
+    }
+}
+
 /// Reads a number that the type check has found whole, `100` as well as `1e2`.
-fn whole(raw: &str) -> Option<u64> {
-    raw.parse()
-        .ok()
-        .or_else(|| raw.parse::<f64>().ok().filter(|n| (0.0..=1e15).contains(n)).map(|n| n as u64))
+fn parse_whole_number(raw: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(raw).ok()?;
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let number: f64 = text.parse().ok()?;
+    if (0.0..=1e15).contains(&number) { Some(number as u64) } else { None }
 }
 
-/// Token counts of an answer, or of a stream's last event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    pub billed_units: BilledTokens,
-}
-
-/// Tokens that Cohere bills; a typed number on the wire, whole in practice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct BilledTokens {
-    pub input_tokens: Option<f64>,
-    pub output_tokens: Option<f64>,
-}
-
-/// Reads the usage of an answer; `None` where the text is no chat answer.
-pub fn usage(answer: &[u8]) -> Option<Usage> {
+/// Finds the `usage` of an answer, empty where there is none; `None` where the text is no chat answer.
+pub fn find_usage(answer: &[u8]) -> Option<&[u8]> {
     // An answer of a chat is small: it is parsed strictly, so that garbage never reaches a caller.
-    serde_json::from_slice::<&serde_json::value::RawValue>(answer).ok()?;
-    let [message, usage] = scan::top_level(answer, ["message", "usage"])?;
+    serde_json::from_slice::<&RawValue>(answer).ok()?;
+    let [message, usage] = scan::find_top_level(answer, ["message", "usage"])?;
     message.filter(|message| message.starts_with(b"{"))?;
-    Some(usage.and_then(|usage| serde_json::from_slice(usage).ok()).unwrap_or_default())
+    Some(usage.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -146,7 +140,7 @@ mod tests {
     use super::*;
 
     fn problem(body: &str) -> String {
-        ChatRequest::parse(body.as_bytes()).unwrap_err().message
+        ChatRequest::parse(Bytes::from(body.to_string())).unwrap_err().message
     }
 
     #[test]
@@ -163,9 +157,10 @@ mod tests {
     #[test]
     fn the_bound_of_tokens_is_always_sent_and_the_callers_own_wins() {
         let sent = |body: &str, default, ceiling| {
-            let request = ChatRequest::parse(body.as_bytes()).unwrap();
-            let sent = request.for_upstream("m".into(), default, ceiling)?;
-            Ok::<_, GatewayError>((String::from_utf8(sent.body.to_vec()).unwrap(), sent.chosen_max_tokens))
+            let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
+            let sent = request.into_upstream("m".into(), default, ceiling)?;
+            let body = String::from_utf8(sent.object.body().to_vec()).unwrap();
+            Ok::<_, GatewayError>((body, sent.chosen_max_tokens))
         };
         let plain = r#"{"messages":[{}]}"#;
         assert_eq!(
@@ -184,12 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_message_is_none() {
-        let answer =
-            br#"{"id":"x","message":{},"usage":{"billed_units":{"input_tokens":5,"output_tokens":7.0}}}"#;
-        assert_eq!(usage(answer).unwrap().billed_units.output_tokens, Some(7.0));
+    fn answer_without_a_message_is_none() {
+        let answer = br#"{"id":"x","message":{},"usage":{"billed_units":{"input_tokens":5}}}"#;
+        assert_eq!(find_usage(answer).unwrap(), br#"{"billed_units":{"input_tokens":5}}"#);
+        assert_eq!(find_usage(br#"{"message":{}}"#).unwrap(), b"");
         for bad in [&b"{\"id\":1}"[..], b"[]", b"{\"message\":{}", b"{\"message\":{oops}}", b"<html>"] {
-            assert_eq!(usage(bad), None);
+            assert_eq!(find_usage(bad), None);
         }
     }
 }

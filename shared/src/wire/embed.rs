@@ -4,25 +4,25 @@
 
 mod answer;
 
-pub use answer::{Column, EmbedAnswer};
+pub use answer::{AnswerArray, EmbedAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::object::{Kind, Known, RequestObject};
-use crate::wire::{UpstreamRequest, scan};
-use serde::Deserialize;
+use crate::wire::UpstreamRequest;
+use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
+use bytes::Bytes;
 
 /// RequestObject whose meaning is known here; a request with another one is not answered from memory.
-pub const KNOWN: Known = &[
-    ("model", Kind::Text),
-    ("input_type", Kind::Text),
-    ("texts", Kind::Texts),
-    ("images", Kind::Texts),
-    ("inputs", Kind::Array),
-    ("embedding_types", Kind::Texts),
-    ("output_dimension", Kind::Integer),
-    ("max_tokens", Kind::Integer),
-    ("truncate", Kind::Text),
-    ("priority", Kind::Integer),
+pub const KNOWN: KnownFields = &[
+    ("model", FieldType::Text),
+    ("input_type", FieldType::Text),
+    ("texts", FieldType::Texts),
+    ("images", FieldType::Texts),
+    ("inputs", FieldType::Array),
+    ("embedding_types", FieldType::Texts),
+    ("output_dimension", FieldType::Integer),
+    ("max_tokens", FieldType::Integer),
+    ("truncate", FieldType::Text),
+    ("priority", FieldType::Integer),
 ];
 
 /// The three ways to hand over what is to be embedded; a request uses one.
@@ -31,17 +31,17 @@ const SOURCES: [&str; 3] = ["texts", "images", "inputs"];
 /// Most texts, images or inputs of one call.
 pub const PER_CALL: usize = 96;
 
-/// Returns the field that holds the inputs, and its JSON text.
-pub fn source<'a>(fields: &RequestObject<'a>) -> Option<(&'static str, &'a str)> {
-    SOURCES.into_iter().find_map(|name| fields.raw(name).map(|raw| (name, raw)))
-}
-
 /// Returns the embedding types a request asks for, each once.
-pub fn types(fields: &RequestObject) -> Vec<String> {
-    let asked = fields.raw("embedding_types").and_then(|raw| serde_json::from_str(raw).ok());
-    let mut types: Vec<String> = asked.unwrap_or_else(|| vec!["float".to_string()]);
-    let mut seen = std::collections::HashSet::new();
-    types.retain(|name| seen.insert(name.clone()));
+pub fn read_types(object: &RequestObject) -> Vec<String> {
+    let Some(list) = object.list("embedding_types") else { return vec!["float".to_string()] };
+    let mut types: Vec<String> = Vec::new();
+    for element in list.iter() {
+        if let Ok(name) = serde_json::from_slice(element)
+            && !types.contains(&name)
+        {
+            types.push(name);
+        }
+    }
     types
 }
 
@@ -61,31 +61,41 @@ fn bytes_per_number(embedding_type: &str) -> f64 {
 
 /// A valid embed request.
 #[derive(Debug)]
-pub struct EmbedRequest<'a> {
-    fields: RequestObject<'a>,
+pub struct EmbedRequest {
+    object: RequestObject,
     model: String,
-    inputs: (&'static str, usize),
+    source: &'static str,
+    input_count: usize,
 }
 
-impl<'a> EmbedRequest<'a> {
-    /// Reads and checks a body. Model and `input_type` are required: a guess of either would spoil a search index.
+impl EmbedRequest {
+    /// Reads and checks a body.
+    ///
+    /// Model and `input_type` are required: a guess of either would spoil a search index.
     ///
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit.
-    pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = RequestObject::parse(body, KNOWN)?;
-        let Some(model) = fields.text("model") else {
-            return Err(GatewayError::invalid("model", "is required: another model is another vector space"));
+    pub fn parse(body: Bytes) -> Result<Self> {
+        let object = RequestObject::parse(body, KNOWN)?;
+        let Some(model) = object.text("model") else {
+            let problem = "is required: another model is another vector space";
+            return Err(GatewayError::invalid("model", problem));
         };
-        if fields.raw("input_type").is_none() {
-            let accepted = "is required: search_document, search_query, classification, clustering or image";
-            return Err(GatewayError::invalid("input_type", accepted));
+        let model = model.into_owned();
+        if !object.has("input_type") {
+            let problem = "is required: search_document, search_query, classification, clustering or image";
+            return Err(GatewayError::invalid("input_type", problem));
         }
-        let inputs = check_inputs(&fields)?;
-        if fields.count("embedding_types") == Some(0) {
-            return Err(GatewayError::invalid("embedding_types", "must name at least 1 type, or be absent"));
+        let (source, inputs) = find_inputs(&object)?;
+        let input_count = inputs.len();
+        check_inputs(source, inputs)?;
+        if let Some(types) = object.list("embedding_types")
+            && types.is_empty()
+        {
+            let problem = "must name at least 1 type, or be absent";
+            return Err(GatewayError::invalid("embedding_types", problem));
         }
-        Ok(Self { model: model.into_owned(), inputs, fields })
+        Ok(Self { object, model, source, input_count })
     }
 
     /// Returns the model the caller asked for.
@@ -93,66 +103,77 @@ impl<'a> EmbedRequest<'a> {
         &self.model
     }
 
-    /// Returns the field that holds the inputs, and how many there are.
-    pub fn inputs(&self) -> (&'static str, usize) {
-        self.inputs
+    /// Returns the field that holds the inputs.
+    pub fn source(&self) -> &'static str {
+        self.source
     }
 
-    /// Returns the asked length of the embeddings.
-    pub fn dimension(&self) -> Option<f64> {
-        self.fields.raw("output_dimension")?.parse().ok()
+    /// Returns how many inputs there are.
+    pub fn input_count(&self) -> usize {
+        self.input_count
+    }
+
+    /// Returns the requested length of the embeddings.
+    pub fn output_dimension(&self) -> Option<f64> {
+        self.object.number("output_dimension")
     }
 
     /// Returns the bytes that the answer will have, about, with embeddings of this length.
     pub fn expected_bytes(&self, dimension: f64) -> f64 {
-        let per_number: f64 = types(&self.fields).iter().map(|name| bytes_per_number(name)).sum();
-        self.inputs.1 as f64 * dimension * per_number
+        let types = read_types(&self.object);
+        let per_number: f64 = types.iter().map(|name| bytes_per_number(name)).sum();
+        self.input_count as f64 * dimension * per_number
     }
 
     /// Writes the request for Cohere with explicit embedding types.
-    pub fn for_upstream(&self) -> UpstreamRequest {
-        let types = [("embedding_types", r#"["float"]"#)];
-        let set = if self.fields.raw("embedding_types").is_some() { &types[..0] } else { &types[..] };
-        let body = self.fields.with(set);
+    pub fn into_upstream(self) -> UpstreamRequest {
         // What an unknown field does to the answer is unknown.
-        let expected = self.fields.are_known(KNOWN).then_some(self.inputs.1);
-        UpstreamRequest { body, model: self.model.clone(), stream: false, chosen_max_tokens: None, expected }
-    }
-}
-
-/// Checks that there is one list of inputs with something in each, and counts them.
-fn check_inputs(fields: &RequestObject) -> Result<(&'static str, usize)> {
-    let given: Vec<_> = SOURCES.into_iter().filter(|name| fields.raw(name).is_some()).collect();
-    let [source] = given[..] else {
-        let problem = match given[..] {
-            [] => "one of texts, images or inputs is required".to_string(),
-            _ => format!("{} stand together, only one may be given", given.join(" and ")),
+        let is_known = self.object.has_only(KNOWN);
+        let object = match self.object.has("embedding_types") {
+            true => self.object,
+            false => self.object.with(&[("embedding_types", br#"["float"]"#)]),
         };
-        return Err(GatewayError::invalid(given.first().unwrap_or(&"texts"), problem));
-    };
-    let mut count = 0;
-    for (index, input) in scan::elements(fields.raw(source).unwrap_or_default()).enumerate() {
-        if input == r#""""# {
-            // Cohere's own words, with the caller's index: a part of a split request has other ones.
-            let problem = format!("contains an element that is the empty string at index {index}");
-            let message = format!("invalid request: {source} {problem}");
-            return Err(GatewayError::new(Code::InvalidRequest, message));
+        UpstreamRequest {
+            model: self.model,
+            object,
+            stream: false,
+            chosen_max_tokens: None,
+            expected_results: if is_known { Some(self.input_count) } else { None },
         }
-        count = index + 1;
-    }
-    match count {
-        0 => Err(GatewayError::invalid(source, "must hold at least 1 element")),
-        count => Ok((source, count)),
     }
 }
 
-/// What an embed answer says it cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct BilledUnits {
-    pub input_tokens: Option<f64>,
-    pub image_tokens: Option<f64>,
-    pub images: Option<f64>,
+/// Returns the field that holds the inputs, and the inputs.
+///
+/// # Errors
+/// `invalid_request` where there is none, or more than one.
+pub fn find_inputs(object: &RequestObject) -> Result<(&'static str, List<'_>)> {
+    let mut found = None;
+    for source in SOURCES {
+        let Some(inputs) = object.list(source) else { continue };
+        if let Some((first, _)) = found {
+            let problem = format!("{first} and {source} stand together, only one may be given");
+            return Err(GatewayError::invalid(first, problem));
+        }
+        found = Some((source, inputs));
+    }
+    let problem = "one of texts, images or inputs is required";
+    found.ok_or_else(|| GatewayError::invalid(SOURCES[0], problem))
+}
+
+/// Checks that there is something in each input.
+fn check_inputs(source: &str, inputs: List<'_>) -> Result<()> {
+    if inputs.is_empty() {
+        return Err(GatewayError::invalid(source, "must hold at least 1 element"));
+    }
+    let empty = br#""""#;
+    if let Some(index) = inputs.iter().position(|input| input == empty) {
+        // Cohere's own words, with the caller's index: a sub-request has other ones.
+        let problem = format!("contains an element that is the empty string at index {index}");
+        let message = format!("invalid request: {source} {problem}");
+        return Err(GatewayError::new(Code::InvalidRequest, message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -160,9 +181,8 @@ mod tests {
     use super::*;
 
     fn problem(rest: &str) -> String {
-        EmbedRequest::parse(format!(r#"{{"model":"m","input_type":"x"{rest}}}"#).as_bytes())
-            .unwrap_err()
-            .message
+        let body = format!(r#"{{"model":"m","input_type":"x"{rest}}}"#);
+        EmbedRequest::parse(Bytes::from(body)).unwrap_err().message
     }
 
     #[test]
@@ -178,7 +198,7 @@ mod tests {
 
     #[test]
     fn model_and_input_type_are_never_guessed() {
-        let problem = |body: &str| EmbedRequest::parse(body.as_bytes()).unwrap_err().message;
+        let problem = |body: &str| EmbedRequest::parse(Bytes::from(body.to_string())).unwrap_err().message;
         assert!(problem(r#"{"texts":["a"]}"#).contains("model: is required"));
         assert!(problem(r#"{"model":"m","texts":["a"]}"#).contains("input_type: is required"));
     }
@@ -196,7 +216,7 @@ mod tests {
         let expected = |types: &str| {
             let body =
                 format!(r#"{{"model":"m","input_type":"x","texts":["a","b"],"embedding_types":{types}}}"#);
-            EmbedRequest::parse(body.as_bytes()).unwrap().expected_bytes(1536.0)
+            EmbedRequest::parse(Bytes::from(body)).unwrap().expected_bytes(1536.0)
         };
         assert_eq!(expected(r#"["float"]"#), 2.0 * 1536.0 * 13.0);
         assert_eq!(expected(r#"["int8","ubinary","int8"]"#), 2.0 * 1536.0 * (5.0 + 0.625));
@@ -206,7 +226,7 @@ mod tests {
     fn embedding_types_are_always_sent() {
         let sent = |rest: &str| {
             let body = format!(r#"{{"model":"m","input_type":"x","texts":["a"]{rest}}}"#);
-            EmbedRequest::parse(body.as_bytes()).unwrap().for_upstream().body
+            EmbedRequest::parse(Bytes::from(body)).unwrap().into_upstream().object.body().clone()
         };
         let start = r#"{"model":"m","input_type":"x","texts":["a"]"#;
         assert_eq!(sent(""), format!(r#"{start},"embedding_types":["float"]}}"#));

@@ -3,7 +3,7 @@
 //! An answer is taken apart into positions, so that parts of one request can be joined, and an answer
 //! be built again from memory, without reading a number or losing a field that is not known here.
 
-use crate::wire::scan::{array_end, object_end, value_end};
+use crate::wire::scan::{value_end, walk_array, walk_object};
 use std::ops::Range;
 
 /// Where the changing pieces of an answer are.
@@ -27,7 +27,7 @@ impl Envelope {
     pub fn read(json: &[u8], mut results: impl FnMut(&[u8], usize) -> Option<Option<usize>>) -> Option<Self> {
         let mut envelope = Self { is_known: true, ..Self::default() };
         let start = json.iter().position(|byte| !byte.is_ascii_whitespace())?;
-        let end = object_end(json, start, |key, at| {
+        let end = walk_object(json, start, |key, at| {
             if let Some(end) = results(key, at) {
                 return end;
             }
@@ -48,7 +48,7 @@ impl Envelope {
     }
 
     fn read_meta(&mut self, json: &[u8], at: usize) -> Option<usize> {
-        object_end(json, at, |key, at| {
+        walk_object(json, at, |key, at| {
             let end = value_end(json, at)?;
             match key {
                 b"billed_units" if json[at] == b'{' => self.units = Some(at..end),
@@ -62,8 +62,8 @@ impl Envelope {
 }
 
 /// Finds the elements of an array that starts at `at`.
-pub(super) fn cells(json: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
-    array_end(json, at, |at| {
+pub(super) fn find_cells(json: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
+    walk_array(json, at, |at| {
         let end = value_end(json, at)?;
         found.push(at..end);
         Some(end)

@@ -1,8 +1,9 @@
-//! The top level of a request: an object whose values stay as the caller wrote them.
+//! The top level of a request, parsed once: an object whose values stay as the caller wrote them.
 //!
-//! A key that stands twice, or that differs from a known one only by its case, is refused: Cohere's
-//! parser ignores case and takes the last of two, others take the first, and a request must not mean
-//! one thing to the gateway and another to Cohere. Explicit `null` counts as absent.
+//! It owns the body and knows where each field lies in it, so that validation, split and fallback read
+//! one result. A key that stands twice, or that differs from a known one only by its case, is refused:
+//! Cohere's parser ignores case and takes the last of two, others take the first, and a request must not
+//! mean one thing to the gateway and another to Cohere. Explicit `null` counts as absent.
 
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
@@ -11,13 +12,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// Deepest nesting of a request body.
 pub const MAX_DEPTH: usize = 128;
 
 /// What a known field must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldType {
     Text,
     Bool,
     Number,
@@ -29,159 +31,328 @@ pub enum Kind {
     Texts,
 }
 
-impl Kind {
-    fn name(self) -> &'static str {
+impl FieldType {
+    fn describe(self) -> &'static str {
         match self {
-            Kind::Text => "a string",
-            Kind::Bool => "true or false",
-            Kind::Number => "a number",
-            Kind::Integer => "a whole number",
-            Kind::Object => "an object",
-            Kind::Array => "an array",
-            Kind::Texts => "an array of strings",
+            FieldType::Text => "a string",
+            FieldType::Bool => "true or false",
+            FieldType::Number => "a number",
+            FieldType::Integer => "a whole number",
+            FieldType::Object => "an object",
+            FieldType::Array => "an array",
+            FieldType::Texts => "an array of strings",
         }
     }
 
-    fn accepts(self, raw: &str) -> bool {
-        match (self, raw.as_bytes().first()) {
-            (Kind::Text, Some(b'"'))
-            | (Kind::Object, Some(b'{'))
-            | (Kind::Array | Kind::Texts, Some(b'[')) => true,
-            (Kind::Bool, Some(b't' | b'f')) => true,
-            (Kind::Number, Some(b'-' | b'0'..=b'9')) => true,
-            (Kind::Integer, Some(b'-' | b'0'..=b'9')) => raw.parse::<f64>().is_ok_and(|n| n.fract() == 0.0),
+    fn accepts(self, value: &[u8]) -> bool {
+        match (self, value.first()) {
+            (FieldType::Text, Some(b'"'))
+            | (FieldType::Object, Some(b'{'))
+            | (FieldType::Array | FieldType::Texts, Some(b'[')) => true,
+            (FieldType::Bool, Some(b't' | b'f')) => true,
+            (FieldType::Number, Some(b'-' | b'0'..=b'9')) => true,
+            (FieldType::Integer, Some(b'-' | b'0'..=b'9')) => {
+                parse_number(value).is_some_and(|number| number.fract() == 0.0)
+            }
             _ => false,
         }
     }
 }
 
 /// The fields an endpoint knows; all others pass through unseen.
-pub type Known = &'static [(&'static str, Kind)];
+pub type KnownFields = &'static [(&'static str, FieldType)];
 
-/// The top-level fields of a request body, in the caller's order.
-#[derive(Debug)]
-pub struct RequestObject<'a> {
-    entries: Vec<(Cow<'a, str>, &'a RawValue)>,
+/// One field and where it lies in the body.
+#[derive(Clone, Debug)]
+struct Field {
+    /// The key with its quotes.
+    key: Range<usize>,
+    /// The key's meaning, where it is written with escapes.
+    unescaped: Option<String>,
+    value: Range<usize>,
+    /// The elements of a known array, counted from the value's start.
+    elements: Vec<Range<usize>>,
 }
 
-impl<'a> RequestObject<'a> {
+/// A request body and its top-level fields, in the caller's order.
+#[derive(Clone, Debug)]
+pub struct RequestObject {
+    body: Bytes,
+    fields: Vec<Field>,
+}
+
+/// An array of a request, element by element.
+#[derive(Clone, Copy, Debug)]
+pub struct List<'a> {
+    body: &'a Bytes,
+    start: usize,
+    elements: &'a [Range<usize>],
+}
+
+impl<'a> List<'a> {
+    pub fn len(&self) -> usize {
+        self.elements.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.elements.is_empty()
+    }
+
+    /// Returns the elements as they are written.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let (body, start) = (self.body, self.start);
+        self.elements.iter().map(move |span| &body[start + span.start..start + span.end])
+    }
+
+    /// Returns the elements as pieces of the body, which are not copied.
+    pub fn slices(&self) -> impl ExactSizeIterator<Item = Bytes> + use<'a> {
+        let body = self.body;
+        self.iter().map(move |element| body.slice_ref(element))
+    }
+
+    /// Returns the length of the longest element as it is written, in bytes.
+    pub fn longest(&self) -> usize {
+        self.elements.iter().map(Range::len).max().unwrap_or_default()
+    }
+}
+
+impl RequestObject {
     /// Reads a body and checks the types of the known fields.
     ///
     /// # Errors
     /// `invalid_request` naming the field: not UTF-8, not a JSON object, nested over 128 levels,
     /// a key that stands twice or in another case, a wrong type.
-    pub fn parse(body: &'a [u8], known: Known) -> Result<Self> {
-        let text = std::str::from_utf8(body).map_err(|error| {
-            GatewayError::invalid("body", format_args!("is not UTF-8, at byte {}", error.valid_up_to()))
-        })?;
-        if text.trim_ascii().is_empty() {
-            return Err(GatewayError::invalid("body", "is empty, a JSON object is expected"));
+    pub fn parse(body: Bytes, known: KnownFields) -> Result<Self> {
+        let entries = parse_entries(&body)?;
+        let start_of = |text: &str| text.as_ptr() as usize - body.as_ptr() as usize;
+        let mut fields = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let (key, value) = (key.get(), value.get());
+            let key_start = start_of(key);
+            let value_start = start_of(value);
+            fields.push(Field {
+                key: key_start..key_start + key.len(),
+                unescaped: unescape_key(key)?,
+                value: value_start..value_start + value.len(),
+                elements: Vec::new(),
+            });
         }
-        if scan::depth(body) > MAX_DEPTH {
-            return Err(GatewayError::invalid(
-                "body",
-                format_args!("is nested deeper than {MAX_DEPTH} levels"),
-            ));
-        }
-        let fields: RequestObject = serde_json::from_str(text).map_err(|error| {
-            let problem = match error.classify() {
-                serde_json::error::Category::Data => "must be a JSON object".to_string(),
-                // The message of the parser quotes nothing of the body.
-                _ => format!("is not JSON: {error}"),
-            };
-            GatewayError::invalid("body", problem)
-        })?;
-        fields.check_keys(known)?;
-        fields.check_types(known)?;
-        Ok(fields)
+        let mut object = Self { fields, body: body.clone() };
+        object.check_keys(known)?;
+        object.check_types(known)?;
+        Ok(object)
     }
 
-    fn check_keys(&self, known: Known) -> Result<()> {
-        for (position, (key, _)) in self.entries.iter().enumerate() {
-            if self.entries[..position].iter().any(|(earlier, _)| earlier == key) {
-                return Err(GatewayError::invalid(&shown(key), "stands twice in the request"));
+    /// Returns the body, as the caller wrote it or as `with` has.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    fn check_keys(&self, known: KnownFields) -> Result<()> {
+        for (position, field) in self.fields.iter().enumerate() {
+            let key = self.key_of(field);
+            if self.fields[..position].iter().any(|earlier| self.key_of(earlier) == key) {
+                return Err(GatewayError::invalid(&shorten(key), "stands twice in the request"));
             }
-            let is_known = known.iter().any(|(name, _)| name == key);
-            if let Some((name, _)) =
-                known.iter().find(|(name, _)| !is_known && equals_but_for_case(name, key))
-            {
-                return Err(GatewayError::invalid(&shown(key), format_args!("must be written {name:?}")));
+            if known.iter().any(|(name, _)| name.as_bytes() == key) {
+                continue;
+            }
+            let key = String::from_utf8_lossy(key);
+            if let Some((name, _)) = known.iter().find(|(name, _)| equals_but_for_case(name, &key)) {
+                let problem = format_args!("must be written {name:?}").to_string();
+                return Err(GatewayError::invalid(&shorten(key.as_bytes()), problem));
             }
         }
         Ok(())
     }
 
-    fn check_types(&self, known: Known) -> Result<()> {
-        for (name, kind) in known {
-            let Some(raw) = self.raw(name) else { continue };
-            if !kind.accepts(raw) {
+    /// Checks the known fields, and finds the elements of the arrays among them.
+    fn check_types(&mut self, known: KnownFields) -> Result<()> {
+        for (name, field_type) in known {
+            let Some(position) = self.position(name) else { continue };
+            let value = &self.body[self.fields[position].value.clone()];
+            if !field_type.accepts(value) {
                 // A number of the wrong form is told by itself, anything else by its type.
-                let is_number = raw.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-                let got =
-                    if is_number && *kind == Kind::Integer { shown(raw) } else { json_type(raw).to_string() };
-                let problem = format!("must be {}, got {got}", kind.name());
+                let is_number = matches!(value.first(), Some(b'-' | b'0'..=b'9'));
+                let got = match is_number && *field_type == FieldType::Integer {
+                    true => shorten(value),
+                    false => json_type(value).to_string(),
+                };
+                let problem = format!("must be {}, got {got}", field_type.describe());
                 return Err(GatewayError::invalid(name, problem));
             }
-            if *kind == Kind::Texts {
-                self.check_elements(name, raw)?;
+            if !matches!(field_type, FieldType::Array | FieldType::Texts) {
+                continue;
             }
+            let elements = scan::find_elements(value);
+            if *field_type == FieldType::Texts {
+                check_texts(name, value, &elements)?;
+            }
+            self.fields[position].elements = elements;
         }
         Ok(())
     }
 
-    fn check_elements(&self, name: &str, raw: &str) -> Result<()> {
-        for (index, element) in scan::elements(raw).enumerate() {
-            if !element.starts_with('"') {
-                let field = format!("{name}[{index}]");
-                let problem = format_args!("must be a string, got {}", json_type(element)).to_string();
-                return Err(GatewayError::invalid(&field, problem));
-            }
+    fn key_of<'a>(&'a self, field: &'a Field) -> &'a [u8] {
+        match &field.unescaped {
+            Some(key) => key.as_bytes(),
+            None => &self.body[field.key.start + 1..field.key.end - 1],
         }
-        Ok(())
+    }
+
+    /// Finds a field by its name; `null` counts as absent.
+    fn position(&self, name: &str) -> Option<usize> {
+        let position = self.fields.iter().position(|field| self.key_of(field) == name.as_bytes())?;
+        let is_null = &self.body[self.fields[position].value.clone()] == b"null";
+        if is_null { None } else { Some(position) }
     }
 
     /// Returns the JSON text of a field; `null` counts as absent.
-    pub fn raw(&self, name: &str) -> Option<&'a str> {
-        let (_, raw) = self.entries.iter().find(|(key, _)| key == name)?;
-        Some(raw.get()).filter(|raw| *raw != "null")
+    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+        let position = self.position(name)?;
+        Some(&self.body[self.fields[position].value.clone()])
+    }
+
+    /// Tells whether a field is there and is not `null`.
+    pub fn has(&self, name: &str) -> bool {
+        self.position(name).is_some()
     }
 
     /// Returns a string field, unescaped.
-    pub fn text(&self, name: &str) -> Option<Cow<'a, str>> {
-        let raw = self.raw(name)?;
-        serde_json::from_str::<Text>(raw).ok().map(|Text(text)| text)
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        serde_json::from_slice::<Text>(self.raw(name)?).ok().map(|Text(text)| text)
     }
 
-    /// Returns how many elements an array field has.
-    pub fn count(&self, name: &str) -> Option<usize> {
-        self.raw(name).map(|raw| scan::elements(raw).count())
+    /// Returns a number field.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        parse_number(self.raw(name)?)
+    }
+
+    /// Returns an array field that the endpoint knows.
+    pub fn list(&self, name: &str) -> Option<List<'_>> {
+        let field = &self.fields[self.position(name)?];
+        Some(List { body: &self.body, start: field.value.start, elements: &field.elements })
     }
 
     /// Tells whether there is no field but the known ones.
-    pub fn are_known(&self, known: Known) -> bool {
-        let is_known = |key: &str| known.iter().any(|(name, _)| *name == key);
-        self.entries.iter().all(|(key, raw)| is_known(key) || raw.get() == "null")
+    pub fn has_only(&self, known: KnownFields) -> bool {
+        self.fields.iter().all(|field| {
+            let key = self.key_of(field);
+            known.iter().any(|(name, _)| name.as_bytes() == key) || &self.body[field.value.clone()] == b"null"
+        })
     }
 
-    /// Writes the object again with `set` fields in place of the caller's or at its end.
-    pub fn with(&self, set: &[(&str, &str)]) -> Bytes {
-        let kept = self.entries.iter().filter(|(key, _)| !set.iter().any(|(name, _)| name == key));
-        let kept = kept.map(|(key, raw)| (key.as_ref(), raw.get()));
-        let size: usize = kept.clone().chain(set.iter().copied()).map(|(k, v)| k.len() + v.len() + 6).sum();
-        let mut out = Vec::with_capacity(size + 2);
-        out.push(b'{');
-        for (position, (key, raw)) in kept.chain(set.iter().copied()).enumerate() {
-            if position > 0 {
-                out.push(b',');
-            }
-            // Writing a string to memory cannot fail.
-            let _ = serde_json::to_writer(&mut out, key);
-            out.push(b':');
-            out.extend_from_slice(raw.as_bytes());
+    /// Writes the object again with the fields of `set` in place of the caller's, or at its end.
+    pub fn with(&self, set: &[(&str, &[u8])]) -> Self {
+        if set.is_empty() {
+            return self.clone();
         }
-        out.push(b'}');
-        Bytes::from(out)
+        let added: usize = set.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
+        let mut writer = ObjectWriter::new(self.body.len() + added, self.fields.len() + set.len());
+        for field in &self.fields {
+            let key = self.key_of(field);
+            if set.iter().all(|(name, _)| name.as_bytes() != key) {
+                writer.copy_field(&self.body, field);
+            }
+        }
+        for (name, value) in set {
+            writer.add_field(name, value);
+        }
+        writer.finish()
     }
+}
+
+/// Writes an object and remembers where its fields lie, so that it need not be read again.
+struct ObjectWriter {
+    text: Vec<u8>,
+    fields: Vec<Field>,
+}
+
+impl ObjectWriter {
+    fn new(bytes: usize, fields: usize) -> Self {
+        let mut text = Vec::with_capacity(bytes);
+        text.push(b'{');
+        Self { text, fields: Vec::with_capacity(fields) }
+    }
+
+    fn write(&mut self, key: &[u8], value: &[u8]) -> (Range<usize>, Range<usize>) {
+        if !self.fields.is_empty() {
+            self.text.push(b',');
+        }
+        let key_start = self.text.len();
+        self.text.extend_from_slice(key);
+        self.text.push(b':');
+        let value_start = self.text.len();
+        self.text.extend_from_slice(value);
+        (key_start..value_start - 1, value_start..self.text.len())
+    }
+
+    fn copy_field(&mut self, body: &Bytes, field: &Field) {
+        let (key, value) = self.write(&body[field.key.clone()], &body[field.value.clone()]);
+        self.fields.push(Field { key, value, ..field.clone() });
+    }
+
+    /// Adds a field of the gateway's own, whose name needs no escapes.
+    fn add_field(&mut self, name: &str, value: &[u8]) {
+        let quoted = [b"\"", name.as_bytes(), b"\""].concat();
+        let (key, value_span) = self.write(&quoted, value);
+        let elements = scan::find_elements(value);
+        self.fields.push(Field { key, unescaped: None, value: value_span, elements });
+    }
+
+    fn finish(mut self) -> RequestObject {
+        self.text.push(b'}');
+        RequestObject { body: Bytes::from(self.text), fields: self.fields }
+    }
+}
+
+/// Reads the body as one JSON object, strictly.
+fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>> {
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let problem = format_args!("is not UTF-8, at byte {}", error.valid_up_to()).to_string();
+        GatewayError::invalid("body", problem)
+    })?;
+    if text.trim_ascii().is_empty() {
+        return Err(GatewayError::invalid("body", "is empty, a JSON object is expected"));
+    }
+    if scan::depth(body) > MAX_DEPTH {
+        let problem = format_args!("is nested deeper than {MAX_DEPTH} levels").to_string();
+        return Err(GatewayError::invalid("body", problem));
+    }
+    let Entries(entries) = serde_json::from_str(text).map_err(|error| {
+        let problem = match error.classify() {
+            serde_json::error::Category::Data => "must be a JSON object".to_string(),
+            // The message of the parser quotes nothing of the body.
+            _ => format!("is not JSON: {error}"),
+        };
+        GatewayError::invalid("body", problem)
+    })?;
+    Ok(entries)
+}
+
+/// Returns what a key means, where it is written with escapes.
+fn unescape_key(key: &str) -> Result<Option<String>> {
+    if !key.contains('\\') {
+        return Ok(None);
+    }
+    let unescaped = serde_json::from_str(key);
+    unescaped.map(Some).map_err(|error| GatewayError::invalid("body", format_args!("is not JSON: {error}")))
+}
+
+fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {
+    for (index, element) in elements.iter().enumerate() {
+        if value[element.start] != b'"' {
+            let field = format!("{name}[{index}]");
+            let got = json_type(&value[element.clone()]);
+            let problem = format_args!("must be a string, got {got}").to_string();
+            return Err(GatewayError::invalid(&field, problem));
+        }
+    }
+    Ok(())
+}
+
+fn parse_number(value: &[u8]) -> Option<f64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// A string borrowed from the body where it holds no escapes.
@@ -206,23 +377,26 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-impl<'de> Deserialize<'de> for RequestObject<'de> {
+/// Keys and values of an object, in its order.
+struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = RequestObject<'de>;
+        struct EntriesVisitor;
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Self::Value, M::Error> {
                 let mut entries = Vec::with_capacity(8);
-                while let Some((Text(key), raw)) = map.next_entry::<Text<'de>, &'de RawValue>()? {
-                    entries.push((key, raw));
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
-                Ok(RequestObject { entries })
+                Ok(Entries(entries))
             }
         }
-        deserializer.deserialize_map(FieldsVisitor)
+        deserializer.deserialize_map(EntriesVisitor)
     }
 }
 
@@ -236,17 +410,18 @@ fn equals_but_for_case(name: &str, key: &str) -> bool {
     name.chars().map(fold).eq(key.chars().map(fold))
 }
 
-/// Bounds what a message repeats of a caller's key.
-fn shown(key: &str) -> String {
-    let mut short: String = key.chars().take(64).collect();
-    if short.len() < key.len() {
+/// Bounds what a message repeats of a caller's key or number.
+fn shorten(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let mut short: String = text.chars().take(64).collect();
+    if short.len() < text.len() {
         short.push('…');
     }
     short
 }
 
-fn json_type(raw: &str) -> &'static str {
-    match raw.as_bytes().first() {
+fn json_type(value: &[u8]) -> &'static str {
+    match value.first() {
         Some(b'"') => "a string",
         Some(b'{') => "an object",
         Some(b'[') => "an array",

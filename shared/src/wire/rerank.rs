@@ -5,22 +5,22 @@
 
 mod answer;
 
-pub use answer::{Ranked, RerankAnswer};
+pub use answer::{RankedResult, RerankAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::object::{Kind, Known, RequestObject};
-use crate::wire::{UpstreamRequest, scan};
-use serde::Deserialize;
+use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
+use crate::wire::{UpstreamRequest, to_json_string};
+use bytes::Bytes;
 
 /// RequestObject whose meaning is known here; a request with another one is not answered from memory.
-pub const KNOWN: Known = &[
-    ("model", Kind::Text),
-    ("query", Kind::Text),
-    ("documents", Kind::Texts),
-    ("top_n", Kind::Integer),
-    ("max_tokens_per_doc", Kind::Integer),
-    ("relevant_spans", Kind::Object),
-    ("priority", Kind::Integer),
+pub const KNOWN: KnownFields = &[
+    ("model", FieldType::Text),
+    ("query", FieldType::Text),
+    ("documents", FieldType::Texts),
+    ("top_n", FieldType::Integer),
+    ("max_tokens_per_doc", FieldType::Integer),
+    ("relevant_spans", FieldType::Object),
+    ("priority", FieldType::Integer),
 ];
 
 /// Most documents of one call: the number Cohere recommends.
@@ -31,70 +31,77 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 
 /// A valid rerank request.
 #[derive(Debug)]
-pub struct RerankRequest<'a> {
-    fields: RequestObject<'a>,
+pub struct RerankRequest {
+    object: RequestObject,
 }
 
-impl<'a> RerankRequest<'a> {
+impl RerankRequest {
     /// Reads and checks a body.
     ///
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit; `too_large` over 10 000 documents.
-    pub fn parse(body: &'a [u8]) -> Result<Self> {
-        let fields = RequestObject::parse(body, KNOWN)?;
-        match fields.text("query") {
+    pub fn parse(body: Bytes) -> Result<Self> {
+        let object = RequestObject::parse(body, KNOWN)?;
+        match object.text("query") {
             None => return Err(GatewayError::invalid("query", "is required")),
             Some(query) if query.trim().is_empty() => {
-                return Err(GatewayError::invalid(
-                    "query",
-                    "must hold at least 1 character that is no space",
-                ));
+                let problem = "must hold at least 1 character that is no space";
+                return Err(GatewayError::invalid("query", problem));
             }
             Some(_) => {}
         }
-        match fields.count("documents") {
+        match object.list("documents") {
             None => return Err(GatewayError::invalid("documents", "is required")),
-            Some(0) => return Err(GatewayError::invalid("documents", "must hold at least 1 document")),
-            Some(count) if count > MAX_DOCUMENTS => {
-                let message =
-                    format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
-                return Err(GatewayError::new(Code::TooLarge, message));
-            }
-            Some(_) => {}
+            Some(documents) => check_documents(documents)?,
         }
-        let documents = scan::elements(fields.raw("documents").unwrap_or_default());
-        if let Some(index) = documents.into_iter().position(|document| document == r#""""#) {
-            // Cohere's own words, with the caller's index: a part of a split request has other ones.
-            let message = format!("invalid request: document at index {index} cannot be empty");
-            return Err(GatewayError::new(Code::InvalidRequest, message));
+        if let Some(top_n) = object.raw("top_n") {
+            check_top_n(top_n)?;
         }
-        if let Some(top_n) = fields.raw("top_n").filter(|raw| !raw.parse::<f64>().is_ok_and(|n| n >= 1.0)) {
-            let problem = format_args!("must be at least 1, got {top_n}").to_string();
-            return Err(GatewayError::invalid("top_n", problem));
-        }
-        Ok(Self { fields })
+        Ok(Self { object })
     }
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> Option<String> {
-        self.fields.text("model").map(|model| model.into_owned())
+        self.object.text("model").map(|model| model.into_owned())
     }
 
     /// Writes the request for Cohere with an explicit model.
-    pub fn for_upstream(&self, model: String) -> UpstreamRequest {
-        let model_json = serde_json::Value::from(model.as_str()).to_string();
-        let set = [("model", model_json.as_str())];
-        let set = if self.fields.raw("model").is_some() { &set[..0] } else { &set[..] };
-        let body = self.fields.with(set);
-        UpstreamRequest { body, model, stream: false, chosen_max_tokens: None, expected: None }
+    pub fn into_upstream(self, model: String) -> UpstreamRequest {
+        let object = match self.object.has("model") {
+            true => self.object,
+            false => self.object.with(&[("model", to_json_string(&model).as_bytes())]),
+        };
+        UpstreamRequest { model, object, stream: false, chosen_max_tokens: None, expected_results: None }
     }
 }
 
-/// What a rerank answer says it cost.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
-#[serde(default)]
-pub struct BilledUnits {
-    pub search_units: Option<f64>,
+fn check_documents(documents: List<'_>) -> Result<()> {
+    let count = documents.len();
+    if count == 0 {
+        return Err(GatewayError::invalid("documents", "must hold at least 1 document"));
+    }
+    if count > MAX_DOCUMENTS {
+        let message = format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
+        return Err(GatewayError::new(Code::TooLarge, message));
+    }
+    let empty = br#""""#;
+    if let Some(index) = documents.iter().position(|document| document == empty) {
+        // Cohere's own words, with the caller's index: a sub-request has other ones.
+        let message = format!("invalid request: document at index {index} cannot be empty");
+        return Err(GatewayError::new(Code::InvalidRequest, message));
+    }
+    Ok(())
+}
+
+fn check_top_n(raw: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(raw);
+    match text.parse::<f64>() {
+        Ok(top_n) if top_n >= 1.0 => Ok(()),
+        _ => {
+            let problem = format!("must be at least 1, got {text}");
+            Err(GatewayError::invalid("top_n", problem))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -102,7 +109,7 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> (Code, String) {
-        let error = RerankRequest::parse(body.as_bytes()).unwrap_err();
+        let error = RerankRequest::parse(Bytes::from(body.to_string())).unwrap_err();
         (error.code, error.message)
     }
 
@@ -123,7 +130,7 @@ mod tests {
     #[test]
     fn ten_thousand_documents_pass_and_one_more_is_too_large() {
         let body = |count| format!(r#"{{"query":"q","documents":[{}]}}"#, vec!["\"d\""; count].join(","));
-        assert!(RerankRequest::parse(body(10_000).as_bytes()).is_ok());
+        assert!(RerankRequest::parse(Bytes::from(body(10_000))).is_ok());
         assert_eq!(
             refused(&body(10_001)),
             (Code::TooLarge, "documents: at most 10000 are taken in one request, got 10001".into())
@@ -144,7 +151,10 @@ mod tests {
 
     #[test]
     fn a_missing_model_is_added_and_a_given_one_stays_where_it_was() {
-        let sent = |body: &str| RerankRequest::parse(body.as_bytes()).unwrap().for_upstream("r".into()).body;
+        let sent = |body: &str| {
+            let request = RerankRequest::parse(Bytes::from(body.to_string())).unwrap();
+            request.into_upstream("r".into()).object.body().clone()
+        };
         assert_eq!(
             sent(r#"{"query":"q","documents":["d"]}"#),
             r#"{"query":"q","documents":["d"],"model":"r"}"#

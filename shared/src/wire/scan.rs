@@ -5,6 +5,7 @@
 //! in between: requests are parsed strictly elsewhere, answers come from Cohere.
 
 use memchr::{memchr2, memchr2_iter, memchr3};
+use std::ops::Range;
 
 /// Returns how deep arrays and objects nest.
 pub fn depth(json: &[u8]) -> usize {
@@ -28,30 +29,24 @@ pub fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-/// Iterates over the elements of a valid array, as JSON texts without the space around them.
-pub fn elements(array: &str) -> impl Iterator<Item = &str> {
-    let bytes = array.as_bytes();
-    let mut at = skip_space(bytes, 1);
-    std::iter::from_fn(move || {
-        if matches!(bytes.get(at), None | Some(b']')) {
-            return None;
-        }
-        let end = value_end(bytes, at)?;
-        let element = array.get(at..end)?;
-        at = skip_space(bytes, end);
-        if bytes.get(at) == Some(&b',') {
-            at = skip_space(bytes, at + 1);
-        }
-        Some(element)
-    })
+/// Finds the elements of a valid array, without the space around them; none in what is no array.
+pub fn find_elements(array: &[u8]) -> Vec<Range<usize>> {
+    let mut elements = Vec::new();
+    // In a valid array nothing is left to find when a walk ends early.
+    let _ = walk_array(array, 0, |at| {
+        let end = value_end(array, at)?;
+        elements.push(at..end);
+        Some(end)
+    });
+    elements
 }
 
 /// Finds the value of a top-level key of an object that is complete up to its last brace.
 ///
 /// Returns `None` where the text is no complete object; the inner value is `None` where the key is absent.
-pub fn top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<&'a [u8]>; N]> {
+pub fn find_top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<&'a [u8]>; N]> {
     let mut found = [None; N];
-    let end = object_end(json, skip_space(json, 0), |key, start| {
+    let end = walk_object(json, skip_space(json, 0), |key, start| {
         let end = value_end(json, start)?;
         if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
             found[index] = Some(&json[start..end]);
@@ -65,7 +60,7 @@ pub fn top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option
 ///
 /// `pass` gets each key, as it is written, with the position of its value, and returns the position after
 /// the value; it may look inside on the way, so that one scan is enough for a whole answer.
-pub fn object_end<'a>(
+pub fn walk_object<'a>(
     json: &'a [u8],
     at: usize,
     mut pass: impl FnMut(&'a [u8], usize) -> Option<usize>,
@@ -91,8 +86,8 @@ pub fn object_end<'a>(
     Some(at + 1)
 }
 
-/// Walks an array and returns the position after it; `pass` as for `object_end`.
-pub fn array_end(json: &[u8], at: usize, mut pass: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
+/// Walks an array and returns the position after it; `pass` as for `walk_object`.
+pub fn walk_array(json: &[u8], at: usize, mut pass: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
     if json.get(at) != Some(&b'[') {
         return None;
     }
@@ -186,16 +181,18 @@ mod tests {
 
     #[test]
     fn elements_are_found_whatever_they_hold() {
-        let found: Vec<_> =
-            elements(r#" [ "a,]\"" , 1.50 ,[2,[3]], {"x":[","]},null,"\\" ]"#.trim()).collect();
+        let array = br#"[ "a,]\"" , 1.50 ,[2,[3]], {"x":[","]},null,"\\" ]"#;
+        let found = find_elements(array).into_iter();
+        let found: Vec<_> = found.map(|span| std::str::from_utf8(&array[span]).unwrap()).collect();
         assert_eq!(found, [r#""a,]\"""#, "1.50", "[2,[3]]", r#"{"x":[","]}"#, "null", r#""\\""#]);
-        assert_eq!(elements("[ ]").count(), 0);
+        assert_eq!(find_elements(b"[ ]"), []);
+        assert_eq!(find_elements(b"null"), []);
     }
 
     #[test]
     fn top_level_keys_are_found_and_nested_ones_are_not() {
         let json = br#" {"id":"x","n":{"meta":1},"embeddings":{"float":[[0.1,-2e-3],[ 4 ]],"b":["q]"]},"meta" : {"a":"}"} } "#;
-        let [meta, embeddings, none] = top_level(json, ["meta", "embeddings", "zz"]).unwrap();
+        let [meta, embeddings, none] = find_top_level(json, ["meta", "embeddings", "zz"]).unwrap();
         assert_eq!(meta.unwrap(), br#"{"a":"}"}"#);
         assert_eq!(embeddings.unwrap(), br#"{"float":[[0.1,-2e-3],[ 4 ]],"b":["q]"]}"#);
         assert!(none.is_none());
@@ -205,11 +202,11 @@ mod tests {
     fn every_cut_of_an_object_is_seen_as_incomplete() {
         let json =
             br#"{"id":"x\"y","embeddings":{"float":[[0.1,-2e-3],[4]]},"m":[[],[ "a",1,{}],{}],"t":true}"#;
-        assert!(top_level(json, ["id"]).is_some());
+        assert!(find_top_level(json, ["id"]).is_some());
         for cut in 0..json.len() {
-            assert!(top_level(&json[..cut], ["id"]).is_none(), "cut at {cut}");
+            assert!(find_top_level(&json[..cut], ["id"]).is_none(), "cut at {cut}");
         }
-        assert!(top_level(b"{} x", ["id"]).is_none());
-        assert!(top_level(b"[1]", ["id"]).is_none());
+        assert!(find_top_level(b"{} x", ["id"]).is_none());
+        assert!(find_top_level(b"[1]", ["id"]).is_none());
     }
 }

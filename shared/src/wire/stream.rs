@@ -6,10 +6,10 @@
 //! returns, no event line) are understood, since a proxy may rewrite them.
 
 use crate::error::GatewayError;
-use crate::wire::chat::Usage;
 use bytes::{Bytes, BytesMut};
 use memchr::memmem;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// A comment with one line feed: it joins the event that follows and disturbs no known client.
@@ -20,7 +20,7 @@ pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// What a frame means to the gateway.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum StreamEvent {
     MessageStart,
     MessageEnd(MessageEnd),
     Done,
@@ -33,14 +33,15 @@ pub enum Event {
 /// The last event of an answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessageEnd {
-    pub usage: Usage,
+    /// The JSON text of `usage`; empty where there is none.
+    pub usage: Vec<u8>,
     /// Set where Cohere ended the stream with `finish_reason` ERROR.
-    pub failure: Option<Failure>,
+    pub failure: Option<StreamFailure>,
 }
 
 /// Why Cohere ended a stream.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Failure {
+pub struct StreamFailure {
     pub message: String,
     pub error_type: Option<String>,
 }
@@ -54,7 +55,7 @@ pub fn take_frames(buffer: &mut BytesMut) -> Option<Bytes> {
 }
 
 /// Splits bytes of complete frames into single ones, blank lines included.
-pub fn frames(bytes: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
+pub fn split_frames(bytes: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
@@ -68,31 +69,31 @@ pub fn frames(bytes: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
 }
 
 /// Reads what a frame is; only the first and last ones of a stream are ever parsed as JSON.
-pub fn event(frame: &[u8]) -> Event {
+pub fn read_event(frame: &[u8]) -> StreamEvent {
     let (mut name, mut data) = (None, None);
     for line in frame.split(|byte| *byte == b'\n') {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(value) = field(line, b"event:") {
+        if let Some(value) = strip_field(line, b"event:") {
             name = Some(value);
-        } else if let Some(value) = field(line, b"data:") {
+        } else if let Some(value) = strip_field(line, b"data:") {
             data = Some(value);
         }
     }
     match (name, data) {
-        (_, Some(b"[DONE]")) => Event::Done,
-        (None, None) => Event::Comment,
-        (Some(b"message-start"), _) => Event::MessageStart,
-        (Some(b"message-end"), data) => Event::MessageEnd(message_end(data.unwrap_or_default())),
+        (_, Some(b"[DONE]")) => StreamEvent::Done,
+        (None, None) => StreamEvent::Comment,
+        (Some(b"message-start"), _) => StreamEvent::MessageStart,
+        (Some(b"message-end"), data) => StreamEvent::MessageEnd(read_message_end(data.unwrap_or_default())),
         (None, Some(data)) => match serde_json::from_slice::<Typed>(data).map(|typed| typed.kind) {
-            Ok(kind) if kind == "message-start" => Event::MessageStart,
-            Ok(kind) if kind == "message-end" => Event::MessageEnd(message_end(data)),
-            _ => Event::Other,
+            Ok(kind) if kind == "message-start" => StreamEvent::MessageStart,
+            Ok(kind) if kind == "message-end" => StreamEvent::MessageEnd(read_message_end(data)),
+            _ => StreamEvent::Other,
         },
-        _ => Event::Other,
+        _ => StreamEvent::Other,
     }
 }
 
-fn field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+fn strip_field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let value = line.strip_prefix(name)?;
     Some(value.strip_prefix(b" ").unwrap_or(value))
 }
@@ -105,32 +106,38 @@ struct Typed<'a> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct EndData {
-    delta: EndDelta,
+struct EndData<'a> {
+    #[serde(borrow)]
+    delta: EndDelta<'a>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct EndDelta {
+struct EndDelta<'a> {
     finish_reason: Option<String>,
-    usage: Option<Usage>,
+    #[serde(borrow)]
+    usage: Option<&'a RawValue>,
     error: Option<String>,
     error_type: Option<String>,
 }
 
-fn message_end(data: &[u8]) -> MessageEnd {
+fn read_message_end(data: &[u8]) -> MessageEnd {
     let delta = serde_json::from_slice::<EndData>(data).unwrap_or_default().delta;
-    let failed = delta.finish_reason.as_deref() == Some("ERROR");
-    let failure =
-        failed.then(|| Failure { message: delta.error.unwrap_or_default(), error_type: delta.error_type });
-    MessageEnd { usage: delta.usage.unwrap_or_default(), failure }
+    let failure = match delta.finish_reason.as_deref() {
+        Some("ERROR") => {
+            Some(StreamFailure { message: delta.error.unwrap_or_default(), error_type: delta.error_type })
+        }
+        _ => None,
+    };
+    let usage = delta.usage.map(RawValue::get).unwrap_or_default();
+    MessageEnd { usage: usage.as_bytes().to_vec(), failure }
 }
 
 /// Replaces `[DONE]` inside JSON strings by its escaped twin: some SDKs stop reading at the bare word.
 pub fn hide_done(frame: Bytes) -> Bytes {
     let is_done = |at: usize| {
         let line_start = memchr::memrchr(b'\n', &frame[..at]).map_or(0, |newline| newline + 1);
-        field(&frame[line_start..at + 6], b"data:") == Some(b"[DONE]")
+        strip_field(&frame[line_start..at + 6], b"data:") == Some(b"[DONE]")
     };
     let mut found = memmem::find_iter(&frame, b"[DONE]").filter(|at| !is_done(*at)).peekable();
     if found.peek().is_none() {
@@ -150,7 +157,7 @@ pub fn hide_done(frame: Bytes) -> Bytes {
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.
 ///
 /// Counts are zero and not absent: the strictest client refuses an ending without them.
-pub fn failed_ending(error: &GatewayError) -> Bytes {
+pub fn write_failed_ending(error: &GatewayError) -> Bytes {
     let data = serde_json::json!({
         "type": "message-end",
         "delta": {
@@ -188,21 +195,21 @@ mod tests {
     #[test]
     fn frames_with_carriage_returns_are_split_too() {
         let bytes = Bytes::from_static(b"event: a\r\ndata: 1\r\n\r\ndata: 2\n\n: c\n\n");
-        let split: Vec<_> = frames(&bytes).collect();
+        let split: Vec<_> = split_frames(&bytes).collect();
         assert_eq!(split, [&b"event: a\r\ndata: 1\r\n\r\n"[..], b"data: 2\n\n", b": c\n\n"]);
     }
 
     #[test]
     fn events_are_known_by_name_or_by_type() {
-        assert_eq!(event(b"event: message-start\ndata: {}\n\n"), Event::MessageStart);
-        assert_eq!(event(b"data: {\"type\":\"message-start\"}\n\n"), Event::MessageStart);
-        assert_eq!(event(b"data:[DONE]\r\n\r\n"), Event::Done);
-        assert_eq!(event(b": ka\n\n"), Event::Comment);
-        assert_eq!(event(b"event: tool-plan-delta\ndata: {}\n\n"), Event::Other);
+        assert_eq!(read_event(b"event: message-start\ndata: {}\n\n"), StreamEvent::MessageStart);
+        assert_eq!(read_event(b"data: {\"type\":\"message-start\"}\n\n"), StreamEvent::MessageStart);
+        assert_eq!(read_event(b"data:[DONE]\r\n\r\n"), StreamEvent::Done);
+        assert_eq!(read_event(b": ka\n\n"), StreamEvent::Comment);
+        assert_eq!(read_event(b"event: tool-plan-delta\ndata: {}\n\n"), StreamEvent::Other);
         let end = "event: message-end\ndata: {\"delta\":{\"finish_reason\":\"ERROR\",\"usage\":{},\"error\":\"no\",\
                    \"error_type\":\"T\"}}\n\n";
-        let Event::MessageEnd(end) = event(end.as_bytes()) else { panic!("no message-end") };
-        assert_eq!(end.failure, Some(Failure { message: "no".into(), error_type: Some("T".into()) }));
+        let StreamEvent::MessageEnd(end) = read_event(end.as_bytes()) else { panic!("no message-end") };
+        assert_eq!(end.failure, Some(StreamFailure { message: "no".into(), error_type: Some("T".into()) }));
     }
 
     #[test]
@@ -222,15 +229,15 @@ mod tests {
 
     #[test]
     fn a_failed_ending_is_coheres_own_with_zero_counts() {
-        let ending = failed_ending(&GatewayError::new(Code::Deadline, "late"));
-        let parts: Vec<_> = frames(&ending).collect();
+        let ending = write_failed_ending(&GatewayError::new(Code::Deadline, "late"));
+        let parts: Vec<_> = split_frames(&ending).collect();
         assert_eq!(parts.len(), 2);
-        let Event::MessageEnd(end) = event(&parts[0]) else { panic!("no message-end") };
+        let StreamEvent::MessageEnd(end) = read_event(&parts[0]) else { panic!("no message-end") };
         assert_eq!(
             end.failure,
-            Some(Failure { message: "late".into(), error_type: Some("deadline".into()) })
+            Some(StreamFailure { message: "late".into(), error_type: Some("deadline".into()) })
         );
-        assert_eq!(end.usage.billed_units.input_tokens, Some(0.0));
-        assert_eq!(event(&parts[1]), Event::Done);
+        assert!(end.usage.starts_with(br#"{"billed_units":{"input_tokens":0,"#));
+        assert_eq!(read_event(&parts[1]), StreamEvent::Done);
     }
 }

@@ -3,22 +3,26 @@
 use super::*;
 use serde_json::{Value, json};
 
+fn object(body: Bytes) -> RequestObject {
+    RequestObject::parse(body, embed::KNOWN).unwrap()
+}
+
 fn batch(body: &Value, once: bool) -> EmbedBatch {
-    EmbedBatch::read(&Bytes::from(body.to_string()), once).unwrap()
+    EmbedBatch::new(&object(body.to_string().into()), once).unwrap()
 }
 
 fn answer(body: &Value) -> EmbedAnswer {
     EmbedAnswer::parse(Bytes::from(body.to_string())).unwrap()
 }
 
-fn written(batch: &EmbedBatch, answers: &[(Part, EmbedAnswer)]) -> Value {
+fn written(batch: &EmbedBatch, answers: &[(SubRequest, EmbedAnswer)]) -> Value {
     let mut table = Table::new(batch);
-    table.add(answers).unwrap();
+    table.add_answers(answers).unwrap();
     serde_json::from_slice(&table.write(b"\"ours\"").unwrap().concat()).unwrap()
 }
 
-fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<Part> {
-    batch.parts(&(0..batch.elements().len()).collect::<Vec<_>>(), per_call)
+fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<SubRequest> {
+    batch.split(&(0..batch.elements().len()).collect::<Vec<_>>(), per_call)
 }
 
 #[test]
@@ -38,12 +42,12 @@ fn a_part_is_the_request_with_its_own_inputs_and_all_other_fields() {
 #[test]
 fn a_request_of_one_call_goes_and_comes_as_it_is() {
     let body = Bytes::from_static(br#"{ "texts" : [ "a" , "b" ] }"#);
-    let batch = EmbedBatch::read(&body, true).unwrap();
+    let batch = EmbedBatch::new(&object(body.clone()), true).unwrap();
     let parts = parts(&batch, 96);
     assert_eq!(parts[0].body, body);
     let text = Bytes::from_static(br#" {"new": 1, "embeddings": {"float": [[ 1 ],[2]]}}"#);
     let mut table = Table::new(&batch);
-    table.add(&[(parts[0].clone(), EmbedAnswer::parse(text.clone()).unwrap())]).unwrap();
+    table.add_answers(&[(parts[0].clone(), EmbedAnswer::parse(text.clone()).unwrap())]).unwrap();
     assert_eq!(table.write(b"").unwrap(), [text]);
 }
 
@@ -86,7 +90,7 @@ fn parts_that_lack_an_embedding_or_differ_in_their_types_do_not_fit() {
     let fits = |second: Value| {
         let first = answer(&json!({ "embeddings": { "float": [[1], [2]] } }));
         let answers: Vec<_> = parts(&batch, 2).into_iter().zip([first, answer(&second)]).collect();
-        Table::new(&batch).add(&answers)
+        Table::new(&batch).add_answers(&answers)
     };
     assert_eq!(fits(json!({ "embeddings": { "float": [[3]] } })), Ok(()));
     assert_eq!(fits(json!({ "embeddings": { "float": [] } })), Err(Misfit::Incomplete));
@@ -105,7 +109,7 @@ fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
         .map(|part| (part, answer(&json!({ "embeddings": { "float": [row, row] } }))))
         .collect();
     let mut table = Table::new(&batch);
-    table.add(&answers).unwrap();
+    table.add_answers(&answers).unwrap();
     let pieces = table.write(b"").unwrap();
     for (_, answer) in &answers {
         let within = answer.bytes.as_ptr_range();

@@ -8,14 +8,15 @@ fn batch(top_n: Option<usize>) -> RerankBatch {
     if let Some(top_n) = top_n {
         body["top_n"] = top_n.into();
     }
-    RerankBatch::read(&Bytes::from(body.to_string()), 2).unwrap()
+    let object = RequestObject::parse(body.to_string().into(), crate::wire::rerank::KNOWN).unwrap();
+    RerankBatch::new(&object, 2)
 }
 
 fn write(batch: &RerankBatch, results: [&str; 2]) -> Option<Value> {
     let answers = results.map(|results| {
         let text =
             format!(r#"{{"id":"x","results":{results},"meta":{{"billed_units":{{"search_units":1}}}}}}"#);
-        PartAnswer { answer: RerankAnswer::parse(Bytes::from(text)).unwrap(), from_memory: false }
+        SubAnswer { answer: RerankAnswer::parse(Bytes::from(text)).unwrap(), is_cached: false }
     });
     batch.write(&answers, b"\"ours\"").map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
 }
@@ -27,7 +28,7 @@ fn parts_are_asked_for_all_results_and_the_end_is_cut_after_sorting() {
     for top_n in [None, Some(2)] {
         let batch = batch(top_n);
         let bodies: Vec<Value> =
-            batch.parts().iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
+            batch.sub_requests().iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
         assert!(bodies.iter().all(|body| body["top_n"].is_null()), "{bodies:?}");
         assert_eq!(bodies[1]["documents"], json!(["c"]));
         let written = write(&batch, [FIRST, r#"[{"relevance_score":0.5,"index":0}]"#]).unwrap();
@@ -48,6 +49,6 @@ fn results_that_are_none_of_a_parts_documents_are_no_answer() {
 #[test]
 fn a_failed_part_names_its_documents() {
     let batch = batch(None);
-    let described = batch.describe(&batch.parts()[0]);
+    let described = batch.describe(&batch.sub_requests()[0]);
     assert_eq!(described.as_deref(), Some("documents 0-1 of 3, counted from 0"));
 }

@@ -21,9 +21,9 @@ enum Answer {
 
 fn tell(breaker: &mut Breaker, permit: Permit, answer: Answer, now: Instant) {
     match answer {
-        Answer::Success => breaker.succeeded(permit),
-        Answer::Failure => breaker.failed(permit, now),
-        Answer::Cancelled => breaker.cancelled(permit),
+        Answer::Success => breaker.record_success(permit),
+        Answer::Failure => breaker.record_failure(permit, now),
+        Answer::Cancelled => breaker.return_permit(permit),
     }
 }
 
@@ -34,19 +34,19 @@ fn closed() -> Breaker {
 fn fail(breaker: &mut Breaker, times: u32, now: Instant) {
     for _ in 0..times {
         let permit = breaker.admit(now).unwrap();
-        breaker.failed(permit, now);
+        breaker.record_failure(permit, now);
     }
 }
 
 fn succeed(breaker: &mut Breaker, now: Instant) {
     let permit = breaker.admit(now).unwrap();
-    breaker.succeeded(permit);
+    breaker.record_success(permit);
 }
 
 fn opened(now: Instant) -> Breaker {
     let mut breaker = closed();
     fail(&mut breaker, 5, now);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
     breaker
 }
 
@@ -70,9 +70,9 @@ fn opened_behind_a_call(now: Instant) -> (Breaker, Permit) {
 fn five_failures_in_a_row_open_it() {
     let (mut breaker, start) = (closed(), now());
     fail(&mut breaker, 4, start);
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     fail(&mut breaker, 1, start);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn four_failures_and_a_success_count_for_nothing() {
     for _ in 0..3 {
         fail(&mut breaker, 4, start);
         succeed(&mut breaker, start);
-        assert_eq!(breaker.state(), State::Closed);
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
     fail(&mut breaker, 5, start);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn five_failures_of_calls_under_way_together_open_it() {
     let (mut breaker, start) = (closed(), now());
     let permits: Vec<_> = (0..7).map(|_| breaker.admit(start).unwrap()).collect();
     for (before, permit) in permits.into_iter().enumerate() {
-        assert_eq!(breaker.state(), if before < 5 { State::Closed } else { State::Open });
-        breaker.failed(permit, start);
+        assert_eq!(breaker.state(), if before < 5 { BreakerState::Closed } else { BreakerState::Open });
+        breaker.record_failure(permit, start);
     }
 }
 
@@ -112,11 +112,11 @@ fn an_open_breaker_refuses_to_its_last_moment_and_says_until_when() {
 fn of_two_callers_in_half_open_one_is_the_probe_and_the_other_is_refused() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
-    assert_eq!(breaker.state(), State::HalfOpen);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
     for later in [OPEN_FOR, OPEN_FOR * 10] {
         assert!(breaker.admit(start + later).is_err());
     }
-    breaker.succeeded(probe);
+    breaker.record_success(probe);
     assert!(breaker.admit(start + OPEN_FOR).is_ok());
 }
 
@@ -124,11 +124,11 @@ fn of_two_callers_in_half_open_one_is_the_probe_and_the_other_is_refused() {
 fn a_probes_success_closes_it_with_nothing_held_against_the_upstream() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
-    breaker.succeeded(probe);
-    assert_eq!(breaker.state(), State::Closed);
+    breaker.record_success(probe);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     assert!(!breaker.admit(start + OPEN_FOR).unwrap().is_probe());
     fail(&mut breaker, 4, start + OPEN_FOR);
-    assert_eq!(breaker.state(), State::Closed);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
@@ -136,8 +136,8 @@ fn a_probes_failure_opens_it_again_for_the_full_time() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
     let failed = start + OPEN_FOR + Duration::from_secs(7);
-    breaker.failed(probe, failed);
-    assert_eq!(breaker.state(), State::Open);
+    breaker.record_failure(probe, failed);
+    assert_eq!(breaker.state(), BreakerState::Open);
     assert_eq!(breaker.admit(failed + OPEN_FOR - MOMENT), Err(Refused { until: failed + OPEN_FOR }));
     assert!(breaker.admit(failed + OPEN_FOR).unwrap().is_probe());
 }
@@ -146,8 +146,8 @@ fn a_probes_failure_opens_it_again_for_the_full_time() {
 fn a_late_success_does_not_close_an_open_breaker() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
-    breaker.succeeded(late);
-    assert_eq!(breaker.state(), State::Open);
+    breaker.record_success(late);
+    assert_eq!(breaker.state(), BreakerState::Open);
     assert_eq!(breaker.admit(start), Err(Refused { until: start + OPEN_FOR }));
 }
 
@@ -158,10 +158,10 @@ fn a_late_success_does_not_close_a_half_open_breaker_whether_or_not_its_probe_is
         let (mut breaker, late) = opened_behind_a_call(start);
         let probe = breaker.admit(start + OPEN_FOR).unwrap();
         if !probe_is_out {
-            breaker.cancelled(probe);
+            breaker.return_permit(probe);
         }
-        breaker.succeeded(late);
-        assert_eq!(breaker.state(), State::HalfOpen);
+        breaker.record_success(late);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
         assert_eq!(breaker.admit(start + OPEN_FOR).is_err(), probe_is_out);
     }
 }
@@ -172,16 +172,16 @@ fn a_late_success_does_not_forgive_failures_after_the_recovery() {
     let (mut breaker, late) = opened_behind_a_call(start);
     succeed(&mut breaker, start + OPEN_FOR);
     fail(&mut breaker, 4, start + OPEN_FOR);
-    breaker.succeeded(late);
+    breaker.record_success(late);
     fail(&mut breaker, 1, start + OPEN_FOR);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[test]
 fn a_late_failure_does_not_prolong_an_open_breaker() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
-    breaker.failed(late, start + OPEN_FOR / 2);
+    breaker.record_failure(late, start + OPEN_FOR / 2);
     assert!(breaker.admit(start + OPEN_FOR).unwrap().is_probe());
 }
 
@@ -190,10 +190,10 @@ fn a_late_failure_does_not_open_a_half_open_breaker() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     let probe = breaker.admit(start + OPEN_FOR).unwrap();
-    breaker.failed(late, start + OPEN_FOR);
-    assert_eq!(breaker.state(), State::HalfOpen);
-    breaker.succeeded(probe);
-    assert_eq!(breaker.state(), State::Closed);
+    breaker.record_failure(late, start + OPEN_FOR);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
+    breaker.record_success(probe);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
@@ -202,23 +202,23 @@ fn a_late_failure_does_not_count_after_the_recovery() {
     let (mut breaker, late) = opened_behind_a_call(start);
     succeed(&mut breaker, start + OPEN_FOR);
     fail(&mut breaker, 4, start + OPEN_FOR);
-    breaker.failed(late, start + OPEN_FOR);
-    assert_eq!(breaker.state(), State::Closed);
+    breaker.record_failure(late, start + OPEN_FOR);
+    assert_eq!(breaker.state(), BreakerState::Closed);
     fail(&mut breaker, 1, start + OPEN_FOR);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[test]
 fn a_cancelled_probe_gives_its_place_to_the_next_caller() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
-    breaker.cancelled(probe);
-    assert_eq!(breaker.state(), State::HalfOpen);
+    breaker.return_permit(probe);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
     let next = breaker.admit(start + OPEN_FOR).unwrap();
     assert!(next.is_probe());
     assert!(breaker.admit(start + OPEN_FOR).is_err());
-    breaker.succeeded(next);
-    assert_eq!(breaker.state(), State::Closed);
+    breaker.record_success(next);
+    assert_eq!(breaker.state(), BreakerState::Closed);
 }
 
 #[test]
@@ -227,11 +227,11 @@ fn a_cancelled_ordinary_call_neither_counts_nor_forgives() {
     fail(&mut breaker, 4, start);
     for _ in 0..10 {
         let permit = breaker.admit(start).unwrap();
-        breaker.cancelled(permit);
-        assert_eq!(breaker.state(), State::Closed);
+        breaker.return_permit(permit);
+        assert_eq!(breaker.state(), BreakerState::Closed);
     }
     fail(&mut breaker, 1, start);
-    assert_eq!(breaker.state(), State::Open);
+    assert_eq!(breaker.state(), BreakerState::Open);
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn a_late_cancelled_call_does_not_free_the_probes_place() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     let _probe = breaker.admit(start + OPEN_FOR).unwrap();
-    breaker.cancelled(late);
+    breaker.return_permit(late);
     assert!(breaker.admit(start + OPEN_FOR).is_err());
 }
 
@@ -247,8 +247,8 @@ fn a_late_cancelled_call_does_not_free_the_probes_place() {
 fn a_late_cancelled_call_does_not_end_the_time_of_an_open_breaker() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
-    breaker.cancelled(late);
-    assert_eq!(breaker.state(), State::Open);
+    breaker.return_permit(late);
+    assert_eq!(breaker.state(), BreakerState::Open);
     assert!(breaker.admit(start + OPEN_FOR - MOMENT).is_err());
 }
 
@@ -259,12 +259,12 @@ fn the_permit_of_an_earlier_probe_has_no_say_over_the_present_one() {
     // A half-open period ends with its probe, so that no caller can hold this copy today.
     let stale = || Permit { period: first.period, probe: true };
     let (earlier, again) = (stale(), [stale(), stale(), stale()]);
-    breaker.failed(earlier, start + OPEN_FOR);
+    breaker.record_failure(earlier, start + OPEN_FOR);
     let _present = breaker.admit(start + OPEN_FOR * 2).unwrap();
     let [cancelled, succeeded, failed] = again;
-    breaker.cancelled(cancelled);
-    breaker.succeeded(succeeded);
-    breaker.failed(failed, start + OPEN_FOR * 2);
-    assert_eq!(breaker.state(), State::HalfOpen);
+    breaker.return_permit(cancelled);
+    breaker.record_success(succeeded);
+    breaker.record_failure(failed, start + OPEN_FOR * 2);
+    assert_eq!(breaker.state(), BreakerState::HalfOpen);
     assert!(breaker.admit(start + OPEN_FOR * 2).is_err());
 }

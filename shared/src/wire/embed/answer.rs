@@ -1,14 +1,13 @@
 //! An embed answer, taken apart by one scan: columns with a cell per input, and what stands around them.
 
-use crate::wire::embed::BilledUnits;
-use crate::wire::envelope::{Envelope, cells};
-use crate::wire::scan::{object_end, value_end};
+use crate::wire::envelope::{Envelope, find_cells};
+use crate::wire::scan::{value_end, walk_object};
 use bytes::Bytes;
 use std::ops::Range;
 
 /// An array of an answer: `texts`, `images`, or the embeddings of one type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Column {
+pub struct AnswerArray {
     /// The key as it is written, without its quotes.
     pub name: Bytes,
     /// Whether it stands inside `embeddings`.
@@ -26,7 +25,7 @@ pub struct EmbedAnswer {
     /// The object of types, with its braces.
     pub embeddings: Range<usize>,
     /// In the order of the answer.
-    pub columns: Vec<Column>,
+    pub arrays: Vec<AnswerArray>,
 }
 
 impl EmbedAnswer {
@@ -34,52 +33,62 @@ impl EmbedAnswer {
     pub fn parse(bytes: Bytes) -> Option<Self> {
         let json = &bytes[..];
         let mut embeddings = None;
-        let mut columns = Vec::new();
+        let mut arrays = Vec::new();
         let envelope = Envelope::read(json, |key, at| match key {
-            b"texts" | b"images" => Some(column(&bytes, key, at, false, &mut columns)),
+            b"texts" | b"images" => Some(read_array(&bytes, key, at, false, &mut arrays)),
             b"embeddings" => {
-                let end = object_end(json, at, |key, at| column(&bytes, key, at, true, &mut columns));
+                let end = walk_object(json, at, |key, at| read_array(&bytes, key, at, true, &mut arrays));
                 embeddings = end.map(|end| at..end);
                 Some(end)
             }
             _ => None,
         })?;
         let embeddings = embeddings?;
-        Some(Self { envelope, embeddings, columns, bytes })
-    }
-
-    /// Reads what the answer cost.
-    pub fn billed_units(&self) -> BilledUnits {
-        let units = self.envelope.units.clone();
-        units.and_then(|units| serde_json::from_slice(&self.bytes[units]).ok()).unwrap_or_default()
+        Some(Self { envelope, embeddings, arrays, bytes })
     }
 
     /// Tells whether there are so many embeddings of each type.
     pub fn has_embeddings(&self, expected: usize) -> bool {
-        self.columns.iter().all(|column| !column.is_type || column.cells.len() == expected)
+        self.arrays.iter().all(|array| !array.is_type || array.cells.len() == expected)
     }
 
     /// Tells whether the answer would be the same, byte for byte, if it were built again from its cells.
     pub fn is_compact(&self) -> bool {
-        let columns = self.columns.iter().all(|column| {
-            let mut at = column.span.start + 1;
-            column.cells.iter().all(|cell| std::mem::replace(&mut at, cell.end + 1) == cell.start)
-                && (column.cells.is_empty() || at == column.span.end)
-        });
         // {"name":[…],"name":[…]}
-        let types = self.columns.iter().filter(|column| column.is_type);
-        let written: usize = types.map(|column| column.name.len() + 4 + column.span.len()).sum();
-        columns && self.embeddings.len() == (written + 1).max(2)
+        let types = self.arrays.iter().filter(|array| array.is_type);
+        let written: usize = types.map(|array| array.name.len() + 4 + array.span.len()).sum();
+        self.arrays.iter().all(AnswerArray::is_compact) && self.embeddings.len() == (written + 1).max(2)
     }
 }
 
-fn column(bytes: &Bytes, key: &[u8], at: usize, is_type: bool, columns: &mut Vec<Column>) -> Option<usize> {
+impl AnswerArray {
+    /// Tells whether nothing but commas stands between the cells.
+    fn is_compact(&self) -> bool {
+        let mut at = self.span.start + 1;
+        for cell in &self.cells {
+            if cell.start != at {
+                return false;
+            }
+            at = cell.end + 1;
+        }
+        self.cells.is_empty() || at == self.span.end
+    }
+}
+
+/// Reads an array and returns the position after it; a value of another form is passed over.
+fn read_array(
+    bytes: &Bytes,
+    key: &[u8],
+    at: usize,
+    is_type: bool,
+    arrays: &mut Vec<AnswerArray>,
+) -> Option<usize> {
     if bytes.get(at) != Some(&b'[') {
         return value_end(bytes, at);
     }
-    let mut found = Vec::new();
-    let end = cells(bytes, at, &mut found)?;
-    columns.push(Column { name: bytes.slice_ref(key), is_type, span: at..end, cells: found });
+    let mut cells = Vec::new();
+    let end = find_cells(bytes, at, &mut cells)?;
+    arrays.push(AnswerArray { name: bytes.slice_ref(key), is_type, span: at..end, cells });
     Some(end)
 }
 
@@ -97,7 +106,7 @@ mod tests {
     fn every_column_is_found_with_its_cells_and_what_was_billed() {
         let answer = parse(ANSWER).unwrap();
         let columns: Vec<_> = answer
-            .columns
+            .arrays
             .iter()
             .map(|column| {
                 let cells: Vec<_> = column.cells.iter().map(|cell| &ANSWER[cell.clone()]).collect();
@@ -112,7 +121,8 @@ mod tests {
                 ("base64", true, vec![r#""q""#, r#""r""#]),
             ]
         );
-        assert_eq!(answer.billed_units().input_tokens, Some(2.0));
+        let units = answer.envelope.units.clone().unwrap();
+        assert_eq!(&ANSWER[units], r#"{"input_tokens":2,"image_tokens":0}"#);
         assert!(answer.envelope.is_known && answer.is_compact());
         assert_eq!(&ANSWER[answer.envelope.id.unwrap()], r#""x""#);
     }

@@ -1,25 +1,29 @@
 use super::*;
 
-const KNOWN: Known =
-    &[("model", Kind::Text), ("texts", Kind::Texts), ("k", Kind::Integer), ("opts", Kind::Object)];
+const KNOWN: KnownFields = &[
+    ("model", FieldType::Text),
+    ("texts", FieldType::Texts),
+    ("k", FieldType::Integer),
+    ("opts", FieldType::Object),
+];
 
 fn problem(body: &str) -> String {
-    RequestObject::parse(body.as_bytes(), KNOWN).unwrap_err().message
+    RequestObject::parse(Bytes::from(body.to_string()), KNOWN).unwrap_err().message
 }
 
 #[test]
 fn unknown_fields_and_number_texts_survive_rewriting() {
     let body = r#"{"model":"m" , "x": 1.10, "texts":["a"],"y":{"Z":[1e5]}}"#;
-    let fields = RequestObject::parse(body.as_bytes(), KNOWN).unwrap();
-    let sent = fields.with(&[("model", r#""n""#), ("k", "3")]);
+    let fields = RequestObject::parse(Bytes::from(body.to_string()), KNOWN).unwrap();
+    let sent = fields.with(&[("model", br#""n""#), ("k", b"3")]).body().clone();
     assert_eq!(sent, r#"{"x":1.10,"texts":["a"],"y":{"Z":[1e5]},"model":"n","k":3}"#);
 }
 
 #[test]
 fn an_explicit_null_counts_as_absent() {
-    let fields = RequestObject::parse(br#"{"model":null,"k":null}"#, KNOWN).unwrap();
+    let fields = RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
     assert_eq!(fields.text("model"), None);
-    assert_eq!(fields.with(&[("k", "1")]), r#"{"model":null,"k":1}"#);
+    assert_eq!(fields.with(&[("k", b"1")]).body(), r#"{"model":null,"k":1}"#);
 }
 
 #[test]
@@ -35,7 +39,7 @@ fn a_key_that_two_parsers_could_read_differently_is_refused() {
         "invalid request: MODEL: must be written \"model\""
     );
     assert_eq!(problem("{\"text\u{17f}\":[]}"), "invalid request: text\u{17f}: must be written \"texts\"");
-    assert!(RequestObject::parse(br#"{"other":1,"Other":2}"#, KNOWN).is_ok());
+    assert!(RequestObject::parse(Bytes::from_static(br#"{"other":1,"Other":2}"#), KNOWN).is_ok());
 }
 
 #[test]
@@ -47,7 +51,7 @@ fn a_wrong_type_names_field_expectation_and_finding() {
         problem(r#"{"texts":["a",["b"]]}"#),
         "invalid request: texts[1]: must be a string, got an array"
     );
-    assert!(RequestObject::parse(br#"{"k":100.0}"#, KNOWN).is_ok());
+    assert!(RequestObject::parse(Bytes::from_static(br#"{"k":100.0}"#), KNOWN).is_ok());
 }
 
 #[test]
@@ -58,6 +62,32 @@ fn what_is_no_json_object_is_refused_without_quoting_it() {
     assert!(!problem("{\"secret\": nope}").contains("secret"));
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(200), "]".repeat(200));
     assert_eq!(problem(&deep), "invalid request: body: is nested deeper than 128 levels");
-    let message = RequestObject::parse(b"{\"x\":\"\xff\"}", KNOWN).unwrap_err().message;
+    let message = RequestObject::parse(Bytes::from_static(b"{\"x\":\"\xff\"}"), KNOWN).unwrap_err().message;
     assert_eq!(message, "invalid request: body: is not UTF-8, at byte 6");
+}
+
+#[test]
+fn rewritten_object_knows_where_its_fields_lie() {
+    let body = r#" { "mode\u006c" : "m", "texts": [ "a" , "b,]" ], "k":null }"#;
+    let object = RequestObject::parse(Bytes::from(body.to_string()), KNOWN).unwrap();
+    let written = object.with(&[("k", b"7"), ("types", br#"["x", "y"]"#)]);
+    assert_eq!(written.body(), r#"{"mode\u006c":"m","texts":[ "a" , "b,]" ],"k":7,"types":["x", "y"]}"#);
+    let parsed = RequestObject::parse(written.body().clone(), KNOWN).unwrap();
+    for object in [&written, &parsed] {
+        assert_eq!(object.text("model").as_deref(), Some("m"));
+        assert_eq!(object.number("k"), Some(7.0));
+        let texts: Vec<_> = object.list("texts").unwrap().iter().collect();
+        assert_eq!(texts, [&br#""a""#[..], br#""b,]""#]);
+    }
+    assert_eq!(written.list("types").unwrap().len(), 2);
+    assert!(!written.has_only(KNOWN) && object.has_only(KNOWN));
+}
+
+#[test]
+fn slices_of_a_list_are_pieces_of_the_body() {
+    let body = Bytes::from_static(br#"{"texts":["a","bc"]}"#);
+    let object = RequestObject::parse(body.clone(), KNOWN).unwrap();
+    let list = object.list("texts").unwrap();
+    assert_eq!((list.len(), list.longest()), (2, 4));
+    assert!(list.slices().all(|slice| body.as_ptr_range().contains(&slice.as_ptr())));
 }

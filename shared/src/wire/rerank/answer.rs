@@ -1,14 +1,14 @@
 //! A rerank answer, taken apart by one scan: its results with index and score, and what stands around them.
 
 use crate::wire::envelope::Envelope;
-use crate::wire::rerank::BilledUnits;
-use crate::wire::scan::{array_end, object_end, value_end};
+use crate::wire::scan::{value_end, walk_array, walk_object};
 use bytes::Bytes;
 use std::ops::Range;
+use std::str::FromStr;
 
 /// One document's result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ranked {
+pub struct RankedResult {
     /// The object with its braces.
     pub span: Range<usize>,
     /// The digits of `index`.
@@ -31,60 +31,70 @@ impl RerankAnswer {
     pub fn parse(bytes: Bytes) -> Option<Self> {
         let mut results = None;
         let envelope = Envelope::read(&bytes, |key, at| {
-            (key == b"results").then(|| {
-                let end = value_end(&bytes, at).filter(|_| bytes[at] == b'[');
-                results = end.map(|end| at..end);
-                end
-            })
+            if key != b"results" {
+                return None;
+            }
+            if bytes[at] != b'[' {
+                return Some(None);
+            }
+            let end = value_end(&bytes, at);
+            results = end.map(|end| at..end);
+            Some(end)
         })?;
         let results = results?;
         Some(Self { envelope, results, bytes })
     }
 
-    /// Reads what the answer cost.
-    pub fn billed_units(&self) -> BilledUnits {
-        let units = self.envelope.units.clone();
-        units.and_then(|units| serde_json::from_slice(&self.bytes[units]).ok()).unwrap_or_default()
-    }
-
     /// Tells whether each of so many documents has one result.
     pub fn ranks_all(&self, documents: usize) -> bool {
+        let Some(ranked) = self.read_ranked() else { return false };
         let mut seen = vec![false; documents];
-        let ranked = self.ranked().filter(|ranked| ranked.len() == documents);
-        ranked.is_some_and(|ranked| {
-            ranked
-                .iter()
-                .all(|result| seen.get_mut(result.index).is_some_and(|seen| !std::mem::replace(seen, true)))
-        })
+        for result in &ranked {
+            match seen.get_mut(result.index) {
+                Some(seen) if !*seen => *seen = true,
+                _ => return false,
+            }
+        }
+        ranked.len() == documents
     }
 
     /// Reads the results, in Cohere's order; `None` where one lacks its index or its score.
-    pub fn ranked(&self) -> Option<Vec<Ranked>> {
-        let json = &self.bytes[..];
+    pub fn read_ranked(&self) -> Option<Vec<RankedResult>> {
         let mut ranked = Vec::new();
-        array_end(json, self.results.start, |at| {
-            let (mut index, mut score) = (None, None);
-            let end = object_end(json, at, |key, at| {
-                let end = value_end(json, at)?;
-                match key {
-                    b"index" => index = Some(at..end),
-                    b"relevance_score" => score = Some(at..end),
-                    _ => {}
-                }
-                Some(end)
-            })?;
-            let text = |span: &Range<usize>| std::str::from_utf8(&json[span.clone()]).ok();
-            let index_span = index?;
-            ranked.push(Ranked {
-                span: at..end,
-                index: text(&index_span)?.parse().ok()?,
-                index_span,
-                score: text(&score?)?.parse().ok()?,
-            });
+        walk_array(&self.bytes, self.results.start, |at| {
+            let result = self.read_result(at)?;
+            let end = result.span.end;
+            ranked.push(result);
             Some(end)
         })?;
         Some(ranked)
     }
+
+    fn read_result(&self, at: usize) -> Option<RankedResult> {
+        let json = &self.bytes[..];
+        let mut index = None;
+        let mut score = None;
+        let end = walk_object(json, at, |key, at| {
+            let end = value_end(json, at)?;
+            match key {
+                b"index" => index = Some(at..end),
+                b"relevance_score" => score = Some(at..end),
+                _ => {}
+            }
+            Some(end)
+        })?;
+        let index_span = index?;
+        Some(RankedResult {
+            span: at..end,
+            index: parse_text(&json[index_span.clone()])?,
+            index_span,
+            score: parse_text(&json[score?])?,
+        })
+    }
+}
+
+fn parse_text<T: FromStr>(number: &[u8]) -> Option<T> {
+    std::str::from_utf8(number).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -95,9 +105,10 @@ mod tests {
     fn results_are_read_whatever_else_they_hold() {
         let text = r#"{"id":"x","results":[{"index":3,"relevance_score":0.9990},{"relevant_spans":[{"a":"}"}],"relevance_score":1e-3,"index":0}],"meta":{"billed_units":{"search_units":1}}}"#;
         let answer = RerankAnswer::parse(Bytes::from_static(text.as_bytes())).unwrap();
-        let ranked: Vec<_> = answer.ranked().unwrap().iter().map(|r| (r.index, r.score)).collect();
+        let ranked: Vec<_> = answer.read_ranked().unwrap().iter().map(|r| (r.index, r.score)).collect();
         assert_eq!(ranked, [(3, 0.999), (0, 0.001)]);
-        assert_eq!(answer.billed_units().search_units, Some(1.0));
+        let units = answer.envelope.units.clone().unwrap();
+        assert_eq!(&text[units], r#"{"search_units":1}"#);
     }
 
     #[test]
@@ -106,7 +117,7 @@ mod tests {
             [r#"[{"index":1}]"#, r#"[{"relevance_score":1}]"#, r#"[{"index":-1,"relevance_score":1}]"#]
         {
             let text = format!(r#"{{"results":{results}}}"#);
-            assert!(RerankAnswer::parse(Bytes::from(text)).unwrap().ranked().is_none(), "{results}");
+            assert!(RerankAnswer::parse(Bytes::from(text)).unwrap().read_ranked().is_none(), "{results}");
         }
         assert!(RerankAnswer::parse(Bytes::from_static(b"{\"results\":{}}")).is_none());
     }

@@ -42,13 +42,13 @@ struct World {
 
 impl World {
     fn copy(&self) -> Self {
-        let Breaker { config, inner, period } = self.breaker;
+        let Breaker { config, phase, period } = self.breaker;
         let call = |Call { permit: Permit { period, probe }, current }: &Call| Call {
             permit: Permit { period: *period, probe: *probe },
             current: *current,
         };
         Self {
-            breaker: Breaker { config, inner, period },
+            breaker: Breaker { config, phase, period },
             calls: self.calls.iter().map(call).collect(),
             way: self.way.clone(),
             ..*self
@@ -57,17 +57,17 @@ impl World {
 
     /// Returns all that can bear on the future.
     fn essence(&self) -> impl Eq + std::hash::Hash + use<> {
-        let inner = match self.breaker.inner {
-            Inner::Closed { failures } => (State::Closed as u8, failures, Duration::ZERO),
-            Inner::Open { until } => (State::Open as u8, 0, until.saturating_duration_since(self.now)),
-            Inner::HalfOpen { probing } => (State::HalfOpen as u8, probing.into(), Duration::ZERO),
+        let phase = match self.breaker.phase {
+            Phase::Closed { failures } => (BreakerState::Closed as u8, failures, Duration::ZERO),
+            Phase::Open { until } => (BreakerState::Open as u8, 0, until.saturating_duration_since(self.now)),
+            Phase::HalfOpen { probing } => (BreakerState::HalfOpen as u8, probing.into(), Duration::ZERO),
         };
         let age = |call: &Call| (self.breaker.period - call.permit.period, call.permit.probe, call.current);
         let mut calls: Vec<_> = self.calls.iter().map(age).collect();
         calls.sort_unstable();
-        let open = self.breaker.state() == State::Open;
+        let open = self.breaker.state() == BreakerState::Open;
         let opens = open.then(|| (self.opened + CONFIG.open_for).saturating_duration_since(self.now));
-        (inner, calls, opens, self.in_a_row)
+        (phase, calls, opens, self.in_a_row)
     }
 
     fn steps(&self) -> Vec<Step> {
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// Takes a step and demands every promise of it; returns the transition that it brought.
-    fn take(&mut self, step: Step) -> Option<(State, State)> {
+    fn take(&mut self, step: Step) -> Option<(BreakerState, BreakerState)> {
         self.way.push(step);
         let before = self.breaker.state();
         let entitled = match step {
@@ -105,13 +105,13 @@ impl World {
             for call in &mut self.calls {
                 call.current = call.permit.is_probe() && matches!(step, Step::Admit);
             }
-            if after == State::Open {
+            if after == BreakerState::Open {
                 self.opened = self.now;
             }
         }
         let probes = self.calls.iter().filter(|call| call.permit.is_probe()).count();
         self.demand(probes <= 1, "one probe at a time");
-        self.demand(probes == 0 || after == State::HalfOpen, "a half-open period ends with its probe");
+        self.demand(probes == 0 || after == BreakerState::HalfOpen, "a half-open period ends with its probe");
         if probes == 0 {
             let mut later = self.copy();
             let admitted = later.breaker.admit(self.now + CONFIG.open_for).is_ok();
@@ -121,21 +121,21 @@ impl World {
     }
 
     /// Admits a call if the breaker does; tells whether that should have changed the breaker's state.
-    fn admit(&mut self, before: State) -> bool {
+    fn admit(&mut self, before: BreakerState) -> bool {
         let over = self.now >= self.opened + CONFIG.open_for;
         let probing = self.calls.iter().any(|call| call.permit.is_probe());
         let admitted = self.breaker.admit(self.now);
         let (due, probe) = match before {
-            State::Closed => (true, false),
-            State::Open => (over, true),
-            State::HalfOpen => (!probing, true),
+            BreakerState::Closed => (true, false),
+            BreakerState::Open => (over, true),
+            BreakerState::HalfOpen => (!probing, true),
         };
         self.demand(admitted.is_ok() == due, "open admits after its time only, half-open one probe only");
         if let Ok(permit) = admitted {
             self.demand(permit.is_probe() == probe, "a probe unless closed");
             self.calls.push(Call { permit, current: true });
         }
-        before == State::Open && over
+        before == BreakerState::Open && over
     }
 
     /// Ends a call; tells whether that should have changed the breaker's state.

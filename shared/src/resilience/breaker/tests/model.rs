@@ -28,7 +28,7 @@ enum Verdict {
 
 struct Model {
     threshold: u32,
-    state: State,
+    state: BreakerState,
     in_a_row: u32,
     opened: Instant,
     /// Calls admitted since the last transition; when half-open, the probe.
@@ -39,14 +39,14 @@ impl Model {
     fn admit(&mut self, call: usize, now: Instant) -> Verdict {
         let until = self.opened + OPEN_FOR;
         match self.state {
-            State::Closed => {
+            BreakerState::Closed => {
                 self.heard.push(call);
                 return Verdict::Call;
             }
-            State::Open if now < until => return Verdict::Refused { until },
-            State::Open => self.turn(State::HalfOpen),
-            State::HalfOpen if self.heard.is_empty() => {}
-            State::HalfOpen => return Verdict::Refused { until: now },
+            BreakerState::Open if now < until => return Verdict::Refused { until },
+            BreakerState::Open => self.turn(BreakerState::HalfOpen),
+            BreakerState::HalfOpen if self.heard.is_empty() => {}
+            BreakerState::HalfOpen => return Verdict::Refused { until: now },
         }
         self.heard.push(call);
         Verdict::Probe
@@ -57,20 +57,20 @@ impl Model {
         self.heard.remove(at);
         match (self.state, answer) {
             (_, Answer::Cancelled) => {}
-            (State::Closed, Answer::Success) => self.in_a_row = 0,
-            (State::HalfOpen, Answer::Success) => self.turn(State::Closed),
+            (BreakerState::Closed, Answer::Success) => self.in_a_row = 0,
+            (BreakerState::HalfOpen, Answer::Success) => self.turn(BreakerState::Closed),
             (_, Answer::Failure) => {
                 self.in_a_row += 1;
-                if self.state == State::HalfOpen || self.in_a_row == self.threshold {
+                if self.state == BreakerState::HalfOpen || self.in_a_row == self.threshold {
                     self.opened = now;
-                    self.turn(State::Open);
+                    self.turn(BreakerState::Open);
                 }
             }
-            (State::Open, Answer::Success) => unreachable!("an open breaker hears nobody"),
+            (BreakerState::Open, Answer::Success) => unreachable!("an open breaker hears nobody"),
         }
     }
 
-    fn turn(&mut self, state: State) {
+    fn turn(&mut self, state: BreakerState) {
         self.state = state;
         self.in_a_row = 0;
         self.heard.clear();
@@ -103,7 +103,7 @@ proptest! {
         let mut now = now();
         let mut breaker = Breaker::new(BreakerConfig { failures: threshold, open_for: OPEN_FOR });
         let mut model =
-            Model { threshold, state: State::Closed, in_a_row: 0, opened: now, heard: Vec::new() };
+            Model { threshold, state: BreakerState::Closed, in_a_row: 0, opened: now, heard: Vec::new() };
         let mut out = Vec::new();
         for (call, step) in steps.into_iter().enumerate() {
             match step {

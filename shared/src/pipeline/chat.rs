@@ -1,0 +1,119 @@
+//! Chat: one call, answered whole or as a stream.
+
+use super::attempts::{Answer, make_attempts};
+use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
+use super::fallback::{ModelAnswer, ModelRole};
+use super::request::GatewayRequest;
+use crate::app::App;
+use crate::cohere::classify;
+use crate::cohere::client::Call;
+use crate::cohere::models::{self, Model};
+use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::edge::response::Body;
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::record::{BilledUnits, CallStats, RequestRecord};
+use crate::resilience::state::SharedRounds;
+use crate::wire::UpstreamRequest;
+use crate::wire::chat::{ChatRequest, find_usage};
+use crate::wire::object::RequestObject;
+use bytes::Bytes;
+use http::Response;
+use lambda_http::Request;
+use memchr::memmem;
+
+/// Fields that become part of the prompt.
+const PROMPT_FIELDS: [&str; 4] = ["messages", "documents", "tools", "response_format"];
+
+/// Answers one request of the endpoint.
+pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+    super::handle::<Chat>(app, request).await
+}
+
+/// The rules of chat.
+pub(super) struct Chat;
+
+/// A chat that is answered whole.
+pub(super) struct ChatAnswer {
+    body: Bytes,
+    billed: BilledUnits,
+}
+
+impl EndpointRules for Chat {
+    const ENDPOINT: Endpoint = Endpoint::Chat;
+    type Answer = ChatAnswer;
+
+    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
+        let models = &config.models;
+        let request = ChatRequest::parse(body)?;
+        let model = request.model().unwrap_or_else(|| models.chat.clone());
+        let mut max_tokens = models::default_max_tokens(models::find(&model));
+        if let Some(lower) = models.max_tokens_default {
+            max_tokens = max_tokens.min(lower);
+        }
+        request.into_upstream(model, max_tokens, models.max_tokens_ceiling)
+    }
+
+    fn times(config: &TimesConfig) -> EndpointTimes {
+        config.chat
+    }
+
+    fn falls_back_unasked(_: &FallbackConfig) -> bool {
+        true
+    }
+
+    fn can_answer(model: &Model, object: &RequestObject) -> bool {
+        let messages = object.raw("messages").unwrap_or_default();
+        let has_images = contains(messages, b"\"image_url\"");
+        let has_thoughts = contains(messages, b"\"thinking\"");
+        let wants_thinking = match object.raw("thinking") {
+            Some(thinking) => !contains(thinking, b"\"disabled\""),
+            None => false,
+        };
+        let prompt_bytes: usize =
+            PROMPT_FIELDS.iter().filter_map(|name| object.raw(name)).map(<[u8]>::len).sum();
+        (model.takes_images || !has_images)
+            && (model.thinks || !(wants_thinking || has_thoughts))
+            && (model.takes_tool_choice || !object.has("tool_choice"))
+            && (model.context_tokens == 0 || fits_context(prompt_bytes, model))
+    }
+}
+
+impl Answer for ChatAnswer {
+    async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
+        let body = app.cohere.call(call, stats).await?;
+        let Some(usage) = find_usage(&body) else {
+            return Err(classify::malformed("the JSON is broken, or no chat answer"));
+        };
+        let billed = BilledUnits::parse_usage(usage);
+        Ok(Self { billed, body })
+    }
+}
+
+impl ModelAnswer for ChatAnswer {
+    async fn answer(
+        app: &'static App,
+        request: &GatewayRequest,
+        upstream: &UpstreamRequest,
+        role: ModelRole<'_>,
+        record: &mut RequestRecord,
+    ) -> Result<Self> {
+        let call = request.call_for(upstream);
+        let rounds = SharedRounds::default();
+        // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
+        let attempts = Box::pin(make_attempts(app, &call, role, &rounds, &mut record.calls));
+        let answer: Self = attempts.await?;
+        record.billed = answer.billed.clone();
+        Ok(answer)
+    }
+}
+
+impl IntoChunks for ChatAnswer {
+    fn into_chunks(self) -> Vec<Bytes> {
+        vec![self.body]
+    }
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    memmem::find(text, word).is_some()
+}

@@ -1,0 +1,47 @@
+use super::*;
+
+fn validate(model: &str, count: usize, rest: &str) -> Result<UpstreamRequest> {
+    let texts = vec!["\"t\""; count].join(",");
+    let body = format!(r#"{{"model":"{model}","input_type":"x","texts":[{texts}]{rest}}}"#);
+    let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
+    Embed::validate(Bytes::from(body), &config)
+}
+
+fn problem(model: &str, count: usize, rest: &str) -> (Code, String) {
+    let error = validate(model, count, rest).unwrap_err();
+    (error.code, error.message)
+}
+
+#[test]
+fn text_limit_is_a_minute_of_inputs() {
+    assert!(validate("embed-v4.0", 1_920, "").is_ok());
+    assert_eq!(
+        problem("embed-v4.0", 1_921, ""),
+        (Code::TooLarge, "texts: at most 1920 are taken in one request, got 1921".into())
+    );
+}
+
+#[test]
+fn expected_answer_over_the_limit_is_refused() {
+    let (code, message) = problem("embed-v5.0-pro", 1_920, "");
+    assert_eq!(code, Code::TooLarge);
+    assert!(message.contains("1920 embeddings of 2048 numbers") && message.contains("48000000"), "{message}");
+    assert!(validate("embed-v5.0-pro", 1_920, r#","output_dimension":1024"#).is_ok());
+    assert!(validate("embed-v5.0-pro", 1_920, r#","embedding_types":["int8"]"#).is_ok());
+    assert!(validate("embed-v4.0", 1_920, r#","embedding_types":["float","float"]"#).is_ok());
+    assert!(validate("embed-v4.0", 1_920, r#","embedding_types":["float","int8"]"#).is_err());
+    assert!(validate("of-tomorrow", 1_920, "").is_err());
+}
+
+#[test]
+fn unknown_dimension_is_refused_with_the_known_ones() {
+    assert_eq!(
+        problem("embed-v4.0", 1, r#","output_dimension":300"#).1,
+        "invalid request: output_dimension: embed-v4.0 makes 256, 512, 1024, 1536, not 300"
+    );
+    assert_eq!(
+        problem("embed-english-v3.0", 1, r#","output_dimension":512"#).1,
+        "invalid request: output_dimension: is not taken by embed-english-v3.0, whose embeddings have 1024 numbers"
+    );
+    assert!(validate("of-tomorrow", 1, r#","output_dimension":300"#).is_ok());
+}

@@ -1,0 +1,46 @@
+//! What an endpoint does in its own way; everything else is the same for all.
+
+use super::fallback::ModelAnswer;
+use crate::cohere::models::Model;
+use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::endpoint::Endpoint;
+use crate::error::Result;
+use crate::wire::UpstreamRequest;
+use crate::wire::object::RequestObject;
+use bytes::Bytes;
+
+/// Bytes that hold at least one token, so that a prompt's size is never thought too small.
+const BYTES_PER_TOKEN: u64 = 2;
+
+/// The rules of one endpoint; each has one file beside this one.
+pub(super) trait EndpointRules: Send + 'static {
+    const ENDPOINT: Endpoint;
+
+    /// The answer that is not streamed.
+    type Answer: ModelAnswer + IntoChunks;
+
+    /// Checks a body, chooses the model and writes what Cohere will get.
+    ///
+    /// # Errors
+    /// `invalid_request` and `too_large`, before anything is spent.
+    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest>;
+
+    /// Returns the times of requests that are not streamed.
+    fn times(config: &TimesConfig) -> EndpointTimes;
+
+    /// Tells whether a request falls back where its caller has not said so.
+    fn falls_back_unasked(config: &FallbackConfig) -> bool;
+
+    /// Tells whether a model supports everything that a request uses.
+    fn can_answer(model: &Model, object: &RequestObject) -> bool;
+}
+
+/// A whole answer that goes to the caller in chunks, none of them copied.
+pub(super) trait IntoChunks {
+    fn into_chunks(self) -> Vec<Bytes>;
+}
+
+/// Tells whether a text of so many bytes fits into a model's context, whatever its tokens.
+pub(super) fn fits_context(bytes: usize, model: &Model) -> bool {
+    bytes as u64 / BYTES_PER_TOKEN <= model.context_tokens
+}

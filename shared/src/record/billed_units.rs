@@ -1,0 +1,249 @@
+//! What Cohere bills for an answer: every unit it names, in its order, also those of tomorrow.
+//!
+//! Source of the names: `ApiMeta` and `Usage` of Cohere's OpenAPI document of 2026-08-20, and recorded
+//! answers for `image_tokens`, `cached_tokens` and `reasoning_tokens`. Amounts are numbers on the wire,
+//! whole in practice; one that is no number is kept as it came and never added.
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+/// Units known by name, so that reading them allocates nothing.
+const KNOWN_NAMES: [&str; 9] = [
+    "input_tokens",
+    "output_tokens",
+    "search_units",
+    "images",
+    "image_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "pages",
+    "classifications",
+];
+
+/// Names and amounts, each name once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BilledUnits(Vec<(Cow<'static, str>, Value)>);
+
+impl BilledUnits {
+    /// Reads a `billed_units` object; what is no object bills nothing.
+    pub fn parse(billed_units: &[u8]) -> Self {
+        serde_json::from_slice(billed_units).unwrap_or_default()
+    }
+
+    /// Reads the `usage` of a chat, or the `meta` of another answer.
+    ///
+    /// Cached and reasoning tokens stand beside `billed_units` there, and are units too. One odd field
+    /// does not cost the others.
+    pub fn parse_usage(usage: &[u8]) -> Self {
+        let usage: Usage = match usage.first() {
+            Some(b'{') => serde_json::from_slice(usage).unwrap_or_default(),
+            _ => return Self::default(),
+        };
+        let mut units = usage.billed_units.map(parse_units).unwrap_or_default();
+        if let Some(cached) = usage.cached_tokens.and_then(parse_number) {
+            units.set_missing("cached_tokens", cached);
+        }
+        if let Some(tokens) = usage.tokens
+            && tokens.get().starts_with('{')
+            && let Ok(TokenCounts { reasoning_tokens: Some(count) }) = parse_raw(tokens)
+            && let Some(reasoning) = parse_number(count)
+        {
+            units.set_missing("reasoning_tokens", reasoning);
+        }
+        units
+    }
+
+    /// Returns the amount of a unit; `None` where it was not billed.
+    pub fn amount(&self, name: &str) -> Option<f64> {
+        let (_, amount) = self.0.iter().find(|(known, _)| known == name)?;
+        amount.as_f64()
+    }
+
+    /// Returns names and amounts, in Cohere's order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, amount)| (name.as_ref(), amount))
+    }
+
+    /// Returns the units that have no name here, as `name=amount`; `None` where there are none.
+    pub fn describe_unknown(&self) -> Option<String> {
+        let mut described = String::new();
+        for (name, amount) in self.iter().filter(|(name, _)| !KNOWN_NAMES.contains(name)) {
+            if !described.is_empty() {
+                described.push(' ');
+            }
+            described += &format!("{name}={amount}");
+        }
+        Some(described).filter(|described| !described.is_empty())
+    }
+
+    /// Returns the same units with nothing billed.
+    pub fn zeroed(&self) -> Self {
+        Self(self.0.iter().map(|(name, _)| (name.clone(), Value::from(0))).collect())
+    }
+
+    /// Adds what another call was billed.
+    pub fn add(&mut self, other: &Self) {
+        for (name, amount) in &other.0 {
+            match self.0.iter_mut().find(|(known, _)| known == name) {
+                Some((_, total)) => add_amount(total, amount),
+                None => self.0.push((name.clone(), amount.clone())),
+            }
+        }
+    }
+
+    /// Sets a unit to an amount where it was not billed.
+    pub fn set_missing(&mut self, name: &'static str, amount: impl Into<Number>) {
+        if self.0.iter().all(|(known, _)| known != name) {
+            self.0.push((Cow::Borrowed(name), Value::Number(amount.into())));
+        }
+    }
+
+    /// Returns the units as the JSON object that Cohere writes.
+    pub fn to_json(&self) -> String {
+        let mut json = String::from("{");
+        for (position, (name, amount)) in self.iter().enumerate() {
+            if position > 0 {
+                json.push(',');
+            }
+            json += &format!("{}:{amount}", Value::from(name));
+        }
+        json + "}"
+    }
+}
+
+/// Adds two amounts; whole ones stay whole.
+fn add_amount(total: &mut Value, amount: &Value) {
+    let (Value::Number(one), Value::Number(other)) = (&*total, amount) else { return };
+    let sum = match (one.as_u64(), other.as_u64()) {
+        (Some(one), Some(other)) => one.checked_add(other).map(Number::from),
+        _ => Number::from_f64(one.as_f64().unwrap_or_default() + other.as_f64().unwrap_or_default()),
+    };
+    if let Some(sum) = sum {
+        *total = Value::Number(sum);
+    }
+}
+
+fn parse_raw<'a, T: Deserialize<'a>>(value: &'a RawValue) -> serde_json::Result<T> {
+    serde_json::from_str(value.get())
+}
+
+fn parse_number(value: &RawValue) -> Option<Number> {
+    parse_raw(value).ok()
+}
+
+fn parse_units(billed_units: &RawValue) -> BilledUnits {
+    BilledUnits::parse(billed_units.get().as_bytes())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Usage<'a> {
+    #[serde(borrow)]
+    billed_units: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tokens: Option<&'a RawValue>,
+    #[serde(borrow)]
+    cached_tokens: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct TokenCounts<'a> {
+    #[serde(borrow)]
+    reasoning_tokens: Option<&'a RawValue>,
+}
+
+/// A unit's name; one that is known allocates nothing.
+struct UnitName(Cow<'static, str>);
+
+impl<'de> Deserialize<'de> for UnitName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = UnitName;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a unit")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<UnitName, E> {
+                Ok(UnitName(match KNOWN_NAMES.iter().find(|known| **known == name) {
+                    Some(known) => Cow::Borrowed(known),
+                    None => Cow::Owned(name.to_string()),
+                }))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for BilledUnits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct UnitsVisitor;
+        impl<'de> Visitor<'de> for UnitsVisitor {
+            type Value = BilledUnits;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of billed units")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<BilledUnits, M::Error> {
+                let mut units = Vec::with_capacity(4);
+                while let Some((UnitName(name), amount)) = map.next_entry()? {
+                    units.push((name, amount));
+                }
+                Ok(BilledUnits(units))
+            }
+        }
+        deserializer.deserialize_map(UnitsVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn units(json: &str) -> BilledUnits {
+        BilledUnits::parse(json.as_bytes())
+    }
+
+    #[test]
+    fn units_add_by_name_in_the_first_order() {
+        let mut total = units(r#"{"input_tokens":4,"image_tokens":0}"#);
+        total.add(&units(r#"{"image_tokens":1.5,"input_tokens":38}"#));
+        total.add(&units(r#"{"pages":2,"seconds":"many"}"#));
+        assert_eq!(total.to_json(), r#"{"input_tokens":42,"image_tokens":1.5,"pages":2,"seconds":"many"}"#);
+        assert_eq!(total.zeroed().to_json(), r#"{"input_tokens":0,"image_tokens":0,"pages":0,"seconds":0}"#);
+    }
+
+    #[test]
+    fn unknown_units_are_kept_and_described() {
+        let units = units(r#"{"input_tokens":4,"audio_seconds":3.5,"moods":null}"#);
+        assert_eq!(units.describe_unknown().as_deref(), Some("audio_seconds=3.5 moods=null"));
+        assert_eq!(units.amount("audio_seconds"), Some(3.5));
+        assert_eq!(units.amount("moods"), None);
+        assert_eq!(self::units("{}").describe_unknown(), None);
+    }
+
+    #[test]
+    fn usage_adds_cached_and_reasoning_tokens() {
+        let usage = br#"{"billed_units":{"input_tokens":5,"output_tokens":7.0},
+            "tokens":{"input_tokens":9,"reasoning_tokens":3},"cached_tokens":2}"#;
+        assert_eq!(
+            BilledUnits::parse_usage(usage).to_json(),
+            r#"{"input_tokens":5,"output_tokens":7.0,"cached_tokens":2,"reasoning_tokens":3}"#
+        );
+    }
+
+    #[test]
+    fn odd_usage_fields_cost_nothing_else() {
+        let usage = br#"{"billed_units":{"images":1},"tokens":[1],"cached_tokens":"few"}"#;
+        assert_eq!(BilledUnits::parse_usage(usage).to_json(), r#"{"images":1}"#);
+        for odd in [&b"[]"[..], b"null", b"7", b"", br#"{"billed_units":[]}"#] {
+            assert_eq!(BilledUnits::parse_usage(odd), BilledUnits::default());
+        }
+    }
+}

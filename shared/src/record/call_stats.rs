@@ -1,0 +1,113 @@
+//! What the calls of one request, or of one of its sub-requests, have come to.
+
+use crate::clock::{Instant, now};
+use http::{HeaderMap, HeaderValue};
+use std::time::Duration;
+
+/// Counts of Cohere that are added up over the sub-requests of a request.
+const SUMMED_HEADERS: [&str; 2] = ["num_tokens", "num_chars"];
+
+/// Scope: invocation.
+#[derive(Clone, Debug, Default)]
+pub struct CallStats {
+    /// Calls of Cohere.
+    pub attempts: u32,
+    /// Time spent waiting for Cohere; calls that are under way together count once.
+    pub upstream_time: Duration,
+    pub key_version: Option<String>,
+    /// Headers of Cohere's last answer, whatever its status.
+    pub response_headers: HeaderMap,
+    /// The one free resend of a request has been used.
+    pub has_resent: bool,
+    /// When the calls of a sub-request were under way; `None` where there is nothing to overlap with.
+    spans: Option<Vec<(Instant, Instant)>>,
+}
+
+impl CallStats {
+    /// Creates the statistics of one sub-request of many, whose calls overlap with the others'.
+    pub fn for_sub_request() -> Self {
+        Self { spans: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Adds the time since `started`, in which Cohere was waited for.
+    pub fn add_wait(&mut self, started: Instant) {
+        let now = now();
+        self.upstream_time += now - started;
+        if let Some(spans) = &mut self.spans {
+            spans.push((started, now));
+        }
+    }
+
+    /// Adds the calls of a request's sub-requests, many of which were under way together.
+    pub fn add_sub_requests(&mut self, sub_requests: Vec<CallStats>) {
+        let mut spans = Vec::new();
+        for stats in &sub_requests {
+            spans.extend(stats.spans.iter().flatten().copied());
+        }
+        spans.sort_unstable();
+        self.upstream_time += union_length(&spans);
+        for stats in sub_requests {
+            self.attempts += stats.attempts;
+            self.key_version = stats.key_version.or(self.key_version.take());
+            self.add_headers(&stats.response_headers);
+        }
+    }
+
+    fn add_headers(&mut self, headers: &HeaderMap) {
+        for (name, value) in headers {
+            let mut value = value.clone();
+            if SUMMED_HEADERS.contains(&name.as_str())
+                && let Some(earlier) = self.response_headers.get(name)
+                && let Some(total) = add_counts(earlier, &value)
+            {
+                value = total;
+            }
+            self.response_headers.insert(name.clone(), value);
+        }
+    }
+}
+
+/// Returns the time that spans cover together; they are in the order of their beginnings.
+fn union_length(spans: &[(Instant, Instant)]) -> Duration {
+    let mut length = Duration::ZERO;
+    let mut covered_until: Option<Instant> = None;
+    for (begin, end) in spans {
+        let begin = covered_until.map_or(*begin, |until| until.max(*begin));
+        length += end.saturating_duration_since(begin);
+        covered_until = covered_until.max(Some(*end));
+    }
+    length
+}
+
+fn add_counts(one: &HeaderValue, other: &HeaderValue) -> Option<HeaderValue> {
+    let one: u64 = one.to_str().ok()?.parse().ok()?;
+    let other: u64 = other.to_str().ok()?.parse().ok()?;
+    Some(HeaderValue::from(one.checked_add(other)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_waits_count_once() {
+        let start = now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let spans = [(at(0), at(10)), (at(5), at(8)), (at(8), at(20)), (at(30), at(31))];
+        assert_eq!(union_length(&spans), Duration::from_millis(21));
+    }
+
+    #[test]
+    fn counts_in_headers_are_summed_and_others_replaced() {
+        let headers = |count: &'static str, warning: &'static str| {
+            let mut stats = CallStats::for_sub_request();
+            stats.response_headers.insert("num_tokens", HeaderValue::from_static(count));
+            stats.response_headers.insert("x-api-warning", HeaderValue::from_static(warning));
+            stats
+        };
+        let mut total = CallStats::default();
+        total.add_sub_requests(vec![headers("3", "first"), headers("4", "second")]);
+        assert_eq!(total.response_headers["num_tokens"], "7");
+        assert_eq!(total.response_headers["x-api-warning"], "second");
+    }
+}
