@@ -116,7 +116,7 @@ fn joining(criterion: &mut Criterion) {
     let batch = EmbedBatch::new(&object, true).unwrap();
     let all: Vec<_> = (0..texts.len()).collect();
     let answers: Vec<_> = batch
-        .split(&all, PER_CALL)
+        .split_into(&all, PER_CALL)
         .into_iter()
         .map(|part| (part, EmbedAnswer::parse(answer(PER_CALL)).unwrap()))
         .collect();
@@ -134,7 +134,7 @@ fn joining(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut table = Table::new(&batch);
             table.add_answers(&answers).unwrap();
-            table.write(b"").unwrap()
+            table.write_answer(b"").unwrap()
         });
     });
     group.bench_function("taken apart", |bencher| {

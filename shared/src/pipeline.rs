@@ -45,16 +45,16 @@ enum Completed {
 /// Answers one request of an endpoint.
 async fn handle<E: EndpointRules>(app: &'static App, request: Request) -> Response<Body> {
     let mut log = RequestLog::new(E::ENDPOINT);
-    let mut response = match catch_panic(answer::<E>(app, request, &mut log)).await {
+    let mut response = match catch_panic(answer_request::<E>(app, request, &mut log)).await {
         Ok(Completed::Stream(stream)) => return stream.into_response(),
         Ok(Completed::Whole(response)) => response,
         Err(error) => {
             log.record.record_failure(&error);
-            response::error(&error, &log.record.request_id, &app.config.limits)
+            response::write_error(&error, &log.record.request_id, &app.config.limits)
         }
     };
     add_headers(&mut response, &mut log.record);
-    log.write();
+    log.write_line();
     response
 }
 
@@ -64,24 +64,28 @@ async fn catch_panic<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     outcome.unwrap_or_else(|_| Err(GatewayError::internal("a panic")))
 }
 
-async fn answer<E: EndpointRules>(
+async fn answer_request<E: EndpointRules>(
     app: &'static App,
     request: Request,
     log: &mut RequestLog,
 ) -> Result<Completed> {
-    let request = accept::<E>(app, Incoming::new(request), log)?;
+    let request = accept_request::<E>(app, Incoming::new(request), log)?;
     if request.upstream.stream {
         return open_stream(app, request, log).await.map(Completed::Stream);
     }
     let answer: E::Answer = answer_with_fallback::<E, _>(app, &request, &mut log.record).await?;
-    Ok(Completed::Whole(Response::new(response::pieces(answer.into_chunks()))))
+    Ok(Completed::Whole(Response::new(response::chunked(answer.into_chunks()))))
 }
 
 /// Judges a request stage by stage, before anything is spent.
 ///
 /// # Errors
 /// What is wrong with the request, or with whoever sends it.
-fn accept<E: EndpointRules>(app: &App, incoming: Incoming, log: &mut RequestLog) -> Result<GatewayRequest> {
+fn accept_request<E: EndpointRules>(
+    app: &App,
+    incoming: Incoming,
+    log: &mut RequestLog,
+) -> Result<GatewayRequest> {
     let (config, record) = (&app.config, &mut log.record);
     record.request_id.clone_from(&incoming.request_id);
     let identity = Identity::from_context(incoming.context.as_ref())?;
@@ -117,7 +121,7 @@ fn accept<E: EndpointRules>(app: &App, incoming: Incoming, log: &mut RequestLog)
 
 /// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.
 fn check_lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
-    let Some(model) = models::find(id) else { return Ok(None) };
+    let Some(model) = models::find_model(id) else { return Ok(None) };
     match model.lifetime {
         Lifetime::Retired { since, replacement } if config.rejects_retired => {
             let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");

@@ -35,7 +35,7 @@ pub async fn answer(app: &App, request: Request) -> http::Response<Body> {
         timestamp: &report.timestamp,
         version: &app.config.version,
     };
-    let mut answer = response::json(status, &body);
+    let mut answer = response::write_json(status, &body);
     if let Ok(id) = HeaderValue::from_str(&Incoming::new(request).request_id) {
         answer.headers_mut().insert("x-request-id", id);
     }

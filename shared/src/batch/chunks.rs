@@ -20,12 +20,12 @@ impl ChunkWriter {
 
     pub(super) fn write_piece(&mut self, piece: &Bytes) {
         if piece.len() >= LARGE {
-            self.flush();
+            self.flush_gathered();
             return self.chunks.push(piece.clone());
         }
         if self.gathered.len() + piece.len() > self.gathered.capacity() {
             // A full block goes as it is: growing it would copy it.
-            self.flush();
+            self.flush_gathered();
             self.gathered.reserve(LARGE + piece.len());
         }
         self.write_text(piece);
@@ -48,14 +48,14 @@ impl ChunkWriter {
         }
     }
 
-    fn flush(&mut self) {
+    fn flush_gathered(&mut self) {
         if !self.gathered.is_empty() {
             self.chunks.push(self.gathered.split().freeze());
         }
     }
 
-    pub(super) fn finish(mut self) -> Vec<Bytes> {
-        self.flush();
+    pub(super) fn into_chunks(mut self) -> Vec<Bytes> {
+        self.flush_gathered();
         self.chunks
     }
 }
@@ -75,7 +75,7 @@ mod tests {
             writer.write_text(b",");
             writer.write_piece(&small);
         }
-        let pieces = writer.finish();
+        let pieces = writer.into_chunks();
         assert!(pieces.len() <= 2 + 40 / 3, "{}", pieces.len());
         assert_eq!(pieces[1].as_ptr(), large.as_ptr());
         let expected = [b"[".to_vec(), large.to_vec(), [b",", &small[..]].concat().repeat(40)].concat();

@@ -72,7 +72,7 @@ impl EmbedBatch {
     }
 
     /// Groups elements into calls of at most `per_call`.
-    pub fn split(&self, elements: &[usize], per_call: usize) -> Vec<SubRequest> {
+    pub fn split_into(&self, elements: &[usize], per_call: usize) -> Vec<SubRequest> {
         if elements.len() == self.input_count() && elements.len() <= per_call {
             let body = self.object.body().clone();
             return vec![SubRequest { body, elements: elements.to_vec(), is_whole: true }];

@@ -38,12 +38,12 @@ struct Candidate<'a> {
 impl RerankBatch {
     /// Takes a request apart into calls of at most `per_call` documents.
     pub fn new(object: &RequestObject, per_call: usize) -> Self {
-        let documents: Vec<_> = match object.list("documents") {
+        let documents: Vec<_> = match object.read_list("documents") {
             Some(documents) => documents.iter().collect(),
             None => Vec::new(),
         };
         let document_count = documents.len();
-        let top_n = object.number("top_n").map(|top_n| top_n as usize);
+        let top_n = object.read_number("top_n").map(|top_n| top_n as usize);
         if document_count <= per_call {
             let elements = (0..document_count).collect();
             let whole = SubRequest { body: object.body().clone(), elements, is_whole: true };
@@ -87,12 +87,12 @@ impl RerankBatch {
     ///
     /// `id` is a JSON string for an answer from the cache. `None` where a result lacks its index or
     /// score, or names a document that its sub-request does not have.
-    pub fn write(&self, answers: &[SubAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
+    pub fn write_answer(&self, answers: &[SubAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
         if let [only] = answers {
             return Some(write_only(only, id));
         }
         let template = new_template(&choose_template(answers)?.answer);
-        let mut billed = template.billed().zeroed();
+        let mut billed = template.billed_units().zeroed();
         let mut warnings = Vec::new();
         for SubAnswer { answer, is_cached } in answers {
             if !is_cached {
@@ -104,8 +104,8 @@ impl RerankBatch {
         let id = first_fresh_id(answers).unwrap_or(id);
         let values = SlotValues { id, billed: &billed, warnings: &warnings };
         let mut writer = ChunkWriter::default();
-        template.write(&mut writer, &values, |writer, _| write_results(writer, &ranked));
-        Some(writer.finish())
+        template.write_answer(&mut writer, &values, |writer, _| write_results(writer, &ranked));
+        Some(writer.into_chunks())
     }
 
     /// Sorts the results of all sub-requests, and cuts them to `top_n`.
@@ -169,13 +169,13 @@ fn write_only(sub_answer: &SubAnswer, id: &[u8]) -> Vec<Bytes> {
         return vec![answer.bytes.clone()];
     }
     let template = new_template(answer);
-    let billed = template.billed().zeroed();
+    let billed = template.billed_units().zeroed();
     let values = SlotValues { id, billed: &billed, warnings: &[] };
     let mut writer = ChunkWriter::default();
-    template.write(&mut writer, &values, |writer, _| {
+    template.write_answer(&mut writer, &values, |writer, _| {
         writer.write_text(&answer.bytes[answer.results.clone()]);
     });
-    writer.finish()
+    writer.into_chunks()
 }
 
 #[cfg(test)]

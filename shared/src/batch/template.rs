@@ -70,17 +70,17 @@ impl AnswerTemplate {
     }
 
     /// Returns what the answer was billed.
-    pub(super) fn billed(&self) -> &BilledUnits {
+    pub(super) fn billed_units(&self) -> &BilledUnits {
         &self.billed
     }
 
     /// Returns the bytes it holds in memory, about.
-    pub(super) fn size(&self) -> usize {
+    pub(super) fn memory_size(&self) -> usize {
         self.text.len() + self.slots.len() * size_of::<(Range<usize>, Slot)>()
     }
 
     /// Writes the answer; `write_results` fills each slot of results, by its number.
-    pub(super) fn write(
+    pub(super) fn write_answer(
         &self,
         writer: &mut ChunkWriter,
         values: &SlotValues<'_>,

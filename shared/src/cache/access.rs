@@ -33,7 +33,7 @@ impl<'a> CacheAccess<'a> {
     }
 
     /// Returns the statistics of a request before any sub-request is made.
-    pub fn stats(&self, inputs: usize, hits: usize, misses: usize) -> BatchStats {
+    pub fn batch_stats(&self, inputs: usize, hits: usize, misses: usize) -> BatchStats {
         let cache = match (hits, misses) {
             (0, _) => self.miss_outcome,
             (_, 0) => CacheOutcome::Hit,

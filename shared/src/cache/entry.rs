@@ -20,7 +20,7 @@ impl MemorySize for CacheEntry {
     fn memory_size(&self) -> usize {
         match self {
             Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
-            Self::Shapes(shapes) => shapes.iter().map(Shape::size).sum(),
+            Self::Shapes(shapes) => shapes.iter().map(Shape::memory_size).sum(),
         }
     }
 }

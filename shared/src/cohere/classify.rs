@@ -87,13 +87,13 @@ pub fn from_transport(error: &TransportError) -> GatewayError {
 }
 
 /// Classifies an answer of status 200 that is not what was asked for.
-pub fn malformed(detail: &str) -> GatewayError {
+pub fn malformed_answer(detail: &str) -> GatewayError {
     GatewayError::new(Code::UpstreamMalformed, "Cohere's answer cannot be read").with_detail(detail)
 }
 
 /// Classifies an answer that has more or fewer results than there were inputs.
 pub fn wrong_count(expected: usize) -> GatewayError {
-    malformed(&format!("it has not one result of each kind for each of {expected} inputs"))
+    malformed_answer(&format!("it has not one result of each kind for each of {expected} inputs"))
 }
 
 /// Classifies a stream that Cohere ended with an error before any content.

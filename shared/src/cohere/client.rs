@@ -67,11 +67,11 @@ impl Cohere {
     /// # Errors
     /// Everything that `classify` knows, `key_missing`, `upstream_timeout`, `deadline`.
     pub async fn call(&self, call: &Call, stats: &mut CallStats) -> Result<Bytes> {
-        let (request, key) = self.prepare(call, stats).await?;
+        let (request, key) = self.prepare_request(call, stats).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = async {
-            let response = self.send(request, &key.value, stats).await?;
+            let response = self.send_with_key(request, &key.value, stats).await?;
             response.collect().await.map_err(|error| classify::from_transport(&error))
         };
         let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
@@ -84,11 +84,11 @@ impl Cohere {
     /// # Errors
     /// As `call`; an answer that is no stream of events is `upstream_malformed`.
     pub async fn open_stream(&self, call: &Call, stats: &mut CallStats) -> Result<EventReader> {
-        let (request, key) = self.prepare(call, stats).await?;
+        let (request, key) = self.prepare_request(call, stats).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = async {
-            let response = self.send(request, &key.value, stats).await?;
+            let response = self.send_with_key(request, &key.value, stats).await?;
             check_event_stream(&stats.response_headers)?;
             Ok(EventReader::new(response, key))
         };
@@ -97,7 +97,7 @@ impl Cohere {
         stream
     }
 
-    async fn prepare(
+    async fn prepare_request(
         &self,
         call: &Call,
         stats: &mut CallStats,
@@ -116,7 +116,7 @@ impl Cohere {
         Ok((request, key))
     }
 
-    async fn send(
+    async fn send_with_key(
         &self,
         request: Request<Bytes>,
         key: &ApiKey,
@@ -165,7 +165,7 @@ impl Cohere {
 fn check_event_stream(headers: &HeaderMap) -> Result<()> {
     match headers.get(header::CONTENT_TYPE) {
         Some(value) if value.as_bytes().starts_with(b"text/event-stream") => Ok(()),
-        _ => Err(classify::malformed("a stream was asked for, another content type came")),
+        _ => Err(classify::malformed_answer("a stream was asked for, another content type came")),
     }
 }
 

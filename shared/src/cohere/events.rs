@@ -35,7 +35,7 @@ impl EventReader {
             let chunk = self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
             let Some(chunk) = chunk else {
                 let is_clean = self.buffer.iter().all(u8::is_ascii_whitespace);
-                let cut_off = classify::malformed("the stream ended inside an event");
+                let cut_off = classify::malformed_answer("the stream ended inside an event");
                 return if is_clean { Ok(None) } else { Err(cut_off) };
             };
             // Mostly a chunk is whole frames already, and needs no copy.
@@ -47,7 +47,7 @@ impl EventReader {
                 return Ok(Some(self.key.value.blot_out_of(frames)));
             }
             if self.buffer.len() > MAX_FRAME_BYTES {
-                return Err(classify::malformed("an event is larger than 4 MiB"));
+                return Err(classify::malformed_answer("an event is larger than 4 MiB"));
             }
         }
     }

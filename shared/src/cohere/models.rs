@@ -46,7 +46,7 @@ pub struct Model {
     pub takes_tool_choice: bool,
 }
 
-const fn chat(id: &'static str, context_tokens: u64, max_output_tokens: u64) -> Model {
+const fn new_chat(id: &'static str, context_tokens: u64, max_output_tokens: u64) -> Model {
     Model {
         id,
         endpoint: Endpoint::Chat,
@@ -61,87 +61,91 @@ const fn chat(id: &'static str, context_tokens: u64, max_output_tokens: u64) -> 
     }
 }
 
-const fn embed(id: &'static str, context_tokens: u64, dimensions: &'static [u64]) -> Model {
-    Model { endpoint: Endpoint::Embed, dimensions, takes_images: true, ..chat(id, context_tokens, 0) }
+const fn new_embed(id: &'static str, context_tokens: u64, dimensions: &'static [u64]) -> Model {
+    Model { endpoint: Endpoint::Embed, dimensions, takes_images: true, ..new_chat(id, context_tokens, 0) }
 }
 
-const fn rerank(id: &'static str, context_tokens: u64) -> Model {
-    Model { endpoint: Endpoint::Rerank, ..chat(id, context_tokens, 0) }
+const fn new_rerank(id: &'static str, context_tokens: u64) -> Model {
+    Model { endpoint: Endpoint::Rerank, ..new_chat(id, context_tokens, 0) }
 }
 
 impl Model {
-    const fn images(self) -> Self {
+    const fn with_images(self) -> Self {
         Self { takes_images: true, ..self }
     }
 
-    const fn one_image(self) -> Self {
+    const fn with_one_image(self) -> Self {
         Self { takes_one_image: true, ..self }
     }
 
-    const fn thinking(self) -> Self {
+    const fn with_thinking(self) -> Self {
         Self { thinks: true, ..self }
     }
 
-    const fn tool_choice(self) -> Self {
+    const fn with_tool_choice(self) -> Self {
         Self { takes_tool_choice: true, ..self }
     }
 
-    const fn deprecated(self, since: &'static str, replacement: &'static str) -> Self {
+    const fn deprecated_since(self, since: &'static str, replacement: &'static str) -> Self {
         Self { lifetime: Lifetime::Deprecated { since, replacement }, ..self }
     }
 
-    const fn retired(self, since: &'static str, replacement: &'static str) -> Self {
+    const fn retired_since(self, since: &'static str, replacement: &'static str) -> Self {
         Self { lifetime: Lifetime::Retired { since, replacement }, ..self }
     }
 }
 
 const CATALOGUE: &[Model] = &[
-    chat("command-a-plus-05-2026", 128_000, 64_000).images().thinking().tool_choice(),
-    chat("command-a-03-2025", 256_000, 8_000).tool_choice(),
-    chat("command-r7b-12-2024", 128_000, 4_000).tool_choice(),
-    chat("command-a-translate-08-2025", 8_000, 8_000).tool_choice(),
-    chat("command-a-reasoning-08-2025", 256_000, 32_000).thinking().tool_choice(),
-    chat("command-a-vision-07-2025", 128_000, 8_000).images().tool_choice(),
-    chat("command-r-08-2024", 128_000, 4_000),
-    chat("command-r-plus-08-2024", 128_000, 4_000),
-    chat("north-mini-code-1-0", 256_000, 64_000).thinking().tool_choice(),
-    chat("tiny-aya-global", 8_000, 8_000),
-    chat("tiny-aya-earth", 8_000, 8_000),
-    chat("tiny-aya-fire", 8_000, 8_000),
-    chat("tiny-aya-water", 8_000, 8_000),
-    chat("c4ai-aya-expanse-32b", 128_000, 4_000),
-    chat("c4ai-aya-vision-32b", 16_000, 4_000).images(),
-    chat("command-r-03-2024", 128_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
-    chat("command-r", 128_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
-    chat("command-r-plus-04-2024", 128_000, 4_000).deprecated("September 15, 2025", "command-r-plus-08-2024"),
-    chat("command-r-plus", 128_000, 4_000).deprecated("September 15, 2025", "command-r-plus-08-2024"),
-    chat("command-light", 4_000, 4_000).deprecated("September 15, 2025", "command-r-08-2024"),
-    chat("command", 4_000, 4_000).deprecated("September 15, 2025", "command-a-03-2025"),
-    chat("c4ai-aya-expanse-8b", 8_000, 4_000).retired("April 4, 2026", "command-r7b-12-2024"),
-    chat("c4ai-aya-vision-8b", 16_000, 4_000).images().retired("April 4, 2026", "command-r7b-12-2024"),
-    embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
-    embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
-    embed("embed-v4.0", 128_000, &[256, 512, 1024, 1536]),
-    embed("embed-english-v3.0", 512, &[1024]).one_image(),
-    embed("embed-english-light-v3.0", 512, &[384]).one_image(),
-    embed("embed-multilingual-v3.0", 512, &[1024]).one_image(),
-    embed("embed-multilingual-light-v3.0", 512, &[384]).one_image(),
-    embed("embed-english-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
-    embed("embed-english-light-v2.0", 512, &[]).retired("April 4, 2026", "embed-english-v3.0"),
-    embed("embed-multilingual-v2.0", 256, &[]).retired("April 4, 2026", "embed-english-v3.0"),
-    rerank("rerank-v5.0-pro", 32_768),
-    rerank("rerank-v5.0-fast", 32_768),
-    rerank("rerank-v4.0-pro", 32_768),
-    rerank("rerank-v4.0-fast", 32_768),
-    rerank("rerank-v3.5", 4_096),
-    rerank("rerank-english-v3.0", 4_096),
-    rerank("rerank-multilingual-v3.0", 4_096),
-    rerank("rerank-english-v2.0", 0).retired("April 30, 2025", "rerank-v3.5"),
-    rerank("rerank-multilingual-v2.0", 0).retired("April 30, 2025", "rerank-v3.5"),
+    new_chat("command-a-plus-05-2026", 128_000, 64_000).with_images().with_thinking().with_tool_choice(),
+    new_chat("command-a-03-2025", 256_000, 8_000).with_tool_choice(),
+    new_chat("command-r7b-12-2024", 128_000, 4_000).with_tool_choice(),
+    new_chat("command-a-translate-08-2025", 8_000, 8_000).with_tool_choice(),
+    new_chat("command-a-reasoning-08-2025", 256_000, 32_000).with_thinking().with_tool_choice(),
+    new_chat("command-a-vision-07-2025", 128_000, 8_000).with_images().with_tool_choice(),
+    new_chat("command-r-08-2024", 128_000, 4_000),
+    new_chat("command-r-plus-08-2024", 128_000, 4_000),
+    new_chat("north-mini-code-1-0", 256_000, 64_000).with_thinking().with_tool_choice(),
+    new_chat("tiny-aya-global", 8_000, 8_000),
+    new_chat("tiny-aya-earth", 8_000, 8_000),
+    new_chat("tiny-aya-fire", 8_000, 8_000),
+    new_chat("tiny-aya-water", 8_000, 8_000),
+    new_chat("c4ai-aya-expanse-32b", 128_000, 4_000),
+    new_chat("c4ai-aya-vision-32b", 16_000, 4_000).with_images(),
+    new_chat("command-r-03-2024", 128_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command-r", 128_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command-r-plus-04-2024", 128_000, 4_000)
+        .deprecated_since("September 15, 2025", "command-r-plus-08-2024"),
+    new_chat("command-r-plus", 128_000, 4_000)
+        .deprecated_since("September 15, 2025", "command-r-plus-08-2024"),
+    new_chat("command-light", 4_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command", 4_000, 4_000).deprecated_since("September 15, 2025", "command-a-03-2025"),
+    new_chat("c4ai-aya-expanse-8b", 8_000, 4_000).retired_since("April 4, 2026", "command-r7b-12-2024"),
+    new_chat("c4ai-aya-vision-8b", 16_000, 4_000)
+        .with_images()
+        .retired_since("April 4, 2026", "command-r7b-12-2024"),
+    new_embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
+    new_embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
+    new_embed("embed-v4.0", 128_000, &[256, 512, 1024, 1536]),
+    new_embed("embed-english-v3.0", 512, &[1024]).with_one_image(),
+    new_embed("embed-english-light-v3.0", 512, &[384]).with_one_image(),
+    new_embed("embed-multilingual-v3.0", 512, &[1024]).with_one_image(),
+    new_embed("embed-multilingual-light-v3.0", 512, &[384]).with_one_image(),
+    new_embed("embed-english-v2.0", 512, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
+    new_embed("embed-english-light-v2.0", 512, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
+    new_embed("embed-multilingual-v2.0", 256, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
+    new_rerank("rerank-v5.0-pro", 32_768),
+    new_rerank("rerank-v5.0-fast", 32_768),
+    new_rerank("rerank-v4.0-pro", 32_768),
+    new_rerank("rerank-v4.0-fast", 32_768),
+    new_rerank("rerank-v3.5", 4_096),
+    new_rerank("rerank-english-v3.0", 4_096),
+    new_rerank("rerank-multilingual-v3.0", 4_096),
+    new_rerank("rerank-english-v2.0", 0).retired_since("April 30, 2025", "rerank-v3.5"),
+    new_rerank("rerank-multilingual-v2.0", 0).retired_since("April 30, 2025", "rerank-v3.5"),
 ];
 
 /// Finds a model by its id.
-pub fn find(id: &str) -> Option<&'static Model> {
+pub fn find_model(id: &str) -> Option<&'static Model> {
     CATALOGUE.iter().find(|model| model.id == id)
 }
 
@@ -160,9 +164,9 @@ mod tests {
 
     #[test]
     fn thinking_models_get_their_maximum_and_unknown_ones_a_modest_bound() {
-        assert_eq!(default_max_tokens(find("command-a-reasoning-08-2025")), 32_000);
-        assert_eq!(default_max_tokens(find("command-a-03-2025")), 8_000);
-        assert_eq!(default_max_tokens(find("my-fine-tuned-model")), 4_096);
+        assert_eq!(default_max_tokens(find_model("command-a-reasoning-08-2025")), 32_000);
+        assert_eq!(default_max_tokens(find_model("command-a-03-2025")), 8_000);
+        assert_eq!(default_max_tokens(find_model("my-fine-tuned-model")), 4_096);
     }
 
     #[test]
@@ -172,7 +176,8 @@ mod tests {
             if let Lifetime::Deprecated { replacement, .. } | Lifetime::Retired { replacement, .. } =
                 model.lifetime
             {
-                let replacement = find(replacement).unwrap_or_else(|| panic!("{}: {replacement}", model.id));
+                let replacement =
+                    find_model(replacement).unwrap_or_else(|| panic!("{}: {replacement}", model.id));
                 assert_eq!((replacement.lifetime, replacement.endpoint), (Lifetime::Active, model.endpoint));
             }
         }

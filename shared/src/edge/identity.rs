@@ -2,6 +2,7 @@
 
 use crate::error::{Code, GatewayError, Result};
 use lambda_http::request::RequestContext;
+use serde_json::Value;
 
 /// A client of the gateway, as the authorizer names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +18,14 @@ impl Identity {
     /// # Errors
     /// `unauthorized` where no authorizer has spoken: a function never trusts its route alone.
     pub fn from_context(context: Option<&RequestContext>) -> Result<Self> {
-        let Some(RequestContext::ApiGatewayV1(context)) = context else { return Err(unauthorized()) };
-        let field = |name| context.authorizer.fields.get(name).and_then(|value| value.as_str());
-        let client = field("client").filter(|client| !client.is_empty()).ok_or_else(unauthorized)?;
-        let models = field("models").map(|models| models.split(',').map(str::to_string).collect());
+        let Some(RequestContext::ApiGatewayV1(context)) = context else {
+            return Err(unauthorized_error());
+        };
+        let fields = &context.authorizer.fields;
+        let client = fields.get("client").and_then(Value::as_str);
+        let client = client.filter(|client| !client.is_empty()).ok_or_else(unauthorized_error)?;
+        let models = fields.get("models").and_then(Value::as_str);
+        let models = models.map(|models| models.split(',').map(str::to_string).collect());
         Ok(Self::new(client, models))
     }
 
@@ -45,7 +50,7 @@ impl Identity {
     }
 }
 
-fn unauthorized() -> GatewayError {
+fn unauthorized_error() -> GatewayError {
     GatewayError::new(Code::Unauthorized, "a token of this gateway is expected, not a Cohere key")
 }
 

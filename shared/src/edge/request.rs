@@ -50,7 +50,10 @@ impl Incoming {
         };
         let request_id = request_id.or_else(|| lambda.as_ref().map(|lambda| lambda.request_id.clone()));
         // An absent deadline is a call by hand; the endpoint's own total holds then.
-        let deadline = lambda.map_or(Duration::MAX, |lambda| Duration::from_millis(lambda.deadline));
+        let deadline = match &lambda {
+            Some(lambda) => Duration::from_millis(lambda.deadline),
+            None => Duration::MAX,
+        };
         let body = match body {
             Body::Text(text) => Bytes::from(text),
             Body::Binary(bytes) => Bytes::from(bytes),
@@ -117,14 +120,18 @@ impl Incoming {
 
     /// Copies the headers that may go to Cohere; never the caller's authorization, cookies or hops.
     pub fn headers_for_cohere(&self) -> HeaderMap {
-        let allowed =
-            |name: &HeaderName| TO_COHERE.contains(&name.as_str()) || name.as_str().starts_with("x-fern-");
         let mut headers: HeaderMap<HeaderValue> = HeaderMap::new();
-        for (name, value) in self.headers.iter().filter(|(name, _)| allowed(name)) {
-            headers.insert(name.clone(), value.clone());
+        for (name, value) in &self.headers {
+            if is_for_cohere(name) {
+                headers.insert(name.clone(), value.clone());
+            }
         }
         headers
     }
+}
+
+fn is_for_cohere(name: &HeaderName) -> bool {
+    TO_COHERE.contains(&name.as_str()) || name.as_str().starts_with("x-fern-")
 }
 
 #[cfg(test)]

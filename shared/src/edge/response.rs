@@ -29,7 +29,7 @@ const FROM_COHERE: [&str; 8] = [
 ];
 
 /// Returns the status of an error.
-pub fn status(error: &GatewayError) -> StatusCode {
+pub fn status_of(error: &GatewayError) -> StatusCode {
     let upstream = error.upstream.as_ref().map(|upstream| upstream.status);
     let number = match error.code {
         // What Cohere says about the request keeps Cohere's status.
@@ -50,13 +50,13 @@ pub fn status(error: &GatewayError) -> StatusCode {
 }
 
 /// Writes an error: `{"id", "message", "code"}` and Cohere's `error_type` where it sent one.
-pub fn error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> Response<Body> {
+pub fn write_error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> Response<Body> {
     let upstream = error.upstream.as_deref();
     let id = upstream.and_then(|upstream| upstream.id.as_deref()).unwrap_or(request_id);
     let error_type = upstream.and_then(|upstream| upstream.error_type.as_deref());
     let body = ErrorBody { id, message: &error.message, code: error.code.as_str(), error_type };
-    let mut response = json(status(error), &body);
-    if let Some(seconds) = retry_after(error, response.status(), limits.retry_after_max) {
+    let mut response = write_json(status_of(error), &body);
+    if let Some(seconds) = choose_retry_after(error, response.status(), limits.retry_after_max) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -73,32 +73,32 @@ struct ErrorBody<'a> {
 }
 
 /// Writes a JSON document.
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+pub fn write_json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // Plain structs of text and numbers cannot fail to be written.
-    let mut response = Response::new(whole(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
+    let mut response = Response::new(single_chunk(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 /// Makes a body of bytes that are all there.
-pub fn whole(bytes: Bytes) -> Body {
+pub fn single_chunk(bytes: Bytes) -> Body {
     Full::new(bytes).boxed_unsync()
 }
 
-/// Makes a body of pieces that are all there; each goes as it is, without being copied into one.
-pub fn pieces(mut pieces: Vec<Bytes>) -> Body {
-    match pieces.pop() {
-        Some(only) if pieces.is_empty() => whole(only),
+/// Makes a body of chunks that are all there; each goes as it is, without being copied into one.
+pub fn chunked(mut chunks: Vec<Bytes>) -> Body {
+    match chunks.pop() {
+        Some(only) if chunks.is_empty() => single_chunk(only),
         last => {
-            let frames = pieces.into_iter().chain(last).map(|piece| Ok(Frame::data(piece)));
+            let frames = chunks.into_iter().chain(last).map(|chunk| Ok(Frame::data(chunk)));
             StreamBody::new(futures_util::stream::iter(frames)).boxed_unsync()
         }
     }
 }
 
 /// Returns whole seconds for a 429 or 503: what Cohere asked for, at least 1, at most the limit.
-fn retry_after(error: &GatewayError, status: StatusCode, longest: Duration) -> Option<u64> {
+fn choose_retry_after(error: &GatewayError, status: StatusCode, longest: Duration) -> Option<u64> {
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return None;
     }
@@ -136,16 +136,16 @@ mod tests {
 
     #[test]
     fn cohere_keeps_its_status_where_it_speaks_of_the_request_or_of_itself() {
-        assert_eq!(status(&with_upstream(Code::InvalidRequest, 422)), 422);
-        assert_eq!(status(&with_upstream(Code::UpstreamError, 504)), 504);
-        assert_eq!(status(&with_upstream(Code::UpstreamError, 499)), 503);
-        assert_eq!(status(&with_upstream(Code::UpstreamAuth, 401)), 502);
-        assert_eq!(status(&with_upstream(Code::UpstreamBilling, 402)), 502);
+        assert_eq!(status_of(&with_upstream(Code::InvalidRequest, 422)), 422);
+        assert_eq!(status_of(&with_upstream(Code::UpstreamError, 504)), 504);
+        assert_eq!(status_of(&with_upstream(Code::UpstreamError, 499)), 503);
+        assert_eq!(status_of(&with_upstream(Code::UpstreamAuth, 401)), 502);
+        assert_eq!(status_of(&with_upstream(Code::UpstreamBilling, 402)), 502);
     }
 
     #[tokio::test]
     async fn an_error_body_carries_coheres_id_and_type() {
-        let response = error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
+        let response = write_error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, r#"{"id":"up","message":"m","code":"invalid_request","error_type":"T"}"#);
     }
@@ -155,7 +155,7 @@ mod tests {
         let seconds = |code, asked: Option<f64>| {
             let mut failed = GatewayError::new(code, "m");
             failed.retry_after = asked.map(Duration::from_secs_f64);
-            let response = error(&failed, "id", &limits());
+            let response = write_error(&failed, "id", &limits());
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_string())
         };
         assert_eq!(seconds(Code::RateLimited, None).as_deref(), Some("1"));

@@ -47,7 +47,7 @@ impl EndpointRules for Chat {
         let models = &config.models;
         let request = ChatRequest::parse(body)?;
         let model = request.model().unwrap_or_else(|| models.chat.clone());
-        let mut max_tokens = models::default_max_tokens(models::find(&model));
+        let mut max_tokens = models::default_max_tokens(models::find_model(&model));
         if let Some(lower) = models.max_tokens_default {
             max_tokens = max_tokens.min(lower);
         }
@@ -83,7 +83,7 @@ impl Answer for ChatAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(usage) = find_usage(&body) else {
-            return Err(classify::malformed("the JSON is broken, or no chat answer"));
+            return Err(classify::malformed_answer("the JSON is broken, or no chat answer"));
         };
         let billed = BilledUnits::parse_usage(usage);
         Ok(Self { billed, body })

@@ -64,11 +64,11 @@ impl EndpointRules for Embed {
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
         // Images and mixed inputs have other limits in each generation of models.
-        let Some(texts) = object.list("texts") else { return false };
+        let Some(texts) = object.read_list("texts") else { return false };
         if !fits_context(texts.longest(), model) {
             return false;
         }
-        match object.number("output_dimension") {
+        match object.read_number("output_dimension") {
             // A model that makes one length takes no wish for it.
             Some(length) => model.dimensions.len() > 1 && has_dimension(model, length),
             None => !object.has("output_dimension"),
@@ -108,7 +108,7 @@ fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
 /// # Errors
 /// `invalid_request` where the model cannot make the length that is asked for.
 fn check_dimension(request: &EmbedRequest) -> Result<f64> {
-    let model = models::find(request.model());
+    let model = models::find_model(request.model());
     let known = model.map(|model| model.dimensions).unwrap_or_default();
     let Some(length) = request.output_dimension() else {
         return Ok(*known.last().unwrap_or(&UNKNOWN_DIMENSION) as f64);
@@ -131,7 +131,7 @@ impl Answer for EmbedAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(answer) = EmbedAnswer::parse(body) else {
-            return Err(classify::malformed("the JSON is broken, or no embed answer"));
+            return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
         match call.expected_results {
             Some(expected) if !answer.has_embeddings(expected) => Err(classify::wrong_count(expected)),
@@ -181,11 +181,11 @@ async fn answer_plan(
     record.batch = BatchStats::default();
     loop {
         requested.extend_from_slice(&missing);
-        let sub_requests = plan.batch.split(&missing, per_call);
+        let sub_requests = plan.batch.split_into(&missing, per_call);
         let sub_request_count = record.batch.sub_requests + sub_requests.len();
-        record.batch = BatchStats { sub_requests: sub_request_count, ..plan.stats(&requested) };
+        record.batch = BatchStats { sub_requests: sub_request_count, ..plan.batch_stats(&requested) };
         let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
-            plan.store(sub_request, answer);
+            plan.store_answer(sub_request, answer);
         });
         match fetched.await {
             Ok(fetched) => answers.extend(fetched),
@@ -194,7 +194,7 @@ async fn answer_plan(
                 return Err(failed.into_error(inputs));
             }
         }
-        match plan.write(table, &answers, id)? {
+        match plan.write_answer(table, &answers, id)? {
             WrittenAnswer::Complete(chunks) => {
                 for (_, answer) in &answers {
                     record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
@@ -211,7 +211,7 @@ async fn answer_plan(
 
 /// Returns how many inputs one call of a model takes.
 fn inputs_per_call(model: &str, source: &str) -> usize {
-    match models::find(model) {
+    match models::find_model(model) {
         Some(model) if source == "images" && model.takes_one_image => 1,
         _ => wire::PER_CALL,
     }
@@ -264,13 +264,13 @@ impl<'a> EmbedPlan<'a> {
     }
 
     /// Returns the statistics of a request that asks Cohere for these elements.
-    pub(super) fn stats(&self, requested: &[usize]) -> BatchStats {
+    pub(super) fn batch_stats(&self, requested: &[usize]) -> BatchStats {
         let hits = self.batch.count_inputs_without(requested);
-        self.access.stats(self.batch.input_count(), hits, requested.len())
+        self.access.batch_stats(self.batch.input_count(), hits, requested.len())
     }
 
     /// Puts a sub-request's answer into the cache.
-    pub(super) fn store(&self, sub_request: &SubRequest, answer: &EmbedAnswer) {
+    pub(super) fn store_answer(&self, sub_request: &SubRequest, answer: &EmbedAnswer) {
         if let Some(cache) = &self.cache {
             cache.store_answer(&self.batch, sub_request, answer);
         }
@@ -280,7 +280,7 @@ impl<'a> EmbedPlan<'a> {
     ///
     /// # Errors
     /// `upstream_malformed` where an answer has not one embedding of each type for each input.
-    pub(super) fn write(
+    pub(super) fn write_answer(
         &self,
         mut table: Table<'_>,
         answers: &[(SubRequest, EmbedAnswer)],
@@ -293,7 +293,7 @@ impl<'a> EmbedPlan<'a> {
                 return Ok(WrittenAnswer::Misfit(others));
             }
         }
-        let written = if added.is_ok() { table.write(id) } else { None };
+        let written = if added.is_ok() { table.write_answer(id) } else { None };
         match written {
             Some(chunks) => Ok(WrittenAnswer::Complete(chunks)),
             None => Err(classify::wrong_count(self.batch.input_count())),

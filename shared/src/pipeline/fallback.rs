@@ -92,7 +92,7 @@ fn choose_fallback<E: EndpointRules>(
     if !is_wanted || request.identity.check_model(id).is_err() {
         return None;
     }
-    let model = models::find(id)?;
+    let model = models::find_model(id)?;
     let is_retired = matches!(model.lifetime, Lifetime::Retired { .. });
     if is_retired || model.endpoint != E::ENDPOINT || !E::can_answer(model, &upstream.object) {
         return None;
@@ -116,7 +116,7 @@ fn choose_fallback<E: EndpointRules>(
 /// Returns the model's limit where the request asks for more tokens.
 fn lower_max_tokens(model: &Model, object: &RequestObject) -> Option<u64> {
     let limit = model.max_output_tokens;
-    let requested = object.number("max_tokens")?;
+    let requested = object.read_number("max_tokens")?;
     if limit > 0 && requested > limit as f64 { Some(limit) } else { None }
 }
 

@@ -57,7 +57,7 @@ impl EndpointRules for Rerank {
     }
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
-        match object.list("documents") {
+        match object.read_list("documents") {
             Some(documents) => fits_context(documents.longest(), model),
             None => false,
         }
@@ -68,7 +68,7 @@ impl Answer for RerankAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(answer) = RerankAnswer::parse(body) else {
-            return Err(classify::malformed("the JSON is broken, or no rerank answer"));
+            return Err(classify::malformed_answer("the JSON is broken, or no rerank answer"));
         };
         match call.expected_results {
             Some(expected) if !answer.ranks_all(expected) => Err(classify::wrong_count(expected)),
@@ -111,10 +111,10 @@ async fn answer_plan(
     record: &mut RequestRecord,
 ) -> Result<Vec<Bytes>> {
     let cached = plan.cached_answers();
-    let missing = plan.missing(&cached);
-    record.batch = plan.stats(&missing);
+    let missing = plan.missing_sub_requests(&cached);
+    record.batch = plan.batch_stats(&missing);
     let fetched = fan_out.fetch_all(missing, &mut record.calls, |sub_request, answer| {
-        plan.store(sub_request, answer);
+        plan.store_answer(sub_request, answer);
     });
     let fetched = match fetched.await {
         Ok(fetched) => fetched,
@@ -127,7 +127,7 @@ async fn answer_plan(
         record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
     }
     let answers = merge_answers(cached, fetched.into_iter().map(|(_, answer)| answer));
-    match plan.batch.write(&answers, id) {
+    match plan.batch.write_answer(&answers, id) {
         Some(chunks) => Ok(chunks),
         None => Err(classify::wrong_count(plan.batch.document_count())),
     }
@@ -190,22 +190,22 @@ impl<'a> RerankPlan<'a> {
     }
 
     /// Returns the sub-requests without an answer.
-    pub(super) fn missing(&self, answers: &[Option<RerankAnswer>]) -> Vec<SubRequest> {
+    pub(super) fn missing_sub_requests(&self, answers: &[Option<RerankAnswer>]) -> Vec<SubRequest> {
         let sub_requests = self.batch.sub_requests().iter().zip(answers);
         let missing = sub_requests.filter(|(_, answer)| answer.is_none());
         missing.map(|(sub_request, _)| sub_request.clone()).collect()
     }
 
     /// Returns the statistics of a request that makes these sub-requests.
-    pub(super) fn stats(&self, missing: &[SubRequest]) -> BatchStats {
+    pub(super) fn batch_stats(&self, missing: &[SubRequest]) -> BatchStats {
         let documents = self.batch.document_count();
         let misses: usize = missing.iter().map(|sub_request| sub_request.elements.len()).sum();
         let sub_requests = missing.len();
-        BatchStats { sub_requests, ..self.access.stats(documents, documents - misses, misses) }
+        BatchStats { sub_requests, ..self.access.batch_stats(documents, documents - misses, misses) }
     }
 
     /// Puts a sub-request's answer into the cache.
-    pub(super) fn store(&self, sub_request: &SubRequest, answer: &RerankAnswer) {
+    pub(super) fn store_answer(&self, sub_request: &SubRequest, answer: &RerankAnswer) {
         if self.access.is_used() && is_cacheable(answer) {
             // A copy: a slice could hold a larger buffer in memory.
             let ranking = CacheEntry::Ranking(Bytes::copy_from_slice(&answer.bytes));

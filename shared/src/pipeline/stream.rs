@@ -137,7 +137,7 @@ impl StreamingAnswer {
 
     /// Turns the stream into the answer.
     pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
-        let mut response = Response::new(response::whole(Bytes::new()));
+        let mut response = Response::new(response::single_chunk(Bytes::new()));
         let event_stream = HeaderValue::from_static("text/event-stream");
         response.headers_mut().insert(header::CONTENT_TYPE, event_stream);
         add_headers(&mut response, &mut self.log.record);
@@ -151,7 +151,7 @@ impl StreamingAnswer {
     /// Waits for the next bytes, and turns a panic into the stream's ending.
     async fn next_or_failure(&mut self) -> Option<Bytes> {
         let next = AssertUnwindSafe(self.next_chunk()).catch_unwind().await;
-        next.unwrap_or_else(|_| Some(self.fail(GatewayError::internal("a panic"))))
+        next.unwrap_or_else(|_| Some(self.fail_stream(GatewayError::internal("a panic"))))
     }
 
     /// Waits for the next bytes that go to the caller; `None` once all is said.
@@ -189,7 +189,7 @@ impl StreamingAnswer {
                 self.permit = opened.permit;
                 self.send_first(opened.first, opened.events)
             }
-            Err(error) => self.fail(error),
+            Err(error) => self.fail_stream(error),
         }
     }
 
@@ -211,17 +211,17 @@ impl StreamingAnswer {
                 return Some(stream::KEEP_ALIVE);
             }
             // What was said is whole, however the connection ends.
-            _ if self.has_ended => return self.finish(),
-            Ok(Ok(None)) => classify::malformed("the stream ended without message-end"),
+            _ if self.has_ended => return self.finish_stream(),
+            Ok(Ok(None)) => classify::malformed_answer("the stream ended without message-end"),
             Ok(Err(error)) => error,
             Err(_) if limit == self.deadline.at => self.deadline.error(),
             Err(_) => timeout_error(self.times.idle),
         };
-        Some(self.fail(failure))
+        Some(self.fail_stream(failure))
     }
 
     /// Says `[DONE]` where Cohere has not.
-    fn finish(&mut self) -> Option<Bytes> {
+    fn finish_stream(&mut self) -> Option<Bytes> {
         if self.is_done {
             return None;
         }
@@ -251,22 +251,22 @@ impl StreamingAnswer {
 
     fn record_end(&mut self, end: MessageEnd) {
         self.has_ended = true;
-        self.report(CallOutcome::Success);
+        self.report_outcome(CallOutcome::Success);
         self.log.record.billed = BilledUnits::parse_usage(&end.usage);
         if let Some(failure) = end.failure {
             self.log.record.record_failure(&classify::from_stream_end(&failure));
         }
     }
 
-    fn report(&mut self, outcome: CallOutcome) {
+    fn report_outcome(&mut self, outcome: CallOutcome) {
         if let Some(permit) = self.permit.take() {
             permit.report(outcome);
         }
     }
 
     /// Ends the stream in Cohere's own form.
-    fn fail(&mut self, error: GatewayError) -> Bytes {
-        self.report(CallOutcome::from(error.cause()));
+    fn fail_stream(&mut self, error: GatewayError) -> Bytes {
+        self.report_outcome(CallOutcome::from(error.cause()));
         self.phase = StreamPhase::Ended;
         self.has_ended = true;
         self.is_done = true;
@@ -283,7 +283,7 @@ impl Drop for StreamingAnswer {
         }
         // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
         record.billed.set_missing("output_tokens", self.delta_count);
-        self.log.write();
+        self.log.write_line();
     }
 }
 

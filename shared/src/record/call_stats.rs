@@ -72,7 +72,7 @@ fn union_length(spans: &[(Instant, Instant)]) -> Duration {
     let mut length = Duration::ZERO;
     let mut covered_until: Option<Instant> = None;
     for (begin, end) in spans {
-        let begin = covered_until.map_or(*begin, |until| until.max(*begin));
+        let begin = covered_until.unwrap_or(*begin).max(*begin);
         length += end.saturating_duration_since(begin);
         covered_until = covered_until.max(Some(*end));
     }

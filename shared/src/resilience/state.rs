@@ -74,14 +74,14 @@ impl From<Cause> for CallOutcome {
 pub struct SharedRounds(Arc<Mutex<RetryRounds>>);
 
 impl SharedRounds {
-    fn lock(&self) -> MutexGuard<'_, RetryRounds> {
+    fn lock_rounds(&self) -> MutexGuard<'_, RetryRounds> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Charges the round of an n-th attempt; `false` where it is free or charged already.
     #[must_use]
     pub fn charge_round(&self, attempt: u32) -> bool {
-        self.lock().charge_round(attempt)
+        self.lock_rounds().charge_round(attempt)
     }
 }
 
@@ -99,7 +99,10 @@ pub struct CallPermit {
 impl CallPermit {
     /// Tells whether the call is the one that decides whether the breaker closes.
     pub fn is_probe(&self) -> bool {
-        self.permit.as_ref().is_some_and(Permit::is_probe)
+        match &self.permit {
+            Some(permit) => permit.is_probe(),
+            None => false,
+        }
     }
 
     /// Tells the breaker what became of the call.
@@ -112,7 +115,7 @@ impl CallPermit {
         let mut outcome = outcome;
         // A probe speaks for itself, whatever failed before it.
         if outcome == CallOutcome::Failure
-            && !self.rounds.lock().count_failure(self.attempt)
+            && !self.rounds.lock_rounds().count_failure(self.attempt)
             && !permit.is_probe()
         {
             outcome = CallOutcome::Unknown;
@@ -137,13 +140,13 @@ impl UpstreamState {
         Self { config, state: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Locked> {
+    fn lock_state(&self) -> MutexGuard<'_, Locked> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on the state of one model, and tells of its breaker's transition.
     fn with_model<T>(&self, endpoint: Endpoint, model: &str, work: impl FnOnce(&mut ModelState) -> T) -> T {
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         let key = (endpoint, model.to_string());
         if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {
             state.models.retain(|_, model| model.breaker.state() != BreakerState::Closed);
@@ -208,7 +211,7 @@ impl UpstreamState {
     /// Records a success.
     pub fn record_success(&self, endpoint: Endpoint, model: &str) {
         self.record_not_throttled(endpoint, model);
-        let mut state = self.lock();
+        let mut state = self.lock_state();
         state.budget.record_success();
         state.refused_key = None;
     }
@@ -216,23 +219,23 @@ impl UpstreamState {
     /// Charges one extra call to the retry budget; `false` where it is empty.
     #[must_use]
     pub fn charge_retry(&self, after_timeout: bool) -> bool {
-        self.lock().budget.charge_retry(after_timeout)
+        self.lock_state().budget.charge_retry(after_timeout)
     }
 
     /// Records that Cohere refuses the key of this version, or its account.
     pub fn record_refused_key(&self, version: Option<String>, error: &GatewayError) {
         let until = now() + self.config.bad_key;
-        self.lock().refused_key = Some(RefusedKey { version, until, error: error.clone() });
+        self.lock_state().refused_key = Some(RefusedKey { version, until, error: error.clone() });
     }
 
     /// Tells whether any key is known to be refused, which saves asking for the one in memory.
     pub fn has_refused_key(&self) -> bool {
-        self.lock().refused_key.is_some()
+        self.lock_state().refused_key.is_some()
     }
 
     /// Returns the refusal of the key of this version, while it is known to be refused.
     pub fn key_refusal(&self, version: Option<&str>) -> Option<GatewayError> {
-        let state = self.lock();
+        let state = self.lock_state();
         let refused = state.refused_key.as_ref()?;
         let is_known = now() < refused.until && refused.version.as_deref() == version;
         if is_known { Some(refused.error.clone()) } else { None }

@@ -22,10 +22,10 @@ impl RequestLog {
     }
 
     /// Writes the line; a second call writes nothing.
-    pub fn write(&mut self) {
+    pub fn write_line(&mut self) {
         if !self.is_written {
             self.is_written = true;
-            write_line(&self.record);
+            log_record(&self.record);
         }
     }
 }
@@ -35,7 +35,7 @@ fn only_if<T>(condition: bool, value: T) -> Option<T> {
     if condition { Some(value) } else { None }
 }
 
-fn write_line(record: &RequestRecord) {
+fn log_record(record: &RequestRecord) {
     let RequestRecord { calls, billed, batch, .. } = record;
     let none = FailureRecord::default();
     let failure = record.failure.as_ref().unwrap_or(&none);

@@ -47,7 +47,7 @@ impl ChatRequest {
     /// `invalid_request` that names the field, its problem and its limit.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = RequestObject::parse(body, KNOWN)?;
-        match object.list("messages") {
+        match object.read_list("messages") {
             None => return Err(GatewayError::invalid("messages", "is required")),
             Some(messages) => check_messages(messages)?,
         }
@@ -61,7 +61,7 @@ impl ChatRequest {
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> Option<String> {
-        self.object.text("model").map(|model| model.into_owned())
+        self.object.read_text("model").map(|model| model.into_owned())
     }
 
     /// Writes the request for Cohere with an explicit model and an explicit bound of tokens.

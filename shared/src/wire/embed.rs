@@ -33,7 +33,7 @@ pub const PER_CALL: usize = 96;
 
 /// Returns the embedding types a request asks for, each once.
 pub fn read_types(object: &RequestObject) -> Vec<String> {
-    let Some(list) = object.list("embedding_types") else { return vec!["float".to_string()] };
+    let Some(list) = object.read_list("embedding_types") else { return vec!["float".to_string()] };
     let mut types: Vec<String> = Vec::new();
     for element in list.iter() {
         if let Ok(name) = serde_json::from_slice(element)
@@ -77,7 +77,7 @@ impl EmbedRequest {
     /// `invalid_request` that names the field, its problem and its limit.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = RequestObject::parse(body, KNOWN)?;
-        let Some(model) = object.text("model") else {
+        let Some(model) = object.read_text("model") else {
             let problem = "is required: another model is another vector space";
             return Err(GatewayError::invalid("model", problem));
         };
@@ -89,7 +89,7 @@ impl EmbedRequest {
         let (source, inputs) = find_inputs(&object)?;
         let input_count = inputs.len();
         check_inputs(source, inputs)?;
-        if let Some(types) = object.list("embedding_types")
+        if let Some(types) = object.read_list("embedding_types")
             && types.is_empty()
         {
             let problem = "must name at least 1 type, or be absent";
@@ -115,7 +115,7 @@ impl EmbedRequest {
 
     /// Returns the requested length of the embeddings.
     pub fn output_dimension(&self) -> Option<f64> {
-        self.object.number("output_dimension")
+        self.object.read_number("output_dimension")
     }
 
     /// Returns the bytes that the answer will have, about, with embeddings of this length.
@@ -150,7 +150,7 @@ impl EmbedRequest {
 pub fn find_inputs(object: &RequestObject) -> Result<(&'static str, List<'_>)> {
     let mut found = None;
     for source in SOURCES {
-        let Some(inputs) = object.list(source) else { continue };
+        let Some(inputs) = object.read_list(source) else { continue };
         if let Some((first, _)) = found {
             let problem = format!("{first} and {source} stand together, only one may be given");
             return Err(GatewayError::invalid(first, problem));

@@ -44,7 +44,8 @@ impl Envelope {
                 }
             }
         })?;
-        json[end..].iter().all(u8::is_ascii_whitespace).then_some(envelope)
+        let is_complete = json[end..].iter().all(u8::is_ascii_whitespace);
+        if is_complete { Some(envelope) } else { None }
     }
 
     fn read_meta(&mut self, json: &[u8], at: usize) -> Option<usize> {

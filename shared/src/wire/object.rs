@@ -52,7 +52,7 @@ impl FieldType {
             (FieldType::Bool, Some(b't' | b'f')) => true,
             (FieldType::Number, Some(b'-' | b'0'..=b'9')) => true,
             (FieldType::Integer, Some(b'-' | b'0'..=b'9')) => {
-                parse_number(value).is_some_and(|number| number.fract() == 0.0)
+                matches!(parse_number(value), Some(number) if number.fract() == 0.0)
             }
             _ => false,
         }
@@ -124,12 +124,11 @@ impl RequestObject {
     /// a key that stands twice or in another case, a wrong type.
     pub fn parse(body: Bytes, known: KnownFields) -> Result<Self> {
         let entries = parse_entries(&body)?;
-        let start_of = |text: &str| text.as_ptr() as usize - body.as_ptr() as usize;
         let mut fields = Vec::with_capacity(entries.len());
         for (key, value) in entries {
             let (key, value) = (key.get(), value.get());
-            let key_start = start_of(key);
-            let value_start = start_of(value);
+            let key_start = offset_in(&body, key);
+            let value_start = offset_in(&body, value);
             fields.push(Field {
                 key: key_start..key_start + key.len(),
                 unescaped: unescape_key(key)?,
@@ -152,7 +151,7 @@ impl RequestObject {
         for (position, field) in self.fields.iter().enumerate() {
             let key = self.key_of(field);
             if self.fields[..position].iter().any(|earlier| self.key_of(earlier) == key) {
-                return Err(GatewayError::invalid(&shorten(key), "stands twice in the request"));
+                return Err(GatewayError::invalid(&shorten_text(key), "stands twice in the request"));
             }
             if known.iter().any(|(name, _)| name.as_bytes() == key) {
                 continue;
@@ -160,7 +159,7 @@ impl RequestObject {
             let key = String::from_utf8_lossy(key);
             if let Some((name, _)) = known.iter().find(|(name, _)| equals_but_for_case(name, &key)) {
                 let problem = format_args!("must be written {name:?}").to_string();
-                return Err(GatewayError::invalid(&shorten(key.as_bytes()), problem));
+                return Err(GatewayError::invalid(&shorten_text(key.as_bytes()), problem));
             }
         }
         Ok(())
@@ -169,13 +168,13 @@ impl RequestObject {
     /// Checks the known fields, and finds the elements of the arrays among them.
     fn check_types(&mut self, known: KnownFields) -> Result<()> {
         for (name, field_type) in known {
-            let Some(position) = self.position(name) else { continue };
+            let Some(position) = self.find_field(name) else { continue };
             let value = &self.body[self.fields[position].value.clone()];
             if !field_type.accepts(value) {
                 // A number of the wrong form is told by itself, anything else by its type.
                 let is_number = matches!(value.first(), Some(b'-' | b'0'..=b'9'));
                 let got = match is_number && *field_type == FieldType::Integer {
-                    true => shorten(value),
+                    true => shorten_text(value),
                     false => json_type(value).to_string(),
                 };
                 let problem = format!("must be {}, got {got}", field_type.describe());
@@ -201,7 +200,7 @@ impl RequestObject {
     }
 
     /// Finds a field by its name; `null` counts as absent.
-    fn position(&self, name: &str) -> Option<usize> {
+    fn find_field(&self, name: &str) -> Option<usize> {
         let position = self.fields.iter().position(|field| self.key_of(field) == name.as_bytes())?;
         let is_null = &self.body[self.fields[position].value.clone()] == b"null";
         if is_null { None } else { Some(position) }
@@ -209,28 +208,28 @@ impl RequestObject {
 
     /// Returns the JSON text of a field; `null` counts as absent.
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        let position = self.position(name)?;
+        let position = self.find_field(name)?;
         Some(&self.body[self.fields[position].value.clone()])
     }
 
     /// Tells whether a field is there and is not `null`.
     pub fn has(&self, name: &str) -> bool {
-        self.position(name).is_some()
+        self.find_field(name).is_some()
     }
 
     /// Returns a string field, unescaped.
-    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+    pub fn read_text(&self, name: &str) -> Option<Cow<'_, str>> {
         serde_json::from_slice::<Text>(self.raw(name)?).ok().map(|Text(text)| text)
     }
 
     /// Returns a number field.
-    pub fn number(&self, name: &str) -> Option<f64> {
+    pub fn read_number(&self, name: &str) -> Option<f64> {
         parse_number(self.raw(name)?)
     }
 
     /// Returns an array field that the endpoint knows.
-    pub fn list(&self, name: &str) -> Option<List<'_>> {
-        let field = &self.fields[self.position(name)?];
+    pub fn read_list(&self, name: &str) -> Option<List<'_>> {
+        let field = &self.fields[self.find_field(name)?];
         Some(List { body: &self.body, start: field.value.start, elements: &field.elements })
     }
 
@@ -258,7 +257,7 @@ impl RequestObject {
         for (name, value) in set {
             writer.add_field(name, value);
         }
-        writer.finish()
+        writer.into_object()
     }
 }
 
@@ -275,7 +274,7 @@ impl ObjectWriter {
         Self { text, fields: Vec::with_capacity(fields) }
     }
 
-    fn write(&mut self, key: &[u8], value: &[u8]) -> (Range<usize>, Range<usize>) {
+    fn write_field(&mut self, key: &[u8], value: &[u8]) -> (Range<usize>, Range<usize>) {
         if !self.fields.is_empty() {
             self.text.push(b',');
         }
@@ -288,19 +287,19 @@ impl ObjectWriter {
     }
 
     fn copy_field(&mut self, body: &Bytes, field: &Field) {
-        let (key, value) = self.write(&body[field.key.clone()], &body[field.value.clone()]);
+        let (key, value) = self.write_field(&body[field.key.clone()], &body[field.value.clone()]);
         self.fields.push(Field { key, value, ..field.clone() });
     }
 
     /// Adds a field of the gateway's own, whose name needs no escapes.
     fn add_field(&mut self, name: &str, value: &[u8]) {
         let quoted = [b"\"", name.as_bytes(), b"\""].concat();
-        let (key, value_span) = self.write(&quoted, value);
+        let (key, value_span) = self.write_field(&quoted, value);
         let elements = scan::find_elements(value);
         self.fields.push(Field { key, unescaped: None, value: value_span, elements });
     }
 
-    fn finish(mut self) -> RequestObject {
+    fn into_object(mut self) -> RequestObject {
         self.text.push(b'}');
         RequestObject { body: Bytes::from(self.text), fields: self.fields }
     }
@@ -315,7 +314,7 @@ fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>> {
     if text.trim_ascii().is_empty() {
         return Err(GatewayError::invalid("body", "is empty, a JSON object is expected"));
     }
-    if scan::depth(body) > MAX_DEPTH {
+    if scan::nesting_depth(body) > MAX_DEPTH {
         let problem = format_args!("is nested deeper than {MAX_DEPTH} levels").to_string();
         return Err(GatewayError::invalid("body", problem));
     }
@@ -349,6 +348,11 @@ fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()
         }
     }
     Ok(())
+}
+
+/// Returns where a piece of the body begins in it.
+fn offset_in(body: &Bytes, piece: &str) -> usize {
+    piece.as_ptr() as usize - body.as_ptr() as usize
 }
 
 fn parse_number(value: &[u8]) -> Option<f64> {
@@ -402,16 +406,19 @@ impl<'de> Deserialize<'de> for Entries<'de> {
 
 /// Compares as Cohere's parser does: ASCII case, and the two letters Unicode folds to `s` and `k`.
 fn equals_but_for_case(name: &str, key: &str) -> bool {
-    let fold = |c: char| match c {
+    name.chars().map(fold_case).eq(key.chars().map(fold_case))
+}
+
+fn fold_case(c: char) -> char {
+    match c {
         '\u{17f}' => 's',
         '\u{212a}' => 'k',
         other => other.to_ascii_lowercase(),
-    };
-    name.chars().map(fold).eq(key.chars().map(fold))
+    }
 }
 
 /// Bounds what a message repeats of a caller's key or number.
-fn shorten(text: &[u8]) -> String {
+fn shorten_text(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
     let mut short: String = text.chars().take(64).collect();
     if short.len() < text.len() {

@@ -8,7 +8,7 @@ use memchr::{memchr2, memchr2_iter, memchr3};
 use std::ops::Range;
 
 /// Returns how deep arrays and objects nest.
-pub fn depth(json: &[u8]) -> usize {
+pub fn nesting_depth(json: &[u8]) -> usize {
     let (mut depth, mut deepest, mut at) = (0usize, 0usize, 0);
     while let Some(byte) = json.get(at) {
         match byte {
@@ -53,7 +53,7 @@ pub fn find_top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> O
         }
         Some(end)
     })?;
-    (skip_space(json, end) == json.len()).then_some(found)
+    if skip_space(json, end) == json.len() { Some(found) } else { None }
 }
 
 /// Walks an object and returns the position after it.
@@ -111,7 +111,7 @@ pub fn value_end(json: &[u8], at: usize) -> Option<usize> {
                 .iter()
                 .position(|byte| matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t'));
             let end = at + length.unwrap_or(json.len() - at);
-            (end > at).then_some(end)
+            if end > at { Some(end) } else { None }
         }
     }
 }
@@ -174,9 +174,9 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_do_not_count_as_depth() {
-        assert_eq!(depth(br#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
-        assert_eq!(depth(&[b'['; 5000]), 5000);
-        assert_eq!(depth(b""), 0);
+        assert_eq!(nesting_depth(br#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
+        assert_eq!(nesting_depth(&[b'['; 5000]), 5000);
+        assert_eq!(nesting_depth(b""), 0);
     }
 
     #[test]

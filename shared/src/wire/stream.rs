@@ -18,6 +18,9 @@ pub const KEEP_ALIVE: Bytes = Bytes::from_static(b": ka\n");
 /// The last frame of every stream.
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
+/// Its data.
+const DONE_WORD: &[u8] = b"[DONE]";
+
 /// What a frame means to the gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StreamEvent {
@@ -80,7 +83,7 @@ pub fn read_event(frame: &[u8]) -> StreamEvent {
         }
     }
     match (name, data) {
-        (_, Some(b"[DONE]")) => StreamEvent::Done,
+        (_, Some(DONE_WORD)) => StreamEvent::Done,
         (None, None) => StreamEvent::Comment,
         (Some(b"message-start"), _) => StreamEvent::MessageStart,
         (Some(b"message-end"), data) => StreamEvent::MessageEnd(read_message_end(data.unwrap_or_default())),
@@ -135,23 +138,29 @@ fn read_message_end(data: &[u8]) -> MessageEnd {
 
 /// Replaces `[DONE]` inside JSON strings by its escaped twin: some SDKs stop reading at the bare word.
 pub fn hide_done(frame: Bytes) -> Bytes {
-    let is_done = |at: usize| {
-        let line_start = memchr::memrchr(b'\n', &frame[..at]).map_or(0, |newline| newline + 1);
-        strip_field(&frame[line_start..at + 6], b"data:") == Some(b"[DONE]")
-    };
-    let mut found = memmem::find_iter(&frame, b"[DONE]").filter(|at| !is_done(*at)).peekable();
-    if found.peek().is_none() {
+    let inside: Vec<_> =
+        memmem::find_iter(&frame, DONE_WORD).filter(|at| !is_done_line(&frame, *at)).collect();
+    if inside.is_empty() {
         return frame;
     }
-    let mut out = Vec::with_capacity(frame.len() + 32);
+    let mut out = Vec::with_capacity(frame.len() + 5 * inside.len());
     let mut copied = 0;
-    for at in found {
+    for at in inside {
         out.extend_from_slice(&frame[copied..at]);
         out.extend_from_slice(br"\u005b");
         copied = at + 1;
     }
     out.extend_from_slice(&frame[copied..]);
     out.into()
+}
+
+/// Tells whether the word at this position is a line's whole data.
+fn is_done_line(frame: &[u8], at: usize) -> bool {
+    let line_start = match memchr::memrchr(b'\n', &frame[..at]) {
+        Some(newline) => newline + 1,
+        None => 0,
+    };
+    strip_field(&frame[line_start..at + DONE_WORD.len()], b"data:") == Some(DONE_WORD)
 }
 
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.

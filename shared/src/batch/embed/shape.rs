@@ -94,7 +94,7 @@ impl Shape {
     }
 
     /// Returns the bytes it holds in memory, about.
-    pub fn size(&self) -> usize {
-        self.template.size() + self.columns.len() * size_of::<Column>()
+    pub fn memory_size(&self) -> usize {
+        self.template.memory_size() + self.columns.len() * size_of::<Column>()
     }
 }

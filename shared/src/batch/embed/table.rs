@@ -159,7 +159,7 @@ impl<'a> Table<'a> {
     /// Writes the answer; `id` is a JSON string, used where no call was made.
     ///
     /// `None` where a row is missing.
-    pub fn write(&self, id: &[u8]) -> Option<Vec<Bytes>> {
+    pub fn write_answer(&self, id: &[u8]) -> Option<Vec<Bytes>> {
         if let Some(bytes) = &self.unchanged {
             return Some(vec![bytes.clone()]);
         }
@@ -167,7 +167,7 @@ impl<'a> Table<'a> {
         if self.rows.iter().any(Option::is_none) {
             return None;
         }
-        let nothing_billed = shape.template.billed().zeroed();
+        let nothing_billed = shape.template.billed_units().zeroed();
         let values = SlotValues {
             id: self.id.as_deref().unwrap_or(id),
             billed: self.billed.as_ref().unwrap_or(&nothing_billed),
@@ -176,11 +176,11 @@ impl<'a> Table<'a> {
         let columns = shape.columns();
         let top_level: Vec<_> = (0..columns.len()).filter(|n| !columns[*n].is_type).collect();
         let mut writer = ChunkWriter::default();
-        shape.template.write(&mut writer, &values, |writer, slot| match top_level.get(slot) {
+        shape.template.write_answer(&mut writer, &values, |writer, slot| match top_level.get(slot) {
             Some(column) => self.write_column(writer, columns, *column),
             None => self.write_embeddings(writer, columns),
         });
-        Some(writer.finish())
+        Some(writer.into_chunks())
     }
 
     fn write_embeddings(&self, writer: &mut ChunkWriter, columns: &[Column]) {

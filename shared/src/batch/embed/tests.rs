@@ -18,11 +18,11 @@ fn answer(body: &Value) -> EmbedAnswer {
 fn written(batch: &EmbedBatch, answers: &[(SubRequest, EmbedAnswer)]) -> Value {
     let mut table = Table::new(batch);
     table.add_answers(answers).unwrap();
-    serde_json::from_slice(&table.write(b"\"ours\"").unwrap().concat()).unwrap()
+    serde_json::from_slice(&table.write_answer(b"\"ours\"").unwrap().concat()).unwrap()
 }
 
 fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<SubRequest> {
-    batch.split(&(0..batch.elements().len()).collect::<Vec<_>>(), per_call)
+    batch.split_into(&(0..batch.elements().len()).collect::<Vec<_>>(), per_call)
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_request_of_one_call_goes_and_comes_as_it_is() {
     let text = Bytes::from_static(br#" {"new": 1, "embeddings": {"float": [[ 1 ],[2]]}}"#);
     let mut table = Table::new(&batch);
     table.add_answers(&[(parts[0].clone(), EmbedAnswer::parse(text.clone()).unwrap())]).unwrap();
-    assert_eq!(table.write(b"").unwrap(), [text]);
+    assert_eq!(table.write_answer(b"").unwrap(), [text]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
         .collect();
     let mut table = Table::new(&batch);
     table.add_answers(&answers).unwrap();
-    let pieces = table.write(b"").unwrap();
+    let pieces = table.write_answer(b"").unwrap();
     for (_, answer) in &answers {
         let within = answer.bytes.as_ptr_range();
         assert_eq!(pieces.iter().filter(|piece| within.contains(&piece.as_ptr())).count(), 1);

@@ -18,7 +18,7 @@ fn write(batch: &RerankBatch, results: [&str; 2]) -> Option<Value> {
             format!(r#"{{"id":"x","results":{results},"meta":{{"billed_units":{{"search_units":1}}}}}}"#);
         SubAnswer { answer: RerankAnswer::parse(Bytes::from(text)).unwrap(), is_cached: false }
     });
-    batch.write(&answers, b"\"ours\"").map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
+    batch.write_answer(&answers, b"\"ours\"").map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
 }
 
 const FIRST: &str = r#"[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":1e-1}]"#;

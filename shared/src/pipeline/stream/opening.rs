@@ -72,7 +72,7 @@ async fn read_until_content(app: &'static App, call: &Call, stats: &mut CallStat
     let mut held = Bytes::new();
     loop {
         let Some(frames) = events.next_frames().await? else {
-            return Err(classify::malformed("the stream ended before any content"));
+            return Err(classify::malformed_answer("the stream ended before any content"));
         };
         let has_content = find_content(&frames)?;
         // Mostly one piece holds all, and needs no copy.

@@ -150,13 +150,13 @@ fn serve_embed(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<
     let mut missing = table.missing_elements();
     let mut answers = Vec::new();
     loop {
-        let outcome = plan.stats(&missing).cache;
-        for part in plan.batch.split(&missing, PER_CALL) {
+        let outcome = plan.batch_stats(&missing).cache;
+        for part in plan.batch.split_into(&missing, PER_CALL) {
             let answer = EmbedAnswer::parse(cohere.call(&part.body, Cohere::embed)?).unwrap();
-            plan.store(&part, &answer);
+            plan.store_answer(&part, &answer);
             answers.push((part, answer));
         }
-        match plan.write(table, &answers, b"\"ours\"").unwrap() {
+        match plan.write_answer(table, &answers, b"\"ours\"").unwrap() {
             WrittenAnswer::Complete(pieces) => return Some((pieces.concat(), outcome)),
             WrittenAnswer::Misfit(rest) => (table, missing) = (plan.empty_table(), rest),
         }
@@ -166,8 +166,8 @@ fn serve_embed(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<
 fn serve_rerank(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<u8>, CacheOutcome)> {
     let plan = RerankPlan::new(cache, cohere.client, false, &rerank_object(body), PER_CALL);
     let cached = plan.cached_answers();
-    let missing = plan.missing(&cached);
-    let outcome = plan.stats(&missing).cache;
+    let missing = plan.missing_sub_requests(&cached);
+    let outcome = plan.batch_stats(&missing).cache;
     let mut answers = Vec::new();
     for (cached, sub_request) in cached.into_iter().zip(plan.batch.sub_requests()) {
         let is_cached = cached.is_some();
@@ -176,13 +176,13 @@ fn serve_rerank(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec
             None => {
                 let fresh = RerankAnswer::parse(cohere.call(&sub_request.body, Cohere::rerank)?);
                 let fresh = fresh.unwrap();
-                plan.store(sub_request, &fresh);
+                plan.store_answer(sub_request, &fresh);
                 fresh
             }
         };
         answers.push(SubAnswer { answer, is_cached });
     }
-    Some((plan.batch.write(&answers, b"\"ours\"").unwrap().concat(), outcome))
+    Some((plan.batch.write_answer(&answers, b"\"ours\"").unwrap().concat(), outcome))
 }
 
 #[derive(Clone, Debug)]
@@ -370,18 +370,19 @@ fn answer_of_another_form_is_asked_anew() {
         EmbedAnswer::parse(Bytes::from(answer[..start].to_string() + &answer[end..])).unwrap()
     };
     let parts = |missing: &[usize]| {
-        plan.batch.split(missing, PER_CALL).into_iter().map(|part| {
+        plan.batch.split_into(missing, PER_CALL).into_iter().map(|part| {
             let answer = answer(&part);
             (part, answer)
         })
     };
     let mut answers: Vec<_> = parts(&[1]).collect();
-    let WrittenAnswer::Misfit(rest) = plan.write(table, &answers, b"\"ours\"").unwrap() else {
+    let WrittenAnswer::Misfit(rest) = plan.write_answer(table, &answers, b"\"ours\"").unwrap() else {
         panic!("two forms were mixed");
     };
     assert_eq!(rest, [0]);
     answers.extend(parts(&rest));
-    let WrittenAnswer::Complete(pieces) = plan.write(plan.empty_table(), &answers, b"\"ours\"").unwrap()
+    let WrittenAnswer::Complete(pieces) =
+        plan.write_answer(plan.empty_table(), &answers, b"\"ours\"").unwrap()
     else {
         panic!("the new form does not fit itself");
     };
@@ -396,7 +397,7 @@ fn answer_of_another_form_is_asked_anew() {
 fn unknown_or_unwanted_requests_bypass_the_cache() {
     let cache = new_cache(1_000_000);
     let outcome = |body: &Bytes, no_store| {
-        EmbedPlan::new(&cache, "search", no_store, &embed_object(body)).unwrap().stats(&[0]).cache
+        EmbedPlan::new(&cache, "search", no_store, &embed_object(body)).unwrap().batch_stats(&[0]).cache
     };
     let plain = embed_body(&["a"], &["float"]);
     assert_eq!(outcome(&plain, false), CacheOutcome::Miss);
@@ -415,9 +416,9 @@ fn answer_of_other_types_is_not_cached() {
     {
         let body = format!(r#"{{"model":"m","input_type":"x","embedding_types":["{asked}"],"texts":["a"]}}"#);
         let plan = EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body))).unwrap();
-        let part = plan.batch.split(&[0], PER_CALL).remove(0);
+        let part = plan.batch.split_into(&[0], PER_CALL).remove(0);
         let answer = EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
-        plan.store(&part, &answer);
+        plan.store_answer(&part, &answer);
         assert_eq!(cache.bytes(), 0, "{asked}");
     }
 }

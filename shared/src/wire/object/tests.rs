@@ -22,7 +22,7 @@ fn unknown_fields_and_number_texts_survive_rewriting() {
 #[test]
 fn an_explicit_null_counts_as_absent() {
     let fields = RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
-    assert_eq!(fields.text("model"), None);
+    assert_eq!(fields.read_text("model"), None);
     assert_eq!(fields.with(&[("k", b"1")]).body(), r#"{"model":null,"k":1}"#);
 }
 
@@ -74,12 +74,12 @@ fn rewritten_object_knows_where_its_fields_lie() {
     assert_eq!(written.body(), r#"{"mode\u006c":"m","texts":[ "a" , "b,]" ],"k":7,"types":["x", "y"]}"#);
     let parsed = RequestObject::parse(written.body().clone(), KNOWN).unwrap();
     for object in [&written, &parsed] {
-        assert_eq!(object.text("model").as_deref(), Some("m"));
-        assert_eq!(object.number("k"), Some(7.0));
-        let texts: Vec<_> = object.list("texts").unwrap().iter().collect();
+        assert_eq!(object.read_text("model").as_deref(), Some("m"));
+        assert_eq!(object.read_number("k"), Some(7.0));
+        let texts: Vec<_> = object.read_list("texts").unwrap().iter().collect();
         assert_eq!(texts, [&br#""a""#[..], br#""b,]""#]);
     }
-    assert_eq!(written.list("types").unwrap().len(), 2);
+    assert_eq!(written.read_list("types").unwrap().len(), 2);
     assert!(!written.has_only(KNOWN) && object.has_only(KNOWN));
 }
 
@@ -87,7 +87,7 @@ fn rewritten_object_knows_where_its_fields_lie() {
 fn slices_of_a_list_are_pieces_of_the_body() {
     let body = Bytes::from_static(br#"{"texts":["a","bc"]}"#);
     let object = RequestObject::parse(body.clone(), KNOWN).unwrap();
-    let list = object.list("texts").unwrap();
+    let list = object.read_list("texts").unwrap();
     assert_eq!((list.len(), list.longest()), (2, 4));
     assert!(list.slices().all(|slice| body.as_ptr_range().contains(&slice.as_ptr())));
 }
