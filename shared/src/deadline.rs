@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_earliest_limit_wins_and_is_named() {
+    fn earliest_limit_wins_and_is_named() {
         let (now, ms) = (crate::clock::now(), Duration::from_millis);
         let cases = [
             ((500, None, 900), (500, SetBy::Gateway)),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn an_embed_model_names_its_dimensions_and_a_chat_model_its_output() {
+    fn active_models_name_their_limits() {
         for model in CATALOGUE.iter().filter(|model| model.lifetime == Lifetime::Active) {
             match model.endpoint {
                 Endpoint::Chat => assert!(model.max_output_tokens > 0, "{}", model.id),

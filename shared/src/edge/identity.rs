@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_with_a_list_uses_only_what_is_on_it() {
+    fn client_uses_only_its_listed_models() {
         let identity = Identity { client: "c".into(), models: Some(vec!["a".into(), "b".into()]) };
         assert_eq!(identity.check_model("b"), Ok(()));
         let error = identity.check_model("x").unwrap_err();
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_no_authorizer_saw_is_refused() {
+    fn request_without_authorizer_context_is_refused() {
         assert_eq!(Identity::from_context(None).unwrap_err().code, Code::Unauthorized);
     }
 }

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_over_the_limit_is_refused_with_both_numbers() {
+    fn body_over_the_limit_is_refused_with_both_numbers() {
         let limits = LimitsConfig {
             max_body_bytes: 3,
             retry_after_max: Duration::ZERO,

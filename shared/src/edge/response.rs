@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_error_body_carries_coheres_id_and_type() {
+    async fn error_body_carries_coheres_id_and_type() {
         let response = write_error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, r#"{"id":"up","message":"m","code":"invalid_request","error_type":"T"}"#);

@@ -69,7 +69,7 @@ impl EndpointRules for Embed {
             return false;
         }
         match object.read_number("output_dimension") {
-            // A model that makes one length takes no wish for it.
+            // A model that makes one length takes no option for it.
             Some(length) => model.dimensions.len() > 1 && has_dimension(model, length),
             None => !object.has("output_dimension"),
         }

@@ -3,7 +3,7 @@
 //! One answer comes from one model: what the requested model has answered of a split request, and what
 //! the cache holds of it, is left aside when the fallback is asked. A fallback must never change what the
 //! request meant: where it uses something that the other model lacks, there is none. Chat falls back by
-//! itself; embed and rerank only on a wish, the caller's or the operator's, because another embedding
+//! itself; embed and rerank only on request, the caller's or the operator's, because another embedding
 //! model is another vector space and other scores are another scale.
 
 use super::endpoint_rules::EndpointRules;

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bound_of_tokens_is_always_sent_and_the_callers_own_wins() {
+    fn max_tokens_is_always_sent_and_the_callers_wins() {
         let sent = |body: &str, default, ceiling| {
             let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();
             let sent = request.into_upstream("m".into(), default, ceiling)?;

@@ -11,7 +11,7 @@ use crate::wire::UpstreamRequest;
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use bytes::Bytes;
 
-/// RequestObject whose meaning is known here; a request with another one is not answered from memory.
+/// Fields whose meaning is known here; a request with another one is not answered from the cache.
 pub const KNOWN: KnownFields = &[
     ("model", FieldType::Text),
     ("input_type", FieldType::Text),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_input_is_refused_in_coheres_words_with_the_callers_index() {
+    fn empty_input_is_refused_with_the_callers_index() {
         assert_eq!(
             problem(r#","texts":["a","b","","c"]"#),
             "invalid request: texts contains an element that is the empty string at index 2"
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_of_an_answer_is_foreseen_from_inputs_length_and_types() {
+    fn expected_bytes_follow_inputs_length_and_types() {
         let expected = |types: &str| {
             let body =
                 format!(r#"{{"model":"m","input_type":"x","texts":["a","b"],"embedding_types":{types}}}"#);

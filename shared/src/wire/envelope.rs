@@ -1,7 +1,7 @@
 //! What answers of embed and rerank have around their results: an id, and in `meta` what was billed.
 //!
-//! An answer is taken apart into positions, so that parts of one request can be joined, and an answer
-//! be built again from memory, without reading a number or losing a field that is not known here.
+//! An answer is taken apart into positions, so that the sub-requests of one request can be joined, and an answer
+//! be built again from the cache, without reading a number or losing a field that is not known here.
 
 use crate::wire::scan::{value_end, walk_array, walk_object};
 use std::ops::Range;

@@ -12,7 +12,7 @@ use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use crate::wire::{UpstreamRequest, to_json_string};
 use bytes::Bytes;
 
-/// RequestObject whose meaning is known here; a request with another one is not answered from memory.
+/// Fields whose meaning is known here; a request with another one is not answered from the cache.
 pub const KNOWN: KnownFields = &[
     ("model", FieldType::Text),
     ("query", FieldType::Text),
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_document_or_no_place_in_the_answer_is_refused() {
+    fn empty_document_and_zero_top_n_are_refused() {
         assert_eq!(
             refused(r#"{"query":"q","documents":["a",""]}"#).1,
             "invalid request: document at index 1 cannot be empty"
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_model_is_added_and_a_given_one_stays_where_it_was() {
+    fn missing_model_is_added_at_the_end() {
         let sent = |body: &str| {
             let request = RerankRequest::parse(Bytes::from(body.to_string())).unwrap();
             request.into_upstream("r".into()).object.body().clone()

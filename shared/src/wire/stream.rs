@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_ending_is_coheres_own_with_zero_counts() {
+    fn failed_ending_has_coheres_form_and_zero_counts() {
         let ending = write_failed_ending(&GatewayError::new(Code::Deadline, "late"));
         let parts: Vec<_> = split_frames(&ending).collect();
         assert_eq!(parts.len(), 2);

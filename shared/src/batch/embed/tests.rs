@@ -26,7 +26,7 @@ fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<SubRequest> {
 }
 
 #[test]
-fn a_part_is_the_request_with_its_own_inputs_and_all_other_fields() {
+fn sub_request_keeps_all_other_fields() {
     let batch = batch(&json!({ "model": "m", "new": [1], "texts": ["a", "b", "a", "c"] }), true);
     let bodies: Vec<Value> =
         parts(&batch, 2).iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
@@ -40,7 +40,7 @@ fn a_part_is_the_request_with_its_own_inputs_and_all_other_fields() {
 }
 
 #[test]
-fn a_request_of_one_call_goes_and_comes_as_it_is() {
+fn request_of_one_call_passes_unchanged() {
     let body = Bytes::from_static(br#"{ "texts" : [ "a" , "b" ] }"#);
     let batch = EmbedBatch::new(&object(body.clone()), true).unwrap();
     let parts = parts(&batch, 96);
@@ -100,7 +100,7 @@ fn parts_that_lack_an_embedding_or_differ_in_their_types_do_not_fit() {
 }
 
 #[test]
-fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
+fn large_run_of_embeddings_is_not_copied() {
     let texts: Vec<_> = (0..4).map(|number| number.to_string()).collect();
     let batch = batch(&json!({ "texts": texts }), true);
     let row = vec![0.123; 10_000];
@@ -118,7 +118,7 @@ fn a_large_run_of_embeddings_goes_into_the_answer_without_being_copied() {
 }
 
 #[test]
-fn a_failed_part_names_its_inputs_as_the_caller_counts_them() {
+fn failed_sub_request_names_the_callers_inputs() {
     let batch = batch(&json!({ "texts": ["a", "b", "a", "c"] }), true);
     let described: Vec<_> = parts(&batch, 1).iter().map(|part| batch.describe(part)).collect();
     let text = |positions| Some(format!("texts {positions} of 4, counted from 0"));

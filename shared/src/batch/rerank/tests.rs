@@ -47,7 +47,7 @@ fn results_that_are_none_of_a_parts_documents_are_no_answer() {
 }
 
 #[test]
-fn a_failed_part_names_its_documents() {
+fn failed_sub_request_names_its_documents() {
     let batch = batch(None);
     let described = batch.describe(&batch.sub_requests()[0]);
     assert_eq!(described.as_deref(), Some("documents 0-1 of 3, counted from 0"));

@@ -98,7 +98,7 @@ fn five_failures_of_calls_under_way_together_open_it() {
 }
 
 #[test]
-fn an_open_breaker_refuses_to_its_last_moment_and_says_until_when() {
+fn open_breaker_refuses_until_its_time_ends() {
     let start = now();
     let mut breaker = opened(start);
     let until = start + OPEN_FOR;
@@ -121,7 +121,7 @@ fn of_two_callers_in_half_open_one_is_the_probe_and_the_other_is_refused() {
 }
 
 #[test]
-fn a_probes_success_closes_it_with_nothing_held_against_the_upstream() {
+fn probe_success_closes_and_resets_the_count() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
     breaker.record_success(probe);
@@ -132,7 +132,7 @@ fn a_probes_success_closes_it_with_nothing_held_against_the_upstream() {
 }
 
 #[test]
-fn a_probes_failure_opens_it_again_for_the_full_time() {
+fn probe_failure_opens_for_the_full_time() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
     let failed = start + OPEN_FOR + Duration::from_secs(7);
@@ -143,7 +143,7 @@ fn a_probes_failure_opens_it_again_for_the_full_time() {
 }
 
 #[test]
-fn a_late_success_does_not_close_an_open_breaker() {
+fn open_breaker_ignores_late_success() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     breaker.record_success(late);
@@ -152,7 +152,7 @@ fn a_late_success_does_not_close_an_open_breaker() {
 }
 
 #[test]
-fn a_late_success_does_not_close_a_half_open_breaker_whether_or_not_its_probe_is_out() {
+fn half_open_breaker_ignores_late_success() {
     let start = now();
     for probe_is_out in [true, false] {
         let (mut breaker, late) = opened_behind_a_call(start);
@@ -167,7 +167,7 @@ fn a_late_success_does_not_close_a_half_open_breaker_whether_or_not_its_probe_is
 }
 
 #[test]
-fn a_late_success_does_not_forgive_failures_after_the_recovery() {
+fn closed_breaker_ignores_late_success() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     succeed(&mut breaker, start + OPEN_FOR);
@@ -178,7 +178,7 @@ fn a_late_success_does_not_forgive_failures_after_the_recovery() {
 }
 
 #[test]
-fn a_late_failure_does_not_prolong_an_open_breaker() {
+fn open_breaker_ignores_late_failure() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     breaker.record_failure(late, start + OPEN_FOR / 2);
@@ -186,7 +186,7 @@ fn a_late_failure_does_not_prolong_an_open_breaker() {
 }
 
 #[test]
-fn a_late_failure_does_not_open_a_half_open_breaker() {
+fn half_open_breaker_ignores_late_failure() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     let probe = breaker.admit(start + OPEN_FOR).unwrap();
@@ -197,7 +197,7 @@ fn a_late_failure_does_not_open_a_half_open_breaker() {
 }
 
 #[test]
-fn a_late_failure_does_not_count_after_the_recovery() {
+fn closed_breaker_ignores_late_failure() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     succeed(&mut breaker, start + OPEN_FOR);
@@ -209,7 +209,7 @@ fn a_late_failure_does_not_count_after_the_recovery() {
 }
 
 #[test]
-fn a_cancelled_probe_gives_its_place_to_the_next_caller() {
+fn cancelled_probe_admits_the_next_caller() {
     let start = now();
     let (mut breaker, probe) = half_open(start);
     breaker.return_permit(probe);
@@ -222,7 +222,7 @@ fn a_cancelled_probe_gives_its_place_to_the_next_caller() {
 }
 
 #[test]
-fn a_cancelled_ordinary_call_neither_counts_nor_forgives() {
+fn cancelled_call_changes_no_count() {
     let (mut breaker, start) = (closed(), now());
     fail(&mut breaker, 4, start);
     for _ in 0..10 {
@@ -235,7 +235,7 @@ fn a_cancelled_ordinary_call_neither_counts_nor_forgives() {
 }
 
 #[test]
-fn a_late_cancelled_call_does_not_free_the_probes_place() {
+fn half_open_breaker_ignores_late_cancelled_call() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     let _probe = breaker.admit(start + OPEN_FOR).unwrap();
@@ -244,7 +244,7 @@ fn a_late_cancelled_call_does_not_free_the_probes_place() {
 }
 
 #[test]
-fn a_late_cancelled_call_does_not_end_the_time_of_an_open_breaker() {
+fn open_breaker_ignores_late_cancelled_call() {
     let start = now();
     let (mut breaker, late) = opened_behind_a_call(start);
     breaker.return_permit(late);
@@ -253,7 +253,7 @@ fn a_late_cancelled_call_does_not_end_the_time_of_an_open_breaker() {
 }
 
 #[test]
-fn the_permit_of_an_earlier_probe_has_no_say_over_the_present_one() {
+fn earlier_probe_permit_is_ignored() {
     let start = now();
     let (mut breaker, first) = half_open(start);
     // A half-open period ends with its probe, so that no caller can hold this copy today.

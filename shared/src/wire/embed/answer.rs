@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_with_space_or_other_fields_cannot_be_built_again() {
+    fn answer_with_spaces_or_unknown_fields_is_not_compact() {
         for (from, to) in [("[3]", " [3]"), ("},\"meta\"", " },\"meta\""), (",\"base64\"", ", \"base64\"")] {
             let spaced = ANSWER.replacen(from, to, 1);
             assert!(!parse(&spaced).unwrap().is_compact(), "{spaced}");
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_or_no_embed_answer_is_none() {
+    fn incomplete_embed_answer_is_none() {
         for cut in 0..ANSWER.len() {
             assert!(parse(&ANSWER[..cut]).is_none(), "cut at {cut}");
         }

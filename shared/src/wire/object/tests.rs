@@ -20,14 +20,14 @@ fn unknown_fields_and_number_texts_survive_rewriting() {
 }
 
 #[test]
-fn an_explicit_null_counts_as_absent() {
+fn explicit_null_counts_as_absent() {
     let fields = RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
     assert_eq!(fields.read_text("model"), None);
     assert_eq!(fields.with(&[("k", b"1")]).body(), r#"{"model":null,"k":1}"#);
 }
 
 #[test]
-fn a_key_that_two_parsers_could_read_differently_is_refused() {
+fn ambiguous_key_is_refused() {
     assert_eq!(
         problem(r#"{"model":"a","model":"b"}"#),
         "invalid request: model: stands twice in the request"
@@ -43,7 +43,7 @@ fn a_key_that_two_parsers_could_read_differently_is_refused() {
 }
 
 #[test]
-fn a_wrong_type_names_field_expectation_and_finding() {
+fn wrong_type_names_field_and_both_types() {
     assert_eq!(problem(r#"{"model":1}"#), "invalid request: model: must be a string, got a number");
     assert_eq!(problem(r#"{"k":1.5}"#), "invalid request: k: must be a whole number, got 1.5");
     assert_eq!(problem(r#"{"opts":[]}"#), "invalid request: opts: must be an object, got an array");
@@ -55,7 +55,7 @@ fn a_wrong_type_names_field_expectation_and_finding() {
 }
 
 #[test]
-fn what_is_no_json_object_is_refused_without_quoting_it() {
+fn invalid_json_is_refused_without_quoting_it() {
     assert_eq!(problem(""), "invalid request: body: is empty, a JSON object is expected");
     assert_eq!(problem("[1]"), "invalid request: body: must be a JSON object");
     assert!(problem("{\"secret\": nope}").starts_with("invalid request: body: is not JSON: expected"));

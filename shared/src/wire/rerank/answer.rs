@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_without_its_index_or_score_is_seen() {
+    fn result_without_index_or_score_is_none() {
         for results in
             [r#"[{"index":1}]"#, r#"[{"relevance_score":1}]"#, r#"[{"index":-1,"relevance_score":1}]"#]
         {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn each_document_has_one_result_or_the_answer_is_not_whole() {
+    fn complete_ranking_has_one_result_per_document() {
         let ranks_all = |indices: &[usize]| {
             let result = |index: &usize| format!(r#"{{"index":{index},"relevance_score":0.5}}"#);
             let results: Vec<_> = indices.iter().map(result).collect();

@@ -99,7 +99,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 proptest! {
     #[test]
-    fn the_breaker_follows_the_written_machine(threshold in 1..=5u32, steps in steps()) {
+    fn breaker_follows_the_written_machine(threshold in 1..=5u32, steps in steps()) {
         let mut now = now();
         let mut breaker = Breaker::new(BreakerConfig { failures: threshold, open_for: OPEN_FOR });
         let mut model =
