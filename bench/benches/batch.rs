@@ -49,7 +49,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, config.http.upstream_url.clone(), key),
         health: HealthCheck::new(config.health.clone()),
-        guards: Guards::new(config.guards),
+        guards: Guards::new(config.resilience),
         memory: Memory::new(config.cache),
         config,
     }))

@@ -34,7 +34,7 @@ impl App {
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
         cohere.warm_up().await;
         let health = HealthCheck::new(config.health.clone());
-        let guards = Guards::new(config.guards);
+        let guards = Guards::new(config.resilience);
         let memory = Memory::new(config.cache);
         Ok(Box::leak(Box::new(App { config, cohere, health, guards, memory })))
     }

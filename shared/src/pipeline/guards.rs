@@ -4,7 +4,7 @@
 //! transition of a breaker is one log line. No lock is held over an await.
 
 use crate::clock::{Instant, now};
-use crate::config::GuardsConfig;
+use crate::config::ResilienceConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Kind};
 use crate::resilience::breaker::{Breaker, Permit, Refused, State};
@@ -22,7 +22,7 @@ const MAX_MODELS: usize = 256;
 
 /// All guards of an environment.
 pub struct Guards {
-    config: GuardsConfig,
+    config: ResilienceConfig,
     state: Mutex<Watched>,
 }
 
@@ -117,7 +117,7 @@ impl Drop for Admission {
 }
 
 impl Guards {
-    pub fn new(config: GuardsConfig) -> Self {
+    pub fn new(config: ResilienceConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 
