@@ -4,5 +4,7 @@ use shared::endpoint::Endpoint;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(|app, request| shared::pipeline::handle(app, Endpoint::Chat, request))
+    shared::lambda::serve_http(env!("CARGO_CRATE_NAME"), |app, request| {
+        shared::pipeline::handle(app, Endpoint::Chat, request)
+    })
 }
