@@ -6,7 +6,7 @@ use crate::cohere::events::EventReader;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
-use crate::secrets::cached::{CachedSecret, Held};
+use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{Transport, TransportError, TransportResponse};
 use crate::wire::UpstreamRequest;
@@ -164,7 +164,11 @@ impl Cohere {
         stream
     }
 
-    async fn prepare(&self, call: &Call, spent: &mut Spent) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
+    async fn prepare(
+        &self,
+        call: &Call,
+        spent: &mut Spent,
+    ) -> Result<(Request<Bytes>, Arc<Versioned<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         spent.key_version = Some(key.version.clone());
         spent.attempts += 1;

@@ -2,7 +2,7 @@
 
 use crate::cohere::classify;
 use crate::error::Result;
-use crate::secrets::cached::Held;
+use crate::secrets::cached::Versioned;
 use crate::secrets::key::ApiKey;
 use crate::transport::TransportResponse;
 use crate::wire::stream::take_frames;
@@ -18,11 +18,11 @@ pub struct EventReader {
     response: TransportResponse,
     buffer: BytesMut,
     /// What must not come back to the caller.
-    key: Arc<Held<ApiKey>>,
+    key: Arc<Versioned<ApiKey>>,
 }
 
 impl EventReader {
-    pub fn new(response: TransportResponse, key: Arc<Held<ApiKey>>) -> Self {
+    pub fn new(response: TransportResponse, key: Arc<Versioned<ApiKey>>) -> Self {
         Self { response, buffer: BytesMut::new(), key }
     }
 

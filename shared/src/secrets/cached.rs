@@ -22,7 +22,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// A parsed secret and the version it came from.
 #[derive(Debug)]
-pub struct Held<T> {
+pub struct Versioned<T> {
     pub value: T,
     pub version: String,
 }
@@ -33,7 +33,7 @@ pub struct CachedSecret<T> {
     parse: fn(&Secret) -> std::result::Result<T, String>,
     config: SecretConfig,
     // Held over the read on purpose: one caller reads, the others wait for its result.
-    state: Mutex<Option<(Arc<Held<T>>, Instant)>>,
+    state: Mutex<Option<(Arc<Versioned<T>>, Instant)>>,
     /// When a refused value last forced a read.
     forced: StdMutex<Option<Instant>>,
     /// When a read ahead of time was last begun.
@@ -54,7 +54,7 @@ impl<T> CachedSecret<T> {
     ///
     /// # Errors
     /// `key_missing` with the secret's name where there has never been a usable value.
-    pub async fn get(&self) -> Result<Arc<Held<T>>> {
+    pub async fn get(&self) -> Result<Arc<Versioned<T>>> {
         let mut state = self.state.lock().await;
         if let Some((held, fresh_until)) = state.as_ref()
             && now() < *fresh_until
@@ -82,9 +82,9 @@ impl<T> CachedSecret<T> {
     /// Returns another value than the refused one, read anew where the one in memory is the refused one.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn other_than(&self, refused_version: &str) -> Option<Arc<Held<T>>> {
+    pub async fn other_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
         let mut state = self.state.lock().await;
-        let is_other = |held: &Arc<Held<T>>| held.version != refused_version;
+        let is_other = |held: &Arc<Versioned<T>>| held.version != refused_version;
         if let Some((held, _)) = state.as_ref()
             && is_other(held)
         {
@@ -124,7 +124,7 @@ impl<T> CachedSecret<T> {
     }
 
     /// Returns the value if it is to be read ahead now, at most once in a while.
-    fn due_ahead(&self) -> Option<Arc<Held<T>>> {
+    fn due_ahead(&self) -> Option<Arc<Versioned<T>>> {
         // Whoever holds the lock is reading.
         let state = self.state.try_lock().ok()?;
         let (held, fresh_until) = state.as_ref()?;
@@ -140,7 +140,7 @@ impl<T> CachedSecret<T> {
         Some(held.clone())
     }
 
-    async fn read_ahead(&self, old: Arc<Held<T>>) {
+    async fn read_ahead(&self, old: Arc<Versioned<T>>) {
         match self.read().await {
             Ok(held) => {
                 let mut state = self.state.lock().await;
@@ -158,13 +158,13 @@ impl<T> CachedSecret<T> {
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
     }
 
-    async fn read(&self) -> std::result::Result<Held<T>, String> {
+    async fn read(&self) -> std::result::Result<Versioned<T>, String> {
         let reading = tokio::time::timeout(self.config.timeout, self.source.fetch());
         let stored = reading
             .await
             .map_err(|_| format!("no answer within {} ms", self.config.timeout.as_millis()))??;
         let value = (self.parse)(&stored.text)?;
-        Ok(Held { value, version: stored.version })
+        Ok(Versioned { value, version: stored.version })
     }
 }
 
