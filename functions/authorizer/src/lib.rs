@@ -68,7 +68,7 @@ impl Authorizer {
         let mut judged = self.known(&held.value, token, text("methodArn"));
         // A list that does not let the token in is read once more: it may have changed since.
         if judged.is_err()
-            && let Some(newer) = self.clients.other_than(&held.version).await
+            && let Some(newer) = self.clients.newer_than(&held.version).await
         {
             judged = self.known(&newer.value, token, text("methodArn"));
         }

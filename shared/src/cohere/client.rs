@@ -122,7 +122,7 @@ impl Cohere {
 
     /// Looks for another key than the refused one.
     pub async fn has_other_key(&self, refused_version: &str) -> bool {
-        self.key.other_than(refused_version).await.is_some()
+        self.key.newer_than(refused_version).await.is_some()
     }
 
     /// Calls Cohere and reads the whole answer.

@@ -82,7 +82,7 @@ impl<T> CachedSecret<T> {
     /// Returns another value than the refused one, read anew where the one in memory is the refused one.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn other_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
+    pub async fn newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
         let mut state = self.state.lock().await;
         let is_other = |held: &Arc<Versioned<T>>| held.version != refused_version;
         if let Some((held, _)) = state.as_ref()

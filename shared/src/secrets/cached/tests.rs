@@ -66,11 +66,11 @@ async fn without_a_value_every_request_tries_again_and_the_error_names_the_secre
 async fn a_refused_value_forces_one_read_in_its_time() {
     let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.other_than(&version).await.is_none());
-    assert!(secret.other_than(&version).await.is_none(), "a second read came too soon");
+    assert!(secret.newer_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none(), "a second read came too soon");
     tokio::time::advance(Duration::from_secs(31)).await;
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two", "the newer one is in memory");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two", "the newer one is in memory");
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,14 +79,14 @@ async fn a_refused_value_that_was_replaced_already_forces_no_read() {
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(301)).await;
     secret.get().await.unwrap();
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_refusals_at_once_force_one_read() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    let all = futures_util::future::join_all((0..16).map(|_| secret.other_than(&version))).await;
+    let all = futures_util::future::join_all((0..16).map(|_| secret.newer_than(&version))).await;
     assert!(all.iter().all(|held| held.as_ref().is_some_and(|held| held.value == "two")));
 }
 
@@ -101,11 +101,11 @@ async fn many_requests_at_once_wait_for_one_read() {
 async fn a_failed_forced_read_leaves_the_old_value_and_waits_its_time() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.other_than(&version).await.is_none());
-    assert!(secret.other_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none());
     assert_eq!(secret.get().await.unwrap().value, "one");
     tokio::time::advance(Duration::from_secs(30)).await;
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
 }
 
 /// Work that takes a second.
@@ -163,7 +163,7 @@ async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(250)).await;
     let begun = secret.due_ahead().expect("it is due");
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "newest");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "newest");
     secret.read_ahead(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
