@@ -137,7 +137,7 @@ impl Cohere {
             let response = self.send(request, &key.value, spent).await?;
             response.collect().await.map_err(|error| classify::no_answer(&error))
         };
-        let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
+        let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
         spent.waited_since(started);
         answer
     }
@@ -159,7 +159,7 @@ impl Cohere {
             }
             Ok(EventReader::new(response, key))
         };
-        let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
+        let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
         spent.waited_since(started);
         stream
     }

@@ -113,7 +113,7 @@ impl<T> CachedSecret<T> {
     ///
     /// The work never waits for the reading. Every use of the value that waits for something else should
     /// be work here.
-    pub async fn refreshed_beside<W: Future>(&self, work: W) -> W::Output {
+    pub async fn run_while_refreshing<W: Future>(&self, work: W) -> W::Output {
         let Some(old) = self.due_ahead() else { return work.await };
         let (work, reading) = (pin!(work), pin!(self.read_ahead(old)));
         // The work is asked first, so that its request is out before the reading begins.

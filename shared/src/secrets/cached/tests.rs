@@ -119,10 +119,10 @@ async fn in_the_last_fifth_of_its_time_a_value_is_read_beside_a_requests_work() 
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(238)).await;
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     assert_eq!(secret.get().await.unwrap().value, "one", "it was read too early");
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     tokio::time::advance(Duration::from_secs(100)).await;
     assert_eq!(secret.get().await.unwrap().value, "two", "it lives from its own reading on");
 }
@@ -133,7 +133,7 @@ async fn work_waits_for_no_reading_ahead_and_nothing_is_left_behind() {
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(290)).await;
     let started = now();
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     assert_eq!(now() - started, Duration::from_secs(1));
     assert_eq!(secret.get().await.unwrap().value, "one", "the dropped reading holds no lock");
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -147,11 +147,11 @@ async fn readings_ahead_that_fail_are_seconds_apart() {
     tokio::time::advance(Duration::from_secs(241)).await;
     for _ in 0..9 {
         // Ten seconds later, the second try; both fail.
-        secret.refreshed_beside(a_second()).await;
-        secret.refreshed_beside(async {}).await;
+        secret.run_while_refreshing(a_second()).await;
+        secret.run_while_refreshing(async {}).await;
     }
     tokio::time::advance(Duration::from_secs(1)).await;
-    secret.refreshed_beside(a_second()).await;
+    secret.run_while_refreshing(a_second()).await;
     assert_eq!(secret.get().await.unwrap().value, "one");
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(secret.get().await.unwrap().value, "two");
