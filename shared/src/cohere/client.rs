@@ -205,13 +205,13 @@ impl Cohere {
         }
         let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
         spent.headers = std::mem::take(&mut response.headers);
-        key.blot_out_of_headers(&mut spent.headers);
+        key.mask_key_in_headers(&mut spent.headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let status = response.status;
         // A refusal whose body breaks off is still a refusal.
-        let body = key.blot_out_of(response.collect().await.unwrap_or_default());
+        let body = key.mask_key(response.collect().await.unwrap_or_default());
         Err(classify::refusal(status, &spent.headers, &body))
     }
 }

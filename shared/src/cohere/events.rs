@@ -41,11 +41,11 @@ impl EventReader {
             };
             // Mostly a chunk is whole frames already, and needs no copy.
             if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {
-                return Ok(Some(self.key.value.blot_out_of(chunk)));
+                return Ok(Some(self.key.value.mask_key(chunk)));
             }
             self.buffer.extend_from_slice(&chunk);
             if let Some(frames) = take_frames(&mut self.buffer) {
-                return Ok(Some(self.key.value.blot_out_of(frames)));
+                return Ok(Some(self.key.value.mask_key(frames)));
             }
             if self.buffer.len() > MAX_FRAME_BYTES {
                 return Err(classify::malformed("an event is larger than 4 MiB"));
