@@ -4,7 +4,7 @@
 //! and only tell their place: the runtime crate would print whole events, prompts included, at TRACE.
 
 use crate::config::vars::Vars;
-use crate::telemetry::place;
+use crate::telemetry::code_location;
 use std::fmt;
 use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
@@ -35,7 +35,7 @@ impl OwnCrates {
 ///
 /// `function` is the name of the function's crate, as `env!("CARGO_CRATE_NAME")` has it.
 pub fn init(function: &'static str, vars: &impl Vars) {
-    std::panic::set_hook(Box::new(place::of_panic));
+    std::panic::set_hook(Box::new(code_location::write_panic));
     let level = vars.all().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
     let own = OwnCrates::of_function(function);
     let _ = build_subscriber(own, level.as_deref(), std::io::stdout).try_init();
@@ -87,7 +87,7 @@ where
     ) -> fmt::Result {
         match self.own.has_written(event.metadata()) {
             true => self.json.format_event(context, writer, event),
-            false => writeln!(writer, "{}", place::of_event(event.metadata())),
+            false => writeln!(writer, "{}", code_location::describe_event(event.metadata())),
         }
     }
 }

@@ -14,7 +14,7 @@ const BANNED: [(&str, &[&str]); 8] = [
     ("panic_any", &[]),
     ("set_hook", &["telemetry/init.rs"]),
     ("io::stdout", &["telemetry/init.rs", "telemetry/metrics.rs"]),
-    ("io::stderr", &["telemetry/place.rs"]),
+    ("io::stderr", &["telemetry/code_location.rs"]),
 ];
 
 /// An event as the sources write it.
