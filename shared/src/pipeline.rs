@@ -26,8 +26,8 @@ use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
+use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::fields::RequestEvent;
-use crate::testing::{Place, panic_if_asked};
 use asked::{Asked, Reply};
 use futures_util::FutureExt;
 use http::Response;
@@ -78,7 +78,7 @@ async fn run(
     event.client = Some(identity.client.clone());
 
     incoming.check_size(&app.config.limits)?;
-    panic_if_asked(Place::Handler, &incoming.body);
+    panic_if_requested(PanicPoint::Handler, &incoming.body);
     let request = validate::validate(endpoint, &incoming.body, &app.config)?;
     event.warning = validate::lifetime(&request.model, &app.config.models)?;
     event.model = Some(request.model.clone());

@@ -16,11 +16,11 @@ use serde_json::value::RawValue;
 use shared::clock;
 use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
+use shared::panic_on_request::{PanicPoint, panic_if_requested};
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::telemetry::redact;
-use shared::testing::{Place, panic_if_asked};
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -62,7 +62,7 @@ impl Authorizer {
     async fn judge(&self, question: &Value) -> Result<Verdict, Denial> {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
-        panic_if_asked(Place::Authorizer, header.as_bytes());
+        panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
         let token = bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
         let held = self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
         let mut judged = self.known(&held.value, token, text("methodArn"));

@@ -170,6 +170,6 @@ async fn questions_of_any_shape_are_denied() {
 #[tokio::test]
 async fn a_panic_denies() {
     let (authorizer, _) = authorizer(list(&["a"]));
-    let question = json!({ "authorizationToken": Place::Authorizer.mark(), "methodArn": ARN });
+    let question = json!({ "authorizationToken": PanicPoint::Authorizer.mark(), "methodArn": ARN });
     assert_eq!(decide(&authorizer, question).await, Verdict::deny());
 }

@@ -19,8 +19,8 @@ use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{Body, whole};
 use crate::error::{Code, GatewayError, Result};
+use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::fields::{Batched, RequestEvent};
-use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, Event, MessageEnd};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -210,7 +210,7 @@ impl LiveStream {
 
     /// Looks at frames on their way and notes how the stream ends.
     fn pass(&mut self, frames: Bytes) -> Bytes {
-        panic_if_asked(Place::Stream, &frames);
+        panic_if_requested(PanicPoint::Stream, &frames);
         self.deltas += find_iter(&frames, b"-delta\n").count();
         // Content is not looked into; a text that happens to hold these words costs one more look.
         if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {

@@ -5,7 +5,7 @@
 
 /// Where a panic may be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum PanicPoint {
     /// A request's body says so.
     Handler,
     /// A frame of Cohere's stream says so.
@@ -14,13 +14,13 @@ pub enum Place {
     Authorizer,
 }
 
-impl Place {
+impl PanicPoint {
     /// Returns the words that ask for a panic here.
     pub fn mark(self) -> &'static str {
         match self {
-            Place::Handler => "GATEWAY-TEST-PANIC-IN-HANDLER",
-            Place::Stream => "GATEWAY-TEST-PANIC-IN-STREAM",
-            Place::Authorizer => "GATEWAY-TEST-PANIC-IN-AUTHORIZER",
+            PanicPoint::Handler => "GATEWAY-TEST-PANIC-IN-HANDLER",
+            PanicPoint::Stream => "GATEWAY-TEST-PANIC-IN-STREAM",
+            PanicPoint::Authorizer => "GATEWAY-TEST-PANIC-IN-AUTHORIZER",
         }
     }
 }
@@ -29,8 +29,8 @@ impl Place {
 ///
 /// # Panics
 /// See above.
-pub fn panic_if_asked(place: Place, input: &[u8]) {
-    if cfg!(debug_assertions) && memchr::memmem::find(input, place.mark().as_bytes()).is_some() {
+pub fn panic_if_requested(point: PanicPoint, input: &[u8]) {
+    if cfg!(debug_assertions) && memchr::memmem::find(input, point.mark().as_bytes()).is_some() {
         // As bad as a panic can be: its message repeats what was worked on.
         panic!("asked for by {}", String::from_utf8_lossy(input));
     }
