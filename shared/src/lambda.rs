@@ -3,7 +3,7 @@
 //! One thread serves: a function of 256 MB has a fraction of a processor. A bad setting ends the
 //! process with one line that lists every problem, which Lambda shows as a failed start.
 
-mod nodelay;
+mod tcp_nodelay;
 
 use crate::app::App;
 use crate::config::Config;
@@ -28,7 +28,7 @@ where
     run(function, async move {
         let app = App::start(Config::from_vars(&Environment)?).await?;
         let service = service_fn(move |request| {
-            nodelay::towards_runtime_api();
+            tcp_nodelay::switch_off_delay();
             let answer = handler(app, request);
             async move { Ok::<_, Error>(answer.await) }
         });

@@ -32,7 +32,7 @@ const HOMES: [(&str, &str); 7] = [
     ("aws_sdk_secretsmanager", "secrets/secrets_manager.rs"),
     ("aws_config", "secrets/secrets_manager.rs"),
     ("std::env::vars", "config/vars.rs"),
-    ("socket2", "lambda/nodelay.rs"),
+    ("socket2", "lambda/tcp_nodelay.rs"),
     ("lru::", "cache/memory.rs"),
 ];
 

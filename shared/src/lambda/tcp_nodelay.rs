@@ -21,8 +21,8 @@ static RUNTIME_API: OnceLock<Option<SocketAddr>> = OnceLock::new();
 static KNOWN: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes sure that the answer of this invocation is sent without delay. One system call once known.
-pub(super) fn towards_runtime_api() {
-    let address = RUNTIME_API.get_or_init(runtime_api);
+pub(super) fn switch_off_delay() {
+    let address = RUNTIME_API.get_or_init(find_runtime_api);
     let Some(address) = address else { return };
     if is_done(KNOWN.load(Ordering::Relaxed), *address) {
         return;
@@ -33,7 +33,7 @@ pub(super) fn towards_runtime_api() {
     KNOWN.store(if let [only] = found[..] { only } else { -1 }, Ordering::Relaxed);
 }
 
-fn runtime_api() -> Option<SocketAddr> {
+fn find_runtime_api() -> Option<SocketAddr> {
     use crate::config::vars::{Environment, Vars};
     let (_, address) = Environment.all().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
     address.parse().ok()
