@@ -14,13 +14,13 @@ use shared::transport::{Transport, TransportError};
 
 /// What is known of a key in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum KeyVerdict {
     Production,
     Trial,
     /// It will not be accepted later either.
     Refused(String),
     /// Nothing is known; the same question may be answered later.
-    None(String),
+    Unclear(String),
 }
 
 /// Asks Cohere. Scope: environment.
@@ -32,7 +32,7 @@ pub(crate) struct KeyCheck {
 }
 
 /// An answer, read to its end.
-struct Answer {
+struct CheckResponse {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
@@ -48,11 +48,11 @@ impl KeyCheck {
         Self { transport, base_url: base_url.to_string(), config }
     }
 
-    pub(crate) async fn ask(&self, key: &ApiKey) -> Verdict {
+    pub(crate) async fn ask(&self, key: &ApiKey) -> KeyVerdict {
         match self.call(key, "/v1/check-api-key", Bytes::new()).await.map(|answer| on_check(&answer)) {
             Ok(Some(verdict)) => return verdict,
             Ok(None) => {}
-            Err(problem) => return Verdict::None(problem),
+            Err(problem) => return KeyVerdict::Unclear(problem),
         }
         let mut problem = String::new();
         for model in [&self.config.model, &self.config.fallback_model] {
@@ -63,10 +63,10 @@ impl KeyCheck {
                 Err(unclear) => problem = unclear,
             }
         }
-        Verdict::None(problem)
+        KeyVerdict::Unclear(problem)
     }
 
-    async fn call(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<Answer, String> {
+    async fn call(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<CheckResponse, String> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base_url))
@@ -77,7 +77,7 @@ impl KeyCheck {
         let exchange = async {
             let mut answer = self.transport.send(request).await?;
             let (status, headers) = (answer.status, std::mem::take(&mut answer.headers));
-            Ok(Answer { status, headers, body: answer.collect().await? })
+            Ok(CheckResponse { status, headers, body: answer.collect().await? })
         };
         match tokio::time::timeout(self.config.timeout, exchange).await {
             Ok(answer) => answer.map_err(|error: TransportError| error.to_string()),
@@ -87,42 +87,44 @@ impl KeyCheck {
 }
 
 /// Reads the answer of the call that checks keys; `None` means accepted.
-fn on_check(answer: &Answer) -> Option<Verdict> {
+fn on_check(answer: &CheckResponse) -> Option<KeyVerdict> {
     if let Some(refused) = refusal(answer.status) {
         return Some(refused);
     }
     match (answer.status, serde_json::from_slice(&answer.body)) {
         (200, Ok(Checked { valid: true })) => None,
-        (200, Ok(Checked { valid: false })) => Some(Verdict::Refused("it says that it is not valid".into())),
-        (status, _) => Some(Verdict::None(format!("its check answers with status {status}"))),
+        (200, Ok(Checked { valid: false })) => {
+            Some(KeyVerdict::Refused("it says that it is not valid".into()))
+        }
+        (status, _) => Some(KeyVerdict::Unclear(format!("its check answers with status {status}"))),
     }
 }
 
 /// Reads the answer to a chat; what does not tell is an error.
-fn on_chat(answer: &Answer) -> Result<Verdict, String> {
+fn on_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
     if let Some(refused) = refusal(answer.status) {
         return Ok(refused);
     }
     if is_trial(answer) {
-        return Ok(Verdict::Trial);
+        return Ok(KeyVerdict::Trial);
     }
     match answer.status {
-        200..=299 | 400 | 404 => Ok(Verdict::Production),
+        200..=299 | 400 | 404 => Ok(KeyVerdict::Production),
         status => Err(format!("a chat answers with status {status}")),
     }
 }
 
-fn refusal(status: u16) -> Option<Verdict> {
+fn refusal(status: u16) -> Option<KeyVerdict> {
     let why = match status {
         401 | 403 | 498 => "the key is not accepted",
         402 => "its account has no payment",
         _ => return None,
     };
-    Some(Verdict::Refused(format!("status {status}, {why}")))
+    Some(KeyVerdict::Refused(format!("status {status}, {why}")))
 }
 
 /// Tells a trial key by the headers that only those get, or by the text of a rate limit.
-fn is_trial(answer: &Answer) -> bool {
+fn is_trial(answer: &CheckResponse) -> bool {
     let by_header = |name: &str| name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit";
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
     answer.headers.keys().any(|name| by_header(name.as_str()))
@@ -133,10 +135,10 @@ fn is_trial(answer: &Answer) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> CheckResponse {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Answer { status, headers, body: body.to_string().into() }
+        CheckResponse { status, headers, body: body.to_string().into() }
     }
 
     #[test]
@@ -144,11 +146,11 @@ mod tests {
         assert_eq!(on_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
         for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")] {
             let verdict = on_check(&answer(status, &[], body));
-            assert!(matches!(verdict, Some(Verdict::Refused(_))), "{status}: {verdict:?}");
+            assert!(matches!(verdict, Some(KeyVerdict::Refused(_))), "{status}: {verdict:?}");
         }
         for (status, body) in [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")] {
             let verdict = on_check(&answer(status, &[], body));
-            assert!(matches!(verdict, Some(Verdict::None(_))), "{status}: {verdict:?}");
+            assert!(matches!(verdict, Some(KeyVerdict::Unclear(_))), "{status}: {verdict:?}");
         }
     }
 
@@ -156,14 +158,14 @@ mod tests {
     fn a_trial_key_is_told_by_headers_or_by_the_text_of_a_rate_limit() {
         let limit = ("x-trial-endpoint-call-limit", "20");
         for status in [200, 400, 404] {
-            assert_eq!(on_chat(&answer(status, &[limit], "{}")), Ok(Verdict::Trial));
-            assert_eq!(on_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(Verdict::Production));
+            assert_eq!(on_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
+            assert_eq!(on_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(KeyVerdict::Production));
         }
         let monthly = ("x-endpoint-monthly-call-limit", "1000");
-        assert_eq!(on_chat(&answer(200, &[monthly], "{}")), Ok(Verdict::Trial));
+        assert_eq!(on_chat(&answer(200, &[monthly], "{}")), Ok(KeyVerdict::Trial));
         let text = "You are using a Trial key, which is limited to 20 API calls / minute";
-        assert_eq!(on_chat(&answer(429, &[], text)), Ok(Verdict::Trial));
-        assert_eq!(on_chat(&answer(200, &[], text)), Ok(Verdict::Production), "a model may say anything");
+        assert_eq!(on_chat(&answer(429, &[], text)), Ok(KeyVerdict::Trial));
+        assert_eq!(on_chat(&answer(200, &[], text)), Ok(KeyVerdict::Production), "a model may say anything");
     }
 
     #[test]
@@ -171,6 +173,6 @@ mod tests {
         for status in [422, 429, 499, 500, 503] {
             assert!(on_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
         }
-        assert!(matches!(on_chat(&answer(402, &[], "")), Ok(Verdict::Refused(_))));
+        assert!(matches!(on_chat(&answer(402, &[], "")), Ok(KeyVerdict::Refused(_))));
     }
 }

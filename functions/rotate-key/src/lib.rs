@@ -10,7 +10,7 @@ mod failure;
 mod steps;
 
 use check::KeyCheck;
-use failure::Failure;
+use failure::RotationFailure;
 use serde::Deserialize;
 use serde_json::json;
 use shared::config::rotation::RotationConfig;
@@ -21,7 +21,7 @@ use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
-use steps::{Outcome, PENDING, Rotation};
+use steps::{PENDING, Rotation, StepOutcome};
 
 /// Time of a whole step, below the function's own, so that its failure is told.
 const STEP_LIMIT: Duration = Duration::from_secs(45);
@@ -32,7 +32,7 @@ const AFTERWARDS: Duration = Duration::from_secs(3);
 /// What Secrets Manager sends.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct RotationEvent {
     step: Step,
     secret_id: String,
     /// Id of the version that becomes current in the end.
@@ -88,7 +88,7 @@ impl Rotator {
     ///
     /// # Errors
     /// Whatever keeps the new key from becoming current; the invocation must then fail.
-    pub async fn rotate(&'static self, event: Event) -> Result<(), Failure> {
+    pub async fn rotate(&'static self, event: RotationEvent) -> Result<(), RotationFailure> {
         let rotation = Rotation {
             secret: self.secrets.of(&event.secret_id),
             token: &event.client_request_token,
@@ -103,7 +103,7 @@ impl Rotator {
                 Step::Finish => rotation.finish().await,
             }
         };
-        let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(Failure::TooLate));
+        let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
             && let Err(problem) = within(AFTERWARDS, rotation.give_up()).await
@@ -121,7 +121,7 @@ async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>
 }
 
 /// Writes the one line of a step, and the metrics.
-async fn tell(event: &Event, secret: &SecretsManager, done: &Result<Outcome, Failure>) {
+async fn tell(event: &RotationEvent, secret: &SecretsManager, done: &Result<StepOutcome, RotationFailure>) {
     let current = within(AFTERWARDS, secret.find(CURRENT, None)).await.ok().flatten();
     let (step, pending_version) = (event.step.as_str(), redact::id(&event.client_request_token));
     let key_version = current.as_ref().map(|current| current.id.as_str());

@@ -1,7 +1,7 @@
 //! The four steps. Each looks at the labels first, so that it can be repeated at any point.
 
-use crate::check::{KeyCheck, Verdict};
-use crate::failure::Failure;
+use crate::check::{KeyCheck, KeyVerdict};
+use crate::failure::RotationFailure;
 use shared::secrets::key::ApiKey;
 use shared::secrets::secrets_manager::{CURRENT, SecretsManager, Version};
 use std::collections::HashMap;
@@ -22,7 +22,7 @@ pub(crate) struct Rotation<'a> {
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum StepOutcome {
     Created,
     Accepted,
     Finished,
@@ -30,13 +30,13 @@ pub(crate) enum Outcome {
     Nothing,
 }
 
-impl Outcome {
+impl StepOutcome {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Outcome::Created => "created",
-            Outcome::Accepted => "accepted",
-            Outcome::Finished => "finished",
-            Outcome::Nothing => "nothing to do",
+            StepOutcome::Created => "created",
+            StepOutcome::Accepted => "accepted",
+            StepOutcome::Finished => "finished",
+            StepOutcome::Nothing => "nothing to do",
         }
     }
 }
@@ -50,24 +50,24 @@ enum Standing {
     Elsewhere,
 }
 
-type Done = Result<Outcome, Failure>;
+type Done = Result<StepOutcome, RotationFailure>;
 
 impl Rotation<'_> {
     /// Copies the staged key into the pending version.
     pub(crate) async fn create(&self) -> Done {
         if !self.is_pending().await? || self.pending().await?.is_some() {
-            return Ok(Outcome::Nothing);
+            return Ok(StepOutcome::Nothing);
         }
-        let next = self.secret.find(NEXT, None).await.map_err(Failure::Store)?;
-        let next = next.ok_or(Failure::NextMissing)?;
+        let next = self.secret.find(NEXT, None).await.map_err(RotationFailure::Store)?;
+        let next = next.ok_or(RotationFailure::NextMissing)?;
         key_of(&next)?;
-        self.secret.put(self.token, &next.text, PENDING).await.map_err(Failure::Store)?;
-        Ok(Outcome::Created)
+        self.secret.put(self.token, &next.text, PENDING).await.map_err(RotationFailure::Store)?;
+        Ok(StepOutcome::Created)
     }
 
     /// Does nothing: the key was made at Cohere by hand.
     pub(crate) async fn set(&self) -> Done {
-        self.is_pending().await.map(|_| Outcome::Nothing)
+        self.is_pending().await.map(|_| StepOutcome::Nothing)
     }
 
     /// Asks Cohere about the pending key.
@@ -76,28 +76,28 @@ impl Rotation<'_> {
     /// may be no pending value then, and on the first day no value at all.
     pub(crate) async fn test(&self) -> Done {
         if matches!(self.standing().await?, Standing::EmptySecret) || !self.is_pending().await? {
-            return Ok(Outcome::Nothing);
+            return Ok(StepOutcome::Nothing);
         }
-        let Some(pending) = self.pending().await? else { return Ok(Outcome::Nothing) };
+        let Some(pending) = self.pending().await? else { return Ok(StepOutcome::Nothing) };
         match self.check.ask(&key_of(&pending)?).await {
-            Verdict::Production => Ok(Outcome::Accepted),
-            Verdict::Trial if self.allows_trial_key => Ok(Outcome::Accepted),
-            Verdict::Trial => Err(Failure::Trial),
-            Verdict::Refused(problem) => Err(Failure::Refused(problem)),
-            Verdict::None(problem) => Err(Failure::NoVerdict(problem)),
+            KeyVerdict::Production => Ok(StepOutcome::Accepted),
+            KeyVerdict::Trial if self.allows_trial_key => Ok(StepOutcome::Accepted),
+            KeyVerdict::Trial => Err(RotationFailure::Trial),
+            KeyVerdict::Refused(problem) => Err(RotationFailure::Refused(problem)),
+            KeyVerdict::Unclear(problem) => Err(RotationFailure::NoVerdict(problem)),
         }
     }
 
     /// Makes the pending version current, and takes the labels off that were for the rotation only.
     pub(crate) async fn finish(&self) -> Done {
-        let mut outcome = Outcome::Nothing;
+        let mut outcome = StepOutcome::Nothing;
         if self.is_pending().await? {
             let pending = self.pending().await?;
-            key_of(&pending.ok_or_else(|| Failure::NotPending(self.token.to_string()))?)?;
+            key_of(&pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?)?;
             let labels = self.labels().await?;
             let from = holder(&labels, CURRENT);
-            self.secret.move_label(CURRENT, from, Some(self.token)).await.map_err(Failure::Store)?;
-            outcome = Outcome::Finished;
+            self.secret.move_label(CURRENT, from, Some(self.token)).await.map_err(RotationFailure::Store)?;
+            outcome = StepOutcome::Finished;
         }
         self.unstage().await?;
         // Left on the current version the label does no harm on AWS, which takes it off by itself.
@@ -115,26 +115,28 @@ impl Rotation<'_> {
     }
 
     /// Takes `NEXT` off the key that is now current; a newer one staged meanwhile stays.
-    async fn unstage(&self) -> Result<(), Failure> {
-        let next = self.secret.find(NEXT, None).await.map_err(Failure::Store)?;
-        let current = self.secret.find(CURRENT, None).await.map_err(Failure::Store)?;
+    async fn unstage(&self) -> Result<(), RotationFailure> {
+        let next = self.secret.find(NEXT, None).await.map_err(RotationFailure::Store)?;
+        let current = self.secret.find(CURRENT, None).await.map_err(RotationFailure::Store)?;
         let (Some(next), Some(current)) = (next, current) else { return Ok(()) };
         if !next.text.is_same_as(&current.text) {
             return Ok(());
         }
-        self.secret.move_label(NEXT, Some(&next.id), None).await.map_err(Failure::Store)
+        self.secret.move_label(NEXT, Some(&next.id), None).await.map_err(RotationFailure::Store)
     }
 
     /// Tells whether there is work to do on the version; false where it is current already.
-    async fn is_pending(&self) -> Result<bool, Failure> {
+    async fn is_pending(&self) -> Result<bool, RotationFailure> {
         match self.standing().await? {
             Standing::Pending => Ok(true),
             Standing::Current => Ok(false),
-            Standing::EmptySecret | Standing::Elsewhere => Err(Failure::NotPending(self.token.to_string())),
+            Standing::EmptySecret | Standing::Elsewhere => {
+                Err(RotationFailure::NotPending(self.token.to_string()))
+            }
         }
     }
 
-    async fn standing(&self) -> Result<Standing, Failure> {
+    async fn standing(&self) -> Result<Standing, RotationFailure> {
         let labels = self.labels().await?;
         let own = labels.get(self.token).map_or(&[][..], Vec::as_slice);
         let has = |label: &str| own.iter().any(|own| own == label);
@@ -146,17 +148,17 @@ impl Rotation<'_> {
         })
     }
 
-    async fn labels(&self) -> Result<HashMap<String, Vec<String>>, Failure> {
-        self.secret.labels().await.map_err(Failure::Store)
+    async fn labels(&self) -> Result<HashMap<String, Vec<String>>, RotationFailure> {
+        self.secret.labels().await.map_err(RotationFailure::Store)
     }
 
-    async fn pending(&self) -> Result<Option<Version>, Failure> {
-        self.secret.find(PENDING, Some(self.token)).await.map_err(Failure::Store)
+    async fn pending(&self) -> Result<Option<Version>, RotationFailure> {
+        self.secret.find(PENDING, Some(self.token)).await.map_err(RotationFailure::Store)
     }
 }
 
-fn key_of(version: &Version) -> Result<ApiKey, Failure> {
-    ApiKey::parse(&version.text).map_err(Failure::Unusable)
+fn key_of(version: &Version) -> Result<ApiKey, RotationFailure> {
+    ApiKey::parse(&version.text).map_err(RotationFailure::Unusable)
 }
 
 fn holder<'a>(labels: &'a HashMap<String, Vec<String>>, label: &str) -> Option<&'a str> {
