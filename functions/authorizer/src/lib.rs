@@ -5,12 +5,13 @@
 //! list does not replace a good one. A token the list does not know may be newer than the list, so the
 //! list is read once more, at most every half minute.
 
-mod verdict;
+mod response;
 
 #[cfg(test)]
 mod tests;
 
 use futures_util::FutureExt;
+pub use response::AuthorizerResponse;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::clock;
@@ -24,7 +25,6 @@ use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-pub use verdict::Verdict;
 
 /// Decides who comes in. Scope: environment.
 pub struct Authorizer {
@@ -48,18 +48,18 @@ impl Authorizer {
     }
 
     /// Answers one question of API Gateway, whatever its shape; a defect denies.
-    pub async fn decide(&self, question: Box<RawValue>) -> Verdict {
+    pub async fn decide(&self, question: Box<RawValue>) -> AuthorizerResponse {
         // Read here, because what the runtime cannot read it answers by an error.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
         let judged = judged.unwrap_or(Err(Denial::because("internal error")));
         judged.unwrap_or_else(|Denial { reason, client }| {
             tracing::info!(reason, client = client.as_deref().map(redact::id), "denied");
-            Verdict::deny()
+            AuthorizerResponse::deny()
         })
     }
 
-    async fn judge(&self, question: &Value) -> Result<Verdict, Denial> {
+    async fn judge(&self, question: &Value) -> Result<AuthorizerResponse, Denial> {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
         panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
@@ -76,14 +76,14 @@ impl Authorizer {
     }
 
     /// Judges a token by one list.
-    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<Verdict, Denial> {
+    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Denial> {
         let client = clients.find(token).ok_or(Denial::because("the token is unknown"))?;
         let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
         if client.is_expired(clock::since_epoch().as_secs()) {
             return Err(denial("the client's tokens have expired"));
         }
-        let verdict = Verdict::allow(client, method_arn, &self.default_usage_plan_key);
-        verdict.ok_or_else(|| denial("the method has no usable ARN"))
+        let response = AuthorizerResponse::allow(client, method_arn, &self.default_usage_plan_key);
+        response.ok_or_else(|| denial("the method has no usable ARN"))
     }
 }
 

@@ -66,18 +66,18 @@ fn authorizer(list: impl ToString) -> (Authorizer, Store) {
     (Authorizer { clients, default_usage_plan_key: "default-key".into() }, store)
 }
 
-async fn decide(authorizer: &Authorizer, question: Value) -> Verdict {
+async fn decide(authorizer: &Authorizer, question: Value) -> AuthorizerResponse {
     authorizer.decide(serde_json::value::to_raw_value(&question).unwrap()).await
 }
 
 /// Returns the client that a header lets in.
 async fn admitted(authorizer: &Authorizer, header: &str) -> Option<String> {
     let question = json!({ "type": "TOKEN", "authorizationToken": header, "methodArn": ARN });
-    let verdict = serde_json::to_value(decide(authorizer, question).await).unwrap();
-    let statement = &verdict["policyDocument"]["Statement"];
+    let response = serde_json::to_value(decide(authorizer, question).await).unwrap();
+    let statement = &response["policyDocument"]["Statement"];
     assert_eq!(statement.as_array().map(Vec::len), Some(1));
     match statement[0]["Effect"].as_str() {
-        Some("Allow") => Some(verdict["context"]["client"].as_str().unwrap().to_string()),
+        Some("Allow") => Some(response["context"]["client"].as_str().unwrap().to_string()),
         Some("Deny") => None,
         other => panic!("{other:?}"),
     }
@@ -160,10 +160,10 @@ async fn questions_of_any_shape_are_denied() {
         json!({ "authorizationToken": bearer, "methodArn": "*" }),
         json!({ "authorizationToken": format!("{bearer}{}", "x".repeat(5_000_000)), "methodArn": ARN }),
     ] {
-        assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+        assert_eq!(decide(&authorizer, question).await, AuthorizerResponse::deny());
     }
     let half_a_character = RawValue::from_string(r#"{"authorizationToken":"\ud800"}"#.into()).unwrap();
-    assert_eq!(authorizer.decide(half_a_character).await, Verdict::deny());
+    assert_eq!(authorizer.decide(half_a_character).await, AuthorizerResponse::deny());
     assert_eq!(admitted(&authorizer, &bearer).await.as_deref(), Some("a"));
 }
 
@@ -171,5 +171,5 @@ async fn questions_of_any_shape_are_denied() {
 async fn a_panic_denies() {
     let (authorizer, _) = authorizer(list(&["a"]));
     let question = json!({ "authorizationToken": PanicPoint::Authorizer.mark(), "methodArn": ARN });
-    assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+    assert_eq!(decide(&authorizer, question).await, AuthorizerResponse::deny());
 }

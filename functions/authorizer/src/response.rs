@@ -13,7 +13,7 @@ const MAX_RESOURCE_CHARS: usize = 512;
 /// An answer, in the words of API Gateway.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct AuthorizerResponse {
     principal_id: String,
     policy_document: Value,
     context: Value,
@@ -22,7 +22,7 @@ pub struct Verdict {
     usage_identifier_key: Option<String>,
 }
 
-impl Verdict {
+impl AuthorizerResponse {
     /// Allows every method of the stage that was asked about; `None` where the ARN names no stage.
     pub(crate) fn allow(client: &Client, method_arn: &str, default_usage_plan_key: &str) -> Option<Self> {
         let mut context = json!({ "client": client.name });
@@ -82,17 +82,17 @@ mod tests {
     fn an_allowed_client_may_call_every_method_and_counts_on_a_usage_plan() {
         let mut client = client();
         client.models = Some(vec!["a".into(), "b".into()]);
-        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(response["policyDocument"]["Statement"][0]["Effect"], "Allow");
         assert_eq!(
-            verdict["policyDocument"]["Statement"][0]["Resource"],
+            response["policyDocument"]["Statement"][0]["Resource"],
             "arn:aws:execute-api:eu-west-1:123456789012:abc/live/*/*"
         );
-        assert_eq!(verdict["context"], json!({ "client": "search", "models": "a,b" }));
-        assert_eq!(verdict["usageIdentifierKey"], "default-key");
+        assert_eq!(response["context"], json!({ "client": "search", "models": "a,b" }));
+        assert_eq!(response["usageIdentifierKey"], "default-key");
         client.usage_plan_key = Some("its-own-key".into());
-        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
-        assert_eq!(verdict["usageIdentifierKey"], "its-own-key");
+        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(response["usageIdentifierKey"], "its-own-key");
     }
 
     #[test]
@@ -110,18 +110,19 @@ mod tests {
             "arn:aws:s3:::bucket/key/GET",
             &long,
         ] {
-            assert_eq!(Verdict::allow(&client(), arn, "key"), None, "{arn}");
+            assert_eq!(AuthorizerResponse::allow(&client(), arn, "key"), None, "{arn}");
         }
         let far = format!("{ARN}{}", "/x".repeat(2_000));
-        let verdict = serde_json::to_value(Verdict::allow(&client(), &far, "key").unwrap()).unwrap();
-        assert!(verdict["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
+        let response =
+            serde_json::to_value(AuthorizerResponse::allow(&client(), &far, "key").unwrap()).unwrap();
+        assert!(response["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
     }
 
     #[test]
     fn a_denial_speaks_of_everything_and_of_nobody() {
-        let verdict = serde_json::to_value(Verdict::deny()).unwrap();
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Deny");
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Resource"], "*");
-        assert_eq!((&verdict["context"], verdict.get("usageIdentifierKey")), (&json!({}), None));
+        let response = serde_json::to_value(AuthorizerResponse::deny()).unwrap();
+        assert_eq!(response["policyDocument"]["Statement"][0]["Effect"], "Deny");
+        assert_eq!(response["policyDocument"]["Statement"][0]["Resource"], "*");
+        assert_eq!((&response["context"], response.get("usageIdentifierKey")), (&json!({}), None));
     }
 }
