@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod error;
 pub mod health;
 pub mod lambda;
+pub mod lock;
 pub mod panic_on_request;
 pub mod pipeline;
 pub mod resilience;

@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 7] = [
     &["edge", "cohere", "batch", "cache", "secrets", "health", "resilience"],
     &["wire", "transport", "telemetry"],
     &["config", "deadline"],
-    &["endpoint", "error", "clock", "panic_on_request"],
+    &["endpoint", "error", "clock", "lock", "panic_on_request"],
 ];
 
 /// Imports within one row, or upwards, with the reason.

@@ -7,8 +7,9 @@
 use super::key::Key;
 use crate::clock::Instant;
 use crate::config::CacheConfig;
+use crate::lock::lock_anyway;
 use lru::LruCache;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Bytes of a kept piece besides its own: key, time, and the store's own books.
 const OVERHEAD: usize = 192;
@@ -56,7 +57,7 @@ impl<V: Kept> MemoryCache<V> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<V>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_anyway(&self.entries)
     }
 
     /// Returns what is kept under a key and is not too old.

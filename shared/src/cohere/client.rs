@@ -6,6 +6,7 @@ use crate::cohere::events::EventReader;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
+use crate::lock::lock_anyway;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{Transport, TransportError, TransportResponse};
@@ -200,9 +201,7 @@ impl Cohere {
             outcome = self.transport.send_fresh(request).await;
         }
         // Only an answer leaves a connection behind: without one the next request has none to find dead.
-        if let Ok(mut last) = self.last_answer.lock() {
-            *last = outcome.is_ok().then(now);
-        }
+        *lock_anyway(&self.last_answer) = outcome.is_ok().then(now);
         let mut response = outcome.map_err(|error| classify::no_answer(&error))?;
         spent.headers = std::mem::take(&mut response.headers);
         key.mask_key_in_headers(&mut spent.headers);
@@ -219,7 +218,7 @@ impl Cohere {
 impl Cohere {
     /// Tells whether connections may have died since the last answer. The first request has none kept.
     fn was_idle(&self) -> bool {
-        let last = self.last_answer.lock().ok().and_then(|last| *last);
+        let last = *lock_anyway(&self.last_answer);
         last.is_some_and(|last| now() - last > IDLE)
     }
 }

@@ -12,13 +12,13 @@ use crate::cohere::classify;
 use crate::cohere::client::{Call, Spent};
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Kind, Result};
+use crate::lock::lock_anyway;
 use crate::resilience::retry::{MAX_ATTEMPTS, Waiting, disposition};
 use crate::telemetry::fields::Billed;
 use crate::wire::chat;
 use crate::wire::embed::EmbedAnswer;
 use crate::wire::rerank::RerankAnswer;
 use bytes::Bytes;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 /// One answer of Cohere.
@@ -223,7 +223,7 @@ impl<'a> Attempts<'a> {
     /// sibling has paid for, and not the one with a new key, because a refused key is no overload.
     fn must_pay(&self) -> bool {
         let is_free = self.made == 0 || self.last_kind() == Some(Kind::Auth);
-        !is_free && self.siblings.lock().unwrap_or_else(PoisonError::into_inner).pays(self.made + 1)
+        !is_free && lock_anyway(&self.siblings).pays(self.made + 1)
     }
 
     fn last_kind(&self) -> Option<Kind> {

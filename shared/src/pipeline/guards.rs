@@ -7,6 +7,7 @@ use crate::clock::{Instant, now};
 use crate::config::ResilienceConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Kind};
+use crate::lock::lock_anyway;
 use crate::resilience::breaker::{Breaker, Permit, Refused, State};
 use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
@@ -14,7 +15,7 @@ use crate::resilience::retry::disposition;
 use crate::resilience::siblings::Siblings;
 use crate::telemetry::{metrics, redact};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Most models watched at a time: callers may send any id.
@@ -93,7 +94,7 @@ impl Admission {
     fn settle(&mut self, outcome: Outcome) {
         let Some(permit) = self.permit.take() else { return };
         let at = now();
-        let mut siblings = self.siblings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut siblings = lock_anyway(&self.siblings);
         // A probe speaks for itself, whatever failed before it.
         let outcome = match outcome {
             Outcome::Failure if !(siblings.failure_counts(self.attempt) || permit.is_probe()) => {
@@ -122,7 +123,7 @@ impl Guards {
     }
 
     fn lock(&self) -> MutexGuard<'_, Watched> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_anyway(&self.state)
     }
 
     /// Works on one model's guards and tells of a breaker's transition.

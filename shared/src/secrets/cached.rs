@@ -9,6 +9,7 @@
 use crate::clock::{Instant, now};
 use crate::config::SecretConfig;
 use crate::error::{Code, GatewayError, Result};
+use crate::lock::lock_anyway;
 use crate::secrets::source::{Secret, SecretSource};
 use futures_util::future::{Either, select};
 use std::pin::pin;
@@ -91,11 +92,10 @@ impl<T> CachedSecret<T> {
             return Some(held.clone());
         }
         let too_soon = |last: Instant| now() < last + self.config.forced_read;
-        match self.forced.lock() {
-            Ok(forced) if forced.is_some_and(too_soon) => return None,
-            Ok(mut forced) => *forced = Some(now()),
-            Err(_) => return None,
+        if lock_anyway(&self.forced).is_some_and(too_soon) {
+            return None;
         }
+        *lock_anyway(&self.forced) = Some(now());
         match self.read().await {
             Ok(held) => {
                 let held = Arc::new(held);
@@ -132,7 +132,7 @@ impl<T> CachedSecret<T> {
         if now + self.config.ttl / 5 < *fresh_until {
             return None;
         }
-        let mut last = self.ahead.lock().ok()?;
+        let mut last = lock_anyway(&self.ahead);
         if last.is_some_and(|last| now < last + RETRY_AFTER.min(self.config.ttl)) {
             return None;
         }
