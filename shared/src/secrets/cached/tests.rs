@@ -162,9 +162,9 @@ async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
     let secret = cached([Some(Ok("one")), Some(Ok("newest")), Some(Ok("older"))]);
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(250)).await;
-    let begun = secret.due_ahead().expect("it is due");
+    let begun = secret.begin_refresh().expect("it is due");
     assert_eq!(secret.newer_than(&version).await.unwrap().value, "newest");
-    secret.read_ahead(begun).await;
+    secret.refresh(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
 
