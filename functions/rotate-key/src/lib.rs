@@ -17,7 +17,8 @@ use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, tell_age};
 use shared::secrets::secrets_manager::{CURRENT, SecretsManager};
-use shared::telemetry::{metrics, redact};
+use shared::telemetry::metrics::{self, Metric};
+use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
@@ -134,7 +135,8 @@ async fn tell(event: &RotationEvent, secret: &SecretsManager, done: &Result<Step
         Err(failure) => {
             let (code, problem) = (failure.code(), failure.to_string());
             tracing::error!(step, code, problem, pending_version, key_version, key_age_days, "rotation");
-            metrics::count_for_service("RotationFailed", json!({ "Step": step, "Code": code }));
+            let fields = json!({ "Step": step, "Code": code });
+            metrics::count_for_service(Metric::RotationFailed, fields);
         }
     }
     if let Some(current) = &current {

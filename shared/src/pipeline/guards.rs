@@ -13,7 +13,8 @@ use crate::resilience::budget::RetryBudget;
 use crate::resilience::rest::Rest;
 use crate::resilience::retry::disposition;
 use crate::resilience::siblings::Siblings;
-use crate::telemetry::{metrics, redact};
+use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::redact;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -147,7 +148,7 @@ impl Guards {
                 to = after.as_str(),
                 "breaker"
             );
-            metrics::count(metric_of(after), endpoint, model);
+            metrics::count_for_model(metric_of(after), endpoint, model);
         }
         result
     }
@@ -222,10 +223,10 @@ impl Guards {
 }
 
 /// Returns the metric that counts a breaker's transitions into a state.
-fn metric_of(state: State) -> &'static str {
+fn metric_of(state: State) -> Metric {
     match state {
-        State::Open => "BreakerOpened",
-        State::HalfOpen => "BreakerHalfOpened",
-        State::Closed => "BreakerClosed",
+        State::Open => Metric::BreakerOpened,
+        State::HalfOpen => Metric::BreakerHalfOpened,
+        State::Closed => Metric::BreakerClosed,
     }
 }

@@ -3,7 +3,7 @@
 use crate::clock::since_epoch;
 use crate::secrets::secrets_manager::{CURRENT, SecretsManager};
 use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Metric};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
@@ -27,7 +27,8 @@ impl SecretSource for KeySource {
 /// Writes the age of a key as a metric, with its version as a field.
 pub fn tell_age(version: &str, created: Option<Duration>) {
     if let Some(days) = created.map(days_since) {
-        metrics::gauge("KeyAgeDays", days, serde_json::json!({ "KeyVersion": version }));
+        let fields = serde_json::json!({ "KeyVersion": version });
+        metrics::gauge_for_service(Metric::KeyAgeDays, days, fields);
     }
 }
 
