@@ -5,12 +5,12 @@
 
 use crate::clock::{Instant, iso8601, now, since_epoch};
 use crate::cohere::client::{Call, Cohere, Spent};
+use crate::cohere::ping::ping_body;
 use crate::config::HealthConfig;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError};
 use crate::wire::UpstreamRequest;
-use bytes::Bytes;
 use http::HeaderMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -86,14 +86,9 @@ impl HealthCheck {
 
     /// Chats one token; `None` where Cohere refuses the request for this model.
     async fn try_model(&self, cohere: &Cohere, model: &str) -> Option<Status> {
-        let body = serde_json::json!({
-            "model": model,
-            "messages": [{ "role": "user", "content": "ping" }],
-            "max_tokens": 1,
-        });
         let request = UpstreamRequest {
             model: model.to_string(),
-            body: Bytes::from(body.to_string()),
+            body: ping_body(model),
             stream: false,
             chosen_max_tokens: None,
             expected: None,

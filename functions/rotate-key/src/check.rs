@@ -7,8 +7,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use serde::Deserialize;
-use serde_json::json;
+use shared::cohere::ping::ping_body;
 use shared::config::HealthConfig;
+use shared::endpoint::Endpoint;
 use shared::secrets::key::ApiKey;
 use shared::transport::{Transport, TransportError};
 
@@ -56,9 +57,11 @@ impl KeyCheck {
         }
         let mut problem = String::new();
         for model in [&self.config.model, &self.config.fallback_model] {
-            let messages = json!([{ "role": "user", "content": "ping" }]);
-            let body = json!({ "model": model, "messages": messages, "max_tokens": 1 }).to_string();
-            match self.call(key, "/v2/chat", body.into()).await.and_then(|answer| on_chat(&answer)) {
+            match self
+                .call(key, Endpoint::Chat.path(), ping_body(model))
+                .await
+                .and_then(|answer| on_chat(&answer))
+            {
                 Ok(verdict) => return verdict,
                 Err(unclear) => problem = unclear,
             }
