@@ -21,6 +21,7 @@ use shared::panic_on_request::{PanicPoint, panic_if_requested};
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::secrets::token::is_token;
 use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
@@ -104,8 +105,8 @@ impl Denial {
 fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, rest) = header.split_once(' ')?;
     let token = rest.trim_start_matches(' ');
-    let random = token.strip_prefix("cgw_")?;
-    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let is_token = (20..=120).contains(&random.len()) && random.bytes().all(is_fine);
-    (is_token && scheme.eq_ignore_ascii_case("bearer")).then_some(token)
+    if !is_token(token) || !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    Some(token)
 }

@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use shared::config::SecretConfig;
 use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use shared::secrets::token::hash_token_as_hex;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl SecretSource for Store {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hash_token_as_hex(text)
 }
 
 fn token(name: &str) -> String {

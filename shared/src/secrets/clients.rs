@@ -10,9 +10,9 @@ mod tests;
 
 use crate::clock::from_iso8601;
 use crate::secrets::source::Secret;
+use crate::secrets::token::{hash_token, parse_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use subtle::ConstantTimeEq;
 
@@ -85,7 +85,7 @@ impl Client {
         if !(1..=MAX_TOKENS).contains(&self.token_sha256.len()) {
             return Some("token_sha256 must hold 1 or 2 hashes");
         }
-        if self.token_sha256.iter().any(|hex| bytes_of(hex).is_none()) {
+        if self.token_sha256.iter().any(|hex| parse_hash(hex).is_none()) {
             return Some("token_sha256 must hold 64 hexadecimal digits each");
         }
         if let Some(models) = &self.models {
@@ -158,7 +158,7 @@ impl Clients {
     /// What is wrong, without quoting the secret.
     pub fn parse(secret: &Secret) -> Result<Self, String> {
         let clients = ClientList::parse(secret)?.clients.into_iter().map(|client| {
-            let hashes = client.token_sha256.iter().filter_map(|hex| bytes_of(hex)).collect();
+            let hashes = client.token_sha256.iter().filter_map(|hex| parse_hash(hex)).collect();
             (client, hashes)
         });
         Ok(Self(clients.collect()))
@@ -166,7 +166,7 @@ impl Clients {
 
     /// Finds the client of a token, expired or not; compares with all of them, in constant time.
     pub fn find(&self, token: &str) -> Option<&Client> {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let hash = hash_token(token);
         let mut found = None;
         for (client, hashes) in &self.0 {
             for known in hashes {
@@ -177,16 +177,4 @@ impl Clients {
         }
         found
     }
-}
-
-fn bytes_of(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    // Checked by digit: a number in Rust may also begin with a plus.
-    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (position, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(position * 2..position * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

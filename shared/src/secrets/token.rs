@@ -42,8 +42,7 @@ mod tests {
     #[test]
     fn template_and_code_have_one_shape() {
         let template = include_str!("../../../template.yaml");
-        let shape =
-            format!(" +{TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
+        let shape = format!(" +{TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
         assert!(template.contains(&shape), "the ValidationExpression does not end in {shape}");
     }
 
@@ -54,7 +53,9 @@ mod tests {
         }
         let random = "A-z_9".repeat(5);
         assert!(is_token(&format!("cgw_{random}")));
-        for bad in [random.clone(), format!("CGW_{random}"), format!("cgw_{random}+"), format!("cgw_{random}é")] {
+        for bad in
+            [random.clone(), format!("CGW_{random}"), format!("cgw_{random}+"), format!("cgw_{random}é")]
+        {
             assert!(!is_token(&bad), "{bad}");
         }
     }
