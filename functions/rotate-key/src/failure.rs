@@ -1,5 +1,6 @@
 //! Why a step failed, and what an operator does about it. No text here holds a key.
 
+use shared::secrets::secrets_manager::NEXT;
 use shared::telemetry::redact;
 use std::fmt;
 
@@ -58,7 +59,7 @@ impl fmt::Display for RotationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const STAGE: &str = "stage a new key (`ops key stage`), then ask for rotation (`ops key rotate`)";
         match self {
-            RotationFailure::NextMissing => write!(f, "no key is under the label NEXT: {STAGE}"),
+            RotationFailure::NextMissing => write!(f, "no key is under the label {NEXT}: {STAGE}"),
             RotationFailure::NotPending(version) => write!(
                 f,
                 "the version {} is not in rotation, or its rotation was given up: ask for rotation again",

@@ -16,13 +16,13 @@ use serde_json::json;
 use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, tell_age};
-use shared::secrets::secrets_manager::{CURRENT, SecretsManager};
+use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager};
 use shared::telemetry::metrics::{self, Metric};
 use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
-use steps::{PENDING, Rotation, StepOutcome};
+use steps::{Rotation, StepOutcome};
 
 /// Time of a whole step, below the function's own, so that its failure is told.
 const STEP_LIMIT: Duration = Duration::from_secs(45);

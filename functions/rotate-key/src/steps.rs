@@ -3,13 +3,8 @@
 use crate::check::{KeyCheck, KeyVerdict};
 use crate::failure::RotationFailure;
 use shared::secrets::key::ApiKey;
-use shared::secrets::secrets_manager::{CURRENT, SecretsManager, Version};
+use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING, SecretsManager, Version};
 use std::collections::HashMap;
-
-/// The label an operator puts on the new key.
-const NEXT: &str = "NEXT";
-/// The label of a version that a rotation is filling.
-pub(crate) const PENDING: &str = "AWSPENDING";
 
 /// One rotation of one secret.
 pub(crate) struct Rotation<'a> {

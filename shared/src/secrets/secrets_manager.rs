@@ -25,6 +25,12 @@ use std::time::Duration;
 
 /// The label of the version in use.
 pub const CURRENT: &str = "AWSCURRENT";
+/// The label of a version that a rotation is filling.
+pub const PENDING: &str = "AWSPENDING";
+/// Our own label for a key that waits for its rotation.
+///
+/// Staging it as `AWSPENDING` would look to AWS like a rotation that was never finished.
+pub const NEXT: &str = "NEXT";
 
 /// One secret in Secrets Manager. Its calls are boxed: the SDK's are large and nest deeply.
 pub struct SecretsManager {

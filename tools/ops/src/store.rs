@@ -10,18 +10,12 @@ use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
 use shared::config::HttpConfig;
-use shared::secrets::secrets_manager::http_client;
+use shared::secrets::secrets_manager::{CURRENT, http_client};
 use shared::secrets::source::Secret;
 use shared::transport::Transport;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
-
-pub const CURRENT: &str = "AWSCURRENT";
-pub const PENDING: &str = "AWSPENDING";
-/// Our own label for a key that waits for its rotation. Staging it as `AWSPENDING` would look to AWS like a
-/// rotation that was never finished.
-pub const NEXT: &str = "NEXT";
 
 /// Where the SDK takes an endpoint from.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];

@@ -2,10 +2,11 @@
 
 use crate::commands::KeySecret;
 use crate::output::say;
-use crate::store::{CURRENT, NEXT, Store};
+use crate::store::Store;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use shared::secrets::key::ApiKey;
+use shared::secrets::secrets_manager::{CURRENT, NEXT};
 use shared::secrets::source::Secret;
 use shared::secrets::token::TOKEN_PREFIX;
 use std::io::{IsTerminal, Read};

@@ -2,9 +2,10 @@
 
 use crate::commands::KeySecret;
 use crate::output::{print_table, say};
-use crate::store::{CURRENT, Store};
+use crate::store::Store;
 use clap::Args;
 use shared::clock;
+use shared::secrets::secrets_manager::CURRENT;
 
 /// Shows the versions of the Cohere key with their labels and ages, never a value.
 ///
