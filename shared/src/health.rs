@@ -127,5 +127,12 @@ impl HealthCheck {
 fn log(model: &str, error: &GatewayError) {
     let status = error.upstream.as_ref().map(|upstream| upstream.status);
     let (code, detail) = (error.code.as_str(), error.detail.as_deref());
-    tracing::warn!(model, code, upstream_status = status, detail, "health check failed");
+    tracing::warn!(
+        event = "health_check_failed",
+        model,
+        code,
+        upstream_status = status,
+        detail,
+        "health check failed"
+    );
 }

@@ -80,6 +80,6 @@ fn run(function: &'static str, main: impl Future<Output = Result<(), Error>>) ->
 }
 
 fn fail_start(error: &Error) -> ExitCode {
-    tracing::error!(error = %error, "the function cannot start");
+    tracing::error!(event = "start_failed", error = %error, "the function cannot start");
     ExitCode::FAILURE
 }

@@ -55,7 +55,8 @@ impl Authorizer {
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
         let judged = judged.unwrap_or(Err(Denial::because("internal error")));
         judged.unwrap_or_else(|Denial { reason, client }| {
-            tracing::info!(reason, client = client.as_deref().map(redact::id), "denied");
+            let client = client.as_deref().map(redact::id);
+            tracing::info!(event = "caller_denied", reason, client, "denied");
             AuthorizerResponse::deny()
         })
     }

@@ -109,7 +109,11 @@ impl Rotator {
             && failure.is_final()
             && let Err(problem) = within(AFTERWARDS, rotation.give_up()).await
         {
-            tracing::warn!(problem, "{PENDING} stays on the version of a rotation that was given up");
+            tracing::warn!(
+                event = "pending_label_left_by_failure",
+                problem,
+                "{PENDING} stays on the version of a rotation that was given up"
+            );
         }
         tell(&event, &rotation.secret, &done).await;
         done.map(drop)
@@ -130,11 +134,28 @@ async fn tell(event: &RotationEvent, secret: &SecretsManager, done: &Result<Step
     match done {
         Ok(outcome) => {
             let outcome = outcome.as_str();
-            tracing::info!(step, outcome, pending_version, key_version, key_age_days, "rotation");
+            tracing::info!(
+                event = "rotation_step_done",
+                step,
+                outcome,
+                pending_version,
+                key_version,
+                key_age_days,
+                "rotation"
+            );
         }
         Err(failure) => {
             let (code, problem) = (failure.code(), failure.to_string());
-            tracing::error!(step, code, problem, pending_version, key_version, key_age_days, "rotation");
+            tracing::error!(
+                event = "rotation_step_failed",
+                step,
+                code,
+                problem,
+                pending_version,
+                key_version,
+                key_age_days,
+                "rotation"
+            );
             let fields = json!({ "Step": step, "Code": code });
             metrics::count_for_service(Metric::RotationFailed, fields);
         }

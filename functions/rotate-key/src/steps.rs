@@ -99,7 +99,7 @@ impl Rotation<'_> {
         if self.labels().await?.get(self.token).is_some_and(|labels| labels.iter().any(|l| l == PENDING))
             && let Err(problem) = self.give_up().await
         {
-            tracing::warn!(problem, "{PENDING} stays on the current version");
+            tracing::warn!(event = "pending_label_left", problem, "{PENDING} stays on the current version");
         }
         Ok(outcome)
     }

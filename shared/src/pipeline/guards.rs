@@ -142,6 +142,7 @@ impl Guards {
         drop(state);
         if before != after {
             tracing::warn!(
+                event = "breaker_changed",
                 endpoint = endpoint.name(),
                 model = redact::id(model),
                 from = before.as_str(),

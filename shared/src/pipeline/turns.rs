@@ -36,6 +36,7 @@ pub(super) async fn run(
         Ok(reply) => Ok(Settled { reply, fallback: Some(call.request) }),
         Err(second) => {
             tracing::warn!(
+                event = "fallback_failed",
                 model = call.request.model,
                 code = second.code.as_str(),
                 detail = second.detail,

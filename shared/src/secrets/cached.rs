@@ -78,12 +78,22 @@ impl<T> CachedSecret<T> {
         match (self.read_value().await, entry.take()) {
             (Ok(held), _) => Ok(entry.insert(self.keep_fresh(held)).held.clone()),
             (Err(problem), Some(old)) => {
-                tracing::warn!(secret, problem, "secret not read, the old value serves on");
+                tracing::warn!(
+                    event = "secret_not_read",
+                    secret,
+                    problem,
+                    "secret not read, the old value serves on"
+                );
                 let fresh_until = now() + self.retry_after();
                 Ok(entry.insert(Entry { held: old.held, fresh_until }).held.clone())
             }
             (Err(problem), None) => {
-                tracing::error!(secret, problem, "secret not read, there is no value");
+                tracing::error!(
+                    event = "secret_missing",
+                    secret,
+                    problem,
+                    "secret not read, there is no value"
+                );
                 Err(self.missing_value(&problem))
             }
         }
@@ -109,7 +119,12 @@ impl<T> CachedSecret<T> {
             }
             Err(problem) => {
                 let secret = &self.config.id;
-                tracing::warn!(secret, problem, "secret not read after a refused value");
+                tracing::warn!(
+                    event = "secret_not_reread",
+                    secret,
+                    problem,
+                    "secret not read after a refused value"
+                );
                 None
             }
         }
@@ -170,7 +185,12 @@ impl<T> CachedSecret<T> {
                 }
             }
             Err(problem) => {
-                tracing::warn!(secret = self.config.id, problem, "secret not read ahead of time");
+                tracing::warn!(
+                    event = "secret_not_refreshed",
+                    secret = self.config.id,
+                    problem,
+                    "secret not read ahead of time"
+                );
             }
         }
     }

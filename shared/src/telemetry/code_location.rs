@@ -13,7 +13,7 @@ use tracing::Metadata;
 /// It goes to stderr by itself: a panic may come before logging is set up, or out of it.
 pub fn write_panic(panic: &PanicHookInfo) {
     let place = panic.location().map(|place| (place.file(), place.line()));
-    let line = format_line("ERROR", "panic", "panic", place);
+    let line = format_line("panic", "ERROR", "panic", "panic", place);
     // A closed stderr is no reason to panic again.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -21,14 +21,19 @@ pub fn write_panic(panic: &PanicHookInfo) {
 /// Returns the line of another crate's event.
 pub fn describe_event(event: &Metadata) -> String {
     let place = event.file().zip(event.line());
-    format_line(event.level().as_str(), event.target(), "another crate's event", place)
+    format_line("foreign_event", event.level().as_str(), event.target(), "another crate's event", place)
 }
 
-fn format_line(level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
+fn format_line(event: &str, level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
     let place = place.map(|(file, line)| format!("{file}:{line}"));
     let timestamp = iso8601(since_epoch());
     serde_json::json!({
-        "timestamp": timestamp, "level": level, "message": message, "place": place, "target": target,
+        "timestamp": timestamp,
+        "level": level,
+        "message": message,
+        "event": event,
+        "place": place,
+        "target": target,
     })
     .to_string()
 }

@@ -149,6 +149,7 @@ impl RequestEvent {
         let Batched { cache, inputs, hits, misses, parts } = self.batched;
         let batched = inputs > 0;
         tracing::info!(
+            event = "request_ended",
             endpoint = self.endpoint.name(),
             request_id = redact::id(&self.request_id),
             client = self.client.as_deref().map(redact::id),
