@@ -1,6 +1,6 @@
 //! Why a step failed, and what an operator does about it. No text here holds a key.
 
-use shared::secrets::secrets_manager::NEXT;
+use shared::secrets::secrets_manager::{NEXT, StoreError};
 use shared::telemetry::redact;
 use std::fmt;
 
@@ -87,3 +87,9 @@ impl fmt::Display for RotationFailure {
 }
 
 impl std::error::Error for RotationFailure {}
+
+impl From<StoreError> for RotationFailure {
+    fn from(error: StoreError) -> Self {
+        RotationFailure::Store(error.to_string())
+    }
+}

@@ -16,7 +16,7 @@ use serde_json::json;
 use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, tell_age};
-use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager};
+use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager, StoreError};
 use shared::telemetry::metrics::{self, Metric};
 use shared::telemetry::redact;
 use shared::transport::Transport;
@@ -107,11 +107,11 @@ impl Rotator {
         let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
-            && let Err(problem) = within(AFTERWARDS, rotation.give_up()).await
+            && let Err(error) = within(AFTERWARDS, rotation.give_up()).await
         {
             tracing::warn!(
                 event = "pending_label_left_by_failure",
-                problem,
+                problem = %error,
                 "{PENDING} stays on the version of a rotation that was given up"
             );
         }
@@ -121,8 +121,11 @@ impl Rotator {
 }
 
 /// Ends a call of the store that nothing depends on.
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err("it does not answer".into()))
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::TimedOut))
 }
 
 /// Writes the one line of a step, and the metrics.

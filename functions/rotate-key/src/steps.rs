@@ -3,7 +3,7 @@
 use crate::check::{KeyCheck, KeyVerdict};
 use crate::failure::RotationFailure;
 use shared::secrets::key::ApiKey;
-use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING, SecretsManager, Version};
+use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING, SecretsManager, StoreError, Version};
 use std::collections::HashMap;
 
 /// One rotation of one secret.
@@ -53,10 +53,10 @@ impl Rotation<'_> {
         if !self.is_pending().await? || self.pending().await?.is_some() {
             return Ok(StepOutcome::Nothing);
         }
-        let next = self.secret.find(NEXT, None).await.map_err(RotationFailure::Store)?;
+        let next = self.secret.find(NEXT, None).await?;
         let next = next.ok_or(RotationFailure::NextMissing)?;
         key_of(&next)?;
-        self.secret.put(self.token, &next.text, PENDING).await.map_err(RotationFailure::Store)?;
+        self.secret.put(self.token, &next.text, PENDING).await?;
         Ok(StepOutcome::Created)
     }
 
@@ -91,33 +91,33 @@ impl Rotation<'_> {
             key_of(&pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?)?;
             let labels = self.labels().await?;
             let from = holder(&labels, CURRENT);
-            self.secret.move_label(CURRENT, from, Some(self.token)).await.map_err(RotationFailure::Store)?;
+            self.secret.move_label(CURRENT, from, Some(self.token)).await?;
             outcome = StepOutcome::Finished;
         }
         self.unstage().await?;
         // Left on the current version the label does no harm on AWS, which takes it off by itself.
         if self.labels().await?.get(self.token).is_some_and(|labels| labels.iter().any(|l| l == PENDING))
-            && let Err(problem) = self.give_up().await
+            && let Err(error) = self.give_up().await
         {
-            tracing::warn!(event = "pending_label_left", problem, "{PENDING} stays on the current version");
+            tracing::warn!(event = "pending_label_left", problem = %error, "{PENDING} stays on the current version");
         }
         Ok(outcome)
     }
 
     /// Takes `AWSPENDING` off, so that the next rotation is a new one.
-    pub(crate) async fn give_up(&self) -> Result<(), String> {
+    pub(crate) async fn give_up(&self) -> Result<(), StoreError> {
         self.secret.move_label(PENDING, Some(self.token), None).await
     }
 
     /// Takes `NEXT` off the key that is now current; a newer one staged meanwhile stays.
     async fn unstage(&self) -> Result<(), RotationFailure> {
-        let next = self.secret.find(NEXT, None).await.map_err(RotationFailure::Store)?;
-        let current = self.secret.find(CURRENT, None).await.map_err(RotationFailure::Store)?;
+        let next = self.secret.find(NEXT, None).await?;
+        let current = self.secret.find(CURRENT, None).await?;
         let (Some(next), Some(current)) = (next, current) else { return Ok(()) };
         if !next.text.is_same_as(&current.text) {
             return Ok(());
         }
-        self.secret.move_label(NEXT, Some(&next.id), None).await.map_err(RotationFailure::Store)
+        Ok(self.secret.move_label(NEXT, Some(&next.id), None).await?)
     }
 
     /// Tells whether there is work to do on the version; false where it is current already.
@@ -144,11 +144,11 @@ impl Rotation<'_> {
     }
 
     async fn labels(&self) -> Result<HashMap<String, Vec<String>>, RotationFailure> {
-        self.secret.labels().await.map_err(RotationFailure::Store)
+        Ok(self.secret.labels().await?)
     }
 
     async fn pending(&self) -> Result<Option<Version>, RotationFailure> {
-        self.secret.find(PENDING, Some(self.token)).await.map_err(RotationFailure::Store)
+        Ok(self.secret.find(PENDING, Some(self.token)).await?)
     }
 }
 

@@ -17,7 +17,7 @@ pub struct KeySource(pub SecretsManager);
 impl SecretSource for KeySource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async move {
-            let read = self.0.read(CURRENT, None).await?;
+            let read = self.0.read(CURRENT, None).await.map_err(|error| error.to_string())?;
             tell_age(&read.id, read.created);
             Ok(StoredSecret { text: read.text, version: read.id })
         })
