@@ -27,7 +27,7 @@ impl App {
     /// # Errors
     /// A part cannot be built, which is a defect of the build.
     pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
-        metrics::init(&config.service);
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);

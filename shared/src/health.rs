@@ -3,7 +3,7 @@
 //! Scope: environment. The result is shared by all callers of its time, and one check runs at a
 //! time, so that the open route cannot be used to spend money.
 
-use crate::clock::{Instant, iso8601, now, since_epoch};
+use crate::clock::{Instant, format_iso8601, now, since_epoch};
 use crate::cohere::client::{Call, Cohere, Spent};
 use crate::cohere::ping::ping_body;
 use crate::config::HealthConfig;
@@ -81,7 +81,7 @@ impl HealthCheck {
             });
         }
         let status = status.unwrap_or(Status::Down);
-        Report { status, latency: now() - started, timestamp: iso8601(since_epoch()) }
+        Report { status, latency: now() - started, timestamp: format_iso8601(since_epoch()) }
     }
 
     /// Chats one token; `None` where Cohere refuses the request for this model.

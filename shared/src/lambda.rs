@@ -55,20 +55,20 @@ where
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
-            async move { answer.await.map_err(diagnostic) }
+            async move { answer.await.map_err(describe_error) }
         });
         lambda_runtime::run_concurrent(service).await
     })
 }
 
 /// What the Runtime API, and through it the invoker, is told of an error.
-fn diagnostic<E: std::error::Error>(error: E) -> Diagnostic {
+fn describe_error<E: std::error::Error>(error: E) -> Diagnostic {
     let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
     Diagnostic { error_type: kind.to_string(), error_message: error.to_string() }
 }
 
 fn run(function: &'static str, main: impl Future<Output = Result<(), Error>>) -> ExitCode {
-    telemetry::init::init(function, &Environment);
+    telemetry::init::start_logging(function, &Environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail_start(&error.into()),

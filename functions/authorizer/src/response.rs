@@ -32,7 +32,7 @@ impl AuthorizerResponse {
         let key = client.usage_plan_key.as_deref().unwrap_or(default_usage_plan_key);
         Some(Self {
             principal_id: client.name.clone(),
-            policy_document: policy("Allow", &every_method(method_arn)?),
+            policy_document: build_policy("Allow", &every_method(method_arn)?),
             context,
             usage_identifier_key: Some(key.to_string()),
         })
@@ -42,14 +42,14 @@ impl AuthorizerResponse {
     pub(crate) fn deny() -> Self {
         Self {
             principal_id: "unknown".into(),
-            policy_document: policy("Deny", "*"),
+            policy_document: build_policy("Deny", "*"),
             context: json!({}),
             usage_identifier_key: None,
         }
     }
 }
 
-fn policy(effect: &str, resource: &str) -> Value {
+fn build_policy(effect: &str, resource: &str) -> Value {
     let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
@@ -60,12 +60,12 @@ fn every_method(method_arn: &str) -> Option<String> {
     let (api, stage, _method) = (parts.next()?, parts.next()?, parts.next()?);
     let resource = format!("{api}/{stage}/*/*");
     // A wildcard that came in would widen the policy.
+    let has_wildcard = api.contains(['*', '?']) || stage.contains(['*', '?']);
     let is_stage = api.starts_with("arn:") && api.contains(":execute-api:") && !stage.is_empty();
-    (is_stage
-        && !api.contains(['*', '?'])
-        && !stage.contains(['*', '?'])
-        && resource.len() <= MAX_RESOURCE_CHARS)
-        .then_some(resource)
+    if has_wildcard || !is_stage || resource.len() > MAX_RESOURCE_CHARS {
+        return None;
+    }
+    Some(resource)
 }
 
 #[cfg(test)]

@@ -49,8 +49,12 @@ impl KeyCheck {
         Self { transport, base_url: base_url.to_string(), config }
     }
 
-    pub(crate) async fn ask(&self, key: &ApiKey) -> KeyVerdict {
-        match self.call(key, "/v1/check-api-key", Bytes::new()).await.map(|answer| on_check(&answer)) {
+    pub(crate) async fn check_key(&self, key: &ApiKey) -> KeyVerdict {
+        match self
+            .send_request(key, "/v1/check-api-key", Bytes::new())
+            .await
+            .map(|answer| read_check(&answer))
+        {
             Ok(Some(verdict)) => return verdict,
             Ok(None) => {}
             Err(problem) => return KeyVerdict::Unclear(problem),
@@ -58,9 +62,9 @@ impl KeyCheck {
         let mut problem = String::new();
         for model in [&self.config.model, &self.config.fallback_model] {
             match self
-                .call(key, Endpoint::Chat.path(), ping_body(model))
+                .send_request(key, Endpoint::Chat.path(), ping_body(model))
                 .await
-                .and_then(|answer| on_chat(&answer))
+                .and_then(|answer| read_chat(&answer))
             {
                 Ok(verdict) => return verdict,
                 Err(unclear) => problem = unclear,
@@ -69,7 +73,7 @@ impl KeyCheck {
         KeyVerdict::Unclear(problem)
     }
 
-    async fn call(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<CheckResponse, String> {
+    async fn send_request(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<CheckResponse, String> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base_url))
@@ -90,8 +94,8 @@ impl KeyCheck {
 }
 
 /// Reads the answer of the call that checks keys; `None` means accepted.
-fn on_check(answer: &CheckResponse) -> Option<KeyVerdict> {
-    if let Some(refused) = refusal(answer.status) {
+fn read_check(answer: &CheckResponse) -> Option<KeyVerdict> {
+    if let Some(refused) = read_refusal(answer.status) {
         return Some(refused);
     }
     match (answer.status, serde_json::from_slice(&answer.body)) {
@@ -104,8 +108,8 @@ fn on_check(answer: &CheckResponse) -> Option<KeyVerdict> {
 }
 
 /// Reads the answer to a chat; what does not tell is an error.
-fn on_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
-    if let Some(refused) = refusal(answer.status) {
+fn read_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
+    if let Some(refused) = read_refusal(answer.status) {
         return Ok(refused);
     }
     if is_trial(answer) {
@@ -117,7 +121,7 @@ fn on_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
     }
 }
 
-fn refusal(status: u16) -> Option<KeyVerdict> {
+fn read_refusal(status: u16) -> Option<KeyVerdict> {
     let why = match status {
         401 | 403 | 498 => "the key is not accepted",
         402 => "its account has no payment",
@@ -128,10 +132,15 @@ fn refusal(status: u16) -> Option<KeyVerdict> {
 
 /// Tells a trial key by the headers that only those get, or by the text of a rate limit.
 fn is_trial(answer: &CheckResponse) -> bool {
-    let by_header = |name: &str| name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit";
+    if answer.headers.keys().any(|name| is_trial_header(name.as_str())) {
+        return true;
+    }
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    answer.headers.keys().any(|name| by_header(name.as_str()))
-        || (answer.status == 429 && (text.contains("trial key") || text.contains("trial token")))
+    answer.status == 429 && (text.contains("trial key") || text.contains("trial token"))
+}
+
+fn is_trial_header(name: &str) -> bool {
+    name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit"
 }
 
 #[cfg(test)]
@@ -146,13 +155,13 @@ mod tests {
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
-        assert_eq!(on_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
+        assert_eq!(read_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
         for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")] {
-            let verdict = on_check(&answer(status, &[], body));
+            let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Refused(_))), "{status}: {verdict:?}");
         }
         for (status, body) in [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")] {
-            let verdict = on_check(&answer(status, &[], body));
+            let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Unclear(_))), "{status}: {verdict:?}");
         }
     }
@@ -161,21 +170,25 @@ mod tests {
     fn a_trial_key_is_told_by_headers_or_by_the_text_of_a_rate_limit() {
         let limit = ("x-trial-endpoint-call-limit", "20");
         for status in [200, 400, 404] {
-            assert_eq!(on_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
-            assert_eq!(on_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(KeyVerdict::Production));
+            assert_eq!(read_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
+            assert_eq!(read_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(KeyVerdict::Production));
         }
         let monthly = ("x-endpoint-monthly-call-limit", "1000");
-        assert_eq!(on_chat(&answer(200, &[monthly], "{}")), Ok(KeyVerdict::Trial));
+        assert_eq!(read_chat(&answer(200, &[monthly], "{}")), Ok(KeyVerdict::Trial));
         let text = "You are using a Trial key, which is limited to 20 API calls / minute";
-        assert_eq!(on_chat(&answer(429, &[], text)), Ok(KeyVerdict::Trial));
-        assert_eq!(on_chat(&answer(200, &[], text)), Ok(KeyVerdict::Production), "a model may say anything");
+        assert_eq!(read_chat(&answer(429, &[], text)), Ok(KeyVerdict::Trial));
+        assert_eq!(
+            read_chat(&answer(200, &[], text)),
+            Ok(KeyVerdict::Production),
+            "a model may say anything"
+        );
     }
 
     #[test]
     fn what_does_not_tell_is_no_verdict() {
         for status in [422, 429, 499, 500, 503] {
-            assert!(on_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
+            assert!(read_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
         }
-        assert!(matches!(on_chat(&answer(402, &[], "")), Ok(KeyVerdict::Refused(_))));
+        assert!(matches!(read_chat(&answer(402, &[], "")), Ok(KeyVerdict::Refused(_))));
     }
 }

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
-use shared::secrets::key::{days_since, tell_age};
+use shared::secrets::key::{days_since, write_age};
 use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager, StoreError};
 use shared::telemetry::metrics::{self, Metric};
 use shared::telemetry::redact;
@@ -78,7 +78,7 @@ impl Rotator {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = RotationConfig::from_vars(&vars)?;
-        metrics::init(&config.service);
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let secrets = SecretsManager::new(&transport, &config.secret_id).await;
         let check = KeyCheck::new(transport, &config.http.upstream_url, config.check);
@@ -91,23 +91,23 @@ impl Rotator {
     /// Whatever keeps the new key from becoming current; the invocation must then fail.
     pub async fn rotate(&'static self, event: RotationEvent) -> Result<(), RotationFailure> {
         let rotation = Rotation {
-            secret: self.secrets.of(&event.secret_id),
+            secret: self.secrets.for_secret(&event.secret_id),
             token: &event.client_request_token,
             check: &self.check,
             allows_trial_key: self.allows_trial_key,
         };
         let step = async {
             match event.step {
-                Step::Create => rotation.create().await,
-                Step::Set => rotation.set().await,
-                Step::Test => rotation.test().await,
-                Step::Finish => rotation.finish().await,
+                Step::Create => rotation.create_secret().await,
+                Step::Set => rotation.set_secret().await,
+                Step::Test => rotation.test_secret().await,
+                Step::Finish => rotation.finish_secret().await,
             }
         };
         let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
-            && let Err(error) = within(AFTERWARDS, rotation.give_up()).await
+            && let Err(error) = limit_time(AFTERWARDS, rotation.give_up()).await
         {
             tracing::warn!(
                 event = "pending_label_left_by_failure",
@@ -115,13 +115,13 @@ impl Rotator {
                 "{PENDING} stays on the version of a rotation that was given up"
             );
         }
-        tell(&event, &rotation.secret, &done).await;
+        log_step(&event, &rotation.secret, &done).await;
         done.map(drop)
     }
 }
 
 /// Ends a call of the store that nothing depends on.
-async fn within<T>(
+async fn limit_time<T>(
     limit: Duration,
     call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
@@ -129,8 +129,12 @@ async fn within<T>(
 }
 
 /// Writes the one line of a step, and the metrics.
-async fn tell(event: &RotationEvent, secret: &SecretsManager, done: &Result<StepOutcome, RotationFailure>) {
-    let current = within(AFTERWARDS, secret.find(CURRENT, None)).await.ok().flatten();
+async fn log_step(
+    event: &RotationEvent,
+    secret: &SecretsManager,
+    done: &Result<StepOutcome, RotationFailure>,
+) {
+    let current = limit_time(AFTERWARDS, secret.find_version(CURRENT, None)).await.ok().flatten();
     let (step, pending_version) = (event.step.as_str(), redact::id(&event.client_request_token));
     let key_version = current.as_ref().map(|current| current.id.as_str());
     let key_age_days = current.as_ref().and_then(|current| current.created).map(days_since);
@@ -164,6 +168,6 @@ async fn tell(event: &RotationEvent, secret: &SecretsManager, done: &Result<Step
         }
     }
     if let Some(current) = &current {
-        tell_age(&current.id, current.created);
+        write_age(&current.id, current.created);
     }
 }

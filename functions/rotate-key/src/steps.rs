@@ -49,19 +49,19 @@ type Done = Result<StepOutcome, RotationFailure>;
 
 impl Rotation<'_> {
     /// Copies the staged key into the pending version.
-    pub(crate) async fn create(&self) -> Done {
-        if !self.is_pending().await? || self.pending().await?.is_some() {
+    pub(crate) async fn create_secret(&self) -> Done {
+        if !self.is_pending().await? || self.find_pending().await?.is_some() {
             return Ok(StepOutcome::Nothing);
         }
-        let next = self.secret.find(NEXT, None).await?;
+        let next = self.secret.find_version(NEXT, None).await?;
         let next = next.ok_or(RotationFailure::NextMissing)?;
-        key_of(&next)?;
-        self.secret.put(self.token, &next.text, PENDING).await?;
+        parse_key(&next)?;
+        self.secret.put_version(self.token, &next.text, PENDING).await?;
         Ok(StepOutcome::Created)
     }
 
     /// Does nothing: the key was made at Cohere by hand.
-    pub(crate) async fn set(&self) -> Done {
+    pub(crate) async fn set_secret(&self) -> Done {
         self.is_pending().await.map(|_| StepOutcome::Nothing)
     }
 
@@ -69,12 +69,12 @@ impl Rotation<'_> {
     ///
     /// Secrets Manager also calls this step alone, to try its settings when a stack is deployed; there
     /// may be no pending value then, and on the first day no value at all.
-    pub(crate) async fn test(&self) -> Done {
-        if matches!(self.standing().await?, Standing::EmptySecret) || !self.is_pending().await? {
+    pub(crate) async fn test_secret(&self) -> Done {
+        if matches!(self.find_standing().await?, Standing::EmptySecret) || !self.is_pending().await? {
             return Ok(StepOutcome::Nothing);
         }
-        let Some(pending) = self.pending().await? else { return Ok(StepOutcome::Nothing) };
-        match self.check.ask(&key_of(&pending)?).await {
+        let Some(pending) = self.find_pending().await? else { return Ok(StepOutcome::Nothing) };
+        match self.check.check_key(&parse_key(&pending)?).await {
             KeyVerdict::Production => Ok(StepOutcome::Accepted),
             KeyVerdict::Trial if self.allows_trial_key => Ok(StepOutcome::Accepted),
             KeyVerdict::Trial => Err(RotationFailure::Trial),
@@ -84,22 +84,26 @@ impl Rotation<'_> {
     }
 
     /// Makes the pending version current, and takes the labels off that were for the rotation only.
-    pub(crate) async fn finish(&self) -> Done {
+    pub(crate) async fn finish_secret(&self) -> Done {
         let mut outcome = StepOutcome::Nothing;
         if self.is_pending().await? {
-            let pending = self.pending().await?;
-            key_of(&pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?)?;
-            let labels = self.labels().await?;
-            let from = holder(&labels, CURRENT);
+            let pending = self.find_pending().await?;
+            parse_key(&pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?)?;
+            let labels = self.read_labels().await?;
+            let from = find_holder(&labels, CURRENT);
             self.secret.move_label(CURRENT, from, Some(self.token)).await?;
             outcome = StepOutcome::Finished;
         }
-        self.unstage().await?;
+        self.take_off_next().await?;
         // Left on the current version the label does no harm on AWS, which takes it off by itself.
-        if self.labels().await?.get(self.token).is_some_and(|labels| labels.iter().any(|l| l == PENDING))
+        if has_label(&self.read_labels().await?, self.token, PENDING)
             && let Err(error) = self.give_up().await
         {
-            tracing::warn!(event = "pending_label_left", problem = %error, "{PENDING} stays on the current version");
+            tracing::warn!(
+                event = "pending_label_left",
+                problem = %error,
+                "{PENDING} stays on the current version"
+            );
         }
         Ok(outcome)
     }
@@ -110,9 +114,9 @@ impl Rotation<'_> {
     }
 
     /// Takes `NEXT` off the key that is now current; a newer one staged meanwhile stays.
-    async fn unstage(&self) -> Result<(), RotationFailure> {
-        let next = self.secret.find(NEXT, None).await?;
-        let current = self.secret.find(CURRENT, None).await?;
+    async fn take_off_next(&self) -> Result<(), RotationFailure> {
+        let next = self.secret.find_version(NEXT, None).await?;
+        let current = self.secret.find_version(CURRENT, None).await?;
         let (Some(next), Some(current)) = (next, current) else { return Ok(()) };
         if !next.text.is_same_as(&current.text) {
             return Ok(());
@@ -122,7 +126,7 @@ impl Rotation<'_> {
 
     /// Tells whether there is work to do on the version; false where it is current already.
     async fn is_pending(&self) -> Result<bool, RotationFailure> {
-        match self.standing().await? {
+        match self.find_standing().await? {
             Standing::Pending => Ok(true),
             Standing::Current => Ok(false),
             Standing::EmptySecret | Standing::Elsewhere => {
@@ -131,32 +135,39 @@ impl Rotation<'_> {
         }
     }
 
-    async fn standing(&self) -> Result<Standing, RotationFailure> {
-        let labels = self.labels().await?;
-        let own = labels.get(self.token).map_or(&[][..], Vec::as_slice);
-        let has = |label: &str| own.iter().any(|own| own == label);
-        Ok(match (has(CURRENT), has(PENDING)) {
+    async fn find_standing(&self) -> Result<Standing, RotationFailure> {
+        let labels = self.read_labels().await?;
+        let is_current = has_label(&labels, self.token, CURRENT);
+        Ok(match (is_current, has_label(&labels, self.token, PENDING)) {
             (true, _) => Standing::Current,
             (false, true) => Standing::Pending,
-            (false, false) if holder(&labels, CURRENT).is_none() => Standing::EmptySecret,
+            (false, false) if find_holder(&labels, CURRENT).is_none() => Standing::EmptySecret,
             (false, false) => Standing::Elsewhere,
         })
     }
 
-    async fn labels(&self) -> Result<HashMap<String, Vec<String>>, RotationFailure> {
-        Ok(self.secret.labels().await?)
+    async fn read_labels(&self) -> Result<Labels, RotationFailure> {
+        Ok(self.secret.read_labels().await?)
     }
 
-    async fn pending(&self) -> Result<Option<Version>, RotationFailure> {
-        Ok(self.secret.find(PENDING, Some(self.token)).await?)
+    async fn find_pending(&self) -> Result<Option<Version>, RotationFailure> {
+        Ok(self.secret.find_version(PENDING, Some(self.token)).await?)
     }
 }
 
-fn key_of(version: &Version) -> Result<ApiKey, RotationFailure> {
+fn parse_key(version: &Version) -> Result<ApiKey, RotationFailure> {
     ApiKey::parse(&version.text).map_err(RotationFailure::Unusable)
 }
 
-fn holder<'a>(labels: &'a HashMap<String, Vec<String>>, label: &str) -> Option<&'a str> {
-    let holds = |(_, labels): &(&String, &Vec<String>)| labels.iter().any(|other| other == label);
-    labels.iter().find(holds).map(|(version, _)| version.as_str())
+type Labels = HashMap<String, Vec<String>>;
+
+fn find_holder<'a>(labels: &'a Labels, label: &str) -> Option<&'a str> {
+    labels.keys().find(|version| has_label(labels, version, label)).map(String::as_str)
+}
+
+fn has_label(labels: &Labels, version: &str, label: &str) -> bool {
+    match labels.get(version) {
+        Some(labels) => labels.iter().any(|other| other == label),
+        None => false,
+    }
 }

@@ -14,7 +14,7 @@ pub(super) struct Reader {
 
 impl Reader {
     pub(super) fn new(vars: &impl Vars) -> Self {
-        let mut values: BTreeMap<_, _> = vars.all().into_iter().collect();
+        let mut values: BTreeMap<_, _> = vars.all_vars().into_iter().collect();
         values.retain(|name, _| name.starts_with("GATEWAY_"));
         let problems = values.iter().filter_map(|(name, value)| find_problem(name, value));
         let problems = problems.collect();

@@ -29,17 +29,18 @@ pub(super) fn switch_off_delay() {
     }
     let Ok(files) = std::fs::read_dir(OPEN_FILES) else { return };
     let files = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
-    let found: Vec<RawFd> = files.filter(|fd| set(*fd, *address)).collect();
+    let found: Vec<RawFd> = files.filter(|fd| set_nodelay(*fd, *address)).collect();
     KNOWN.store(if let [only] = found[..] { only } else { -1 }, Ordering::Relaxed);
 }
 
 fn find_runtime_api() -> Option<SocketAddr> {
     use crate::config::vars::{Environment, Vars};
-    let (_, address) = Environment.all().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
+    let (_, address) =
+        Environment.all_vars().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
     address.parse().ok()
 }
 
-fn set(fd: RawFd, address: SocketAddr) -> bool {
+fn set_nodelay(fd: RawFd, address: SocketAddr) -> bool {
     with_socket(fd, |socket| is_peer(&socket, address) && socket.set_tcp_nodelay(true).is_ok())
 }
 
@@ -48,7 +49,10 @@ fn is_done(fd: RawFd, address: SocketAddr) -> bool {
 }
 
 fn is_peer(socket: &SockRef<'_>, address: SocketAddr) -> bool {
-    socket.peer_addr().is_ok_and(|peer| peer.as_socket() == Some(address))
+    match socket.peer_addr() {
+        Ok(peer) => peer.as_socket() == Some(address),
+        Err(_) => false,
+    }
 }
 
 #[expect(unsafe_code, reason = "the runtime crate does not hand out its sockets")]

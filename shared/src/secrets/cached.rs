@@ -29,7 +29,7 @@ pub struct Versioned<T> {
 }
 
 /// What is in memory, and until when it is fresh.
-struct Entry<T> {
+struct FreshValue<T> {
     held: Arc<Versioned<T>>,
     fresh_until: Instant,
 }
@@ -40,7 +40,7 @@ pub struct CachedSecret<T> {
     parse: fn(&Secret) -> std::result::Result<T, String>,
     config: SecretConfig,
     // Locked during the read on purpose: one caller reads, the others wait for its result.
-    entry: Mutex<Option<Entry<T>>>,
+    entry: Mutex<Option<FreshValue<T>>>,
     /// When a refused value last forced a read.
     last_forced: StdMutex<Option<Instant>>,
     /// When an early refresh was last begun.
@@ -85,7 +85,7 @@ impl<T> CachedSecret<T> {
                     "secret not read, the old value serves on"
                 );
                 let fresh_until = now() + self.retry_after();
-                Ok(entry.insert(Entry { held: old.held, fresh_until }).held.clone())
+                Ok(entry.insert(FreshValue { held: old.held, fresh_until }).held.clone())
             }
             (Err(problem), None) => {
                 tracing::error!(
@@ -136,7 +136,7 @@ impl<T> CachedSecret<T> {
     /// should be work here.
     pub async fn run_while_refreshing<W: Future>(&self, work: W) -> W::Output {
         let Some(old) = self.begin_refresh() else { return work.await };
-        let (work, refresh) = (pin!(work), pin!(self.refresh(old)));
+        let (work, refresh) = (pin!(work), pin!(self.refresh_value(old)));
         // The work is polled first, so that its request is out before the read begins.
         match select(work, refresh).await {
             Either::Left((done, _)) => done,
@@ -168,12 +168,12 @@ impl<T> CachedSecret<T> {
     }
 
     /// Tells whether at most a fifth of the TTL is left.
-    fn needs_refresh(&self, entry: &Entry<T>) -> bool {
+    fn needs_refresh(&self, entry: &FreshValue<T>) -> bool {
         now() + self.config.ttl / 5 >= entry.fresh_until
     }
 
     /// Reads the secret in place of `old`.
-    async fn refresh(&self, old: Arc<Versioned<T>>) {
+    async fn refresh_value(&self, old: Arc<Versioned<T>>) {
         match self.read_value().await {
             Ok(held) => {
                 let mut entry = self.entry.lock().await;
@@ -195,8 +195,8 @@ impl<T> CachedSecret<T> {
         }
     }
 
-    fn keep_fresh(&self, held: Versioned<T>) -> Entry<T> {
-        Entry { held: Arc::new(held), fresh_until: now() + self.config.ttl }
+    fn keep_fresh(&self, held: Versioned<T>) -> FreshValue<T> {
+        FreshValue { held: Arc::new(held), fresh_until: now() + self.config.ttl }
     }
 
     fn retry_after(&self) -> Duration {

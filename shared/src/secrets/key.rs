@@ -17,15 +17,15 @@ pub struct KeySource(pub SecretsManager);
 impl SecretSource for KeySource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async move {
-            let read = self.0.read(CURRENT, None).await.map_err(|error| error.to_string())?;
-            tell_age(&read.id, read.created);
+            let read = self.0.read_version(CURRENT, None).await.map_err(|error| error.to_string())?;
+            write_age(&read.id, read.created);
             Ok(StoredSecret { text: read.text, version: read.id })
         })
     }
 }
 
 /// Writes the age of a key as a metric, with its version as a field.
-pub fn tell_age(version: &str, created: Option<Duration>) {
+pub fn write_age(version: &str, created: Option<Duration>) {
     if let Some(days) = created.map(days_since) {
         let fields = serde_json::json!({ "KeyVersion": version });
         metrics::gauge_for_service(Metric::KeyAgeDays, days, fields);

@@ -89,12 +89,12 @@ impl SecretsManager {
     }
 
     /// Prepares to use another secret with the same client.
-    pub fn of(&self, id: &str) -> Self {
+    pub fn for_secret(&self, id: &str) -> Self {
         Self { client: self.client.clone(), id: id.to_string() }
     }
 
     /// Returns the name the secret was asked for by.
-    pub fn id(&self) -> &str {
+    pub fn secret_id(&self) -> &str {
         &self.id
     }
 
@@ -102,18 +102,22 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, refuses, or the value is not text.
-    pub async fn read(&self, label: &str, version: Option<&str>) -> Result<Version, StoreError> {
-        match self.find(label, version).await? {
+    pub async fn read_version(&self, label: &str, version: Option<&str>) -> Result<Version, StoreError> {
+        match self.find_version(label, version).await? {
             Some(version) => Ok(version),
             None => Err(StoreError::Unusable(format!("it has no value under {label}"))),
         }
     }
 
-    /// Reads like `read`; `None` where there is no such secret, version or value.
+    /// Reads like `read_version`; `None` where there is no such secret, version or value.
     ///
     /// # Errors
-    /// As `read`.
-    pub async fn find(&self, label: &str, version: Option<&str>) -> Result<Option<Version>, StoreError> {
+    /// As `read_version`.
+    pub async fn find_version(
+        &self,
+        label: &str,
+        version: Option<&str>,
+    ) -> Result<Option<Version>, StoreError> {
         // The label is named because a store may otherwise answer an older version after a move.
         let request = self.client.get_secret_value().secret_id(&self.id).version_stage(label);
         let output = match Box::pin(request.set_version_id(version.map(str::to_string)).send()).await {
@@ -137,7 +141,7 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, or refuses.
-    pub async fn describe(&self) -> Result<Description, StoreError> {
+    pub async fn describe_secret(&self) -> Result<Description, StoreError> {
         let output = Box::pin(self.client.describe_secret().secret_id(&self.id).send()).await?;
         let last_rotated = since_epoch(output.last_rotated_date());
         let labels = output.version_ids_to_stages.unwrap_or_default();
@@ -148,8 +152,8 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, or refuses.
-    pub async fn labels(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
-        Ok(self.describe().await?.labels)
+    pub async fn read_labels(&self) -> Result<HashMap<String, Vec<String>>, StoreError> {
+        Ok(self.describe_secret().await?.labels)
     }
 
     /// Lists the versions that have a label.
@@ -175,7 +179,7 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, or refuses.
-    pub async fn put(&self, id: &str, text: &Secret, label: &str) -> Result<Vec<String>, StoreError> {
+    pub async fn put_version(&self, id: &str, text: &Secret, label: &str) -> Result<Vec<String>, StoreError> {
         let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose()).version_stages(label);
         let output = Box::pin(request.send()).await?;
@@ -203,7 +207,7 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, or refuses.
-    pub async fn rotate(&self, id: &str) -> Result<String, StoreError> {
+    pub async fn start_rotation(&self, id: &str) -> Result<String, StoreError> {
         let request = self.client.rotate_secret().secret_id(&self.id).client_request_token(id);
         let output = Box::pin(request.send()).await?;
         Ok(output.version_id.unwrap_or_else(|| id.to_string()))
@@ -217,7 +221,7 @@ fn since_epoch(date: Option<&DateTime>) -> Option<Duration> {
 impl SecretSource for SecretsManager {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async move {
-            let read = self.read(CURRENT, None).await.map_err(|error| error.to_string())?;
+            let read = self.read_version(CURRENT, None).await.map_err(|error| error.to_string())?;
             let Version { id, text, .. } = read;
             Ok(StoredSecret { text, version: id })
         })

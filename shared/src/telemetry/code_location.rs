@@ -3,7 +3,7 @@
 //! Panics, and the events of other crates: nobody here has chosen their words, and they may quote a body,
 //! a header or a key. With the place and `Cargo.lock` the words can be read in the source.
 
-use crate::clock::{iso8601, since_epoch};
+use crate::clock::{format_iso8601, since_epoch};
 use std::io::Write;
 use std::panic::PanicHookInfo;
 use tracing::Metadata;
@@ -26,7 +26,7 @@ pub fn describe_event(event: &Metadata) -> String {
 
 fn format_line(event: &str, level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
     let place = place.map(|(file, line)| format!("{file}:{line}"));
-    let timestamp = iso8601(since_epoch());
+    let timestamp = format_iso8601(since_epoch());
     serde_json::json!({
         "timestamp": timestamp,
         "level": level,

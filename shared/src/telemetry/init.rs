@@ -34,9 +34,9 @@ impl OwnCrates {
 /// Starts logging for this process, the one of `function`; later calls change nothing.
 ///
 /// `function` is the name of the function's crate, as `env!("CARGO_CRATE_NAME")` has it.
-pub fn init(function: &'static str, vars: &impl Vars) {
+pub fn start_logging(function: &'static str, vars: &impl Vars) {
     std::panic::set_hook(Box::new(code_location::write_panic));
-    let level = vars.all().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
+    let level = vars.all_vars().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
     let own = OwnCrates::of_function(function);
     let _ = build_subscriber(own, level.as_deref(), std::io::stdout).try_init();
 }

@@ -88,7 +88,7 @@ impl Metric {
 }
 
 /// Sets the value of the dimension `Service`.
-pub fn init(service: &str) {
+pub fn set_service(service: &str) {
     let _ = SERVICE.set(service.to_string());
 }
 

@@ -11,9 +11,15 @@ const MAX_WORDS_CHARS: usize = 300;
 ///
 /// A token of the gateway has that form too and is told by its beginning.
 pub fn id(text: &str) -> &str {
-    let is_of_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
-    let is_id = text.len() <= MAX_ID_CHARS && text.bytes().all(is_of_ids) && !text.contains(TOKEN_PREFIX);
-    if is_id { text } else { "(no id)" }
+    let is_long = text.len() > MAX_ID_CHARS;
+    if is_long || !text.bytes().all(is_id_byte) || text.contains(TOKEN_PREFIX) {
+        return "(no id)";
+    }
+    text
+}
+
+fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte)
 }
 
 /// Returns the words of an error that another crate or service has written, without what they may quote.

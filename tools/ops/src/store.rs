@@ -60,12 +60,12 @@ impl Store {
 
     /// Returns the name the secret was asked for by.
     pub fn id(&self) -> &str {
-        self.secret.id()
+        self.secret.secret_id()
     }
 
     /// Reads the current version; `None` where the secret has no value yet.
     pub async fn current(&self) -> anyhow::Result<Option<Version>> {
-        match self.secret.find(CURRENT, None).await {
+        match self.secret.find_version(CURRENT, None).await {
             // No value, or no secret: only its description tells.
             Ok(None) => self.describe().await.map(|_| None),
             Ok(version) => Ok(version),
@@ -75,7 +75,7 @@ impl Store {
 
     /// Describes the secret: labels and dates, no value.
     pub async fn describe(&self) -> anyhow::Result<Description> {
-        self.secret.describe().await.map_err(|error| self.problem("describe", &error))
+        self.secret.describe_secret().await.map_err(|error| self.problem("describe", &error))
     }
 
     /// Returns the version that has each label.
@@ -97,7 +97,7 @@ impl Store {
     /// The first version a secret gets is current, whatever its label.
     pub async fn put(&self, text: &str, label: &str) -> anyhow::Result<(String, Vec<String>)> {
         let id = Uuid::new_v4().to_string();
-        let labels = self.secret.put(&id, &Secret::new(text), label).await;
+        let labels = self.secret.put_version(&id, &Secret::new(text), label).await;
         Ok((id, labels.map_err(|error| self.problem("write", &error))?))
     }
 
@@ -139,7 +139,7 @@ impl Store {
     ///
     /// An earlier rotation that did not finish is taken up again by AWS, which then tells so: `None`.
     pub async fn rotate(&self) -> anyhow::Result<Option<String>> {
-        match self.secret.rotate(&Uuid::new_v4().to_string()).await {
+        match self.secret.start_rotation(&Uuid::new_v4().to_string()).await {
             Ok(version) => Ok(Some(version)),
             Err(StoreError::Refused { message: Some(said), .. }) if said.contains("previous rotation") => {
                 Ok(None)

@@ -164,7 +164,7 @@ async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
     tokio::time::advance(Duration::from_secs(250)).await;
     let begun = secret.begin_refresh().expect("it is due");
     assert_eq!(secret.newer_than(&version).await.unwrap().value, "newest");
-    secret.refresh(begun).await;
+    secret.refresh_value(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
 
