@@ -51,7 +51,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, config.http.upstream_url.clone(), key),
         health: HealthCheck::new(config.health.clone()),
-        upstream_state: UpstreamState::new(config.guards),
+        upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),
         config,
     }))

@@ -27,14 +27,14 @@ impl App {
     /// # Errors
     /// A part cannot be built, which is a defect of the build.
     pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
-        metrics::init(&config.service);
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
         let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
         cohere.read_key_ahead().await;
         let health = HealthCheck::new(config.health.clone());
-        let upstream_state = UpstreamState::new(config.guards);
+        let upstream_state = UpstreamState::new(config.resilience);
         let cache = Cache::new(config.cache);
         Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache })))
     }

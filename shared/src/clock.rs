@@ -21,13 +21,13 @@ pub fn since_epoch() -> Duration {
 }
 
 /// Formats a wall-clock time as ISO-8601 in UTC, to the millisecond.
-pub fn iso8601(since_epoch: Duration) -> String {
+pub fn format_iso8601(since_epoch: Duration) -> String {
     let millis = i64::try_from(since_epoch.as_millis()).unwrap_or_default();
     DateTime::from_millis(millis).fmt(Format::DateTime).unwrap_or_default()
 }
 
 /// Reads an ISO-8601 time of day, month and year, in UTC or with an offset; `None` before 1970.
-pub fn from_iso8601(text: &str) -> Option<Duration> {
+pub fn parse_iso8601(text: &str) -> Option<Duration> {
     let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
     Some(Duration::from_secs(u64::try_from(time.secs()).ok()?))
 }

@@ -3,14 +3,14 @@
 //! Scope: environment. The result is shared by all callers of its time, and one check runs at a
 //! time, so that the open route cannot be used to spend money.
 
-use crate::clock::{Instant, iso8601, now, since_epoch};
+use crate::clock::{Instant, format_iso8601, now, since_epoch};
 use crate::cohere::client::{Call, Cohere};
+use crate::cohere::ping::ping_body;
 use crate::config::HealthConfig;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError};
 use crate::record::CallStats;
-use bytes::Bytes;
 use http::HeaderMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -81,21 +81,16 @@ impl HealthCheck {
             });
         }
         let status = status.unwrap_or(Status::Down);
-        Report { status, latency: now() - started, timestamp: iso8601(since_epoch()) }
+        Report { status, latency: now() - started, timestamp: format_iso8601(since_epoch()) }
     }
 
     /// Chats one token; `None` where Cohere refuses the request for this model.
     async fn try_model(&self, cohere: &Cohere, model: &str) -> Option<Status> {
-        let body = serde_json::json!({
-            "model": model,
-            "messages": [{ "role": "user", "content": "ping" }],
-            "max_tokens": 1,
-        });
         let timeout = self.config.timeout;
         let call = Call {
             endpoint: Endpoint::Chat,
             model: model.to_string(),
-            body: Bytes::from(body.to_string()),
+            body: ping_body(model),
             expected_results: None,
             headers: HeaderMap::new(),
             attempt_timeout: timeout,
@@ -127,5 +122,12 @@ impl HealthCheck {
 fn log(model: &str, error: &GatewayError) {
     let status = error.upstream.as_ref().map(|upstream| upstream.status);
     let (code, detail) = (error.code.as_str(), error.detail.as_deref());
-    tracing::warn!(model, code, upstream_status = status, detail, "health check failed");
+    tracing::warn!(
+        event = "health_check_failed",
+        model,
+        code,
+        upstream_status = status,
+        detail,
+        "health check failed"
+    );
 }

@@ -3,7 +3,7 @@
 //! One thread serves: a function of 256 MB has a fraction of a processor. A bad setting ends the
 //! process with one line that lists every problem, which Lambda shows as a failed start.
 
-mod nodelay;
+mod tcp_nodelay;
 
 use crate::app::App;
 use crate::config::Config;
@@ -18,15 +18,17 @@ use std::future::Future;
 use std::process::ExitCode;
 
 /// Serves HTTP requests of API Gateway in streaming mode.
-pub fn serve_http<H, F>(handler: H) -> ExitCode
+///
+/// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
+pub fn serve_http<H, F>(function: &'static str, handler: H) -> ExitCode
 where
     H: Fn(&'static App, Request) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    run(async move {
+    run(function, async move {
         let app = App::start(Config::from_vars(&Environment)?).await?;
         let service = service_fn(move |request| {
-            nodelay::towards_runtime_api();
+            tcp_nodelay::switch_off_delay();
             let answer = handler(app, request);
             async move { Ok::<_, Error>(answer.await) }
         });
@@ -37,7 +39,8 @@ where
 /// Serves plain events: `start` builds what the handler needs, once per environment.
 ///
 /// An error of the handler fails the invocation, for whoever invoked the function to see.
-pub fn serve_events<S, SF, T, H, F, I, O, E>(start: S, handler: H) -> ExitCode
+/// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
+pub fn serve_events<S, SF, T, H, F, I, O, E>(function: &'static str, start: S, handler: H) -> ExitCode
 where
     S: FnOnce(Environment) -> SF,
     SF: Future<Output = Result<&'static T, Error>>,
@@ -48,35 +51,35 @@ where
     O: Serialize + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    run(async move {
+    run(function, async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
-            async move { answer.await.map_err(diagnostic) }
+            async move { answer.await.map_err(describe_error) }
         });
         lambda_runtime::run_concurrent(service).await
     })
 }
 
 /// What the Runtime API, and through it the invoker, is told of an error.
-fn diagnostic<E: std::error::Error>(error: E) -> Diagnostic {
+fn describe_error<E: std::error::Error>(error: E) -> Diagnostic {
     let kind = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
     Diagnostic { error_type: kind.to_string(), error_message: error.to_string() }
 }
 
-fn run(main: impl Future<Output = Result<(), Error>>) -> ExitCode {
-    telemetry::init::init(&Environment);
+fn run(function: &'static str, main: impl Future<Output = Result<(), Error>>) -> ExitCode {
+    telemetry::init::start_logging(function, &Environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return fail_start(&error.into()),
     };
     match runtime.block_on(main) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => fail_start(&error),
     }
 }
 
-fn failed(error: &Error) -> ExitCode {
-    tracing::error!(error = %error, "the function cannot start");
+fn fail_start(error: &Error) -> ExitCode {
+    tracing::error!(event = "start_failed", error = %error, "the function cannot start");
     ExitCode::FAILURE
 }

@@ -24,8 +24,8 @@ use crate::edge::identity::Identity;
 use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::error::{Code, GatewayError, Result};
+use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::request_log::RequestLog;
-use crate::testing::{Place, panic_if_asked};
 use endpoint_rules::{EndpointRules, IntoChunks};
 use fallback::answer_with_fallback;
 use futures_util::FutureExt;
@@ -92,7 +92,7 @@ fn accept_request<E: EndpointRules>(
     record.client = Some(identity.client.clone());
 
     incoming.check_size(&config.limits)?;
-    panic_if_asked(Place::Handler, &incoming.body);
+    panic_if_requested(PanicPoint::Handler, &incoming.body);
     let upstream = E::validate(incoming.body.clone(), config)?;
     record.model_warning = check_lifetime(&upstream.model, &config.models)?;
     record.model = Some(upstream.model.clone());

@@ -5,3 +5,4 @@ pub mod clients;
 pub mod key;
 pub mod secrets_manager;
 pub mod source;
+pub mod token;

@@ -1,7 +1,7 @@
 //! What the operator sees: one JSON line a request, and the discipline of what never stands in it.
 
+mod code_location;
 pub mod init;
 pub mod metrics;
-mod place;
 pub mod redact;
 pub mod request_log;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 9] = [
     &["cache", "resilience", "transport"],
     &["batch", "edge", "telemetry"],
     &["wire", "record", "deadline", "config"],
-    &["error", "endpoint", "clock", "testing"],
+    &["error", "endpoint", "clock", "lock", "panic_on_request"],
 ];
 
 /// Outside libraries of the shared crate and the only files that may name them.
@@ -25,8 +25,8 @@ const HOMES: [(&str, &str); 7] = [
     ("aws_sdk_secretsmanager", "secrets/secrets_manager.rs"),
     ("aws_config", "secrets/secrets_manager.rs"),
     ("std::env::vars", "config/vars.rs"),
-    ("socket2", "lambda/nodelay.rs"),
-    ("lru::", "cache/lru.rs"),
+    ("socket2", "lambda/tcp_nodelay.rs"),
+    ("lru::LruCache", "cache/lru.rs"),
 ];
 
 pub fn sources(directory: &Path) -> Vec<PathBuf> {

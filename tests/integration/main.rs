@@ -9,6 +9,7 @@ mod clients;
 mod contract;
 mod faults;
 mod marks;
+mod metrics;
 mod ops;
 mod order;
 mod panics;

@@ -5,7 +5,7 @@ use gateway_tests::gateway::{self, Running, read};
 use gateway_tests::stub::{Stub, json, stream};
 use http::Method;
 use serde_json::json;
-use shared::testing::Place;
+use shared::panic_on_request::PanicPoint;
 
 const GOOD: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
 const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
@@ -18,31 +18,31 @@ async fn pair() -> (Stub, Running) {
 }
 
 /// Checks that the next request is served, by the process that panicked, and that nothing was told.
-async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: Place) {
+async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, point: PanicPoint) {
     stub.next(json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", GOOD).await.status, 200);
     assert_eq!(running.gateway.started(function), 1, "{function} was started again");
     let lines = running.lines().join("\n");
-    assert!(!lines.contains(place.mark()), "{lines}");
+    assert!(!lines.contains(point.mark()), "{lines}");
     assert!(lines.contains("\"message\":\"panic\""), "{lines}");
 }
 
 #[tokio::test]
 async fn a_panic_in_a_handler_is_one_internal_error() {
     let (stub, running) = pair().await;
-    let answer = running.send("/v2/chat", GOOD.replace("hi", Place::Handler.mark())).await;
+    let answer = running.send("/v2/chat", GOOD.replace("hi", PanicPoint::Handler.mark())).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
     assert_eq!(answer.json()["message"], "internal error");
     let line = running.line_with(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
-    assert_unharmed(&stub, &running, "chat", Place::Handler).await;
+    assert_unharmed(&stub, &running, "chat", PanicPoint::Handler).await;
 }
 
 #[tokio::test]
 async fn a_panic_in_a_stream_is_coheres_own_ending() {
     let (stub, running) = pair().await;
     // Sent as one piece of its own, after the content that opens the stream.
-    let marked = DELTA.replace("{}", &format!("{{\"text\":\"{}\"}}", Place::Stream.mark()));
+    let marked = DELTA.replace("{}", &format!("{{\"text\":\"{}\"}}", PanicPoint::Stream.mark()));
     let first = [START, DELTA].concat();
     let mut steps = stream(&[], &[first.as_bytes(), marked.as_bytes()]);
     steps.insert(2, gateway_tests::stub::Step::Wait(std::time::Duration::from_millis(100)));
@@ -52,18 +52,18 @@ async fn a_panic_in_a_stream_is_coheres_own_ending() {
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert!(text.starts_with(&first), "{text}");
     assert!(text.contains("\"error\":\"internal error\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
-    assert!(!text.contains(Place::Stream.mark()));
+    assert!(!text.contains(PanicPoint::Stream.mark()));
     let line = running.line_with(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
-    assert_unharmed(&stub, &running, "chat", Place::Stream).await;
+    assert_unharmed(&stub, &running, "chat", PanicPoint::Stream).await;
 }
 
 #[tokio::test]
 async fn a_panic_in_the_authorizer_denies() {
     let (stub, running) = pair().await;
-    let token = format!("Bearer cgw_{}", Place::Authorizer.mark());
+    let token = format!("Bearer cgw_{}", PanicPoint::Authorizer.mark());
     let request = running.plain(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);
     let answer = read(request).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
-    assert_unharmed(&stub, &running, "authorizer", Place::Authorizer).await;
+    assert_unharmed(&stub, &running, "authorizer", PanicPoint::Authorizer).await;
 }

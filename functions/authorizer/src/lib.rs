@@ -5,26 +5,27 @@
 //! list does not replace a good one. A token the list does not know may be newer than the list, so the
 //! list is read once more, at most every half minute.
 
-mod verdict;
+mod response;
 
 #[cfg(test)]
 mod tests;
 
 use futures_util::FutureExt;
+pub use response::AuthorizerResponse;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::clock;
 use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
+use shared::panic_on_request::{PanicPoint, panic_if_requested};
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::secrets::token::is_token;
 use shared::telemetry::redact;
-use shared::testing::{Place, panic_if_asked};
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
-pub use verdict::Verdict;
 
 /// Decides who comes in. Scope: environment.
 pub struct Authorizer {
@@ -48,27 +49,28 @@ impl Authorizer {
     }
 
     /// Answers one question of API Gateway, whatever its shape; a defect denies.
-    pub async fn decide(&self, question: Box<RawValue>) -> Verdict {
+    pub async fn decide(&self, question: Box<RawValue>) -> AuthorizerResponse {
         // Read here, because what the runtime cannot read it answers by an error.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
         let judged = judged.unwrap_or(Err(Denial::because("internal error")));
         judged.unwrap_or_else(|Denial { reason, client }| {
-            tracing::info!(reason, client = client.as_deref().map(redact::id), "denied");
-            Verdict::deny()
+            let client = client.as_deref().map(redact::id);
+            tracing::info!(event = "caller_denied", reason, client, "denied");
+            AuthorizerResponse::deny()
         })
     }
 
-    async fn judge(&self, question: &Value) -> Result<Verdict, Denial> {
+    async fn judge(&self, question: &Value) -> Result<AuthorizerResponse, Denial> {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
-        panic_if_asked(Place::Authorizer, header.as_bytes());
+        panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
         let token = bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
         let held = self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
         let mut judged = self.known(&held.value, token, text("methodArn"));
         // A list that does not let the token in is read once more: it may have changed since.
         if judged.is_err()
-            && let Some(newer) = self.clients.other_than(&held.version).await
+            && let Some(newer) = self.clients.newer_than(&held.version).await
         {
             judged = self.known(&newer.value, token, text("methodArn"));
         }
@@ -76,14 +78,14 @@ impl Authorizer {
     }
 
     /// Judges a token by one list.
-    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<Verdict, Denial> {
+    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Denial> {
         let client = clients.find(token).ok_or(Denial::because("the token is unknown"))?;
         let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
         if client.is_expired(clock::since_epoch().as_secs()) {
             return Err(denial("the client's tokens have expired"));
         }
-        let verdict = Verdict::allow(client, method_arn, &self.default_usage_plan_key);
-        verdict.ok_or_else(|| denial("the method has no usable ARN"))
+        let response = AuthorizerResponse::allow(client, method_arn, &self.default_usage_plan_key);
+        response.ok_or_else(|| denial("the method has no usable ARN"))
     }
 }
 
@@ -104,8 +106,8 @@ impl Denial {
 fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, rest) = header.split_once(' ')?;
     let token = rest.trim_start_matches(' ');
-    let random = token.strip_prefix("cgw_")?;
-    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let is_token = (20..=120).contains(&random.len()) && random.bytes().all(is_fine);
-    (is_token && scheme.eq_ignore_ascii_case("bearer")).then_some(token)
+    if !is_token(token) || !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    Some(token)
 }

@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use shared::config::SecretConfig;
 use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use shared::secrets::token::hash_token_as_hex;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,7 +41,7 @@ impl SecretSource for Store {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hash_token_as_hex(text)
 }
 
 fn token(name: &str) -> String {
@@ -66,18 +66,18 @@ fn authorizer(list: impl ToString) -> (Authorizer, Store) {
     (Authorizer { clients, default_usage_plan_key: "default-key".into() }, store)
 }
 
-async fn decide(authorizer: &Authorizer, question: Value) -> Verdict {
+async fn decide(authorizer: &Authorizer, question: Value) -> AuthorizerResponse {
     authorizer.decide(serde_json::value::to_raw_value(&question).unwrap()).await
 }
 
 /// Returns the client that a header lets in.
 async fn admitted(authorizer: &Authorizer, header: &str) -> Option<String> {
     let question = json!({ "type": "TOKEN", "authorizationToken": header, "methodArn": ARN });
-    let verdict = serde_json::to_value(decide(authorizer, question).await).unwrap();
-    let statement = &verdict["policyDocument"]["Statement"];
+    let response = serde_json::to_value(decide(authorizer, question).await).unwrap();
+    let statement = &response["policyDocument"]["Statement"];
     assert_eq!(statement.as_array().map(Vec::len), Some(1));
     match statement[0]["Effect"].as_str() {
-        Some("Allow") => Some(verdict["context"]["client"].as_str().unwrap().to_string()),
+        Some("Allow") => Some(response["context"]["client"].as_str().unwrap().to_string()),
         Some("Deny") => None,
         other => panic!("{other:?}"),
     }
@@ -160,16 +160,16 @@ async fn questions_of_any_shape_are_denied() {
         json!({ "authorizationToken": bearer, "methodArn": "*" }),
         json!({ "authorizationToken": format!("{bearer}{}", "x".repeat(5_000_000)), "methodArn": ARN }),
     ] {
-        assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+        assert_eq!(decide(&authorizer, question).await, AuthorizerResponse::deny());
     }
     let half_a_character = RawValue::from_string(r#"{"authorizationToken":"\ud800"}"#.into()).unwrap();
-    assert_eq!(authorizer.decide(half_a_character).await, Verdict::deny());
+    assert_eq!(authorizer.decide(half_a_character).await, AuthorizerResponse::deny());
     assert_eq!(admitted(&authorizer, &bearer).await.as_deref(), Some("a"));
 }
 
 #[tokio::test]
 async fn a_panic_denies() {
     let (authorizer, _) = authorizer(list(&["a"]));
-    let question = json!({ "authorizationToken": Place::Authorizer.mark(), "methodArn": ARN });
-    assert_eq!(decide(&authorizer, question).await, Verdict::deny());
+    let question = json!({ "authorizationToken": PanicPoint::Authorizer.mark(), "methodArn": ARN });
+    assert_eq!(decide(&authorizer, question).await, AuthorizerResponse::deny());
 }

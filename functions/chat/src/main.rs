@@ -4,5 +4,5 @@ use shared::pipeline::chat;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(chat::handle)
+    shared::lambda::serve_http(env!("CARGO_CRATE_NAME"), chat::handle)
 }

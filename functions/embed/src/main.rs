@@ -4,5 +4,5 @@ use shared::pipeline::embed;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(embed::handle)
+    shared::lambda::serve_http(env!("CARGO_CRATE_NAME"), embed::handle)
 }

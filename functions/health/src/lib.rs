@@ -26,9 +26,9 @@ struct CohereBody {
 }
 
 /// Answers with the latest check: 200 while Cohere answers, 503 when it is down.
-pub async fn answer(app: &App, request: Request) -> http::Response<Body> {
+pub async fn answer_request(app: &App, request: Request) -> http::Response<Body> {
     let report = app.health.report(&app.cohere).await;
-    let (status, overall) = summary(report.status);
+    let (status, overall) = summarize_status(report.status);
     let body = HealthBody {
         status: overall,
         cohere: CohereBody { status: report.status.as_str(), latency_ms: report.latency.as_millis() as u64 },
@@ -42,7 +42,7 @@ pub async fn answer(app: &App, request: Request) -> http::Response<Body> {
     answer
 }
 
-fn summary(cohere: Status) -> (StatusCode, &'static str) {
+fn summarize_status(cohere: Status) -> (StatusCode, &'static str) {
     match cohere {
         Status::Healthy => (StatusCode::OK, "ok"),
         Status::Degraded => (StatusCode::OK, "degraded"),

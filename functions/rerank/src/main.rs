@@ -4,5 +4,5 @@ use shared::pipeline::rerank;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_http(rerank::handle)
+    shared::lambda::serve_http(env!("CARGO_CRATE_NAME"), rerank::handle)
 }

@@ -7,20 +7,21 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use serde::Deserialize;
-use serde_json::json;
+use shared::cohere::ping::ping_body;
 use shared::config::HealthConfig;
+use shared::endpoint::Endpoint;
 use shared::secrets::key::ApiKey;
 use shared::transport::{Transport, TransportError};
 
 /// What is known of a key in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum KeyVerdict {
     Production,
     Trial,
     /// It will not be accepted later either.
     Refused(String),
     /// Nothing is known; the same question may be answered later.
-    None(String),
+    Unclear(String),
 }
 
 /// Asks Cohere. Scope: environment.
@@ -32,7 +33,7 @@ pub(crate) struct KeyCheck {
 }
 
 /// An answer, read to its end.
-struct Answer {
+struct CheckResponse {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
@@ -48,25 +49,31 @@ impl KeyCheck {
         Self { transport, base_url: base_url.to_string(), config }
     }
 
-    pub(crate) async fn ask(&self, key: &ApiKey) -> Verdict {
-        match self.call(key, "/v1/check-api-key", Bytes::new()).await.map(|answer| on_check(&answer)) {
+    pub(crate) async fn check_key(&self, key: &ApiKey) -> KeyVerdict {
+        match self
+            .send_request(key, "/v1/check-api-key", Bytes::new())
+            .await
+            .map(|answer| read_check(&answer))
+        {
             Ok(Some(verdict)) => return verdict,
             Ok(None) => {}
-            Err(problem) => return Verdict::None(problem),
+            Err(problem) => return KeyVerdict::Unclear(problem),
         }
         let mut problem = String::new();
         for model in [&self.config.model, &self.config.fallback_model] {
-            let messages = json!([{ "role": "user", "content": "ping" }]);
-            let body = json!({ "model": model, "messages": messages, "max_tokens": 1 }).to_string();
-            match self.call(key, "/v2/chat", body.into()).await.and_then(|answer| on_chat(&answer)) {
+            match self
+                .send_request(key, Endpoint::Chat.path(), ping_body(model))
+                .await
+                .and_then(|answer| read_chat(&answer))
+            {
                 Ok(verdict) => return verdict,
                 Err(unclear) => problem = unclear,
             }
         }
-        Verdict::None(problem)
+        KeyVerdict::Unclear(problem)
     }
 
-    async fn call(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<Answer, String> {
+    async fn send_request(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<CheckResponse, String> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base_url))
@@ -77,7 +84,7 @@ impl KeyCheck {
         let exchange = async {
             let mut answer = self.transport.send(request).await?;
             let (status, headers) = (answer.status, std::mem::take(&mut answer.headers));
-            Ok(Answer { status, headers, body: answer.collect().await? })
+            Ok(CheckResponse { status, headers, body: answer.collect().await? })
         };
         match tokio::time::timeout(self.config.timeout, exchange).await {
             Ok(answer) => answer.map_err(|error: TransportError| error.to_string()),
@@ -87,68 +94,75 @@ impl KeyCheck {
 }
 
 /// Reads the answer of the call that checks keys; `None` means accepted.
-fn on_check(answer: &Answer) -> Option<Verdict> {
-    if let Some(refused) = refusal(answer.status) {
+fn read_check(answer: &CheckResponse) -> Option<KeyVerdict> {
+    if let Some(refused) = read_refusal(answer.status) {
         return Some(refused);
     }
     match (answer.status, serde_json::from_slice(&answer.body)) {
         (200, Ok(Checked { valid: true })) => None,
-        (200, Ok(Checked { valid: false })) => Some(Verdict::Refused("it says that it is not valid".into())),
-        (status, _) => Some(Verdict::None(format!("its check answers with status {status}"))),
+        (200, Ok(Checked { valid: false })) => {
+            Some(KeyVerdict::Refused("it says that it is not valid".into()))
+        }
+        (status, _) => Some(KeyVerdict::Unclear(format!("its check answers with status {status}"))),
     }
 }
 
 /// Reads the answer to a chat; what does not tell is an error.
-fn on_chat(answer: &Answer) -> Result<Verdict, String> {
-    if let Some(refused) = refusal(answer.status) {
+fn read_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
+    if let Some(refused) = read_refusal(answer.status) {
         return Ok(refused);
     }
     if is_trial(answer) {
-        return Ok(Verdict::Trial);
+        return Ok(KeyVerdict::Trial);
     }
     match answer.status {
-        200..=299 | 400 | 404 => Ok(Verdict::Production),
+        200..=299 | 400 | 404 => Ok(KeyVerdict::Production),
         status => Err(format!("a chat answers with status {status}")),
     }
 }
 
-fn refusal(status: u16) -> Option<Verdict> {
+fn read_refusal(status: u16) -> Option<KeyVerdict> {
     let why = match status {
         401 | 403 | 498 => "the key is not accepted",
         402 => "its account has no payment",
         _ => return None,
     };
-    Some(Verdict::Refused(format!("status {status}, {why}")))
+    Some(KeyVerdict::Refused(format!("status {status}, {why}")))
 }
 
 /// Tells a trial key by the headers that only those get, or by the text of a rate limit.
-fn is_trial(answer: &Answer) -> bool {
-    let by_header = |name: &str| name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit";
+fn is_trial(answer: &CheckResponse) -> bool {
+    if answer.headers.keys().any(|name| is_trial_header(name.as_str())) {
+        return true;
+    }
     let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    answer.headers.keys().any(|name| by_header(name.as_str()))
-        || (answer.status == 429 && (text.contains("trial key") || text.contains("trial token")))
+    answer.status == 429 && (text.contains("trial key") || text.contains("trial token"))
+}
+
+fn is_trial_header(name: &str) -> bool {
+    name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> CheckResponse {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        Answer { status, headers, body: body.to_string().into() }
+        CheckResponse { status, headers, body: body.to_string().into() }
     }
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
-        assert_eq!(on_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
+        assert_eq!(read_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
         for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")] {
-            let verdict = on_check(&answer(status, &[], body));
-            assert!(matches!(verdict, Some(Verdict::Refused(_))), "{status}: {verdict:?}");
+            let verdict = read_check(&answer(status, &[], body));
+            assert!(matches!(verdict, Some(KeyVerdict::Refused(_))), "{status}: {verdict:?}");
         }
         for (status, body) in [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")] {
-            let verdict = on_check(&answer(status, &[], body));
-            assert!(matches!(verdict, Some(Verdict::None(_))), "{status}: {verdict:?}");
+            let verdict = read_check(&answer(status, &[], body));
+            assert!(matches!(verdict, Some(KeyVerdict::Unclear(_))), "{status}: {verdict:?}");
         }
     }
 
@@ -156,21 +170,25 @@ mod tests {
     fn a_trial_key_is_told_by_headers_or_by_the_text_of_a_rate_limit() {
         let limit = ("x-trial-endpoint-call-limit", "20");
         for status in [200, 400, 404] {
-            assert_eq!(on_chat(&answer(status, &[limit], "{}")), Ok(Verdict::Trial));
-            assert_eq!(on_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(Verdict::Production));
+            assert_eq!(read_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
+            assert_eq!(read_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(KeyVerdict::Production));
         }
         let monthly = ("x-endpoint-monthly-call-limit", "1000");
-        assert_eq!(on_chat(&answer(200, &[monthly], "{}")), Ok(Verdict::Trial));
+        assert_eq!(read_chat(&answer(200, &[monthly], "{}")), Ok(KeyVerdict::Trial));
         let text = "You are using a Trial key, which is limited to 20 API calls / minute";
-        assert_eq!(on_chat(&answer(429, &[], text)), Ok(Verdict::Trial));
-        assert_eq!(on_chat(&answer(200, &[], text)), Ok(Verdict::Production), "a model may say anything");
+        assert_eq!(read_chat(&answer(429, &[], text)), Ok(KeyVerdict::Trial));
+        assert_eq!(
+            read_chat(&answer(200, &[], text)),
+            Ok(KeyVerdict::Production),
+            "a model may say anything"
+        );
     }
 
     #[test]
     fn what_does_not_tell_is_no_verdict() {
         for status in [422, 429, 499, 500, 503] {
-            assert!(on_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
+            assert!(read_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
         }
-        assert!(matches!(on_chat(&answer(402, &[], "")), Ok(Verdict::Refused(_))));
+        assert!(matches!(read_chat(&answer(402, &[], "")), Ok(KeyVerdict::Refused(_))));
     }
 }

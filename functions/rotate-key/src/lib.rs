@@ -10,18 +10,19 @@ mod failure;
 mod steps;
 
 use check::KeyCheck;
-use failure::Failure;
+use failure::RotationFailure;
 use serde::Deserialize;
 use serde_json::json;
 use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
-use shared::secrets::key::{days_since, tell_age};
-use shared::secrets::secrets_manager::{CURRENT, SecretsManager};
-use shared::telemetry::{metrics, redact};
+use shared::secrets::key::{days_since, write_age};
+use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager, StoreError};
+use shared::telemetry::metrics::{self, Metric};
+use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
-use steps::{Outcome, PENDING, Rotation};
+use steps::{Rotation, StepOutcome};
 
 /// Time of a whole step, below the function's own, so that its failure is told.
 const STEP_LIMIT: Duration = Duration::from_secs(45);
@@ -32,7 +33,7 @@ const AFTERWARDS: Duration = Duration::from_secs(3);
 /// What Secrets Manager sends.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Event {
+pub struct RotationEvent {
     step: Step,
     secret_id: String,
     /// Id of the version that becomes current in the end.
@@ -77,7 +78,7 @@ impl Rotator {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = RotationConfig::from_vars(&vars)?;
-        metrics::init(&config.service);
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let secrets = SecretsManager::new(&transport, &config.secret_id).await;
         let check = KeyCheck::new(transport, &config.http.upstream_url, config.check);
@@ -88,56 +89,85 @@ impl Rotator {
     ///
     /// # Errors
     /// Whatever keeps the new key from becoming current; the invocation must then fail.
-    pub async fn rotate(&'static self, event: Event) -> Result<(), Failure> {
+    pub async fn rotate(&'static self, event: RotationEvent) -> Result<(), RotationFailure> {
         let rotation = Rotation {
-            secret: self.secrets.of(&event.secret_id),
+            secret: self.secrets.for_secret(&event.secret_id),
             token: &event.client_request_token,
             check: &self.check,
             allows_trial_key: self.allows_trial_key,
         };
         let step = async {
             match event.step {
-                Step::Create => rotation.create().await,
-                Step::Set => rotation.set().await,
-                Step::Test => rotation.test().await,
-                Step::Finish => rotation.finish().await,
+                Step::Create => rotation.create_secret().await,
+                Step::Set => rotation.set_secret().await,
+                Step::Test => rotation.test_secret().await,
+                Step::Finish => rotation.finish_secret().await,
             }
         };
-        let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(Failure::TooLate));
+        let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
-            && let Err(problem) = within(AFTERWARDS, rotation.give_up()).await
+            && let Err(error) = limit_time(AFTERWARDS, rotation.give_up()).await
         {
-            tracing::warn!(problem, "{PENDING} stays on the version of a rotation that was given up");
+            tracing::warn!(
+                event = "pending_label_left_by_failure",
+                problem = %error,
+                "{PENDING} stays on the version of a rotation that was given up"
+            );
         }
-        tell(&event, &rotation.secret, &done).await;
+        log_step(&event, &rotation.secret, &done).await;
         done.map(drop)
     }
 }
 
 /// Ends a call of the store that nothing depends on.
-async fn within<T>(limit: Duration, call: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    tokio::time::timeout(limit, call).await.unwrap_or_else(|_| Err("it does not answer".into()))
+async fn limit_time<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::TimedOut))
 }
 
 /// Writes the one line of a step, and the metrics.
-async fn tell(event: &Event, secret: &SecretsManager, done: &Result<Outcome, Failure>) {
-    let current = within(AFTERWARDS, secret.find(CURRENT, None)).await.ok().flatten();
+async fn log_step(
+    event: &RotationEvent,
+    secret: &SecretsManager,
+    done: &Result<StepOutcome, RotationFailure>,
+) {
+    let current = limit_time(AFTERWARDS, secret.find_version(CURRENT, None)).await.ok().flatten();
     let (step, pending_version) = (event.step.as_str(), redact::id(&event.client_request_token));
     let key_version = current.as_ref().map(|current| current.id.as_str());
     let key_age_days = current.as_ref().and_then(|current| current.created).map(days_since);
     match done {
         Ok(outcome) => {
             let outcome = outcome.as_str();
-            tracing::info!(step, outcome, pending_version, key_version, key_age_days, "rotation");
+            tracing::info!(
+                event = "rotation_step_done",
+                step,
+                outcome,
+                pending_version,
+                key_version,
+                key_age_days,
+                "rotation"
+            );
         }
         Err(failure) => {
             let (code, problem) = (failure.code(), failure.to_string());
-            tracing::error!(step, code, problem, pending_version, key_version, key_age_days, "rotation");
-            metrics::count_for_service("RotationFailed", json!({ "Step": step, "Code": code }));
+            tracing::error!(
+                event = "rotation_step_failed",
+                step,
+                code,
+                problem,
+                pending_version,
+                key_version,
+                key_age_days,
+                "rotation"
+            );
+            let fields = json!({ "Step": step, "Code": code });
+            metrics::count_for_service(Metric::RotationFailed, fields);
         }
     }
     if let Some(current) = &current {
-        tell_age(&current.id, current.created);
+        write_age(&current.id, current.created);
     }
 }

@@ -4,5 +4,5 @@ use rotate_key::Rotator;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_events(Rotator::start, Rotator::rotate)
+    shared::lambda::serve_events(env!("CARGO_CRATE_NAME"), Rotator::start, Rotator::rotate)
 }

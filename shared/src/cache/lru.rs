@@ -7,8 +7,9 @@
 use super::key::CacheKey;
 use crate::clock::Instant;
 use crate::config::CacheConfig;
+use crate::lock::lock_anyway;
 use lru::LruCache;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 /// Bytes of an entry besides its value: key, time, and the store's own books.
 const OVERHEAD: usize = 192;
@@ -56,7 +57,7 @@ impl<V: MemorySize> BoundedLru<V> {
     }
 
     fn lock(&self) -> MutexGuard<'_, LruState<V>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_anyway(&self.entries)
     }
 
     /// Returns what is stored under a key and is not too old.

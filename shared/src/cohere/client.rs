@@ -6,13 +6,14 @@ use crate::cohere::events::EventReader;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
+use crate::lock::lock_anyway;
 use crate::record::CallStats;
-use crate::secrets::cached::{CachedSecret, Held};
+use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{Transport, TransportError, TransportResponse};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, header};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The Cohere API. Scope: environment.
@@ -59,7 +60,7 @@ impl Cohere {
 
     /// Looks for another key than the refused one.
     pub async fn find_newer_key(&self, refused_version: &str) -> bool {
-        self.key.other_than(refused_version).await.is_some()
+        self.key.newer_than(refused_version).await.is_some()
     }
 
     /// Calls Cohere and reads the whole answer.
@@ -74,7 +75,7 @@ impl Cohere {
             let response = self.send_with_key(request, &key.value, stats).await?;
             response.collect().await.map_err(|error| classify::from_transport(&error))
         };
-        let answer = within(limit, self.key.refreshed_beside(exchange), call).await;
+        let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
         stats.add_wait(started);
         answer
     }
@@ -92,7 +93,7 @@ impl Cohere {
             check_event_stream(&stats.response_headers)?;
             Ok(EventReader::new(response, key))
         };
-        let stream = within(limit, self.key.refreshed_beside(exchange), call).await;
+        let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
         stats.add_wait(started);
         stream
     }
@@ -101,7 +102,7 @@ impl Cohere {
         &self,
         call: &Call,
         stats: &mut CallStats,
-    ) -> Result<(Request<Bytes>, Arc<Held<ApiKey>>)> {
+    ) -> Result<(Request<Bytes>, Arc<Versioned<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         stats.key_version = Some(key.version.clone());
         stats.attempts += 1;
@@ -136,25 +137,25 @@ impl Cohere {
         self.record_last_answer(outcome.is_ok());
         let mut response = outcome.map_err(|error| classify::from_transport(&error))?;
         stats.response_headers = std::mem::take(&mut response.headers);
-        key.blot_out_of_headers(&mut stats.response_headers);
+        key.mask_key_in_headers(&mut stats.response_headers);
         if (200..300).contains(&response.status) {
             return Ok(response);
         }
         let status = response.status;
         // A refusal whose body breaks off is still a refusal.
-        let body = key.blot_out_of(response.collect().await.unwrap_or_default());
+        let body = key.mask_key(response.collect().await.unwrap_or_default());
         Err(classify::from_response(status, &stats.response_headers, &body))
     }
 
     /// Records that an answer came. Without one the next request has no connection to find dead.
     fn record_last_answer(&self, is_answered: bool) {
-        let mut last = self.last_answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock_anyway(&self.last_answer);
         *last = if is_answered { Some(now()) } else { None };
     }
 
     /// Tells whether connections may have died since the last answer. The first request has none kept.
     fn was_idle(&self) -> bool {
-        match *self.last_answer.lock().unwrap_or_else(PoisonError::into_inner) {
+        match *lock_anyway(&self.last_answer) {
             Some(last) => now() - last > MAX_IDLE,
             None => false,
         }

@@ -2,7 +2,7 @@
 
 use crate::cohere::classify;
 use crate::error::Result;
-use crate::secrets::cached::Held;
+use crate::secrets::cached::Versioned;
 use crate::secrets::key::ApiKey;
 use crate::transport::TransportResponse;
 use crate::wire::stream::take_frames;
@@ -18,11 +18,11 @@ pub struct EventReader {
     response: TransportResponse,
     buffer: BytesMut,
     /// What must not come back to the caller.
-    key: Arc<Held<ApiKey>>,
+    key: Arc<Versioned<ApiKey>>,
 }
 
 impl EventReader {
-    pub fn new(response: TransportResponse, key: Arc<Held<ApiKey>>) -> Self {
+    pub fn new(response: TransportResponse, key: Arc<Versioned<ApiKey>>) -> Self {
         Self { response, buffer: BytesMut::new(), key }
     }
 
@@ -40,11 +40,11 @@ impl EventReader {
             };
             // Mostly a chunk is whole frames already, and needs no copy.
             if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {
-                return Ok(Some(self.key.value.blot_out_of(chunk)));
+                return Ok(Some(self.key.value.mask_key(chunk)));
             }
             self.buffer.extend_from_slice(&chunk);
             if let Some(frames) = take_frames(&mut self.buffer) {
-                return Ok(Some(self.key.value.blot_out_of(frames)));
+                return Ok(Some(self.key.value.mask_key(frames)));
             }
             if self.buffer.len() > MAX_FRAME_BYTES {
                 return Err(classify::malformed_answer("an event is larger than 4 MiB"));

@@ -1,8 +1,14 @@
 //! Settings of the function that rotates the Cohere key.
 
-use super::reference as setting;
+use super::reader::Reader;
+use super::setting::{one_of, settings};
 use super::vars::Vars;
-use super::{ConfigError, HealthConfig, HttpConfig, Reader};
+use super::{ConfigError, HealthConfig, HttpConfig, secrets, service};
+
+settings! {
+    /// Whether rotation accepts a trial key, whose limits a service in production meets at once.
+    GATEWAY_ALLOW_TRIAL_KEY = one_of(&["off", "on"], "off");
+}
 
 /// Settings of the key's rotation.
 #[derive(Clone, Debug)]
@@ -12,6 +18,7 @@ pub struct RotationConfig {
     pub secret_id: String,
     /// What a new key is tried with.
     pub check: HealthConfig,
+    /// `GATEWAY_ALLOW_TRIAL_KEY`
     pub allows_trial_key: bool,
 }
 
@@ -21,14 +28,14 @@ impl RotationConfig {
     /// # Errors
     /// All problems at once, each with name, value and accepted range.
     pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
-        let mut read = Reader::new(vars);
+        let mut reader = Reader::new(vars);
         let config = Self {
-            service: read.text(&setting::SERVICE),
-            http: read.http(),
-            secret_id: read.text(&setting::SECRET_ID),
-            check: read.health(),
-            allows_trial_key: read.text(&setting::ALLOW_TRIAL_KEY) == "on",
+            service: service::read_service(&mut reader),
+            http: HttpConfig::read_from(&mut reader),
+            secret_id: secrets::read_key_id(&mut reader),
+            check: HealthConfig::read_from(&mut reader),
+            allows_trial_key: reader.is_word(&GATEWAY_ALLOW_TRIAL_KEY, "on"),
         };
-        read.finish(config)
+        reader.finish(config)
     }
 }

@@ -3,7 +3,7 @@
 /// A source of named values.
 pub trait Vars {
     /// Returns every name and value, in no particular order.
-    fn all(&self) -> Vec<(String, String)>;
+    fn all_vars(&self) -> Vec<(String, String)>;
 }
 
 /// The environment of this process; the only place that reads it.
@@ -11,7 +11,7 @@ pub struct Environment;
 
 impl Vars for Environment {
     #[expect(clippy::disallowed_methods, reason = "environment variables have their home here")]
-    fn all(&self) -> Vec<(String, String)> {
+    fn all_vars(&self) -> Vec<(String, String)> {
         // A value that is not UTF-8 is kept, visibly damaged, so that its setting is reported as bad.
         std::env::vars_os()
             .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
@@ -20,7 +20,7 @@ impl Vars for Environment {
 }
 
 impl<const N: usize> Vars for [(&str, &str); N] {
-    fn all(&self) -> Vec<(String, String)> {
+    fn all_vars(&self) -> Vec<(String, String)> {
         self.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
     }
 }

@@ -88,7 +88,7 @@ fn choose_fallback<E: EndpointRules>(
 ) -> Option<UpstreamRequest> {
     let upstream = &request.upstream;
     let is_wanted = request.options.fallback.unwrap_or(E::falls_back_unasked(config));
-    let id = config.of(&upstream.model)?;
+    let id = config.fallback_of(&upstream.model)?;
     if !is_wanted || request.identity.check_model(id).is_err() {
         return None;
     }

@@ -22,10 +22,10 @@ use crate::deadline::Deadline;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Result};
+use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::record::{BilledUnits, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit};
 use crate::telemetry::request_log::RequestLog;
-use crate::testing::{Place, panic_if_asked};
 use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -231,7 +231,7 @@ impl StreamingAnswer {
 
     /// Looks at frames on their way and records how the stream ends.
     fn pass_frames(&mut self, frames: Bytes) -> Bytes {
-        panic_if_asked(Place::Stream, &frames);
+        panic_if_requested(PanicPoint::Stream, &frames);
         self.delta_count += find_iter(&frames, b"-delta\n").count();
         // Content is not looked into; a text that happens to hold these words costs one more look.
         if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {

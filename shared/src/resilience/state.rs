@@ -9,12 +9,14 @@ use super::cooldown::Cooldown;
 use super::retry::Disposition;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
-use crate::config::GuardsConfig;
+use crate::config::ResilienceConfig;
 use crate::endpoint::Endpoint;
 use crate::error::{Cause, GatewayError};
-use crate::telemetry::{metrics, redact};
+use crate::lock::lock_anyway;
+use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::redact;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// Most models watched at a time: callers may send any id.
@@ -22,7 +24,7 @@ const MAX_MODELS: usize = 256;
 
 /// Breakers, cooldowns, retry budget and the key's refusal.
 pub struct UpstreamState {
-    config: GuardsConfig,
+    config: ResilienceConfig,
     state: Mutex<Locked>,
 }
 
@@ -75,7 +77,7 @@ pub struct SharedRounds(Arc<Mutex<RetryRounds>>);
 
 impl SharedRounds {
     fn lock_rounds(&self) -> MutexGuard<'_, RetryRounds> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_anyway(&self.0)
     }
 
     /// Charges the round of an n-th attempt; `false` where it is free or charged already.
@@ -136,12 +138,12 @@ impl Drop for CallPermit {
 }
 
 impl UpstreamState {
-    pub fn new(config: GuardsConfig) -> Self {
+    pub fn new(config: ResilienceConfig) -> Self {
         Self { config, state: Mutex::default() }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, Locked> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_anyway(&self.state)
     }
 
     /// Works on the state of one model, and tells of its breaker's transition.
@@ -243,7 +245,7 @@ impl UpstreamState {
 }
 
 impl ModelState {
-    fn new(config: GuardsConfig) -> Self {
+    fn new(config: ResilienceConfig) -> Self {
         Self { breaker: Breaker::new(config.breaker), cooldown: Cooldown::default() }
     }
 }
@@ -257,14 +259,14 @@ fn tell_transition(endpoint: Endpoint, model: &str, before: BreakerState, after:
         to = after.as_str(),
         "breaker"
     );
-    metrics::count(metric_of(after), endpoint, model);
+    metrics::count_for_model(metric_of(after), endpoint, model);
 }
 
 /// Returns the metric that counts a breaker's transitions into a state.
-fn metric_of(state: BreakerState) -> &'static str {
+fn metric_of(state: BreakerState) -> Metric {
     match state {
-        BreakerState::Open => "BreakerOpened",
-        BreakerState::HalfOpen => "BreakerHalfOpened",
-        BreakerState::Closed => "BreakerClosed",
+        BreakerState::Open => Metric::BreakerOpened,
+        BreakerState::HalfOpen => Metric::BreakerHalfOpened,
+        BreakerState::Closed => Metric::BreakerClosed,
     }
 }

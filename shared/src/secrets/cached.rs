@@ -1,14 +1,15 @@
-//! A secret kept in memory for a while, and what it was parsed into.
+//! A secret kept in memory for its TTL, and what it was parsed into.
 //!
-//! Scope: environment. Past its time it is read again before use, inside the request that needs it:
-//! a task in the background would be frozen with the instance. So that hardly any request has to wait
-//! for that, it is read ahead in the last fifth of its time, beside the work of a request that waits for
-//! Cohere anyway: the reading is dropped unfinished when that work ends first. While the store fails,
-//! the old value serves on. Without any value each request tries again, so a start never depends on it.
+//! Scope: environment. After its TTL it is read again before use, inside the request that needs it:
+//! a task in the background would be frozen with the environment. So that hardly any request has to
+//! wait for that, it is refreshed early, once under a fifth of the TTL is left, while a request waits
+//! for Cohere anyway; the refresh is dropped where that wait ends first. While the store fails, the
+//! old value serves on. Without any value each request tries again, so a start never depends on it.
 
 use crate::clock::{Instant, now};
 use crate::config::SecretConfig;
 use crate::error::{Code, GatewayError, Result};
+use crate::lock::lock_anyway;
 use crate::secrets::source::{Secret, SecretSource};
 use futures_util::future::{Either, select};
 use std::pin::pin;
@@ -17,14 +18,20 @@ use std::sync::Mutex as StdMutex;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// How long the old value serves after a failed read, before the next try, and between tries ahead.
+/// How long the old value serves after a failed read, and the time between early refreshes.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// A parsed secret and the version it came from.
 #[derive(Debug)]
-pub struct Held<T> {
+pub struct Versioned<T> {
     pub value: T,
     pub version: String,
+}
+
+/// What is in memory, and until when it is fresh.
+struct FreshValue<T> {
+    held: Arc<Versioned<T>>,
+    fresh_until: Instant,
 }
 
 /// Reads, parses and keeps one secret.
@@ -32,12 +39,12 @@ pub struct CachedSecret<T> {
     source: Box<dyn SecretSource>,
     parse: fn(&Secret) -> std::result::Result<T, String>,
     config: SecretConfig,
-    // Held over the read on purpose: one caller reads, the others wait for its result.
-    state: Mutex<Option<(Arc<Held<T>>, Instant)>>,
+    // Locked during the read on purpose: one caller reads, the others wait for its result.
+    entry: Mutex<Option<FreshValue<T>>>,
     /// When a refused value last forced a read.
-    forced: StdMutex<Option<Instant>>,
-    /// When a read ahead of time was last begun.
-    ahead: StdMutex<Option<Instant>>,
+    last_forced: StdMutex<Option<Instant>>,
+    /// When an early refresh was last begun.
+    last_refresh: StdMutex<Option<Instant>>,
 }
 
 impl<T> CachedSecret<T> {
@@ -46,125 +53,177 @@ impl<T> CachedSecret<T> {
         config: SecretConfig,
         parse: fn(&Secret) -> std::result::Result<T, String>,
     ) -> Self {
-        let (forced, ahead) = (StdMutex::new(None), StdMutex::new(None));
-        Self { source, parse, config, state: Mutex::new(None), forced, ahead }
+        Self {
+            source,
+            parse,
+            config,
+            entry: Mutex::new(None),
+            last_forced: StdMutex::new(None),
+            last_refresh: StdMutex::new(None),
+        }
     }
 
-    /// Returns the value, read again where its time is over.
+    /// Returns the value, read again after its TTL.
     ///
     /// # Errors
     /// `key_missing` with the secret's name where there has never been a usable value.
-    pub async fn get(&self) -> Result<Arc<Held<T>>> {
-        let mut state = self.state.lock().await;
-        if let Some((held, fresh_until)) = state.as_ref()
-            && now() < *fresh_until
+    pub async fn get(&self) -> Result<Arc<Versioned<T>>> {
+        let mut entry = self.entry.lock().await;
+        if let Some(entry) = entry.as_ref()
+            && now() < entry.fresh_until
         {
-            return Ok(held.clone());
+            return Ok(entry.held.clone());
         }
-        match (self.read().await, state.take()) {
-            (Ok(held), _) => {
-                let held = Arc::new(held);
-                *state = Some((held.clone(), now() + self.config.ttl));
-                Ok(held)
-            }
-            (Err(problem), Some((old, _))) => {
-                tracing::warn!(secret = self.config.id, problem, "secret not read, the old value serves on");
-                *state = Some((old.clone(), now() + RETRY_AFTER.min(self.config.ttl)));
-                Ok(old)
+        let secret = &self.config.id;
+        match (self.read_value().await, entry.take()) {
+            (Ok(held), _) => Ok(entry.insert(self.keep_fresh(held)).held.clone()),
+            (Err(problem), Some(old)) => {
+                tracing::warn!(
+                    event = "secret_not_read",
+                    secret,
+                    problem,
+                    "secret not read, the old value serves on"
+                );
+                let fresh_until = now() + self.retry_after();
+                Ok(entry.insert(FreshValue { held: old.held, fresh_until }).held.clone())
             }
             (Err(problem), None) => {
-                tracing::error!(secret = self.config.id, problem, "secret not read, there is no value");
-                Err(self.missing(&problem))
+                tracing::error!(
+                    event = "secret_missing",
+                    secret,
+                    problem,
+                    "secret not read, there is no value"
+                );
+                Err(self.missing_value(&problem))
             }
         }
     }
 
-    /// Returns another value than the refused one, read anew where the one in memory is the refused one.
+    /// Returns a newer value than the refused one, read now where the refused one is in memory.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn other_than(&self, refused_version: &str) -> Option<Arc<Held<T>>> {
-        let mut state = self.state.lock().await;
-        let is_other = |held: &Arc<Held<T>>| held.version != refused_version;
-        if let Some((held, _)) = state.as_ref()
-            && is_other(held)
+    pub async fn newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
+        let mut entry = self.entry.lock().await;
+        if let Some(entry) = entry.as_ref()
+            && entry.held.version != refused_version
         {
-            return Some(held.clone());
+            return Some(entry.held.clone());
         }
-        let too_soon = |last: Instant| now() < last + self.config.forced_read;
-        match self.forced.lock() {
-            Ok(forced) if forced.is_some_and(too_soon) => return None,
-            Ok(mut forced) => *forced = Some(now()),
-            Err(_) => return None,
+        if !self.begin_forced_read() {
+            return None;
         }
-        match self.read().await {
+        match self.read_value().await {
             Ok(held) => {
-                let held = Arc::new(held);
-                *state = Some((held.clone(), now() + self.config.ttl));
-                Some(held).filter(is_other)
+                let held = entry.insert(self.keep_fresh(held)).held.clone();
+                if held.version == refused_version { None } else { Some(held) }
             }
             Err(problem) => {
-                tracing::warn!(secret = self.config.id, problem, "secret not read after a refused value");
+                let secret = &self.config.id;
+                tracing::warn!(
+                    event = "secret_not_reread",
+                    secret,
+                    problem,
+                    "secret not read after a refused value"
+                );
                 None
             }
         }
     }
 
-    /// Does the caller's work and, in the last fifth of the value's time, reads it anew meanwhile.
+    /// Runs `work`; refreshes the secret concurrently once under a fifth of its TTL is left.
     ///
-    /// The work never waits for the reading. Every use of the value that waits for something else should
-    /// be work here.
-    pub async fn refreshed_beside<W: Future>(&self, work: W) -> W::Output {
-        let Some(old) = self.due_ahead() else { return work.await };
-        let (work, reading) = (pin!(work), pin!(self.read_ahead(old)));
-        // The work is asked first, so that its request is out before the reading begins.
-        match select(work, reading).await {
+    /// The work never waits for the refresh. Every use of the value that waits for something else
+    /// should be work here.
+    pub async fn run_while_refreshing<W: Future>(&self, work: W) -> W::Output {
+        let Some(old) = self.begin_refresh() else { return work.await };
+        let (work, refresh) = (pin!(work), pin!(self.refresh_value(old)));
+        // The work is polled first, so that its request is out before the read begins.
+        match select(work, refresh).await {
             Either::Left((done, _)) => done,
             Either::Right(((), work)) => work.await,
         }
     }
 
-    /// Returns the value if it is to be read ahead now, at most once in a while.
-    fn due_ahead(&self) -> Option<Arc<Held<T>>> {
-        // Whoever holds the lock is reading.
-        let state = self.state.try_lock().ok()?;
-        let (held, fresh_until) = state.as_ref()?;
-        let now = now();
-        if now + self.config.ttl / 5 < *fresh_until {
-            return None;
+    /// Notes that a forced read begins; false where the last one was too short a time ago.
+    fn begin_forced_read(&self) -> bool {
+        let mut last = lock_anyway(&self.last_forced);
+        if is_within(*last, self.config.forced_read) {
+            return false;
         }
-        let mut last = self.ahead.lock().ok()?;
-        if last.is_some_and(|last| now < last + RETRY_AFTER.min(self.config.ttl)) {
-            return None;
-        }
-        *last = Some(now);
-        Some(held.clone())
+        *last = Some(now());
+        true
     }
 
-    async fn read_ahead(&self, old: Arc<Held<T>>) {
-        match self.read().await {
+    /// Notes that an early refresh begins and returns the old value; `None` where none is needed.
+    fn begin_refresh(&self) -> Option<Arc<Versioned<T>>> {
+        // Whoever has the lock is reading.
+        let entry = self.entry.try_lock().ok()?;
+        let entry = entry.as_ref()?;
+        let mut last = lock_anyway(&self.last_refresh);
+        if !self.needs_refresh(entry) || is_within(*last, self.retry_after()) {
+            return None;
+        }
+        *last = Some(now());
+        Some(entry.held.clone())
+    }
+
+    /// Tells whether at most a fifth of the TTL is left.
+    fn needs_refresh(&self, entry: &FreshValue<T>) -> bool {
+        now() + self.config.ttl / 5 >= entry.fresh_until
+    }
+
+    /// Reads the secret in place of `old`.
+    async fn refresh_value(&self, old: Arc<Versioned<T>>) {
+        match self.read_value().await {
             Ok(held) => {
-                let mut state = self.state.lock().await;
+                let mut entry = self.entry.lock().await;
                 // What a refused value has brought meanwhile is newer than this.
-                if state.as_ref().is_some_and(|(held, _)| Arc::ptr_eq(held, &old)) {
-                    *state = Some((Arc::new(held), now() + self.config.ttl));
+                if let Some(current) = entry.as_ref()
+                    && Arc::ptr_eq(&current.held, &old)
+                {
+                    *entry = Some(self.keep_fresh(held));
                 }
             }
-            Err(problem) => tracing::warn!(secret = self.config.id, problem, "secret not read ahead of time"),
+            Err(problem) => {
+                tracing::warn!(
+                    event = "secret_not_refreshed",
+                    secret = self.config.id,
+                    problem,
+                    "secret not read ahead of time"
+                );
+            }
         }
     }
 
-    fn missing(&self, problem: &str) -> GatewayError {
-        let message = format!("the gateway's secret {:?} holds no usable value yet", self.config.id);
+    fn keep_fresh(&self, held: Versioned<T>) -> FreshValue<T> {
+        FreshValue { held: Arc::new(held), fresh_until: now() + self.config.ttl }
+    }
+
+    fn retry_after(&self) -> Duration {
+        RETRY_AFTER.min(self.config.ttl)
+    }
+
+    fn missing_value(&self, problem: &str) -> GatewayError {
+        let id = &self.config.id;
+        let message = format!("the gateway's secret {id:?} holds no usable value yet");
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
     }
 
-    async fn read(&self) -> std::result::Result<Held<T>, String> {
-        let reading = tokio::time::timeout(self.config.timeout, self.source.fetch());
-        let stored = reading
+    async fn read_value(&self) -> std::result::Result<Versioned<T>, String> {
+        let limit = self.config.timeout;
+        let stored = tokio::time::timeout(limit, self.source.fetch())
             .await
-            .map_err(|_| format!("no answer within {} ms", self.config.timeout.as_millis()))??;
+            .map_err(|_| format!("no answer within {} ms", limit.as_millis()))??;
         let value = (self.parse)(&stored.text)?;
-        Ok(Held { value, version: stored.version })
+        Ok(Versioned { value, version: stored.version })
+    }
+}
+
+/// Tells whether `last` was less than `time` ago.
+fn is_within(last: Option<Instant>, time: Duration) -> bool {
+    match last {
+        Some(last) => now() < last + time,
+        None => false,
     }
 }
 

@@ -8,11 +8,11 @@
 #[cfg(test)]
 mod tests;
 
-use crate::clock::from_iso8601;
+use crate::clock::parse_iso8601;
 use crate::secrets::source::Secret;
+use crate::secrets::token::{hash_token, parse_hash};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use subtle::ConstantTimeEq;
 
@@ -60,7 +60,7 @@ impl Expiry {
     /// Returns the seconds since 1970; `None` where the text is no time.
     pub fn seconds(&self) -> Option<u64> {
         match self {
-            Expiry::Text(text) => from_iso8601(text).map(|time| time.as_secs()),
+            Expiry::Text(text) => parse_iso8601(text).map(|time| time.as_secs()),
             Expiry::Seconds(seconds) => Some(*seconds),
         }
     }
@@ -69,27 +69,27 @@ impl Expiry {
 impl Client {
     /// Tells whether its tokens are dead; so are those of an expiry that cannot be read.
     pub fn is_expired(&self, now_secs: u64) -> bool {
-        self.not_after.as_ref().is_some_and(|end| end.seconds().is_none_or(|end| now_secs >= end))
+        let Some(end) = &self.not_after else { return false };
+        match end.seconds() {
+            Some(end) => now_secs >= end,
+            None => true,
+        }
     }
 
     /// Says what is wrong with one client, apart from the others.
-    fn problem(&self) -> Option<&'static str> {
-        let of = |text: &str, most, marks: &str| {
-            let is_fine = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
-            (1..=most).contains(&text.len()) && text.chars().all(is_fine)
-        };
+    fn find_problem(&self) -> Option<&'static str> {
         // It appears in logs and in the context of each request.
-        if !of(&self.name, 128, "._-") {
+        if !is_id(&self.name, "._-") {
             return Some("name must have 1 to 128 letters, digits, '.', '_' or '-'");
         }
         if !(1..=MAX_TOKENS).contains(&self.token_sha256.len()) {
             return Some("token_sha256 must hold 1 or 2 hashes");
         }
-        if self.token_sha256.iter().any(|hex| bytes_of(hex).is_none()) {
+        if self.token_sha256.iter().any(|hex| parse_hash(hex).is_none()) {
             return Some("token_sha256 must hold 64 hexadecimal digits each");
         }
         if let Some(models) = &self.models {
-            if models.is_empty() || !models.iter().all(|model| of(model, 128, "._-:/")) {
+            if models.is_empty() || !models.iter().all(|model| is_id(model, "._-:/")) {
                 return Some("models must be ids of models, at least one; without the field all are allowed");
             }
             if models.iter().map(|model| model.len() + 1).sum::<usize>() > MAX_MODELS_CHARS {
@@ -97,10 +97,14 @@ impl Client {
             }
         }
         // What API Gateway takes as the value of an API key.
-        if self.usage_plan_key.as_ref().is_some_and(|key| key.len() < 20 || !of(key, 128, "._-")) {
+        if let Some(key) = &self.usage_plan_key
+            && (key.len() < 20 || !is_id(key, "._-"))
+        {
             return Some("usage_plan_key must have 20 to 128 letters, digits, '.', '_' or '-'");
         }
-        if self.not_after.as_ref().is_some_and(|end| end.seconds().is_none()) {
+        if let Some(end) = &self.not_after
+            && end.seconds().is_none()
+        {
             return Some("not_after must be a time such as 2027-01-31T00:00:00Z, or seconds since 1970");
         }
         None
@@ -131,7 +135,7 @@ impl ClientList {
     pub fn check(&self) -> Result<(), String> {
         let (mut names, mut hashes) = (HashMap::new(), HashMap::new());
         for (index, client) in self.clients.iter().enumerate() {
-            if let Some(problem) = client.problem() {
+            if let Some(problem) = client.find_problem() {
                 return Err(format!("clients[{index}]: {problem}"));
             }
             if let Some(first) = names.insert(&client.name, index) {
@@ -158,7 +162,7 @@ impl Clients {
     /// What is wrong, without quoting the secret.
     pub fn parse(secret: &Secret) -> Result<Self, String> {
         let clients = ClientList::parse(secret)?.clients.into_iter().map(|client| {
-            let hashes = client.token_sha256.iter().filter_map(|hex| bytes_of(hex)).collect();
+            let hashes = client.token_sha256.iter().filter_map(|hex| parse_hash(hex)).collect();
             (client, hashes)
         });
         Ok(Self(clients.collect()))
@@ -166,7 +170,7 @@ impl Clients {
 
     /// Finds the client of a token, expired or not; compares with all of them, in constant time.
     pub fn find(&self, token: &str) -> Option<&Client> {
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let hash = hash_token(token);
         let mut found = None;
         for (client, hashes) in &self.0 {
             for known in hashes {
@@ -179,14 +183,7 @@ impl Clients {
     }
 }
 
-fn bytes_of(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    // Checked by digit: a number in Rust may also begin with a plus.
-    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    for (position, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(position * 2..position * 2 + 2)?, 16).ok()?;
-    }
-    Some(bytes)
+/// Tells whether a text has 1 to 128 letters, digits and `marks`.
+fn is_id(text: &str, marks: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }

@@ -3,7 +3,7 @@
 use crate::clock::since_epoch;
 use crate::secrets::secrets_manager::{CURRENT, SecretsManager};
 use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
-use crate::telemetry::metrics;
+use crate::telemetry::metrics::{self, Metric};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use memchr::memmem;
@@ -17,17 +17,18 @@ pub struct KeySource(pub SecretsManager);
 impl SecretSource for KeySource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async move {
-            let read = self.0.read(CURRENT, None).await?;
-            tell_age(&read.id, read.created);
+            let read = self.0.read_version(CURRENT, None).await.map_err(|error| error.to_string())?;
+            write_age(&read.id, read.created);
             Ok(StoredSecret { text: read.text, version: read.id })
         })
     }
 }
 
 /// Writes the age of a key as a metric, with its version as a field.
-pub fn tell_age(version: &str, created: Option<Duration>) {
+pub fn write_age(version: &str, created: Option<Duration>) {
     if let Some(days) = created.map(days_since) {
-        metrics::gauge("KeyAgeDays", days, serde_json::json!({ "KeyVersion": version }));
+        let fields = serde_json::json!({ "KeyVersion": version });
+        metrics::gauge_for_service(Metric::KeyAgeDays, days, fields);
     }
 }
 
@@ -38,7 +39,7 @@ pub fn days_since(created: Duration) -> f64 {
 }
 
 /// A shorter key would be found in any text; Cohere's have 40.
-const MIN_BLOTTED_CHARS: usize = 8;
+const MIN_MASKED_CHARS: usize = 8;
 
 /// A usable key, kept as the header it is sent in.
 pub struct ApiKey {
@@ -85,28 +86,28 @@ impl ApiKey {
         let mut authorization =
             HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "it holds no key".to_string())?;
         authorization.set_sensitive(true);
-        let finder = (key.len() >= MIN_BLOTTED_CHARS).then(|| memmem::Finder::new(key).into_owned());
+        let finder = (key.len() >= MIN_MASKED_CHARS).then(|| memmem::Finder::new(key).into_owned());
         Ok(Self { authorization, finder })
     }
 
-    /// Blots the key out of what Cohere sent: words about a request may repeat its headers.
-    pub fn blot_out_of(&self, sent: Bytes) -> Bytes {
+    /// Masks the key in what Cohere sent: words about a request may repeat its headers.
+    pub fn mask_key(&self, sent: Bytes) -> Bytes {
         let Some(finder) = self.finder.as_ref().filter(|finder| finder.find(&sent).is_some()) else {
             return sent;
         };
-        let mut blotted = BytesMut::from(&sent[..]);
+        let mut masked = BytesMut::from(&sent[..]);
         for at in finder.find_iter(&sent) {
-            blotted[at..at + finder.needle().len()].fill(b'*');
+            masked[at..at + finder.needle().len()].fill(b'*');
         }
-        blotted.freeze()
+        masked.freeze()
     }
 
-    /// Blots the key out of header values.
-    pub fn blot_out_of_headers(&self, headers: &mut HeaderMap) {
+    /// Masks the key in header values.
+    pub fn mask_key_in_headers(&self, headers: &mut HeaderMap) {
         let Some(finder) = &self.finder else { return };
         for value in headers.values_mut().filter(|value| finder.find(value.as_bytes()).is_some()) {
-            let blotted = self.blot_out_of(Bytes::copy_from_slice(value.as_bytes()));
-            *value = HeaderValue::from_maybe_shared(blotted).unwrap_or(HeaderValue::from_static("*"));
+            let masked = self.mask_key(Bytes::copy_from_slice(value.as_bytes()));
+            *value = HeaderValue::from_maybe_shared(masked).unwrap_or(HeaderValue::from_static("*"));
         }
     }
 }
@@ -145,14 +146,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_comes_back_is_blotted_out() {
+    fn key_that_comes_back_is_masked() {
         let key = parse("fake-key").unwrap();
-        let blotted = key.blot_out_of(Bytes::from_static(b"fake-key: no 'Bearer fake-key', fake-ke"));
-        assert_eq!(blotted, "********: no 'Bearer ********', fake-ke");
+        let masked = key.mask_key(Bytes::from_static(b"fake-key: no 'Bearer fake-key', fake-ke"));
+        assert_eq!(masked, "********: no 'Bearer ********', fake-ke");
         let mut headers = HeaderMap::new();
         headers.insert("x-api-warning", HeaderValue::from_static("fake-key"));
         headers.insert("num_tokens", HeaderValue::from_static("3"));
-        key.blot_out_of_headers(&mut headers);
+        key.mask_key_in_headers(&mut headers);
         assert_eq!(
             (&headers["x-api-warning"], &headers["num_tokens"]),
             (&"********".parse().unwrap(), &"3".parse().unwrap())

@@ -4,7 +4,7 @@
 //! and only tell their place: the runtime crate would print whole events, prompts included, at TRACE.
 
 use crate::config::vars::Vars;
-use crate::telemetry::place;
+use crate::telemetry::code_location;
 use std::fmt;
 use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
@@ -16,50 +16,62 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Crates of the gateway.
-const OWN: [&str; 7] = ["shared", "chat", "embed", "rerank", "health", "authorizer", "rotate_key"];
+/// The crates whose events are written in full: a function, and what all functions share.
+#[derive(Clone, Copy)]
+struct OwnCrates([&'static str; 2]);
 
-/// Starts logging for this process; later calls change nothing.
-pub fn init(vars: &impl Vars) {
-    std::panic::set_hook(Box::new(place::of_panic));
-    let level = vars.all().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
-    let _ = subscriber(level.as_deref(), std::io::stdout).try_init();
+impl OwnCrates {
+    fn of_function(function: &'static str) -> Self {
+        Self(["shared", function])
+    }
+
+    fn has_written(self, event: &Metadata) -> bool {
+        let Some(name) = event.target().split("::").next() else { return false };
+        self.0.contains(&name)
+    }
 }
 
-fn subscriber<W>(rust_log: Option<&str>, writer: W) -> impl Subscriber + Send + Sync
+/// Starts logging for this process, the one of `function`; later calls change nothing.
+///
+/// `function` is the name of the function's crate, as `env!("CARGO_CRATE_NAME")` has it.
+pub fn start_logging(function: &'static str, vars: &impl Vars) {
+    std::panic::set_hook(Box::new(code_location::write_panic));
+    let level = vars.all_vars().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
+    let own = OwnCrates::of_function(function);
+    let _ = build_subscriber(own, level.as_deref(), std::io::stdout).try_init();
+}
+
+fn build_subscriber<W>(own: OwnCrates, rust_log: Option<&str>, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let own = Format::default().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    let json = Format::default().json().flatten_event(true);
+    let json = json.with_current_span(false).with_span_list(false);
     let lines = tracing_subscriber::fmt::layer()
         .fmt_fields(JsonFields::new())
-        .event_format(Lines { own })
+        .event_format(Lines { own, json })
         .with_ansi(false)
         // What cannot be written is lost, and not repeated in other words.
         .log_internal_errors(false)
         .with_writer(writer);
-    tracing_subscriber::registry().with(lines).with(asked(rust_log)).with(filter_fn(may_speak))
+    let may_speak = filter_fn(move |event| *event.level() <= Level::WARN || own.has_written(event));
+    tracing_subscriber::registry().with(lines).with(wanted_levels(own, rust_log)).with(may_speak)
 }
 
 /// Reads `RUST_LOG`, over INFO for the gateway's own crates and WARN for the others.
-fn asked(rust_log: Option<&str>) -> Targets {
-    let asked = rust_log.and_then(|text| Targets::from_str(text).ok()).unwrap_or_default();
-    let default = asked.default_level().filter(|_| rust_log.is_some_and(|text| !text.is_empty()));
-    let own = OWN.map(|target| (target.to_string(), default.unwrap_or(LevelFilter::INFO)));
-    Targets::new().with_targets(own).with_targets(asked).with_default(default.unwrap_or(LevelFilter::WARN))
-}
-
-fn may_speak(event: &Metadata) -> bool {
-    *event.level() <= Level::WARN || is_own(event)
-}
-
-fn is_own(event: &Metadata) -> bool {
-    event.target().split("::").next().is_some_and(|name| OWN.contains(&name))
+fn wanted_levels(own: OwnCrates, rust_log: Option<&str>) -> Targets {
+    let rust_log = rust_log.unwrap_or_default();
+    let wanted = Targets::from_str(rust_log).unwrap_or_default();
+    let default = if rust_log.is_empty() { None } else { wanted.default_level() };
+    let own = own.0.map(|name| (name.to_string(), default.unwrap_or(LevelFilter::INFO)));
+    let levels = Targets::new().with_targets(own).with_targets(wanted);
+    levels.with_default(default.unwrap_or(LevelFilter::WARN))
 }
 
 /// Writes the gateway's own events in full, and of the others the place.
 struct Lines {
-    own: Format<Json>,
+    own: OwnCrates,
+    json: Format<Json>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -73,9 +85,9 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        match is_own(event.metadata()) {
-            true => self.own.format_event(context, writer, event),
-            false => writeln!(writer, "{}", place::of_event(event.metadata())),
+        match self.own.has_written(event.metadata()) {
+            true => self.json.format_event(context, writer, event),
+            false => writeln!(writer, "{}", code_location::describe_event(event.metadata())),
         }
     }
 }
@@ -102,7 +114,9 @@ mod tests {
     fn written(rust_log: Option<&str>, speak: fn()) -> String {
         let written = Written::default();
         let writer = written.clone();
-        tracing::subscriber::with_default(subscriber(rust_log, move || writer.clone()), speak);
+        let own = OwnCrates::of_function("a_new_function");
+        let subscriber = build_subscriber(own, rust_log, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, speak);
         String::from_utf8(written.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -123,6 +137,26 @@ mod tests {
                 serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{asked}: {error}"));
             assert_eq!((&line["target"], &line["level"]), (&"lambda_runtime".into(), &"WARN".into()));
             assert!(line["place"].as_str().unwrap().contains("init.rs:"), "{line}");
+        }
+    }
+
+    #[test]
+    fn function_nobody_has_listed_speaks() {
+        let lines = written(None, || tracing::info!(target: "a_new_function::steps", "told"));
+        assert!(lines.contains("\"message\":\"told\""), "{lines}");
+        let lines = written(None, || tracing::info!(target: "another_function::steps", "told"));
+        assert_eq!(lines, "");
+    }
+
+    #[test]
+    fn functions_give_their_own_crates_names() {
+        let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions");
+        for function in std::fs::read_dir(functions).unwrap() {
+            let path = function.unwrap().path().join("src/main.rs");
+            let code = std::fs::read_to_string(&path).unwrap();
+            let count = |text| code.matches(text).count();
+            let names = (count("lambda::serve_"), count("(env!(\"CARGO_CRATE_NAME\"), "));
+            assert_eq!(names, (1, 1), "{}", path.display());
         }
     }
 

@@ -1,78 +1,158 @@
 //! Metrics in CloudWatch's embedded format: one JSON object a line on stdout, nothing around it.
 //!
-//! Model and client are fields and never dimensions: each value of a dimension is one more metric to pay.
-//! Source: the embedded metric format specification.
+//! A metric exists only as a row of `metrics!`, so that no raw name can be written and
+//! `docs/metrics.md` is printed from all of them. Model and client are fields and never dimensions:
+//! each value of a dimension is one more metric to pay. Source: the embedded metric format
+//! specification.
 
 use crate::clock::since_epoch;
 use crate::endpoint::Endpoint;
 use crate::telemetry::redact;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::OnceLock;
 
-const NAMESPACE: &str = "CohereGateway";
+/// Where CloudWatch shows the metrics.
+pub const NAMESPACE: &str = "CohereGateway";
 
 /// The stack's name, set once at the start.
 static SERVICE: OnceLock<String> = OnceLock::new();
 
+/// Declares the metrics; the doc comment of a row is printed into `docs/metrics.md`.
+macro_rules! metrics {
+    ($($(#[doc = $about:literal])+ $name:ident,)+) => {
+        /// Everything that is measured.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Metric {
+            $($(#[doc = $about])+ $name,)+
+        }
+
+        impl Metric {
+            pub const ALL: &[Metric] = &[$(Metric::$name),+];
+
+            /// Returns the name in CloudWatch.
+            pub fn name(self) -> &'static str {
+                match self { $(Metric::$name => stringify!($name),)+ }
+            }
+
+            /// Says what is counted or measured.
+            pub fn about(self) -> &'static str {
+                match self { $(Metric::$name => concat!($($about),+).trim_ascii(),)+ }
+            }
+        }
+    };
+}
+
+metrics! {
+    /// A circuit breaker has opened: calls of one model are refused for a while.
+    BreakerOpened,
+    /// An open circuit breaker has let one call through, to probe the model.
+    BreakerHalfOpened,
+    /// A circuit breaker has closed: the model answers again.
+    BreakerClosed,
+    /// A step of the key's rotation has failed; the log line beside it says why.
+    RotationFailed,
+    /// Age of the Cohere key in use, written whenever it is read.
+    KeyAgeDays,
+}
+
+impl Metric {
+    /// Returns the unit, in CloudWatch's word.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => "Count",
+            Metric::RotationFailed => "Count",
+            // CloudWatch has no days.
+            Metric::KeyAgeDays => "None",
+        }
+    }
+
+    /// Returns the sets of dimensions under which CloudWatch keeps the metric.
+    pub fn dimension_sets(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => {
+                &[&["Service"], &["Service", "Endpoint"]]
+            }
+            Metric::RotationFailed | Metric::KeyAgeDays => &[&["Service"]],
+        }
+    }
+
+    /// Returns what stands beside the value, to be searched in the log.
+    pub fn fields(self) -> &'static [&'static str] {
+        match self {
+            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => &["Model"],
+            Metric::RotationFailed => &["Step", "Code"],
+            Metric::KeyAgeDays => &["KeyVersion"],
+        }
+    }
+}
+
 /// Sets the value of the dimension `Service`.
-pub fn init(service: &str) {
+pub fn set_service(service: &str) {
     let _ = SERVICE.set(service.to_string());
 }
 
 /// Writes that something happened once to a model.
-pub fn count(metric: &str, endpoint: Endpoint, model: &str) {
-    write(&document(endpoint, model, metric));
+pub fn count_for_model(metric: Metric, endpoint: Endpoint, model: &str) {
+    write_line(&for_model(metric, endpoint, model));
 }
 
-/// Writes a value of the whole service, with fields beside it.
-pub fn gauge(metric: &str, value: f64, fields: serde_json::Value) {
-    write(&of_service(metric, "None", value.into(), fields));
+/// Writes that something happened once to the whole service.
+pub fn count_for_service(metric: Metric, fields: Value) {
+    write_line(&build_document(metric, 1.into(), fields));
 }
 
-/// Writes that something happened once to the whole service, with fields beside it.
-pub fn count_for_service(metric: &str, fields: serde_json::Value) {
-    write(&of_service(metric, "Count", 1.into(), fields));
+/// Writes a value of the whole service.
+pub fn gauge_for_service(metric: Metric, value: f64, fields: Value) {
+    write_line(&build_document(metric, value.into(), fields));
 }
 
-fn of_service(
-    metric: &str,
-    unit: &str,
-    value: serde_json::Value,
-    mut fields: serde_json::Value,
-) -> serde_json::Value {
-    fields["_aws"] = serde_json::json!({
+fn for_model(metric: Metric, endpoint: Endpoint, model: &str) -> Value {
+    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::id(model) });
+    build_document(metric, 1.into(), fields)
+}
+
+fn build_document(metric: Metric, value: Value, fields: Value) -> Value {
+    let mut document = fields;
+    document["_aws"] = json!({
         "Timestamp": since_epoch().as_millis() as u64,
         "CloudWatchMetrics": [{
             "Namespace": NAMESPACE,
-            "Dimensions": [["Service"]],
-            "Metrics": [{ "Name": metric, "Unit": unit }],
+            "Dimensions": metric.dimension_sets(),
+            "Metrics": [{ "Name": metric.name(), "Unit": metric.unit() }],
         }],
     });
-    fields["Service"] = SERVICE.get().map_or("cohere-gateway", String::as_str).into();
-    fields[metric] = value;
-    fields
+    document["Service"] = SERVICE.get().map(String::as_str).unwrap_or("cohere-gateway").into();
+    document[metric.name()] = value;
+    for name in metric.dimension_sets().iter().copied().flatten().chain(metric.fields()) {
+        debug_assert!(document[name].is_string(), "{metric:?} has no {name}");
+    }
+    document
 }
 
-fn document(endpoint: Endpoint, model: &str, metric: &str) -> serde_json::Value {
-    serde_json::json!({
-        "_aws": {
-            "Timestamp": since_epoch().as_millis() as u64,
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["Service"], ["Service", "Endpoint"]],
-                "Metrics": [{ "Name": metric, "Unit": "Count" }],
-            }],
-        },
-        "Service": SERVICE.get().map_or("cohere-gateway", String::as_str),
-        "Endpoint": endpoint.name(),
-        "Model": redact::id(model),
-        metric: 1,
-    })
-}
-
-fn write(document: &serde_json::Value) {
+fn write_line(document: &Value) {
     // A closed stdout is no reason to fail a request.
     let _ = writeln!(std::io::stdout().lock(), "{document}");
+}
+
+/// Prints the page `docs/metrics.md`.
+pub fn print_markdown() -> String {
+    let mut page = format!(
+        "# Metrics\n\n\
+         Every function writes its metrics into its log, in CloudWatch's embedded format, from which \
+         CloudWatch makes\nmetrics in the namespace `{NAMESPACE}`. `Service` is the stack's name, \
+         `Endpoint` one of `chat`, `embed` and `rerank`.\n\
+         Fields stand beside a value in the log line and cost nothing; they are searched with Logs \
+         Insights.\n\n\
+         | metric | unit | dimensions | fields | what |\n|---|---|---|---|---|\n"
+    );
+    for metric in Metric::ALL {
+        let sets: Vec<_> = metric.dimension_sets().iter().map(|set| set.join(", ")).collect();
+        let (name, unit, about) = (metric.name(), metric.unit(), metric.about());
+        let fields = metric.fields().join("`, `");
+        page += &format!("| `{name}` | {unit} | {} | `{fields}` | {about} |\n", sets.join("; "));
+    }
+    page
 }
 
 #[cfg(test)]
@@ -80,22 +160,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_names_its_dimensions_and_holds_its_value_at_the_root() {
-        let of_service = of_service("KeyAgeDays", "None", 1.into(), serde_json::json!({ "KeyVersion": "v" }));
-        assert_eq!(of_service["KeyVersion"], "v");
-        for document in [document(Endpoint::Chat, "m", "BreakerOpened"), of_service] {
-            assert_sound(&document);
+    fn documents_name_their_dimensions_and_hold_the_value_at_the_root() {
+        let age = build_document(Metric::KeyAgeDays, 1.into(), json!({ "KeyVersion": "v" }));
+        for document in [for_model(Metric::BreakerOpened, Endpoint::Chat, "m"), age] {
+            let directive = &document["_aws"]["CloudWatchMetrics"][0];
+            for name in
+                directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap())
+            {
+                assert!(document[name.as_str().unwrap()].is_string(), "{name}");
+            }
+            assert_eq!(document[directive["Metrics"][0]["Name"].as_str().unwrap()], 1);
+            assert!(document["_aws"]["Timestamp"].is_u64());
         }
     }
 
-    fn assert_sound(document: &serde_json::Value) {
-        let directive = &document["_aws"]["CloudWatchMetrics"][0];
-        for set in directive["Dimensions"].as_array().unwrap() {
-            for name in set.as_array().unwrap() {
-                assert!(document[name.as_str().unwrap()].is_string(), "{name}");
-            }
+    #[test]
+    fn page_is_printed_from_the_metrics() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, print_markdown()).unwrap();
         }
-        assert_eq!(document[directive["Metrics"][0]["Name"].as_str().unwrap()], 1);
-        assert!(document["_aws"]["Timestamp"].is_u64());
+        let written = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == print_markdown(), "docs/metrics.md is stale: run with UPDATE_DOCS=1");
     }
 }

@@ -1,5 +1,7 @@
 //! What is taken out of texts from outside before they may stand in a log line.
 
+/// What every token of the gateway begins with; its whole shape is in `secrets/token.rs`.
+pub const TOKEN_PREFIX: &str = "cgw_";
 /// Longest id that is logged; the longest of a client, a model or a request are shorter.
 const MAX_ID_CHARS: usize = 128;
 /// Most characters of an error's text that are logged.
@@ -9,9 +11,15 @@ const MAX_WORDS_CHARS: usize = 300;
 ///
 /// A token of the gateway has that form too and is told by its beginning.
 pub fn id(text: &str) -> &str {
-    let is_of_ids = |byte: u8| byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte);
-    let is_id = text.len() <= MAX_ID_CHARS && text.bytes().all(is_of_ids) && !text.contains("cgw_");
-    if is_id { text } else { "(no id)" }
+    let is_long = text.len() > MAX_ID_CHARS;
+    if is_long || !text.bytes().all(is_id_byte) || text.contains(TOKEN_PREFIX) {
+        return "(no id)";
+    }
+    text
+}
+
+fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-:/".contains(&byte)
 }
 
 /// Returns the words of an error that another crate or service has written, without what they may quote.

@@ -42,7 +42,7 @@ fn log_record(record: &RequestRecord) {
     let is_batch = batch.inputs > 0;
     let is_trial = calls.response_headers.contains_key("x-trial-endpoint-call-limit");
     tracing::info!(
-        event = "request",
+        event = "request_ended",
         endpoint = record.endpoint.name(),
         request_id = redact::id(&record.request_id),
         client = record.client.as_deref().map(redact::id),

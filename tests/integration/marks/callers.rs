@@ -4,7 +4,7 @@ use super::suite::{May, SECRET, Suite, TEXT, TOKEN};
 use gateway_tests::stub::json;
 use http::Method;
 use serde_json::{Value, json};
-use shared::testing::Place;
+use shared::panic_on_request::PanicPoint;
 
 /// `data:image/png;base64,` and a marked text.
 const IMAGE: &str = "data:image/png;base64,enF4dGV4dCBhcyBhbiBpbWFnZQ==";
@@ -144,7 +144,7 @@ async fn strangers(suite: &mut Suite) {
         format!("Bearer cgw_{SECRET} 0000000000000000000000000000000000"),
         format!("{TOKEN}{SECRET}"),
         SECRET.to_string(),
-        format!("Bearer cgw_{SECRET}{}", Place::Authorizer.mark()),
+        format!("Bearer cgw_{SECRET}{}", PanicPoint::Authorizer.mark()),
     ] {
         let request = suite.running.plain(Method::POST, path).header("authorization", &authorization);
         let answer = suite.send(request.body(body.to_string()), &authorization, May::RepeatNothing).await;
@@ -154,7 +154,7 @@ async fn strangers(suite: &mut Suite) {
 
 async fn panics(suite: &mut Suite) {
     for (path, mut body) in marked() {
-        body[TEXT] = format!("{TEXT} {} {SECRET}", Place::Handler.mark()).into();
+        body[TEXT] = format!("{TEXT} {} {SECRET}", PanicPoint::Handler.mark()).into();
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
     }

@@ -6,7 +6,7 @@ use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
 use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
 use serde_json::{Value, json};
-use shared::testing::Place;
+use shared::panic_on_request::PanicPoint;
 use std::time::Duration;
 
 const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
@@ -138,7 +138,7 @@ async fn garbage(suite: &mut Suite) {
 async fn streams(suite: &mut Suite) {
     let frame = delta(&format!("{TEXT} {TEXT}"));
     let half = &frame[..frame.len() - 6];
-    let panicking = delta(&format!("{TEXT} {} {KEY}", Place::Stream.mark()));
+    let panicking = delta(&format!("{TEXT} {} {KEY}", PanicPoint::Stream.mark()));
     let typed = failed(Some("NO_VALID_RESPONSE_GENERATED"));
     let begun =
         |last: Step| vec![stream_head(&HEADERS), chunk(START.as_bytes()), chunk(frame.as_bytes()), last];

@@ -3,9 +3,10 @@
 //! An edit applies to the version it has read: the new list becomes current only in place of that one.
 //! Where somebody was faster, the edit is made again, on their list.
 
-use crate::store::{Replaced, Store, Version};
+use crate::store::{Replaced, Store};
 use anyhow::{Context, anyhow, bail, ensure};
 use shared::secrets::clients::ClientList;
+use shared::secrets::secrets_manager::Version;
 use std::time::Duration;
 
 /// How often an edit begins anew because somebody else was faster.

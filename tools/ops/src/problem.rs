@@ -1,6 +1,6 @@
 //! What AWS says, in words that tell what to do.
 
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use shared::secrets::secrets_manager::StoreError;
 use shared::telemetry::redact;
 use std::error::Error;
 use std::fmt;
@@ -19,33 +19,31 @@ impl fmt::Display for Usage {
 impl Error for Usage {}
 
 /// Explains why a call of AWS failed. No request is quoted: it may hold a secret.
-pub fn explain<E>(error: &SdkError<E>) -> String
-where
-    E: ProvideErrorMetadata + Error + 'static,
-{
-    let advice = |what: &str, advice: &str| format!("{what}; {advice}");
+pub fn explain(error: &StoreError) -> String {
     match error {
-        SdkError::ServiceError(refused) => {
-            let code = refused.err().code().unwrap_or("an unknown error");
-            let said = refused.err().message().unwrap_or("without a message").trim_end_matches('.');
-            of_code(redact::id(code), &redact::words(said))
+        StoreError::Refused { code, message, .. } => {
+            let code = code.as_deref().unwrap_or("an unknown error");
+            let said = message.as_deref().unwrap_or("without a message").trim_end_matches('.');
+            of_code(code, said)
         }
-        SdkError::TimeoutError(_) => {
-            advice("no answer in time", "nothing may have changed: look, then try again")
+        StoreError::TimedOut => {
+            "no answer in time; nothing may have changed: look, then try again".to_string()
         }
-        SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
-            let detail = chain(error);
-            // The debug text is searched and never shown.
-            match detail.contains("credential") || format!("{error:?}").contains("CredentialsNotLoaded") {
-                true => advice(
-                    "there are no AWS credentials",
-                    "set AWS_ACCESS_KEY_ID and its siblings, or a profile by AWS_PROFILE",
-                ),
-                false => advice(&detail, "check the region, AWS_ENDPOINT_URL and the network"),
-            }
-        }
-        _ => "what came is no answer of AWS; check AWS_ENDPOINT_URL".to_string(),
+        StoreError::NotSent { cause, .. } => explain_unsent(cause.as_ref()),
+        StoreError::Unreadable => "what came is no answer of AWS; check AWS_ENDPOINT_URL".to_string(),
+        StoreError::Unusable(problem) => problem.clone(),
     }
+}
+
+fn explain_unsent(cause: &(dyn Error + Send + Sync + 'static)) -> String {
+    let detail = chain(cause);
+    // The debug text is searched and never shown.
+    if detail.contains("credential") || format!("{cause:?}").contains("CredentialsNotLoaded") {
+        return "there are no AWS credentials; set AWS_ACCESS_KEY_ID and its siblings, \
+                or a profile by AWS_PROFILE"
+            .to_string();
+    }
+    format!("{detail}; check the region, AWS_ENDPOINT_URL and the network")
 }
 
 /// Returns what an error and its causes say, each up to where it begins to quote.

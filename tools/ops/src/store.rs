@@ -5,37 +5,22 @@ use crate::problem::{Usage, explain};
 use anyhow::{Context, anyhow};
 use aws_config::BehaviorVersion;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::SecretVersionsListEntry;
 use shared::config::HttpConfig;
-use shared::secrets::secrets_manager::http_client;
+use shared::secrets::secrets_manager::{
+    CURRENT, Description, ListedVersion, SecretsManager, StoreError, Version, http_client,
+};
 use shared::secrets::source::Secret;
 use shared::transport::Transport;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
-pub const CURRENT: &str = "AWSCURRENT";
-pub const PENDING: &str = "AWSPENDING";
-/// Our own label for a key that waits for its rotation. Staging it as `AWSPENDING` would look to AWS like a
-/// rotation that was never finished.
-pub const NEXT: &str = "NEXT";
-
 /// Where the SDK takes an endpoint from.
 const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
 
 /// One secret.
 pub struct Store {
-    client: Client,
-    id: String,
-}
-
-/// The text of a version and its id.
-pub struct Version {
-    pub id: String,
-    pub text: Secret,
+    secret: SecretsManager,
 }
 
 /// What became of a wish to replace the current version.
@@ -70,55 +55,41 @@ impl Store {
             .await;
         config.region().context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
         config.endpoint_url().map_or(Ok(()), |url| check_endpoint("the profile's endpoint_url", url))?;
-        Ok(Self { client: Client::new(&config), id: id.to_string() })
+        Ok(Self { secret: SecretsManager::from_config(&config, id) })
     }
 
     /// Returns the name the secret was asked for by.
     pub fn id(&self) -> &str {
-        &self.id
+        self.secret.secret_id()
     }
 
     /// Reads the current version; `None` where the secret has no value yet.
     pub async fn current(&self) -> anyhow::Result<Option<Version>> {
-        let request = self.client.get_secret_value().secret_id(&self.id).version_stage(CURRENT);
-        match request.send().await {
-            Ok(output) => {
-                let id = output.version_id.context("AWS named no version")?;
-                let text = output.secret_string.with_context(|| {
-                    format!("the secret {} holds binary data where text is expected", self.id)
-                })?;
-                Ok(Some(Version { id, text: Secret::new(text) }))
-            }
+        match self.secret.find_version(CURRENT, None).await {
             // No value, or no secret: only its description tells.
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                self.describe().await.map(|_| None)
-            }
+            Ok(None) => self.describe().await.map(|_| None),
+            Ok(version) => Ok(version),
             Err(error) => Err(self.problem("read", &error)),
         }
     }
 
     /// Describes the secret: labels and dates, no value.
-    pub async fn describe(&self) -> anyhow::Result<DescribeSecretOutput> {
-        let described = self.client.describe_secret().secret_id(&self.id).send().await;
-        described.map_err(|error| self.problem("describe", &error))
+    pub async fn describe(&self) -> anyhow::Result<Description> {
+        self.secret.describe_secret().await.map_err(|error| self.problem("describe", &error))
     }
 
     /// Returns the version that has each label.
     pub async fn labels(&self) -> anyhow::Result<BTreeMap<String, String>> {
-        let versions = self.describe().await?.version_ids_to_stages.unwrap_or_default();
-        let labels = versions
-            .into_iter()
-            .flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
+        let versions = self.describe().await?.labels.into_iter();
+        let labels =
+            versions.flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
         Ok(labels.collect())
     }
 
     /// Lists the versions that have a label.
-    pub async fn versions(&self) -> anyhow::Result<Vec<SecretVersionsListEntry>> {
-        let listed = self.client.list_secret_version_ids().secret_id(&self.id).send().await;
-        let listed = listed.map_err(|error| self.problem("list the versions of", &error))?;
-        let mut versions = listed.versions.unwrap_or_default();
-        versions.retain(|version| !version.version_stages().is_empty());
-        Ok(versions)
+    pub async fn versions(&self) -> anyhow::Result<Vec<ListedVersion>> {
+        let listed = self.secret.list_versions().await;
+        listed.map_err(|error| self.problem("list the versions of", &error))
     }
 
     /// Puts a text as a new version under `label`; returns the version and all its labels.
@@ -126,10 +97,8 @@ impl Store {
     /// The first version a secret gets is current, whatever its label.
     pub async fn put(&self, text: &str, label: &str) -> anyhow::Result<(String, Vec<String>)> {
         let id = Uuid::new_v4().to_string();
-        let put = self.client.put_secret_value().secret_id(&self.id).client_request_token(&id);
-        let put = put.secret_string(text).version_stages(label).send().await;
-        let put = put.map_err(|error| self.problem("write", &error))?;
-        Ok((id, put.version_stages.unwrap_or_default()))
+        let labels = self.secret.put_version(&id, &Secret::new(text), label).await;
+        Ok((id, labels.map_err(|error| self.problem("write", &error))?))
     }
 
     /// Makes a text current, but only in place of the version `read`.
@@ -149,16 +118,13 @@ impl Store {
 
     /// Takes a label off a version.
     pub async fn drop_label(&self, label: &str, id: &str) -> anyhow::Result<()> {
-        let dropping = self.client.update_secret_version_stage().secret_id(&self.id);
-        let dropped = dropping.version_stage(label).remove_from_version_id(id).send().await;
-        dropped.map(drop).map_err(|error| self.problem("remove a label from", &error))
+        let dropped = self.secret.move_label(label, Some(id), None).await;
+        dropped.map_err(|error| self.problem("remove a label from", &error))
     }
 
     /// Moves `AWSCURRENT`, which AWS refuses where it is no longer on the version `read`.
     async fn make_current(&self, id: &str, read: Option<&str>) -> anyhow::Result<Replaced> {
-        let moving = self.client.update_secret_version_stage().secret_id(&self.id);
-        let moving = moving.version_stage(CURRENT).move_to_version_id(id);
-        let Err(error) = moving.set_remove_from_version_id(read.map(str::to_string)).send().await else {
+        let Err(error) = self.secret.move_label(CURRENT, read, Some(id)).await else {
             return Ok(Replaced::Yes);
         };
         // Refused, or done by a first try whose answer was lost: where the label is now tells.
@@ -173,20 +139,17 @@ impl Store {
     ///
     /// An earlier rotation that did not finish is taken up again by AWS, which then tells so: `None`.
     pub async fn rotate(&self) -> anyhow::Result<Option<String>> {
-        let id = Uuid::new_v4().to_string();
-        let asked = self.client.rotate_secret().secret_id(&self.id).client_request_token(&id).send().await;
-        match asked {
-            Ok(output) => Ok(Some(output.version_id.unwrap_or(id))),
-            Err(error) if error.message().is_some_and(|said| said.contains("previous rotation")) => Ok(None),
+        match self.secret.start_rotation(&Uuid::new_v4().to_string()).await {
+            Ok(version) => Ok(Some(version)),
+            Err(StoreError::Refused { message: Some(said), .. }) if said.contains("previous rotation") => {
+                Ok(None)
+            }
             Err(error) => Err(self.problem("rotate", &error)),
         }
     }
 
-    fn problem<E>(&self, doing: &str, error: &SdkError<E>) -> anyhow::Error
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        anyhow!("cannot {doing} the secret {}: {}", self.id, explain(error))
+    fn problem(&self, doing: &str, error: &StoreError) -> anyhow::Error {
+        anyhow!("cannot {doing} the secret {}: {}", self.id(), explain(error))
     }
 }
 

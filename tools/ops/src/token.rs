@@ -3,7 +3,7 @@
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest, Sha256};
+use shared::secrets::token::{TOKEN_PREFIX, hash_token_as_hex};
 
 /// A new token; it has no `Debug`, so that it cannot be printed by accident.
 pub struct Token(String);
@@ -13,7 +13,7 @@ impl Token {
     pub fn random() -> anyhow::Result<Self> {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).context("the operating system gives no random numbers")?;
-        Ok(Self(format!("cgw_{}", URL_SAFE_NO_PAD.encode(bits))))
+        Ok(Self(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bits))))
     }
 
     /// Returns the text, to be shown once.
@@ -23,13 +23,14 @@ impl Token {
 
     /// Returns what is stored of it.
     pub fn sha256(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+        hash_token_as_hex(&self.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::secrets::token::{NEW_RANDOM_CHARS, is_token};
     use std::collections::HashSet;
 
     #[test]
@@ -37,15 +38,10 @@ mod tests {
         let tokens: HashSet<_> = (0..1_000).map(|_| Token::random().unwrap().0).collect();
         assert_eq!(tokens.len(), 1_000);
         for token in tokens {
-            let random = token.strip_prefix("cgw_").unwrap();
+            assert!(is_token(&token), "{token}");
+            let random = token.strip_prefix(TOKEN_PREFIX).unwrap();
             assert_eq!(URL_SAFE_NO_PAD.decode(random).unwrap().len(), 32);
-            assert_eq!(random.len(), 43);
+            assert_eq!(random.len(), NEW_RANDOM_CHARS);
         }
-    }
-
-    #[test]
-    fn what_is_stored_is_the_sha_256_of_the_whole_token() {
-        let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Token(String::new()).sha256(), empty);
     }
 }

@@ -66,11 +66,11 @@ async fn without_a_value_every_request_tries_again_and_the_error_names_the_secre
 async fn a_refused_value_forces_one_read_in_its_time() {
     let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.other_than(&version).await.is_none());
-    assert!(secret.other_than(&version).await.is_none(), "a second read came too soon");
+    assert!(secret.newer_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none(), "a second read came too soon");
     tokio::time::advance(Duration::from_secs(31)).await;
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two", "the newer one is in memory");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two", "the newer one is in memory");
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,14 +79,14 @@ async fn a_refused_value_that_was_replaced_already_forces_no_read() {
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(301)).await;
     secret.get().await.unwrap();
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_refusals_at_once_force_one_read() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    let all = futures_util::future::join_all((0..16).map(|_| secret.other_than(&version))).await;
+    let all = futures_util::future::join_all((0..16).map(|_| secret.newer_than(&version))).await;
     assert!(all.iter().all(|held| held.as_ref().is_some_and(|held| held.value == "two")));
 }
 
@@ -101,11 +101,11 @@ async fn many_requests_at_once_wait_for_one_read() {
 async fn a_failed_forced_read_leaves_the_old_value_and_waits_its_time() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.other_than(&version).await.is_none());
-    assert!(secret.other_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none());
+    assert!(secret.newer_than(&version).await.is_none());
     assert_eq!(secret.get().await.unwrap().value, "one");
     tokio::time::advance(Duration::from_secs(30)).await;
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
 }
 
 /// Work that takes a second.
@@ -119,10 +119,10 @@ async fn in_the_last_fifth_of_its_time_a_value_is_read_beside_a_requests_work() 
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(238)).await;
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     assert_eq!(secret.get().await.unwrap().value, "one", "it was read too early");
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     tokio::time::advance(Duration::from_secs(100)).await;
     assert_eq!(secret.get().await.unwrap().value, "two", "it lives from its own reading on");
 }
@@ -133,7 +133,7 @@ async fn work_waits_for_no_reading_ahead_and_nothing_is_left_behind() {
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(290)).await;
     let started = now();
-    assert_eq!(secret.refreshed_beside(a_second()).await, "done");
+    assert_eq!(secret.run_while_refreshing(a_second()).await, "done");
     assert_eq!(now() - started, Duration::from_secs(1));
     assert_eq!(secret.get().await.unwrap().value, "one", "the dropped reading holds no lock");
     tokio::time::advance(Duration::from_secs(10)).await;
@@ -147,11 +147,11 @@ async fn readings_ahead_that_fail_are_seconds_apart() {
     tokio::time::advance(Duration::from_secs(241)).await;
     for _ in 0..9 {
         // Ten seconds later, the second try; both fail.
-        secret.refreshed_beside(a_second()).await;
-        secret.refreshed_beside(async {}).await;
+        secret.run_while_refreshing(a_second()).await;
+        secret.run_while_refreshing(async {}).await;
     }
     tokio::time::advance(Duration::from_secs(1)).await;
-    secret.refreshed_beside(a_second()).await;
+    secret.run_while_refreshing(a_second()).await;
     assert_eq!(secret.get().await.unwrap().value, "one");
     tokio::time::advance(Duration::from_secs(60)).await;
     assert_eq!(secret.get().await.unwrap().value, "two");
@@ -162,9 +162,9 @@ async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
     let secret = cached([Some(Ok("one")), Some(Ok("newest")), Some(Ok("older"))]);
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(250)).await;
-    let begun = secret.due_ahead().expect("it is due");
-    assert_eq!(secret.other_than(&version).await.unwrap().value, "newest");
-    secret.read_ahead(begun).await;
+    let begun = secret.begin_refresh().expect("it is due");
+    assert_eq!(secret.newer_than(&version).await.unwrap().value, "newest");
+    secret.refresh_value(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
 

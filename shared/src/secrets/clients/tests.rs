@@ -1,8 +1,9 @@
 use super::*;
+use crate::secrets::token::hash_token_as_hex;
 use serde_json::json;
 
 fn hash(token: &str) -> String {
-    Sha256::digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    hash_token_as_hex(token)
 }
 
 fn parse(list: &Value) -> Result<Clients, String> {

@@ -44,7 +44,7 @@ fn not_after(client: &Client) -> String {
     match &client.not_after {
         None => "-".to_string(),
         Some(Expiry::Text(text)) => text.clone(),
-        Some(Expiry::Seconds(seconds)) => clock::iso8601(Duration::from_secs(*seconds)),
+        Some(Expiry::Seconds(seconds)) => clock::format_iso8601(Duration::from_secs(*seconds)),
     }
 }
 

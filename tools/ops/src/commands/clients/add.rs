@@ -7,7 +7,7 @@ use crate::problem::Usage;
 use crate::token::Token;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use shared::clock::{from_iso8601, iso8601, since_epoch};
+use shared::clock::{format_iso8601, parse_iso8601, since_epoch};
 use shared::secrets::clients::{Client, ClientList, Expiry};
 use std::time::Duration;
 
@@ -102,18 +102,19 @@ fn checked(client: Client) -> anyhow::Result<()> {
 
 /// Refuses an end that is over: the token would be dead when it is shown.
 fn lies_ahead(end: &str, now: Duration) -> Result<(), Usage> {
-    match from_iso8601(end).is_some_and(|end| end > now) {
+    match parse_iso8601(end).is_some_and(|end| end > now) {
         true => Ok(()),
-        false => {
-            Err(Usage(format!("--not-after is {end}, and now is {}: a later time is expected", iso8601(now))))
-        }
+        false => Err(Usage(format!(
+            "--not-after is {end}, and now is {}: a later time is expected",
+            format_iso8601(now)
+        ))),
     }
 }
 
 /// A day lasts until its end.
 fn last_moment(text: &str) -> anyhow::Result<String> {
     let time = if text.contains('T') { text.to_string() } else { format!("{text}T23:59:59Z") };
-    from_iso8601(&time)
+    parse_iso8601(&time)
         .context("a day such as 2027-01-31 or a time such as 2027-01-31T12:00:00Z is expected")?;
     Ok(time)
 }

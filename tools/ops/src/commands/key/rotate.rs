@@ -2,9 +2,10 @@
 
 use crate::commands::KeySecret;
 use crate::output::say;
-use crate::store::{CURRENT, NEXT, PENDING, Store};
+use crate::store::Store;
 use anyhow::{Context, bail};
 use clap::Args;
+use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING};
 use std::time::{Duration, Instant};
 
 /// Time between two looks at where the labels are.

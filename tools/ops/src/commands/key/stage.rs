@@ -2,11 +2,13 @@
 
 use crate::commands::KeySecret;
 use crate::output::say;
-use crate::store::{CURRENT, NEXT, Store};
+use crate::store::Store;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use shared::secrets::key::ApiKey;
+use shared::secrets::secrets_manager::{CURRENT, NEXT};
 use shared::secrets::source::Secret;
+use shared::secrets::token::TOKEN_PREFIX;
 use std::io::{IsTerminal, Read};
 
 /// More than any key, or JSON around one, has.
@@ -75,7 +77,7 @@ fn usable(text: &Secret) -> anyhow::Result<ApiKey> {
     let bare = String::from_utf8_lossy(key.authorization.as_bytes());
     let bare = bare.strip_prefix("Bearer ").unwrap_or_default();
     refuse_wrapped(bare)?;
-    let is_token = bare.starts_with("cgw_");
+    let is_token = bare.starts_with(TOKEN_PREFIX);
     ensure!(!is_token, "nothing was staged: this is a client's token of the gateway, not a Cohere key");
     Ok(key)
 }

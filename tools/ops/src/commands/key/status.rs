@@ -2,9 +2,11 @@
 
 use crate::commands::KeySecret;
 use crate::output::{print_table, say};
-use crate::store::{CURRENT, Store};
+use crate::store::Store;
 use clap::Args;
 use shared::clock;
+use shared::secrets::secrets_manager::CURRENT;
+use std::time::Duration;
 
 /// Shows the versions of the Cohere key with their labels and ages, never a value.
 ///
@@ -23,28 +25,28 @@ impl Status {
         let store = Store::open(&self.secret.secret).await?;
         let described = store.describe().await?;
         let mut versions = store.versions().await?;
-        versions.sort_by_key(|version| std::cmp::Reverse(version.created_date.map(|date| date.secs())));
-        let now = i64::try_from(clock::since_epoch().as_secs())?;
+        versions.sort_by_key(|version| std::cmp::Reverse(version.created));
+        let now = clock::since_epoch();
         let rows = versions.iter().map(|version| {
-            let age = version.created_date.map_or("-".to_string(), |created| age(now - created.secs()));
-            let labels = version.version_stages().join(",");
-            vec![version.version_id().unwrap_or("-").to_string(), labels, age]
+            let age = version.created.map_or("-".to_string(), |created| age(now, created));
+            let labels = version.labels.join(",");
+            vec![version.id.clone(), labels, age]
         });
         print_table(&["VERSION", "LABELS", "AGE"], rows)?;
-        if !versions.iter().any(|version| version.version_stages().iter().any(|label| label == CURRENT)) {
+        if !versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT)) {
             say(&format!("the secret {} has no key yet: ops key stage < key.txt", store.id()));
         }
-        match described.last_rotated_date {
-            Some(date) => say(&format!("last rotated {} ago", age(now - date.secs()))),
+        match described.last_rotated {
+            Some(date) => say(&format!("last rotated {} ago", age(now, date))),
             None => say("never rotated"),
         }
         Ok(())
     }
 }
 
-/// Writes an age in its two largest units.
-fn age(secs: i64) -> String {
-    let secs = secs.max(0);
+/// Writes an age in its two largest units; what lies ahead by another clock is new.
+fn age(now: Duration, then: Duration) -> String {
+    let secs = now.saturating_sub(then).as_secs();
     match secs {
         0..60 => format!("{secs} s"),
         60..3_600 => format!("{} min", secs / 60),
@@ -59,7 +61,10 @@ mod tests {
 
     #[test]
     fn an_age_is_told_in_units_that_people_use() {
-        let told = [-5, 59, 60, 3_599, 3_661, 90_000, 8_640_000].map(age);
-        assert_eq!(told, ["0 s", "59 s", "1 min", "59 min", "1 h 1 min", "1 d 1 h", "100 d 0 h"]);
+        let now = Duration::from_secs(9_000_000);
+        let told = [59, 60, 3_599, 3_661, 90_000, 8_640_000];
+        let told = told.map(|secs| age(now, now - Duration::from_secs(secs)));
+        assert_eq!(age(now, now + Duration::from_secs(5)), "0 s");
+        assert_eq!(told, ["59 s", "1 min", "59 min", "1 h 1 min", "1 d 1 h", "100 d 0 h"]);
     }
 }

@@ -21,25 +21,26 @@ static RUNTIME_API: OnceLock<Option<SocketAddr>> = OnceLock::new();
 static KNOWN: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes sure that the answer of this invocation is sent without delay. One system call once known.
-pub(super) fn towards_runtime_api() {
-    let address = RUNTIME_API.get_or_init(runtime_api);
+pub(super) fn switch_off_delay() {
+    let address = RUNTIME_API.get_or_init(find_runtime_api);
     let Some(address) = address else { return };
     if is_done(KNOWN.load(Ordering::Relaxed), *address) {
         return;
     }
     let Ok(files) = std::fs::read_dir(OPEN_FILES) else { return };
     let files = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
-    let found: Vec<RawFd> = files.filter(|fd| set(*fd, *address)).collect();
+    let found: Vec<RawFd> = files.filter(|fd| set_nodelay(*fd, *address)).collect();
     KNOWN.store(if let [only] = found[..] { only } else { -1 }, Ordering::Relaxed);
 }
 
-fn runtime_api() -> Option<SocketAddr> {
+fn find_runtime_api() -> Option<SocketAddr> {
     use crate::config::vars::{Environment, Vars};
-    let (_, address) = Environment.all().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
+    let (_, address) =
+        Environment.all_vars().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
     address.parse().ok()
 }
 
-fn set(fd: RawFd, address: SocketAddr) -> bool {
+fn set_nodelay(fd: RawFd, address: SocketAddr) -> bool {
     with_socket(fd, |socket| is_peer(&socket, address) && socket.set_tcp_nodelay(true).is_ok())
 }
 
@@ -48,7 +49,10 @@ fn is_done(fd: RawFd, address: SocketAddr) -> bool {
 }
 
 fn is_peer(socket: &SockRef<'_>, address: SocketAddr) -> bool {
-    socket.peer_addr().is_ok_and(|peer| peer.as_socket() == Some(address))
+    match socket.peer_addr() {
+        Ok(peer) => peer.as_socket() == Some(address),
+        Err(_) => false,
+    }
 }
 
 #[expect(unsafe_code, reason = "the runtime crate does not hand out its sockets")]

@@ -3,7 +3,7 @@
 //! Panics, and the events of other crates: nobody here has chosen their words, and they may quote a body,
 //! a header or a key. With the place and `Cargo.lock` the words can be read in the source.
 
-use crate::clock::{iso8601, since_epoch};
+use crate::clock::{format_iso8601, since_epoch};
 use std::io::Write;
 use std::panic::PanicHookInfo;
 use tracing::Metadata;
@@ -11,24 +11,29 @@ use tracing::Metadata;
 /// Writes the place of a panic.
 ///
 /// It goes to stderr by itself: a panic may come before logging is set up, or out of it.
-pub fn of_panic(panic: &PanicHookInfo) {
+pub fn write_panic(panic: &PanicHookInfo) {
     let place = panic.location().map(|place| (place.file(), place.line()));
-    let line = line("ERROR", "panic", "panic", place);
+    let line = format_line("panic", "ERROR", "panic", "panic", place);
     // A closed stderr is no reason to panic again.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Returns the line of another crate's event.
-pub fn of_event(event: &Metadata) -> String {
+pub fn describe_event(event: &Metadata) -> String {
     let place = event.file().zip(event.line());
-    line(event.level().as_str(), event.target(), "another crate's event", place)
+    format_line("foreign_event", event.level().as_str(), event.target(), "another crate's event", place)
 }
 
-fn line(level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
+fn format_line(event: &str, level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
     let place = place.map(|(file, line)| format!("{file}:{line}"));
-    let timestamp = iso8601(since_epoch());
+    let timestamp = format_iso8601(since_epoch());
     serde_json::json!({
-        "timestamp": timestamp, "level": level, "message": message, "place": place, "target": target,
+        "timestamp": timestamp,
+        "level": level,
+        "message": message,
+        "event": event,
+        "place": place,
+        "target": target,
     })
     .to_string()
 }

@@ -13,7 +13,7 @@ const MAX_RESOURCE_CHARS: usize = 512;
 /// An answer, in the words of API Gateway.
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Verdict {
+pub struct AuthorizerResponse {
     principal_id: String,
     policy_document: Value,
     context: Value,
@@ -22,7 +22,7 @@ pub struct Verdict {
     usage_identifier_key: Option<String>,
 }
 
-impl Verdict {
+impl AuthorizerResponse {
     /// Allows every method of the stage that was asked about; `None` where the ARN names no stage.
     pub(crate) fn allow(client: &Client, method_arn: &str, default_usage_plan_key: &str) -> Option<Self> {
         let mut context = json!({ "client": client.name });
@@ -32,7 +32,7 @@ impl Verdict {
         let key = client.usage_plan_key.as_deref().unwrap_or(default_usage_plan_key);
         Some(Self {
             principal_id: client.name.clone(),
-            policy_document: policy("Allow", &every_method(method_arn)?),
+            policy_document: build_policy("Allow", &every_method(method_arn)?),
             context,
             usage_identifier_key: Some(key.to_string()),
         })
@@ -42,14 +42,14 @@ impl Verdict {
     pub(crate) fn deny() -> Self {
         Self {
             principal_id: "unknown".into(),
-            policy_document: policy("Deny", "*"),
+            policy_document: build_policy("Deny", "*"),
             context: json!({}),
             usage_identifier_key: None,
         }
     }
 }
 
-fn policy(effect: &str, resource: &str) -> Value {
+fn build_policy(effect: &str, resource: &str) -> Value {
     let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
@@ -60,12 +60,12 @@ fn every_method(method_arn: &str) -> Option<String> {
     let (api, stage, _method) = (parts.next()?, parts.next()?, parts.next()?);
     let resource = format!("{api}/{stage}/*/*");
     // A wildcard that came in would widen the policy.
+    let has_wildcard = api.contains(['*', '?']) || stage.contains(['*', '?']);
     let is_stage = api.starts_with("arn:") && api.contains(":execute-api:") && !stage.is_empty();
-    (is_stage
-        && !api.contains(['*', '?'])
-        && !stage.contains(['*', '?'])
-        && resource.len() <= MAX_RESOURCE_CHARS)
-        .then_some(resource)
+    if has_wildcard || !is_stage || resource.len() > MAX_RESOURCE_CHARS {
+        return None;
+    }
+    Some(resource)
 }
 
 #[cfg(test)]
@@ -82,17 +82,17 @@ mod tests {
     fn an_allowed_client_may_call_every_method_and_counts_on_a_usage_plan() {
         let mut client = client();
         client.models = Some(vec!["a".into(), "b".into()]);
-        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Allow");
+        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(response["policyDocument"]["Statement"][0]["Effect"], "Allow");
         assert_eq!(
-            verdict["policyDocument"]["Statement"][0]["Resource"],
+            response["policyDocument"]["Statement"][0]["Resource"],
             "arn:aws:execute-api:eu-west-1:123456789012:abc/live/*/*"
         );
-        assert_eq!(verdict["context"], json!({ "client": "search", "models": "a,b" }));
-        assert_eq!(verdict["usageIdentifierKey"], "default-key");
+        assert_eq!(response["context"], json!({ "client": "search", "models": "a,b" }));
+        assert_eq!(response["usageIdentifierKey"], "default-key");
         client.usage_plan_key = Some("its-own-key".into());
-        let verdict = serde_json::to_value(Verdict::allow(&client, ARN, "default-key")).unwrap();
-        assert_eq!(verdict["usageIdentifierKey"], "its-own-key");
+        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        assert_eq!(response["usageIdentifierKey"], "its-own-key");
     }
 
     #[test]
@@ -110,18 +110,19 @@ mod tests {
             "arn:aws:s3:::bucket/key/GET",
             &long,
         ] {
-            assert_eq!(Verdict::allow(&client(), arn, "key"), None, "{arn}");
+            assert_eq!(AuthorizerResponse::allow(&client(), arn, "key"), None, "{arn}");
         }
         let far = format!("{ARN}{}", "/x".repeat(2_000));
-        let verdict = serde_json::to_value(Verdict::allow(&client(), &far, "key").unwrap()).unwrap();
-        assert!(verdict["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
+        let response =
+            serde_json::to_value(AuthorizerResponse::allow(&client(), &far, "key").unwrap()).unwrap();
+        assert!(response["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
     }
 
     #[test]
     fn a_denial_speaks_of_everything_and_of_nobody() {
-        let verdict = serde_json::to_value(Verdict::deny()).unwrap();
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Effect"], "Deny");
-        assert_eq!(verdict["policyDocument"]["Statement"][0]["Resource"], "*");
-        assert_eq!((&verdict["context"], verdict.get("usageIdentifierKey")), (&json!({}), None));
+        let response = serde_json::to_value(AuthorizerResponse::deny()).unwrap();
+        assert_eq!(response["policyDocument"]["Statement"][0]["Effect"], "Deny");
+        assert_eq!(response["policyDocument"]["Statement"][0]["Resource"], "*");
+        assert_eq!((&response["context"], response.get("usageIdentifierKey")), (&json!({}), None));
     }
 }

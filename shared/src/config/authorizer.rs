@@ -1,0 +1,36 @@
+//! Settings of the authorizer.
+
+use super::reader::Reader;
+use super::setting::{settings, text};
+use super::vars::Vars;
+use super::{ConfigError, HttpConfig, SecretConfig};
+
+settings! {
+    /// Value of the API key that counts clients without a usage plan of their own. No credential.
+    GATEWAY_DEFAULT_USAGE_PLAN_KEY = text("cohere-gateway-default-usage-plan-key");
+}
+
+/// Settings of the authorizer.
+#[derive(Clone, Debug)]
+pub struct AuthorizerConfig {
+    pub http: HttpConfig,
+    pub clients: SecretConfig,
+    /// `GATEWAY_DEFAULT_USAGE_PLAN_KEY`
+    pub default_usage_plan_key: String,
+}
+
+impl AuthorizerConfig {
+    /// Reads the settings of the authorizer.
+    ///
+    /// # Errors
+    /// All problems at once, each with name, value and accepted range.
+    pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
+        let mut reader = Reader::new(vars);
+        let config = Self {
+            http: HttpConfig::read_from(&mut reader),
+            clients: SecretConfig::read_of_clients(&mut reader),
+            default_usage_plan_key: reader.read_text(&GATEWAY_DEFAULT_USAGE_PLAN_KEY),
+        };
+        reader.finish(config)
+    }
+}

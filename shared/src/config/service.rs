@@ -1,0 +1,21 @@
+//! What this installation is called.
+
+use super::reader::Reader;
+use super::setting::{settings, text};
+
+settings! {
+    /// Name of this installation in logs: the stack's name.
+    GATEWAY_SERVICE = text("cohere-gateway");
+    /// Version that health reports.
+    GATEWAY_VERSION = text(env!("CARGO_PKG_VERSION"));
+}
+
+/// Reads the name in logs and metrics, `GATEWAY_SERVICE`.
+pub(super) fn read_service(reader: &mut Reader) -> String {
+    reader.read_text(&GATEWAY_SERVICE)
+}
+
+/// Reads the version, `GATEWAY_VERSION`.
+pub(super) fn read_version(reader: &mut Reader) -> String {
+    reader.read_text(&GATEWAY_VERSION)
+}
