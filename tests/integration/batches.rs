@@ -5,12 +5,12 @@
 //! upstream's socket, so that what the headers say of them is checked too.
 
 mod breaker;
+mod cache;
 mod cohere;
 mod direct;
 mod embed;
 mod fallback;
 mod images;
-mod kept;
+mod memory_peak;
 mod parts;
-mod peak;
 mod rerank;

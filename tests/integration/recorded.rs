@@ -9,7 +9,7 @@ mod answer;
 mod request;
 
 use gateway_tests::exchange::{self, Exchange};
-use gateway_tests::material;
+use gateway_tests::recordings;
 use gateway_tests::replay::{Cut, Replay};
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
@@ -35,13 +35,13 @@ async fn replay(exchanges: &[Exchange]) {
 #[tokio::test]
 async fn every_recorded_exchange_passes_unchanged() {
     let Some(exchanges) = exchange::recorded() else {
-        material::skipped("replay of recorded exchanges");
-        material::say(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
+        recordings::skipped("replay of recorded exchanges");
+        recordings::say(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
         return;
     };
     assert!(exchanges.len() >= RECORDED, "only {} recordings were found", exchanges.len());
     replay(&exchanges).await;
-    material::say(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
+    recordings::say(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
 }
 
 #[tokio::test]

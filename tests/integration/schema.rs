@@ -8,7 +8,7 @@ mod document;
 use document::{Document, escaped};
 use gateway_tests::exchange::{self, Exchange};
 use gateway_tests::gateway::{self, Answer, read};
-use gateway_tests::material;
+use gateway_tests::recordings;
 use gateway_tests::replay::Replay;
 use local::Upstream;
 use serde_json::{Value, json};
@@ -21,9 +21,9 @@ const DIFFERENT: [(&str, &str); 3] = [
 ];
 
 fn document(what: &str) -> Option<Document> {
-    let path = material::beside("cohere/openapi-v2.yaml");
+    let path = recordings::beside("cohere/openapi-v2.yaml");
     if path.is_none() {
-        material::skipped(what);
+        recordings::skipped(what);
     }
     path.map(|path| Document::read(&path))
 }

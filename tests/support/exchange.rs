@@ -4,7 +4,7 @@
 //! their self-written twins in `tests/fixtures`. Bodies are kept as they stand in the file, so that
 //! the order of fields and the text of every number can be compared.
 
-use crate::material;
+use crate::recordings;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -58,7 +58,7 @@ struct Response {
 
 /// Reads the recordings of paths the gateway serves; `None` where there are none on this machine.
 pub fn recorded() -> Option<Vec<Exchange>> {
-    let exchanges = read_folder(&material::beside("cohere/recorded")?);
+    let exchanges = read_folder(&recordings::beside("cohere/recorded")?);
     Some(exchanges.into_iter().filter(|exchange| exchange.path.starts_with("/v2/")).collect())
 }
 

@@ -2,8 +2,8 @@
 
 pub mod exchange;
 pub mod gateway;
-pub mod material;
 pub mod ops;
+pub mod recordings;
 pub mod replay;
 pub mod rotation;
 pub mod runbook;

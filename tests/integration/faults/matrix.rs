@@ -66,7 +66,10 @@ async fn every_fault_ends_as_the_table_says() {
     );
     let columns = [chat, stream, begun, embed, rerank, refused, no_name];
     let worst = columns.iter().map(|(_, worst)| *worst).max().unwrap_or_default();
-    gateway_tests::material::say(&format!("{}\nlongest time to an answer: {worst:?}", page::markdown(rows)));
+    gateway_tests::recordings::say(&format!(
+        "{}\nlongest time to an answer: {worst:?}",
+        page::markdown(rows)
+    ));
     let wrong: Vec<String> = columns.into_iter().flat_map(|(wrong, _)| wrong).collect();
     assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -4,7 +4,7 @@
 
 use super::ask::{Way, one_environment, verdict};
 use gateway_tests::gateway::Running;
-use gateway_tests::material::say;
+use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json};
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use super::ask::{DONE, END, START, upstream, verdict};
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::material::say;
+use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json, stream};
 use serde_json::json;
 use std::collections::BTreeMap;

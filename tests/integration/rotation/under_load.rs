@@ -4,8 +4,8 @@
 //! Revoking at once is the worst case; the runbook waits until no instance uses the old key.
 
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::material::say;
 use gateway_tests::ops;
+use gateway_tests::recordings::say;
 use local::Upstream;
 use local::sandbox::{Key, SeenRequest};
 use serde_json::Value;

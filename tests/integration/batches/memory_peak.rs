@@ -3,7 +3,7 @@
 use super::super::faults::ask::one_environment;
 use super::cohere::{EMBED, Embedded, numbered};
 use gateway_tests::gateway::{Running, read};
-use gateway_tests::material::{say, skipped};
+use gateway_tests::recordings::{say, skipped};
 use gateway_tests::stub::{Seen, Step, answer};
 use serde_json::{Value, json};
 
