@@ -1,4 +1,5 @@
-//! What the tests share: a running gateway, a stub upstream, exchanges to replay, skipped proofs.
+//! What the tests share: a running gateway, a stub and a scripted upstream, exchanges to replay,
+//! skipped proofs.
 
 pub mod exchange;
 pub mod gateway;
@@ -7,4 +8,7 @@ pub mod recordings;
 pub mod replay;
 pub mod rotation;
 pub mod runbook;
+pub mod sandbox_pair;
+pub mod scripted_cohere;
 pub mod stub;
+pub mod ways;

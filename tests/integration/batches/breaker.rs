@@ -1,8 +1,10 @@
 //! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
 
-use super::super::faults::ask::breaker_lines;
-use super::cohere::{ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered, refused_late};
+use gateway_tests::scripted_cohere::{
+    ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered, refused_late,
+};
 use gateway_tests::stub::{Step, json};
+use gateway_tests::ways::breaker_lines;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

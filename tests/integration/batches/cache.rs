@@ -1,7 +1,9 @@
 //! What memory answers: `x-gateway-cache` says it, and the upstream's socket shows it.
 
-use super::cohere::{EMBED, Embedded, RERANK, Scripted, embed_body, inputs, numbered, rerank_body};
 use gateway_tests::gateway::read;
+use gateway_tests::scripted_cohere::{
+    EMBED, Embedded, RERANK, Scripted, embed_body, inputs, numbered, rerank_body,
+};
 use gateway_tests::stub::Seen;
 use http::Method;
 use local::secrets::CLIENTS;

@@ -1,8 +1,10 @@
 //! Embed, one text to ten thousand: each text's vector is the one that the sandbox gives for it.
 
-use super::cohere::{EMBED, Embedded, Scripted, cell, embed_body, embedded, inputs, numbered};
-use super::direct::Both;
 use gateway_tests::gateway::Answer;
+use gateway_tests::sandbox_pair::Both;
+use gateway_tests::scripted_cohere::{
+    EMBED, Embedded, Scripted, cell, embed_body, embedded, inputs, numbered,
+};
 use gateway_tests::stub::answer;
 use serde_json::{Value, json};
 

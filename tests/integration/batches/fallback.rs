@@ -1,6 +1,6 @@
 //! The fallback of a split request: it answers the whole of it, or nothing.
 
-use super::cohere::{
+use gateway_tests::scripted_cohere::{
     ALWAYS, Asked, EMBED, EMBED_FALLBACK, RERANK, RERANK_FALLBACK, Scripted, embed_body, good, holds,
     numbered, refused_late, rerank_body,
 };

@@ -1,7 +1,7 @@
 //! Images and mixed inputs: split by the model's own limit, in order.
 
-use super::cohere::Embedded;
-use super::direct::Both;
+use gateway_tests::sandbox_pair::Both;
+use gateway_tests::scripted_cohere::Embedded;
 use serde_json::{Value, json};
 
 /// A PNG of one dot, and bytes after its end that make it another input.

@@ -1,10 +1,10 @@
 //! The largest requests that are admitted fit a function of 256 MB, with a full memory, measured.
 
-use super::super::faults::ask::one_environment;
-use super::cohere::{EMBED, Embedded, numbered};
 use gateway_tests::gateway::{Running, read};
 use gateway_tests::recordings::{say, skipped};
+use gateway_tests::scripted_cohere::{EMBED, Embedded, inputs, numbered};
 use gateway_tests::stub::{Seen, Step, answer};
+use gateway_tests::ways::one_environment;
 use serde_json::{Value, json};
 
 /// Lambda's 256 MB hold more than the process.
@@ -24,7 +24,7 @@ fn large(seen: &Seen) -> Vec<Step> {
     let request: Value = serde_json::from_slice(&seen.body).unwrap();
     let kind = request["embedding_types"][0].as_str().unwrap();
     let length = request["output_dimension"].as_u64().unwrap_or(1_536) as usize;
-    let texts = super::cohere::inputs(seen);
+    let texts = inputs(seen);
     let cells: Vec<_> = texts.iter().map(|text| cell(text, kind, length)).collect();
     let body = format!(
         r#"{{"id":"x","texts":{},"embeddings":{{"{kind}":[{}]}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"input_tokens":1}}}},"response_type":"embeddings_by_type"}}"#,

@@ -1,6 +1,6 @@
 //! Faults that meet single parts of a split request: what is asked again, what is kept, what the caller hears.
 
-use super::cohere::{
+use gateway_tests::scripted_cohere::{
     ALWAYS, EMBED, RERANK, Scripted, embed_body, embedded, good, holds, inputs, numbered, refused_late,
     rerank_body,
 };

@@ -1,8 +1,8 @@
 //! Rerank, one document to ten thousand: the ranking that one call about all of them gives.
 
-use super::cohere::{RERANK, Scripted, numbered, rerank_body};
-use super::direct::Both;
 use gateway_tests::gateway::Answer;
+use gateway_tests::sandbox_pair::Both;
+use gateway_tests::scripted_cohere::{RERANK, Scripted, numbered, rerank_body};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

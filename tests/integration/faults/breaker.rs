@@ -1,8 +1,8 @@
 //! The circuit breaker of an instance: what opens it, what it saves, and how it closes.
 
-use super::ask::{Way, breaker_lines, one_environment, verdict};
 use gateway_tests::gateway::{Answer, Running};
 use gateway_tests::stub::{Stub, json};
+use gateway_tests::ways::{Way, breaker_lines, one_environment, verdict};
 use serde_json::json;
 use std::time::Duration;
 

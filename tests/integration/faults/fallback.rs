@@ -1,8 +1,8 @@
 //! Another model answers: when, what it is asked, and what the caller is told.
 
-use super::ask::{Way, one_environment, verdict};
 use gateway_tests::gateway::{Answer, Running, read};
 use gateway_tests::stub::{Stub, json};
+use gateway_tests::ways::{Way, one_environment, verdict};
 use serde_json::{Value, json};
 
 const ASKED: &str = "command-a-03-2025";

@@ -1,8 +1,8 @@
 //! An instance that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
-use super::ask::{Way, breaker_lines, one_environment};
 use gateway_tests::gateway::{Answer, Running};
 use gateway_tests::stub::{Step, Stub, json};
+use gateway_tests::ways::{Way, breaker_lines, one_environment};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;

@@ -2,9 +2,9 @@
 //!
 //! A key in memory serves on; without one a request says which secret is missing, in its own time.
 
-use super::ask::{Way, one_environment, upstream, verdict};
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
 use gateway_tests::stub::{Step, Stub, json};
+use gateway_tests::ways::{Way, one_environment, upstream, verdict};
 use local::secrets::Behaviour;
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -9,9 +9,9 @@ mod fault;
 mod page;
 mod table;
 
-use super::ask::Way;
 use cell::Lane;
 use fault::Fault;
+use gateway_tests::ways::Way;
 use std::time::Duration;
 use table::{Cell, Row};
 use tokio::join;

@@ -2,10 +2,10 @@
 //!
 //! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
 
-use super::ask::{Way, one_environment, verdict};
 use gateway_tests::gateway::Running;
 use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json};
+use gateway_tests::ways::{Way, one_environment, verdict};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

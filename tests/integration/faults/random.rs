@@ -1,9 +1,9 @@
 //! Many callers at once while a fifth of all calls goes wrong: each gets its own answer, once.
 
-use super::ask::{DONE, END, START, upstream, verdict};
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json, stream};
+use gateway_tests::ways::{DONE, END, START, upstream, verdict};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

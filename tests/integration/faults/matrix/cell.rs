@@ -1,10 +1,10 @@
 //! Runs one cell of the matrix and says what came of it.
 
-use super::super::ask::{DELTA, DONE, START, Way, breaker_lines, verdict};
 use super::fault::{Fault, Needs};
 use super::table::{Outcome, Then};
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
 use gateway_tests::stub::Stub;
+use gateway_tests::ways::{DELTA, DONE, START, Way, breaker_lines, verdict};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

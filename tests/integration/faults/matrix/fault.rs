@@ -1,8 +1,8 @@
 //! The faults, as what an upstream does on its socket.
 
-use super::super::ask::{DELTA, DONE, START, Way};
 use bytes::Bytes;
 use gateway_tests::stub::{Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::ways::{DELTA, DONE, END, START, Way};
 use serde_json::json;
 use std::time::Duration;
 
@@ -110,7 +110,7 @@ fn wrong_shape(way: Way) -> Vec<Step> {
             way,
             vec![
                 chunk(b"data: {\"unexpected\":true}\n\n"),
-                chunk(super::super::ask::END.as_bytes()),
+                chunk(END.as_bytes()),
                 chunk(DONE.as_bytes()),
                 Step::Write(Bytes::from_static(b"0\r\n\r\n")),
             ],

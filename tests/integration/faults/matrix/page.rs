@@ -1,7 +1,7 @@
 //! Prints the table as Markdown, and keeps it in `docs/errors.md`.
 
-use super::super::ask::Way;
 use super::table::{Cell, Row};
+use gateway_tests::ways::Way;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
 const FROM: &str = "<!-- matrix:start -->\n";

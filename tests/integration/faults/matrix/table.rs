@@ -1,8 +1,8 @@
 //! The table: what each fault must come to.
 
-use super::super::ask::Way;
 use super::cell::{ATTEMPT, BEGUN_TOTAL};
 use super::fault::Fault;
+use gateway_tests::ways::Way;
 use std::time::Duration;
 
 /// What the instance does with the next request.

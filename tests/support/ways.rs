@@ -1,7 +1,7 @@
 //! The ways of asking, and what a good answer to each looks like.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
-use gateway_tests::stub::{Step, Stub, json, stream};
+use crate::gateway::{self, Answer, Running, read};
+use crate::stub::{Step, Stub, json, stream};
 use serde_json::json;
 
 pub const START: &str =

@@ -1,6 +1,6 @@
 //! The sandbox, with the gateway before it and without: what the one gives is measured by the other.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
+use crate::gateway::{self, Answer, Running, read};
 use local::Upstream;
 use local::sandbox::Key;
 use serde_json::Value;

@@ -4,9 +4,9 @@
 //! Numbers are written in notations that no parser would give back, so that one which was read and
 //! written again is seen. Every text of a call bills one token, every started hundred documents one unit.
 
-use super::super::faults::ask::one_environment;
-use gateway_tests::gateway::{Answer, Running, read};
-use gateway_tests::stub::{self, Seen, Step, Stub, answer};
+use crate::gateway::{Answer, Running, read};
+use crate::stub::{self, Seen, Step, Stub, answer};
+use crate::ways::one_environment;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
