@@ -1,9 +1,8 @@
 //! The house rules that file names and `use` lines can show: who imports whom, and one home for
 //! every outside library.
 
-use std::path::{Path, PathBuf};
-
-pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use gateway_tests::source_files::{ROOT, code_of, sources};
+use std::path::Path;
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
 const LAYERS: [&[&str]; 7] = [
@@ -35,27 +34,6 @@ const HOMES: [(&str, &str); 7] = [
     ("socket2", "lambda/nodelay.rs"),
     ("lru::", "cache/memory.rs"),
 ];
-
-pub fn sources(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
-
-pub fn code_of(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap();
-    // A module of tests in a file of its own may be named anywhere.
-    let text = text.replace("#[cfg(test)]\nmod tests;", "");
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
 
 fn layer(module: &str) -> usize {
     let row = LAYERS.iter().position(|row| row.contains(&module));

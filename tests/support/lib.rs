@@ -10,5 +10,6 @@ pub mod rotation;
 pub mod runbook;
 pub mod sandbox_pair;
 pub mod scripted_cohere;
+pub mod source_files;
 pub mod stub;
 pub mod ways;

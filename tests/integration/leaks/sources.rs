@@ -1,7 +1,7 @@
 //! What keeps logs as they are: in the sources of the functions only the telemetry prints, no span takes
 //! arguments along, no event prints a whole value, and every event and field stands in `docs/logging.md`.
 
-use crate::architecture::{ROOT, code_of, sources};
+use gateway_tests::source_files::{ROOT, code_of, sources};
 use std::collections::BTreeSet;
 use std::path::Path;
 
