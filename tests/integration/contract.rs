@@ -9,12 +9,6 @@ use std::time::{Duration, Instant};
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
 
-async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, settings).await;
-    (stub, running)
-}
-
 /// Lets every call end in the same way, for an instance that remembers nothing.
 async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
     running.gateway.kill("chat").await;
@@ -23,7 +17,7 @@ async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
 
 #[tokio::test]
 async fn what_cohere_answers_becomes_the_right_code_and_status() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let said = |message: &str| json!({ "id": "cohere-id", "message": message });
     let cases = [
         (400, said("bad"), 400, "invalid_request", "bad"),
@@ -77,7 +71,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
 
 #[tokio::test]
 async fn coheres_error_type_and_retry_after_pass_within_bounds() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let refusal = json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
     always(&stub, &running, refusal).await;
     assert_eq!(running.send("/v2/chat", CHAT).await.json()["error_type"], "NO_VALID_RESPONSE_GENERATED");
@@ -91,7 +85,7 @@ async fn coheres_error_type_and_retry_after_pass_within_bounds() {
 
 #[tokio::test]
 async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     stub.otherwise(|_| {
         answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
     });
@@ -103,7 +97,7 @@ async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
 #[tokio::test]
 async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let half = answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
     let Step::Write(bytes) = &half[0] else { panic!("an answer is one write") };
     let cut = vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset];
@@ -130,7 +124,7 @@ async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
 
 #[tokio::test]
 async fn a_callers_own_time_is_kept_and_named() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.next(vec![Step::Hang]);
     let started = Instant::now();
     let answer = read(running.post("/v2/chat").header("x-gateway-timeout-ms", "200").body(CHAT)).await;
@@ -149,7 +143,7 @@ async fn a_port_without_a_listener_is_unreachable() {
 
 #[tokio::test]
 async fn only_listed_headers_pass_in_either_direction() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let upstream = [
         ("content-type", "application/json"),
         ("x-api-warning", "model is deprecated"),
@@ -224,7 +218,7 @@ async fn only_listed_headers_pass_in_either_direction() {
 async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
     let settings =
         [("GATEWAY_RERANK_MODEL", "rerank-v4.0-fast"), ("GATEWAY_CHAT_MAX_TOKENS_CEILING", "5000")];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     stub.next(json(200, &json!({ "message": {} })));
     stub.next(json(200, &json!({ "results": [] })));
     let chat = running.send("/v2/chat", r#"{"messages":[{"role":"user","content":"hi"}],"x":1.0}"#).await;
@@ -251,7 +245,7 @@ async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
 
 #[tokio::test]
 async fn without_a_key_requests_answer_key_missing_and_the_next_one_finds_it() {
-    let (stub, running) = pair(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("key_missing")));
     assert!(answer.json()["message"].as_str().unwrap_or_default().contains("another/secret"));
@@ -264,7 +258,7 @@ async fn without_a_key_requests_answer_key_missing_and_the_next_one_finds_it() {
 
 #[tokio::test]
 async fn health_tells_how_cohere_answers_and_is_throttled() {
-    let (stub, running) = pair(&[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
     let get = || read(running.plain(Method::GET, "/api/health"));
     let refused = json(404, &json!({ "message": "model 'command-r7b-12-2024' not found" }));
     let cases = [
@@ -306,7 +300,7 @@ async fn health_tells_how_cohere_answers_and_is_throttled() {
 
 #[tokio::test]
 async fn every_request_is_one_line_that_holds_no_content() {
-    let (stub, running) = pair(&[("GATEWAY_SERVICE", "my-stack")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SERVICE", "my-stack")]).await;
     stub.next(json(200, &json!({ "message": { "content": "MARK-ANSWER" }, "usage": { "billed_units": { "input_tokens": 3, "output_tokens": 4 } } })));
     stub.next(json(400, &json!({ "message": "MARK-REFUSAL" })));
     let body = r#"{"messages":[{"role":"user","content":"MARK-PROMPT"}]}"#;
@@ -332,7 +326,7 @@ async fn every_request_is_one_line_that_holds_no_content() {
 
 #[tokio::test]
 async fn a_killed_function_is_one_502_and_then_serves_again() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.next(vec![Step::Hang]);
     let sending = running.send("/v2/chat", CHAT);
     let killing = async {

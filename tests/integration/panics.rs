@@ -3,19 +3,13 @@
 
 use gateway_tests::gateway::{self, Running, read};
 use gateway_tests::stub::{Stub, json, stream};
+use gateway_tests::ways::START;
 use http::Method;
 use serde_json::json;
 use shared::testing::Place;
 
 const GOOD: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
-const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
 const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{}}\n\n";
-
-async fn pair() -> (Stub, Running) {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
-    (stub, running)
-}
 
 /// Checks that the next request is served, by the process that panicked, and that nothing was told.
 async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: Place) {
@@ -29,7 +23,7 @@ async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: 
 
 #[tokio::test]
 async fn a_panic_in_a_handler_is_one_internal_error() {
-    let (stub, running) = pair().await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let answer = running.send("/v2/chat", GOOD.replace("hi", Place::Handler.mark())).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
     assert_eq!(answer.json()["message"], "internal error");
@@ -40,7 +34,7 @@ async fn a_panic_in_a_handler_is_one_internal_error() {
 
 #[tokio::test]
 async fn a_panic_in_a_stream_is_coheres_own_ending() {
-    let (stub, running) = pair().await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     // Sent as one piece of its own, after the content that opens the stream.
     let marked = DELTA.replace("{}", &format!("{{\"text\":\"{}\"}}", Place::Stream.mark()));
     let first = [START, DELTA].concat();
@@ -60,7 +54,7 @@ async fn a_panic_in_a_stream_is_coheres_own_ending() {
 
 #[tokio::test]
 async fn a_panic_in_the_authorizer_denies() {
-    let (stub, running) = pair().await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let token = format!("Bearer cgw_{}", Place::Authorizer.mark());
     let request = running.plain(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);
     let answer = read(request).await;

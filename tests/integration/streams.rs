@@ -1,25 +1,18 @@
 //! Streams: held until content comes, passed in whole frames without delay, and always ended well.
 
 use bytes::Bytes;
-use gateway_tests::gateway::{self, Answer, Running, read};
-use gateway_tests::stub::{Step, Stub, answer, chunk, json, stream, stream_head};
+use gateway_tests::gateway::{self, Answer, read};
+use gateway_tests::stub::{Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::ways::{DONE, START};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
 const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"é\"}}\n\n";
 const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",\"delta\":{}}\n\n";
 const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\
                    \"usage\":{\"billed_units\":{\"input_tokens\":2,\"output_tokens\":3}}}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
-
-async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, settings).await;
-    (stub, running)
-}
 
 fn text(answer: &Answer) -> String {
     String::from_utf8(answer.body.to_vec()).expect("UTF-8")
@@ -37,7 +30,7 @@ fn failed_ending(text: &str) -> Value {
 
 #[tokio::test]
 async fn frames_pass_byte_for_byte_however_the_network_cuts_them() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, TOOL, ": comment\n\n", END, DONE].concat();
     for size in [1, 7, 64, whole.len()] {
         let pieces: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
@@ -53,7 +46,7 @@ async fn frames_pass_byte_for_byte_however_the_network_cuts_them() {
 
 #[tokio::test]
 async fn every_write_to_the_caller_is_whole_frames() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let mut steps = vec![stream_head(&[])];
     for byte in [START, DELTA, DELTA, END, DONE].concat().as_bytes().chunks(11) {
         steps.extend([chunk(byte), Step::Wait(Duration::from_millis(2))]);
@@ -73,7 +66,7 @@ async fn every_write_to_the_caller_is_whole_frames() {
 
 #[tokio::test]
 async fn a_small_streamed_answer_is_not_held_for_40_ms() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let mut times = Vec::new();
     for _ in 0..60 {
         stub.next(json(200, &json!({ "message": {} })));
@@ -90,7 +83,7 @@ async fn a_small_streamed_answer_is_not_held_for_40_ms() {
 
 #[tokio::test]
 async fn events_arrive_as_they_are_sent() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let pause = Duration::from_millis(150);
     let steps =
         [START, DELTA, DELTA, DELTA, END, DONE].map(|frame| [chunk(frame.as_bytes()), Step::Wait(pause)]);
@@ -118,7 +111,7 @@ async fn events_arrive_as_they_are_sent() {
 #[tokio::test]
 async fn a_failure_before_any_content_is_an_ordinary_error() {
     let settings = [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let error = |error_type: &str| {
         format!(
             "event: message-end\ndata: {{\"type\":\"message-end\",\"delta\":{{\"finish_reason\":\"ERROR\",\"usage\":{{}},\
@@ -169,7 +162,7 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
 #[tokio::test]
 async fn a_failure_after_content_is_coheres_own_ending() {
     let settings = [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let begun = || vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes())];
     let with = |steps: Vec<Step>| begun().into_iter().chain(steps).collect::<Vec<_>>();
     let drip =
@@ -197,7 +190,7 @@ async fn a_failure_after_content_is_coheres_own_ending() {
 
 #[tokio::test]
 async fn what_cohere_has_ended_is_not_ended_twice() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, END].concat();
     let end = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
     let begun = || vec![stream_head(&[]), chunk(whole.as_bytes())];
@@ -223,7 +216,7 @@ async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
         ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
         ("GATEWAY_FALLBACKS", "none"),
     ];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let pause = Step::Wait(Duration::from_millis(250));
     let pieces = [START, DELTA, END, DONE].map(|frame| chunk(frame.as_bytes()));
     let [start, delta, end, done] = pieces;
@@ -249,7 +242,7 @@ async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
 
 #[tokio::test]
 async fn the_word_done_inside_a_text_does_not_end_a_stream() {
-    let (stub, running) = pair(&[]).await;
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let tricky = "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
     let whole = [START, tricky, END, DONE].concat();
     stub.next(stream(&[], &[whole.as_bytes()]));
@@ -260,7 +253,7 @@ async fn the_word_done_inside_a_text_does_not_end_a_stream() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_is_noted_and_the_next_one_is_served() {
-    let (stub, running) = pair(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
     stub.next(vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes()), Step::Hang]);
     let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
     let request_id = response.headers()["x-request-id"].to_str().expect("text").to_string();

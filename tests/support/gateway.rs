@@ -1,5 +1,6 @@
 //! A gateway of the test's own: the real function binaries behind the local front.
 
+use crate::stub::Stub;
 use bytes::Bytes;
 use local::{Gateway, Options, Output, Upstream};
 use serde_json::Value;
@@ -65,7 +66,26 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
 
 /// Starts a gateway in front of an upstream at `url`.
 pub async fn start_at(url: &str, settings: &[(&str, &str)]) -> Running {
-    start(Upstream::Url { url: url.into(), key: FAKE_KEY.into() }, settings).await
+    start(upstream_at(url), settings).await
+}
+
+/// Starts a stub and a gateway in front of it.
+pub async fn start_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
+    let stub = Stub::start().await;
+    let running = start_at(&stub.url, settings).await;
+    (stub, running)
+}
+
+/// Starts a stub and a gateway in front of it whose functions have one environment each.
+pub async fn start_single_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
+    let stub = Stub::start().await;
+    let running = start_within(upstream_at(&stub.url), settings, 1).await;
+    (stub, running)
+}
+
+/// Describes an upstream at `url` that takes the tests' key.
+pub fn upstream_at(url: &str) -> Upstream {
+    Upstream::Url { url: url.into(), key: FAKE_KEY.into() }
 }
 
 /// Builds the function binaries, once in this process.

@@ -4,6 +4,7 @@
 pub mod exchange;
 pub mod gateway;
 pub mod ops;
+pub mod raw_event;
 pub mod recordings;
 pub mod replay;
 pub mod rotation;

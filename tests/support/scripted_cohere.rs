@@ -4,9 +4,8 @@
 //! Numbers are written in notations that no parser would give back, so that one which was read and
 //! written again is seen. Every text of a call bills one token, every started hundred documents one unit.
 
-use crate::gateway::{Answer, Running, read};
+use crate::gateway::{self, Answer, Running, read};
 use crate::stub::{self, Seen, Step, Stub, answer};
-use crate::ways::one_environment;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -68,7 +67,7 @@ impl Embedded {
 
 impl Scripted {
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let (stub, running) = one_environment(settings).await;
+        let (stub, running) = gateway::start_single_with_stub(settings).await;
         stub.otherwise(good);
         Self { stub, running }
     }

@@ -1,7 +1,7 @@
 //! The ways of asking, and what a good answer to each looks like.
 
-use crate::gateway::{self, Answer, Running, read};
-use crate::stub::{Step, Stub, json, stream};
+use crate::gateway::{Answer, Running, read};
+use crate::stub::{Step, json, stream};
 use serde_json::json;
 
 pub const START: &str =
@@ -107,17 +107,6 @@ impl Way {
         let request = running.post(&self.path()).header("x-gateway-fallback", fallback);
         read(request.body(self.body())).await
     }
-}
-
-/// Starts a stub and a gateway in front of it whose functions have one environment each.
-pub async fn one_environment(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    (stub.clone(), gateway::start_within(upstream(&stub), settings, 1).await)
-}
-
-/// Returns the stub as a gateway's upstream.
-pub fn upstream(stub: &Stub) -> local::Upstream {
-    local::Upstream::Url { url: stub.url.clone(), key: gateway::FAKE_KEY.into() }
 }
 
 /// Returns status and code of an answer, `200` for a success.

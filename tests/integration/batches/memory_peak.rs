@@ -1,10 +1,9 @@
 //! The largest requests that are admitted fit a function of 256 MB, with a full memory, measured.
 
-use gateway_tests::gateway::{Running, read};
+use gateway_tests::gateway::{self, Running, read};
 use gateway_tests::recordings::{say, skipped};
 use gateway_tests::scripted_cohere::{EMBED, Embedded, inputs, numbered};
 use gateway_tests::stub::{Seen, Step, answer};
-use gateway_tests::ways::one_environment;
 use serde_json::{Value, json};
 
 /// Lambda's 256 MB hold more than the process.
@@ -56,7 +55,7 @@ fn peak(process: u32) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_largest_requests_fit_a_function_of_256_mb() {
-    let (stub, running) = one_environment(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     stub.otherwise(large);
     let processes = running.gateway.processes("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };

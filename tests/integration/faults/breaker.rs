@@ -1,8 +1,8 @@
 //! The circuit breaker of an instance: what opens it, what it saves, and how it closes.
 
-use gateway_tests::gateway::{Answer, Running};
+use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::stub::{Stub, json};
-use gateway_tests::ways::{Way, breaker_lines, one_environment, verdict};
+use gateway_tests::ways::{Way, breaker_lines, verdict};
 use serde_json::json;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ fn gateway_ms(answer: &Answer) -> f64 {
 
 #[tokio::test]
 async fn five_failures_open_the_breaker_and_the_sixth_costs_the_upstream_nothing() {
-    let (stub, running) = one_environment(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     fail(&stub);
     let (_, first, calls) = ask(&stub, &running).await;
     assert_eq!((first.as_str(), calls), ("500 upstream_error", 3));
@@ -53,7 +53,8 @@ async fn five_failures_open_the_breaker_and_the_sixth_costs_the_upstream_nothing
 #[tokio::test]
 async fn a_breaker_is_one_models_affair() {
     let (stub, running) =
-        one_environment(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")]).await;
+        gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")])
+            .await;
     fail(&stub);
     ask(&stub, &running).await;
     assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
@@ -71,7 +72,7 @@ async fn recovery_takes_exactly_one_probe_and_a_failed_one_opens_again() {
         ("GATEWAY_BREAKER_FAILURES", "3"),
         ("GATEWAY_BREAKER_OPEN_MS", open.as_str()),
     ];
-    let (stub, running) = one_environment(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
     fail(&stub);
     ask(&stub, &running).await;
     for _ in 0..3 {
@@ -104,7 +105,7 @@ async fn a_probe_that_learns_nothing_leaves_the_next_request_the_probe() {
         ("GATEWAY_BREAKER_FAILURES", "3"),
         ("GATEWAY_BREAKER_OPEN_MS", "300"),
     ];
-    let (stub, running) = one_environment(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
     fail(&stub);
     ask(&stub, &running).await;
     tokio::time::sleep(Duration::from_millis(400)).await;

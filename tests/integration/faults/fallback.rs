@@ -1,8 +1,8 @@
 //! Another model answers: when, what it is asked, and what the caller is told.
 
-use gateway_tests::gateway::{Answer, Running, read};
+use gateway_tests::gateway::{self, Answer, Running, read};
 use gateway_tests::stub::{Stub, json};
-use gateway_tests::ways::{Way, one_environment, verdict};
+use gateway_tests::ways::{Way, verdict};
 use serde_json::{Value, json};
 
 const ASKED: &str = "command-a-03-2025";
@@ -43,7 +43,7 @@ async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
 
 #[tokio::test]
 async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_told() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let answer = chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
     assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
@@ -67,7 +67,7 @@ async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_tol
 
 #[tokio::test]
 async fn a_stream_falls_back_before_its_first_content() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|seen| match seen.field("model") == ASKED {
         true => json(500, &json!({ "message": "oh" })),
         false => Way::Stream.good(),
@@ -79,7 +79,7 @@ async fn a_stream_falls_back_before_its_first_content() {
 
 #[tokio::test]
 async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     for status in [400, 401, 402, 404, 422, 429, 500] {
         fail(&stub, status);
         let answer = chat(&running, json!({}), None).await;
@@ -97,7 +97,7 @@ async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
 
 #[tokio::test]
 async fn the_callers_word_decides_and_a_bad_word_is_refused() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let denied = chat(&running, json!({}), Some("deny")).await;
     assert_eq!((verdict(&denied).as_str(), told(&denied)), ("500 upstream_error", [ASKED, "", "3"]));
@@ -110,7 +110,7 @@ async fn the_callers_word_decides_and_a_bad_word_is_refused() {
 
 #[tokio::test]
 async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_only() {
-    let (stub, running) = one_environment(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
     fail(&stub, 200);
     for (way, wish, status) in [
         (Way::Embed, None, 500),
@@ -136,7 +136,7 @@ async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_o
 
 #[tokio::test]
 async fn what_the_fallback_lacks_is_not_sent_to_it() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let image =
         json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:," } }] }]);
@@ -155,7 +155,7 @@ async fn what_the_fallback_lacks_is_not_sent_to_it() {
 
 #[tokio::test]
 async fn an_open_breaker_sends_requests_straight_to_the_fallback() {
-    let (stub, running) = one_environment(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     fail(&stub, 200);
     chat(&running, json!({}), None).await;
     let answer = Way::Chat.ask(&running, "allow").await;
@@ -165,7 +165,7 @@ async fn an_open_breaker_sends_requests_straight_to_the_fallback() {
 
 #[tokio::test]
 async fn a_fallback_that_is_not_called_costs_no_budget() {
-    let (stub, running) = one_environment(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     stub.otherwise(|seen| match seen.field("model") == ASKED {
         true => json(429, &json!({ "message": "limited to 1000 API calls / month" })),
         false => json(500, &json!({ "message": "oh" })),
@@ -182,7 +182,7 @@ async fn a_fallback_that_is_not_called_costs_no_budget() {
 
 #[tokio::test]
 async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warned_of() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|_| Way::Chat.good());
     let ask = |model: &str| Way::Chat.body().replace(ASKED, model);
     let retired = running.send("/v2/chat", ask("c4ai-aya-expanse-8b")).await;
@@ -207,7 +207,7 @@ async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warne
 
 #[tokio::test]
 async fn a_retired_model_passes_where_the_operator_says_so() {
-    let (stub, running) = one_environment(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
     stub.otherwise(|_| Way::Chat.good());
     let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");
     assert_eq!(running.send("/v2/chat", body).await.status, 200);

@@ -1,8 +1,8 @@
 //! An instance that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
-use gateway_tests::gateway::{Answer, Running};
+use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::stub::{Step, Stub, json};
-use gateway_tests::ways::{Way, breaker_lines, one_environment};
+use gateway_tests::ways::{Way, breaker_lines};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -43,7 +43,7 @@ async fn assert_unharmed(running: &Running, answer: &Answer) {
 
 #[tokio::test]
 async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_request() {
-    let (stub, running) = one_environment(&[BREAKER]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     warm(&stub, &running).await;
     signal(&running, "-STOP");
     stub.close_kept();
@@ -60,7 +60,7 @@ async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_reques
 
 #[tokio::test]
 async fn a_connection_that_breaks_under_the_first_request_after_a_freeze_is_replaced() {
-    let (stub, running) = one_environment(&[BREAKER]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     for _ in 0..2 {
         warm(&stub, &running).await;
         signal(&running, "-STOP");
@@ -76,7 +76,7 @@ async fn a_connection_that_breaks_under_the_first_request_after_a_freeze_is_repl
 #[tokio::test]
 async fn only_one_resend_is_free_and_only_after_a_silence() {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
-    let (stub, running) = one_environment(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;
     stub.otherwise(|_| vec![Step::Reset]);
     let busy = ask(&running).await;
@@ -94,7 +94,7 @@ async fn only_one_resend_is_free_and_only_after_a_silence() {
 #[tokio::test]
 async fn a_freeze_during_a_request_ends_in_an_answer() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = one_environment(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;
     stub.next(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
     stub.otherwise(|_| json(500, &json!({ "message": "oh" })));

@@ -4,7 +4,7 @@
 
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
 use gateway_tests::stub::{Step, Stub, json};
-use gateway_tests::ways::{Way, one_environment, upstream, verdict};
+use gateway_tests::ways::{Way, verdict};
 use local::secrets::Behaviour;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const LIFE: Duration = Duration::from_millis(1_100);
 
 /// Starts one environment a function, and an upstream that is well.
 async fn start(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let (stub, running) = one_environment(settings).await;
+    let (stub, running) = gateway::start_single_with_stub(settings).await;
     stub.otherwise(|_| Way::Chat.good());
     (stub, running)
 }
@@ -128,7 +128,7 @@ async fn a_refused_key_asks_a_throttling_store_once() {
     let stub = Stub::start().await;
     stub.otherwise(|_| json(401, &json!({ "message": "invalid api token" })));
     let settings = [("GATEWAY_BAD_KEY_MS", "0")];
-    let running = gateway::start_within(upstream(&stub), &settings, 1).await;
+    let running = gateway::start_within(gateway::upstream_at(&stub.url), &settings, 1).await;
     running.gateway.secrets.behave(Behaviour::Throttling);
     let reads = running.gateway.secrets.reads();
     for _ in 0..5 {

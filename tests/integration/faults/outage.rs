@@ -2,10 +2,10 @@
 //!
 //! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
 
-use gateway_tests::gateway::Running;
+use gateway_tests::gateway::{self, Running};
 use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json};
-use gateway_tests::ways::{Way, one_environment, verdict};
+use gateway_tests::ways::{Way, verdict};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +61,7 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
 
 #[tokio::test]
 async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(500));
     for way in [Way::Chat, Way::Embed] {
         let outage = endure(&stub, &running, way, 1_000, "deny").await;
@@ -78,7 +78,7 @@ async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
 
 #[tokio::test]
 async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF]).await;
     stub.otherwise(|_| failed(503));
     endure(&stub, &running, Way::Chat, 200, "allow")
         .await
@@ -87,7 +87,7 @@ async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
 
 #[tokio::test]
 async fn a_partial_outage_stays_within_the_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     let count = AtomicUsize::new(0);
     stub.otherwise(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
         0 => Way::Chat.good(),
@@ -100,7 +100,7 @@ async fn a_partial_outage_stays_within_the_budget() {
 
 #[tokio::test]
 async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| Way::Chat.good());
     assert_eq!(Way::Chat.ask(&running, "deny").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -112,7 +112,7 @@ async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() 
 
 #[tokio::test]
 async fn a_throttled_model_is_left_alone() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(429));
     let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("all 429");
@@ -123,7 +123,7 @@ async fn a_throttled_model_is_left_alone() {
 
 #[tokio::test]
 async fn with_the_breaker_on_200_requests_cost_five_calls() {
-    let (stub, running) = one_environment(&[NO_FALLBACKS]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
     outage.assert_within_the_budget("breaker on, no fallback, all 500");
@@ -134,7 +134,7 @@ async fn with_the_breaker_on_200_requests_cost_five_calls() {
 
 #[tokio::test]
 async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
         true => failed(500),
         false => Way::Chat.good(),
@@ -147,7 +147,7 @@ async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
 
 #[tokio::test]
 async fn with_both_models_down_two_breakers_open() {
-    let (stub, running) = one_environment(&[]).await;
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, both models 500");

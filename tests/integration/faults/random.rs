@@ -3,7 +3,7 @@
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::recordings::say;
 use gateway_tests::stub::{Seen, Step, Stub, json, stream};
-use gateway_tests::ways::{DONE, END, START, upstream, verdict};
+use gateway_tests::ways::{DONE, END, START, verdict};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -70,7 +70,7 @@ async fn every_caller_gets_exactly_its_own_answer_while_a_fifth_of_all_calls_fai
     });
     let settings =
         [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "1000")];
-    let running = gateway::start_within(upstream(&stub), &settings, ENVIRONMENTS).await;
+    let running = gateway::start_within(gateway::upstream_at(&stub.url), &settings, ENVIRONMENTS).await;
     let running = Arc::new(running);
     let callers = (0..ENVIRONMENTS).map(|caller| {
         let running = running.clone();

@@ -5,14 +5,10 @@ use super::callers::marked;
 use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
 use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::ways::{DONE, END, START};
 use serde_json::{Value, json};
 use shared::testing::Place;
 use std::time::Duration;
-
-const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
-const END: &str =
-    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
 
 fn delta(text: &str) -> String {
     let data = json!({ "type": "content-delta", "delta": { "text": text } });
