@@ -12,6 +12,7 @@ use gateway_tests::recordings;
 use gateway_tests::replay::Replay;
 use local::Upstream;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Twins that differ from the document on purpose: two are newer, one asks for what Cohere refuses.
 const DIFFERENT: [(&str, &str); 3] = [
@@ -96,6 +97,39 @@ fn the_check_finds_what_the_document_does_not_allow() {
     let event = json!({ "type": "content-delta", "index": "0" });
     let problems = document.problems("/components/schemas/StreamedChatResponseV2", &event);
     assert_eq!(problems, ["index: \"0\" is no integer"]);
+    let citation = json!({ "start": "0", "sources": [{ "type": "tool", "id": 1 }] });
+    let event = json!({ "type": "citation-start", "delta": { "message": { "citations": citation } } });
+    let problems = document.problems("/components/schemas/StreamedChatResponseV2", &event);
+    assert_eq!(
+        problems,
+        [
+            "delta.message.citations.sources[0].id: 1 is no string",
+            "delta.message.citations.start: \"0\" is no integer",
+        ]
+    );
+}
+
+#[test]
+fn wrong_answer_of_each_endpoint_is_found() {
+    let Some(document) = document("wrong answers against Cohere's OpenAPI document") else { return };
+    let mut paths = BTreeSet::new();
+    for twin in exchange::twins().iter().filter(|twin| twin.status == 200 && !twin.streamed) {
+        let mut body: Value = serde_json::from_slice(&twin.body).unwrap();
+        body["id"] = json!(7);
+        let content_type = [("content-type".parse().unwrap(), "application/json".parse().unwrap())];
+        let body = body.to_string().into();
+        let answer = Answer { status: 200, headers: content_type.into_iter().collect(), body };
+        let problems = answer_problems(&document, &twin.path, &answer);
+        assert!(problems.contains(&"id: 7 is no string".to_string()), "{}: {problems:?}", twin.name);
+        paths.insert(twin.path.clone());
+    }
+    assert_eq!(paths.len(), 3, "{paths:?}");
+}
+
+#[test]
+fn document_refers_to_nothing_that_is_missing() {
+    let Some(document) = document("the references inside Cohere's OpenAPI document") else { return };
+    assert_eq!(document.broken_references(), [""; 0]);
 }
 
 /// All types there are, in the smallest dimension.

@@ -40,6 +40,15 @@ impl Document {
         problems
     }
 
+    /// Returns the references that lead nowhere.
+    pub fn broken_references(&self) -> Vec<&str> {
+        let mut references = Vec::new();
+        add_references(&self.0, &mut references);
+        assert!(references.len() > 50, "only {} references were found", references.len());
+        references.retain(|reference| self.0.pointer(&reference[1..]).is_none());
+        references
+    }
+
     fn find(&self, pointer: &str) -> &Value {
         self.0.pointer(pointer).unwrap_or_else(|| panic!("the document has no {pointer}"))
     }
@@ -132,35 +141,58 @@ pub fn escaped(path: &str) -> String {
 }
 
 /// Changes the places where the real API, as recorded, does otherwise.
+///
+/// Each change first checks that the document still says what it corrects, so that none outlives
+/// its cause.
 fn mend(root: &mut Value) {
     let schemas = &mut root["components"]["schemas"];
-    // Stands in `meta`, and nowhere else.
-    schemas["EmbedByTypeResponse"]["required"] = json!(["id", "embeddings"]);
+    // `api_version` stands in `meta`, and nowhere else.
+    let (before, after) = (json!(["id", "embeddings", "api_version"]), json!(["id", "embeddings"]));
+    replace_required(schemas, "EmbedByTypeResponse", before, after);
     // Names fields that its own properties do not have.
-    schemas["LogprobItem"]["required"] = json!([]);
-    // Named as kinds of events, but not written down.
-    for event in ["CitationStartEvent", "CitationEndEvent"] {
-        assert!(schemas[event].is_null(), "the document has got a {event}");
-        schemas[event] = json!({ "$ref": "#/components/schemas/ChatStreamEventType" });
-    }
-    turn_off(root);
+    let before = json!(["token", "token_ids", "logprob"]);
+    replace_required(schemas, "LogprobItem", before, json!([]));
+    let restored = restore_off(root);
+    assert!(restored > 0, "no enum holds false any more: this correction is not needed");
+}
+
+fn replace_required(schemas: &mut Value, name: &str, before: Value, after: Value) {
+    let required = &mut schemas[name]["required"];
+    assert_eq!(*required, before, "{name} has changed: does it still need this correction?");
+    *required = after;
 }
 
 /// Turns `false` among the values of an `enum` back into the `OFF` that an older YAML made it of.
-fn turn_off(value: &mut Value) {
+///
+/// Returns how many it has restored.
+fn restore_off(value: &mut Value) -> usize {
+    let mut restored = 0;
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), &mut *field) {
                     ("enum", Value::Array(values)) => {
-                        let falses = values.iter_mut().filter(|value| **value == false);
-                        falses.for_each(|value| *value = json!("OFF"));
+                        for value in values.iter_mut().filter(|value| **value == false) {
+                            *value = json!("OFF");
+                            restored += 1;
+                        }
                     }
-                    _ => turn_off(field),
+                    _ => restored += restore_off(field),
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(turn_off),
+        Value::Array(values) => restored = values.iter_mut().map(restore_off).sum(),
+        _ => {}
+    }
+    restored
+}
+
+/// Adds the texts of a value that point to a place in the document.
+fn add_references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) if text.starts_with("#/") => found.push(text),
+        Value::Array(values) => values.iter().for_each(|value| add_references(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| add_references(value, found)),
         _ => {}
     }
 }
