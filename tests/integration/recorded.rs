@@ -11,6 +11,7 @@ mod request;
 use gateway_tests::exchange::{self, Exchange};
 use gateway_tests::recordings;
 use gateway_tests::replay::{Cut, Replay};
+use gateway_tests::skips::print_line;
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 
@@ -34,14 +35,13 @@ async fn replay(exchanges: &[Exchange]) {
 
 #[tokio::test]
 async fn every_recorded_exchange_passes_unchanged() {
-    let Some(exchanges) = exchange::recorded() else {
-        recordings::skipped("replay of recorded exchanges");
-        recordings::say(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
-        return;
+    let Some(folder) = recordings::find_or_skip("cohere/recorded", "replay of recorded exchanges") else {
+        return print_line(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
     };
+    let exchanges = exchange::read_recorded(&folder);
     assert!(exchanges.len() >= RECORDED, "only {} recordings were found", exchanges.len());
     replay(&exchanges).await;
-    recordings::say(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
+    print_line(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
 }
 
 #[tokio::test]

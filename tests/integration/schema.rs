@@ -22,11 +22,7 @@ const DIFFERENT: [(&str, &str); 3] = [
 ];
 
 fn document(what: &str) -> Option<Document> {
-    let path = recordings::beside("cohere/openapi-v2.yaml");
-    if path.is_none() {
-        recordings::skipped(what);
-    }
-    path.map(|path| Document::read(&path))
+    recordings::find_or_skip("cohere/openapi-v2.yaml", what).map(|path| Document::read(&path))
 }
 
 #[tokio::test]
@@ -35,7 +31,9 @@ async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
         return;
     };
     let replay = Replay::start().await;
-    for exchange in exchange::twins().iter().chain(&exchange::recorded().unwrap_or_default()) {
+    let recorded = recordings::find_or_skip("cohere/recorded", "recordings against Cohere's document");
+    let recorded = recorded.map(|folder| exchange::read_recorded(&folder)).unwrap_or_default();
+    for exchange in exchange::twins().iter().chain(&recorded) {
         let played = replay.whole(exchange).await;
         let mut problems = document.problems(&request_schema(&exchange.path), &given(&played.sent.body));
         problems.extend(answer_problems(&document, &exchange.path, &played.answer));

@@ -11,6 +11,7 @@ pub mod rotation;
 pub mod runbook;
 pub mod sandbox_pair;
 pub mod scripted_cohere;
+pub mod skips;
 pub mod source_files;
 pub mod stub;
 pub mod ways;

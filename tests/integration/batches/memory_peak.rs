@@ -1,8 +1,8 @@
 //! The largest requests that are admitted fit a function of 256 MB, with a full memory, measured.
 
 use gateway_tests::gateway::{self, Running, read};
-use gateway_tests::recordings::{say, skipped};
 use gateway_tests::scripted_cohere::{EMBED, Embedded, inputs, numbered};
+use gateway_tests::skips::{print_line, report_skip};
 use gateway_tests::stub::{Seen, Step, answer};
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ async fn the_largest_requests_fit_a_function_of_256_mb() {
     stub.otherwise(large);
     let processes = running.gateway.processes("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };
-    let Some(start) = peak(process) else { return skipped("peak memory: there is no /proc here") };
+    let Some(start) = peak(process) else { return report_skip("peak memory", "there is no /proc here") };
     let mut figures = vec![format!("start {:.1}", start as f64 / 1e6)];
     for (round, mark) in ["sea", "moon", "tide"].into_iter().enumerate() {
         for (count, kind, length) in [(1_920, "float", 1_536), (10_000, "int8", 256)] {
@@ -74,7 +74,7 @@ async fn the_largest_requests_fit_a_function_of_256_mb() {
     }
     assert_eq!(running.gateway.processes("embed"), processes, "the same process");
     let figures = figures.join("\n  ");
-    say(&format!("peak memory of the embed function, MB:\n  {figures}"));
+    print_line(&format!("peak memory of the embed function, MB:\n  {figures}"));
     let most = peak(process).expect("the process is alive");
     assert!(most < MOST_BYTES, "{most} bytes at the peak\n  {figures}");
 }

@@ -66,7 +66,7 @@ async fn every_fault_ends_as_the_table_says() {
     );
     let columns = [chat, stream, begun, embed, rerank, refused, no_name];
     let worst = columns.iter().map(|(_, worst)| *worst).max().unwrap_or_default();
-    gateway_tests::recordings::say(&format!(
+    gateway_tests::skips::print_line(&format!(
         "{}\nlongest time to an answer: {worst:?}",
         page::markdown(rows)
     ));

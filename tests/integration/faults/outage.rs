@@ -3,7 +3,7 @@
 //! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
 
 use gateway_tests::gateway::{self, Running};
-use gateway_tests::recordings::say;
+use gateway_tests::skips::print_line;
 use gateway_tests::stub::{Seen, Step, Stub, json};
 use gateway_tests::ways::{Way, verdict};
 use serde_json::json;
@@ -31,7 +31,7 @@ impl Outage {
 
     fn assert_within_the_budget(&self, name: &str) {
         let Self { requests, calls, verdicts, worst, took } = self;
-        say(&format!(
+        print_line(&format!(
             "{name}: {calls} calls for {requests} requests ({:.2} each), {verdicts:?}, longest {worst:?}, all {took:?}",
             *calls as f64 / *requests as f64
         ));

@@ -1,7 +1,7 @@
 //! Many callers at once while a fifth of all calls goes wrong: each gets its own answer, once.
 
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::recordings::say;
+use gateway_tests::skips::print_line;
 use gateway_tests::stub::{Seen, Step, Stub, json, stream};
 use gateway_tests::ways::{DONE, END, START, verdict};
 use serde_json::json;
@@ -97,7 +97,7 @@ async fn every_caller_gets_exactly_its_own_answer_while_a_fifth_of_all_calls_fai
             answered += 1;
         }
     }
-    say(&format!("random faults: {} calls for {answered} requests, {verdicts:?}", stub.seen().len()));
+    print_line(&format!("random faults: {} calls for {answered} requests, {verdicts:?}", stub.seen().len()));
     assert_eq!(answered, REQUESTS);
     let good = verdicts.get("200").copied().unwrap_or_default();
     assert!(good * 100 >= REQUESTS * 97, "{verdicts:?}");

@@ -5,7 +5,7 @@
 
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::ops;
-use gateway_tests::recordings::say;
+use gateway_tests::skips::print_line;
 use local::Upstream;
 use local::sandbox::{Key, SeenRequest};
 use serde_json::Value;
@@ -92,7 +92,9 @@ async fn a_rotation_under_load_fails_no_request() {
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
     let instances = running.gateway.started("chat") + running.gateway.started("embed");
     let answered = met.answered.load(Ordering::Relaxed);
-    say(&format!("rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"));
+    print_line(&format!(
+        "rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"
+    ));
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
     assert_eq!(key_of(seen.last().unwrap()), NEW);
     let lines = running.lines();
