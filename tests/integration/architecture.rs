@@ -41,7 +41,7 @@ fn layer(module: &str) -> usize {
 }
 
 #[test]
-fn modules_of_the_shared_crate_import_downward_only() {
+fn shared_modules_import_downward_only() {
     let root = Path::new(ROOT).join("shared/src");
     let mut checked = 0;
     for path in sources(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
@@ -60,7 +60,7 @@ fn modules_of_the_shared_crate_import_downward_only() {
 }
 
 #[test]
-fn every_outside_library_has_one_home() {
+fn outside_library_has_one_home() {
     let root = Path::new(ROOT).join("shared/src");
     for (library, home) in HOMES {
         let users: Vec<_> =
@@ -70,7 +70,7 @@ fn every_outside_library_has_one_home() {
 }
 
 #[test]
-fn a_function_imports_the_shared_crate_and_no_other_function() {
+fn function_imports_shared_and_no_function() {
     let functions: Vec<_> = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten().collect();
     assert!(functions.len() >= 5);
     for function in &functions {

@@ -116,7 +116,7 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused_by_name_and_limit_and_never_reach_cohere() {
+async fn bad_body_is_refused_with_field_and_limit() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     for (path, body, status, code, message) in cases() {
         let shown: String = body.chars().take(80).collect();
@@ -131,7 +131,7 @@ async fn bad_bodies_are_refused_by_name_and_limit_and_never_reach_cohere() {
 }
 
 #[tokio::test]
-async fn bad_wishes_in_headers_are_refused() {
+async fn bad_option_header_is_refused() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         ("x-gateway-cache", "off", "x-gateway-cache: must be no-store"),
@@ -149,7 +149,7 @@ async fn bad_wishes_in_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn without_a_token_of_the_gateway_nobody_comes_in() {
+async fn missing_or_foreign_token_is_unauthorized() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let wrong = format!("Bearer cgw_{}", "w".repeat(40));
     for token in
@@ -168,7 +168,7 @@ async fn without_a_token_of_the_gateway_nobody_comes_in() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
+async fn unknown_route_is_told_what_is_served() {
     let (_, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         (Method::POST, "/v1/chat"),
@@ -191,7 +191,7 @@ async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_raw_event_is_judged_like_a_request() {
+async fn raw_event_is_judged_like_a_request() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         // {"x":"<FF>"}: not UTF-8.

@@ -36,7 +36,7 @@ async fn ops(running: &Running, arguments: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_new_client_is_served_at_once_and_a_revoked_one_not_beyond_its_bound() {
+async fn new_client_works_at_once_revoked_one_stops_soon() {
     let running = forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let token = ops(&running, &["add", "search"]).await;
@@ -62,7 +62,7 @@ async fn a_new_client_is_served_at_once_and_a_revoked_one_not_beyond_its_bound()
 }
 
 #[tokio::test]
-async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
+async fn token_replacement_under_load_loses_no_request() {
     let running = Arc::new(forgetful().await);
     let old = ops(&running, &["add", "search"]).await;
     let token = Arc::new(RwLock::new(old.clone()));
@@ -108,7 +108,7 @@ async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
 }
 
 #[tokio::test]
-async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
+async fn verdict_is_cached_per_token_for_all_methods() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let asked = running.gateway.invoked("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
@@ -127,7 +127,7 @@ async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_ours_never_reaches_a_function() {
+async fn foreign_token_never_reaches_a_function() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (token, asked) = (&running.gateway.token, running.gateway.invoked("authorizer"));
     let huge = "x".repeat(8_000);
@@ -151,7 +151,7 @@ async fn what_is_no_token_of_ours_never_reaches_a_function() {
 }
 
 #[tokio::test]
-async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question() {
+async fn damaged_token_is_denied_by_authorizer() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let token = running.gateway.token.clone();
     let arn = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
@@ -194,7 +194,7 @@ async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question(
 }
 
 #[tokio::test]
-async fn a_bad_list_does_not_replace_a_good_one_and_is_told_without_its_content() {
+async fn bad_client_list_leaves_the_good_one() {
     let running = forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();

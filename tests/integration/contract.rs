@@ -16,7 +16,7 @@ async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
 }
 
 #[tokio::test]
-async fn what_cohere_answers_becomes_the_right_code_and_status() {
+async fn upstream_answer_maps_to_code_and_status() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let said = |message: &str| json!({ "id": "cohere-id", "message": message });
     let cases = [
@@ -70,7 +70,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
 }
 
 #[tokio::test]
-async fn coheres_error_type_and_retry_after_pass_within_bounds() {
+async fn error_type_and_retry_after_pass_within_bounds() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let refusal = json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
     always(&stub, &running, refusal).await;
@@ -84,7 +84,7 @@ async fn coheres_error_type_and_retry_after_pass_within_bounds() {
 }
 
 #[tokio::test]
-async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
+async fn proxy_html_never_reaches_the_caller() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     stub.otherwise(|_| {
         answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
@@ -95,7 +95,7 @@ async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
 }
 
 #[tokio::test]
-async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
+async fn broken_and_slow_upstream_has_codes_and_bounds() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let half = answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
@@ -123,7 +123,7 @@ async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
 }
 
 #[tokio::test]
-async fn a_callers_own_time_is_kept_and_named() {
+async fn caller_timeout_is_respected_and_named() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.next(vec![Step::Hang]);
     let started = Instant::now();
@@ -134,7 +134,7 @@ async fn a_callers_own_time_is_kept_and_named() {
 }
 
 #[tokio::test]
-async fn a_port_without_a_listener_is_unreachable() {
+async fn closed_port_is_upstream_unreachable() {
     let running = gateway::start_at("http://127.0.0.1:9", &[]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("upstream_unreachable")));
@@ -142,7 +142,7 @@ async fn a_port_without_a_listener_is_unreachable() {
 }
 
 #[tokio::test]
-async fn only_listed_headers_pass_in_either_direction() {
+async fn headers_pass_only_if_listed() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let upstream = [
         ("content-type", "application/json"),
@@ -215,7 +215,7 @@ async fn only_listed_headers_pass_in_either_direction() {
 }
 
 #[tokio::test]
-async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
+async fn defaults_add_model_and_max_tokens() {
     let settings =
         [("GATEWAY_RERANK_MODEL", "rerank-v4.0-fast"), ("GATEWAY_CHAT_MAX_TOKENS_CEILING", "5000")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
@@ -244,7 +244,7 @@ async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
 }
 
 #[tokio::test]
-async fn without_a_key_requests_answer_key_missing_and_the_next_one_finds_it() {
+async fn missing_key_is_found_by_the_next_request() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("key_missing")));
@@ -257,7 +257,7 @@ async fn without_a_key_requests_answer_key_missing_and_the_next_one_finds_it() {
 }
 
 #[tokio::test]
-async fn health_tells_how_cohere_answers_and_is_throttled() {
+async fn health_tells_coheres_state_and_is_throttled() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
     let get = || read(running.plain(Method::GET, "/api/health"));
     let refused = json(404, &json!({ "message": "model 'command-r7b-12-2024' not found" }));
@@ -299,7 +299,7 @@ async fn health_tells_how_cohere_answers_and_is_throttled() {
 }
 
 #[tokio::test]
-async fn every_request_is_one_line_that_holds_no_content() {
+async fn request_is_one_log_line_without_content() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SERVICE", "my-stack")]).await;
     stub.next(json(200, &json!({ "message": { "content": "MARK-ANSWER" }, "usage": { "billed_units": { "input_tokens": 3, "output_tokens": 4 } } })));
     stub.next(json(400, &json!({ "message": "MARK-REFUSAL" })));
@@ -325,7 +325,7 @@ async fn every_request_is_one_line_that_holds_no_content() {
 }
 
 #[tokio::test]
-async fn a_killed_function_is_one_502_and_then_serves_again() {
+async fn killed_function_is_one_502_then_serves() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.next(vec![Step::Hang]);
     let sending = running.send("/v2/chat", CHAT);
@@ -342,7 +342,7 @@ async fn a_killed_function_is_one_502_and_then_serves_again() {
 }
 
 #[tokio::test]
-async fn a_bad_setting_stops_the_start_with_every_problem_named() {
+async fn bad_settings_stop_the_start_and_are_named() {
     gateway::start_at("http://127.0.0.1:9", &[]).await;
     let options = local::Options {
         port: Some(0),

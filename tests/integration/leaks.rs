@@ -21,12 +21,12 @@ async fn play(rust_log: Option<&str>) {
 }
 
 #[tokio::test]
-async fn no_mark_is_logged_or_answered() {
+async fn marks_reach_no_log_or_answer() {
     play(None).await;
 }
 
 #[tokio::test]
-async fn no_mark_is_logged_or_answered_when_all_is_to_be_logged() {
+async fn marks_reach_no_log_or_answer_at_trace() {
     play(Some("trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace"))
         .await;
 }

@@ -22,7 +22,7 @@ async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: 
 }
 
 #[tokio::test]
-async fn a_panic_in_a_handler_is_one_internal_error() {
+async fn handler_panic_is_one_internal_error() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let answer = running.send("/v2/chat", GOOD.replace("hi", Place::Handler.mark())).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
@@ -33,7 +33,7 @@ async fn a_panic_in_a_handler_is_one_internal_error() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_stream_is_coheres_own_ending() {
+async fn stream_panic_ends_as_cohere_would() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     // Sent as one piece of its own, after the content that opens the stream.
     let marked = DELTA.replace("{}", &format!("{{\"text\":\"{}\"}}", Place::Stream.mark()));
@@ -53,7 +53,7 @@ async fn a_panic_in_a_stream_is_coheres_own_ending() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_authorizer_denies() {
+async fn authorizer_panic_denies_the_caller() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let token = format!("Bearer cgw_{}", Place::Authorizer.mark());
     let request = running.plain(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);

@@ -34,7 +34,7 @@ async fn replay(exchanges: &[Exchange]) {
 }
 
 #[tokio::test]
-async fn every_recorded_exchange_passes_unchanged() {
+async fn recorded_exchanges_pass_unchanged() {
     let Some(folder) = recordings::find_or_skip("cohere/recorded", "replay of recorded exchanges") else {
         return print_line(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
     };
@@ -45,7 +45,7 @@ async fn every_recorded_exchange_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn every_self_written_twin_passes_unchanged() {
+async fn self_written_twins_pass_unchanged() {
     let twins = exchange::twins();
     let classes: BTreeMap<_, _> = twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
     for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
@@ -55,7 +55,7 @@ async fn every_self_written_twin_passes_unchanged() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_coheres_trace_and_limits() {
+async fn refusal_keeps_trace_and_limit_headers() {
     let replay = Replay::start().await;
     let twins = exchange::twins();
     for twin in twins.iter().filter(|twin| twin.status >= 400) {
@@ -68,7 +68,7 @@ async fn a_refusal_keeps_coheres_trace_and_limits() {
 }
 
 #[test]
-fn cuts_lose_nothing_and_tear_what_they_say() {
+fn stream_cuts_lose_no_byte() {
     let stream = "data: é\n\ndata: 🦀\n\n".as_bytes();
     for cut in Cut::ALL {
         assert_eq!(cut.pieces(stream).concat(), stream, "{cut:?}");

@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]
-async fn every_scenario_of_a_rotation_ends_as_it_should() {
+async fn rotation_scenarios_end_as_expected() {
     let bench = Bench::on_stand_in(&[]).await;
     for (_, play) in ALL {
         play(&bench).await;
@@ -21,7 +21,7 @@ async fn every_scenario_of_a_rotation_ends_as_it_should() {
 }
 
 #[tokio::test]
-async fn a_trial_key_becomes_current_where_the_operator_allows_it() {
+async fn trial_key_becomes_current_if_allowed() {
     let bench = Bench::on_stand_in(&[("GATEWAY_ALLOW_TRIAL_KEY", "on")]).await;
     let secret = bench.with_current().await;
     let before = secret.holder(CURRENT).await.unwrap();
@@ -33,7 +33,7 @@ async fn a_trial_key_becomes_current_where_the_operator_allows_it() {
 }
 
 #[tokio::test]
-async fn a_rotation_that_cohere_interrupts_is_taken_up_again() {
+async fn interrupted_rotation_is_resumed() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (sandbox, secrets) = (running.gateway.sandbox.as_ref().unwrap(), &running.gateway.secrets);
     sandbox.accept_key(Key { value: "fake-new".into(), trial: false });
@@ -51,7 +51,7 @@ async fn a_rotation_that_cohere_interrupts_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn trying_the_configuration_alone_changes_nothing() {
+async fn rotation_dry_run_changes_nothing() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (store, secrets) = (Store::stand_in(&running), &running.gateway.secrets);
     let before = secrets.current(API_KEY);
@@ -72,7 +72,7 @@ async fn trying_the_configuration_alone_changes_nothing() {
 }
 
 #[tokio::test]
-async fn health_takes_up_a_replaced_key_as_requests_do() {
+async fn health_takes_up_a_replaced_key() {
     let running = gateway::start(Upstream::Sandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
     let health = async || read(running.plain(Method::GET, "/api/health")).await.status;
     assert_eq!(health().await, 200);

@@ -26,7 +26,7 @@ fn document(what: &str) -> Option<Document> {
 }
 
 #[tokio::test]
-async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
+async fn exchanges_follow_coheres_document() {
     let Some(document) = document("what is sent and answered against Cohere's OpenAPI document") else {
         return;
     };
@@ -44,7 +44,7 @@ async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
 }
 
 #[tokio::test]
-async fn what_the_sandbox_answers_is_as_coheres_document_says() {
+async fn sandbox_answers_follow_coheres_document() {
     let Some(document) = document("the sandbox's answers against Cohere's OpenAPI document") else { return };
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
@@ -64,7 +64,7 @@ async fn what_the_sandbox_answers_is_as_coheres_document_says() {
 }
 
 #[test]
-fn the_check_finds_what_the_document_does_not_allow() {
+fn schema_check_finds_wrong_values() {
     let Some(document) = document("the check against Cohere's OpenAPI document itself") else { return };
     let message = json!({ "role": "user", "content": "hi" });
     let chat = |field: &str, value: Value| {
@@ -125,7 +125,7 @@ fn wrong_answer_of_each_endpoint_is_found() {
 }
 
 #[test]
-fn document_refers_to_nothing_that_is_missing() {
+fn document_has_no_broken_reference() {
     let Some(document) = document("the references inside Cohere's OpenAPI document") else { return };
     assert_eq!(document.broken_references(), [""; 0]);
 }

@@ -28,7 +28,7 @@ fn event(mended: usize) -> Value {
 }
 
 #[tokio::test]
-async fn stages_judge_a_request_in_the_order_of_the_pipeline() {
+async fn stages_judge_in_pipeline_order() {
     let settings = [("GATEWAY_SECRET_ID", "no/such/secret")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let expected = [

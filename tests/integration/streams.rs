@@ -29,7 +29,7 @@ fn failed_ending(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn frames_pass_byte_for_byte_however_the_network_cuts_them() {
+async fn frames_pass_unchanged_however_cut() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, TOOL, ": comment\n\n", END, DONE].concat();
     for size in [1, 7, 64, whole.len()] {
@@ -45,7 +45,7 @@ async fn frames_pass_byte_for_byte_however_the_network_cuts_them() {
 }
 
 #[tokio::test]
-async fn every_write_to_the_caller_is_whole_frames() {
+async fn stream_writes_are_whole_frames() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let mut steps = vec![stream_head(&[])];
     for byte in [START, DELTA, DELTA, END, DONE].concat().as_bytes().chunks(11) {
@@ -65,7 +65,7 @@ async fn every_write_to_the_caller_is_whole_frames() {
 }
 
 #[tokio::test]
-async fn a_small_streamed_answer_is_not_held_for_40_ms() {
+async fn small_answer_is_not_held_for_40_ms() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let mut times = Vec::new();
     for _ in 0..60 {
@@ -82,7 +82,7 @@ async fn a_small_streamed_answer_is_not_held_for_40_ms() {
 }
 
 #[tokio::test]
-async fn events_arrive_as_they_are_sent() {
+async fn stream_events_arrive_as_sent() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let pause = Duration::from_millis(150);
     let steps =
@@ -109,7 +109,7 @@ async fn events_arrive_as_they_are_sent() {
 }
 
 #[tokio::test]
-async fn a_failure_before_any_content_is_an_ordinary_error() {
+async fn failure_before_content_is_an_ordinary_error() {
     let settings = [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let error = |error_type: &str| {
@@ -160,7 +160,7 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
 }
 
 #[tokio::test]
-async fn a_failure_after_content_is_coheres_own_ending() {
+async fn failure_after_content_ends_as_cohere_would() {
     let settings = [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let begun = || vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes())];
@@ -189,7 +189,7 @@ async fn a_failure_after_content_is_coheres_own_ending() {
 }
 
 #[tokio::test]
-async fn what_cohere_has_ended_is_not_ended_twice() {
+async fn ended_stream_is_not_ended_twice() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, END].concat();
     let end = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
@@ -210,7 +210,7 @@ async fn what_cohere_has_ended_is_not_ended_twice() {
 }
 
 #[tokio::test]
-async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
+async fn silence_is_filled_with_keep_alive_comments() {
     let settings = [
         ("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"),
         ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
@@ -241,7 +241,7 @@ async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn the_word_done_inside_a_text_does_not_end_a_stream() {
+async fn done_inside_text_does_not_end_a_stream() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let tricky = "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
     let whole = [START, tricky, END, DONE].concat();
@@ -252,7 +252,7 @@ async fn the_word_done_inside_a_text_does_not_end_a_stream() {
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_is_noted_and_the_next_one_is_served() {
+async fn caller_who_leaves_is_logged_and_harmless() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
     stub.next(vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes()), Step::Hang]);
     let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");

@@ -53,7 +53,7 @@ async fn probe(cohere: &Scripted, verdict: Vec<Step>) -> (Asked, usize) {
 }
 
 #[tokio::test]
-async fn a_half_open_breaker_gets_one_probe_and_the_other_parts_follow_its_success() {
+async fn half_open_breaker_probes_with_one_part() {
     let cohere = half_open().await;
     let (asked, meanwhile) = probe(&cohere, Vec::new()).await;
     assert_eq!(meanwhile, 1, "calls before the probe's verdict");
@@ -63,7 +63,7 @@ async fn a_half_open_breaker_gets_one_probe_and_the_other_parts_follow_its_succe
 }
 
 #[tokio::test]
-async fn a_failed_probe_is_the_only_call_of_its_request() {
+async fn failed_probe_is_the_only_call() {
     let cohere = half_open().await;
     let (asked, meanwhile) = probe(&cohere, failed()).await;
     assert_eq!((meanwhile, asked.calls.len()), (1, 1));
@@ -74,7 +74,7 @@ async fn a_failed_probe_is_the_only_call_of_its_request() {
 }
 
 #[tokio::test]
-async fn five_parts_that_fail_together_are_one_failure() {
+async fn simultaneous_part_failures_count_once() {
     let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
@@ -97,7 +97,7 @@ async fn five_parts_that_fail_together_are_one_failure() {
 }
 
 #[tokio::test]
-async fn an_open_breaker_and_a_dead_upstream_leave_what_memory_holds() {
+async fn open_breaker_leaves_cached_answers() {
     let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     let texts = numbered("sea", 0..200);
     cohere.embed(&texts).await;
@@ -118,7 +118,7 @@ async fn an_open_breaker_and_a_dead_upstream_leave_what_memory_holds() {
 }
 
 #[tokio::test]
-async fn refused_parts_say_nothing_against_cohere() {
+async fn refused_parts_leave_breaker_closed() {
     let cohere = Scripted::start(&[]).await;
     cohere.fault("sea-0", ALWAYS, refused_late(400, "bad"));
     for _ in 0..6 {

@@ -17,7 +17,7 @@ const OTHER_HASH: &str = "16eedfc1ed14903c91dc9507f8bf45d211459b727909778d1190ce
 const OWN_HASH: &str = "bc3a823510a03aa702655a96521614d7cf53c7ac0a22d10a434e328b6982d7e9";
 
 #[tokio::test]
-async fn miss_then_hit_then_partial_and_each_text_is_paid_for_once() {
+async fn cached_text_is_billed_once() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..300);
     let first = cohere.embed(&texts[..200]).await;
@@ -44,7 +44,7 @@ async fn miss_then_hit_then_partial_and_each_text_is_paid_for_once() {
 }
 
 #[tokio::test]
-async fn a_ranking_is_kept_part_by_part() {
+async fn ranking_is_cached_part_by_part() {
     let cohere = Scripted::start(&[]).await;
     let documents = numbered("page", 0..2_500);
     for (cache, calls, units) in [("miss", 3, 25), ("hit", 0, 0)] {
@@ -65,7 +65,7 @@ async fn a_ranking_is_kept_part_by_part() {
 }
 
 #[tokio::test]
-async fn equal_texts_of_one_request_go_upstream_once() {
+async fn duplicate_texts_go_upstream_once() {
     for bytes in ["0", "64000000"] {
         let cohere = Scripted::start(&[("GATEWAY_CACHE_BYTES", bytes)]).await;
         let texts: Vec<_> = (0..200).map(|number| format!("sea-{}", number * 7 % 50)).collect();
@@ -78,7 +78,7 @@ async fn equal_texts_of_one_request_go_upstream_once() {
 }
 
 #[tokio::test]
-async fn another_model_type_dimension_or_way_of_asking_is_another_embedding() {
+async fn cache_key_holds_every_embed_option() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..3);
     cohere.embed(&texts).await;
@@ -97,7 +97,7 @@ async fn another_model_type_dimension_or_way_of_asking_is_another_embedding() {
 }
 
 #[tokio::test]
-async fn types_that_are_asked_for_in_turn_are_each_paid_for_once() {
+async fn embedding_types_are_cached_separately() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..3);
     let body = |types: &[&str]| {
@@ -121,7 +121,7 @@ async fn types_that_are_asked_for_in_turn_are_each_paid_for_once() {
 }
 
 #[tokio::test]
-async fn a_client_sees_its_own_answers_unless_the_operator_shares_them() {
+async fn cache_is_per_client_unless_shared() {
     for (shared, expected) in [("false", ("miss", "1")), ("true", ("hit", "0"))] {
         let cohere = Scripted::start(&[("GATEWAY_CACHE_SHARED", shared)]).await;
         let clients = json!({ "clients": [
@@ -145,7 +145,7 @@ async fn a_client_sees_its_own_answers_unless_the_operator_shares_them() {
 }
 
 #[tokio::test]
-async fn no_store_calls_again_and_keeps_nothing() {
+async fn no_store_neither_reads_nor_fills_cache() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     let no_store = [("x-gateway-cache", "no-store")];
@@ -162,7 +162,7 @@ async fn no_store_calls_again_and_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn a_field_of_tomorrow_goes_past_memory() {
+async fn unknown_field_bypasses_cache() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     cohere.embed(&texts).await;
@@ -184,7 +184,7 @@ async fn a_field_of_tomorrow_goes_past_memory() {
 }
 
 #[tokio::test]
-async fn chat_is_never_kept_and_a_memory_of_no_bytes_keeps_nothing() {
+async fn chat_and_zero_bytes_turn_cache_off() {
     let cohere = Scripted::start(&[("GATEWAY_CACHE_BYTES", "0")]).await;
     let texts = numbered("sea", 0..200);
     for _ in 0..2 {
@@ -200,7 +200,7 @@ async fn chat_is_never_kept_and_a_memory_of_no_bytes_keeps_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_forgotten_after_its_time() {
+async fn cache_entry_expires_after_its_ttl() {
     let cohere = Scripted::start(&[("GATEWAY_CACHE_TTL_SECS", "1")]).await;
     let texts = numbered("sea", 0..100);
     assert_eq!(cohere.embed(&texts).await.cost(), ("miss", 2));
@@ -219,7 +219,7 @@ async fn what_is_kept_is_forgotten_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_full_memory_keeps_what_was_asked_for_last() {
+async fn full_cache_keeps_the_most_recent() {
     // Room for the cells of about three hundred texts.
     let cohere = Scripted::start(&[("GATEWAY_CACHE_BYTES", "150000")]).await;
     for number in 0..6 {

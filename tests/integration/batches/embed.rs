@@ -58,7 +58,7 @@ fn texts(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_text_to_1920_get_the_vectors_that_each_gets_alone_with_and_without_memory() {
+async fn split_embeddings_equal_single_ones() {
     let both = Both::start(&[]).await;
     let none = json!({});
     let expected = Expected::of(&both, texts(1_920), &none, "float").await;
@@ -87,7 +87,7 @@ async fn one_text_to_1920_get_the_vectors_that_each_gets_alone_with_and_without_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_texts_pass_where_the_limit_is_raised() {
+async fn raised_limit_admits_ten_thousand_texts() {
     let both = Both::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     let more = json!({ "output_dimension": 256, "embedding_types": ["int8"] });
     let expected = Expected::of(&both, texts(10_000), &more, "int8").await;
@@ -100,7 +100,7 @@ async fn ten_thousand_texts_pass_where_the_limit_is_raised() {
 }
 
 #[tokio::test]
-async fn a_splits_numbers_are_on_the_requests_line() {
+async fn request_log_tells_how_it_was_split() {
     let cohere = Scripted::start(&[]).await;
     cohere.embed(&numbered("sea", 0..40)).await;
     let mut texts = numbered("sea", 0..200);
@@ -124,7 +124,7 @@ async fn a_splits_numbers_are_on_the_requests_line() {
 }
 
 #[tokio::test]
-async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
+async fn unknown_embedding_type_is_split_and_cached() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     let types = ["base64", "float", "int8", "of-tomorrow"];
@@ -146,7 +146,7 @@ async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
 }
 
 #[tokio::test]
-async fn space_in_requests_and_answers_changes_nothing_but_that_such_answers_are_not_kept() {
+async fn spaced_json_is_split_but_not_cached() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     let spaced = cohere.ask_text("/v2/embed", format!("{:#}", embed_body(&texts)), &[]).await;

@@ -25,7 +25,7 @@ fn calls(asked: &Asked, models: [&str; 2]) -> [usize; 2] {
 }
 
 #[tokio::test]
-async fn one_part_that_fails_for_good_hands_the_whole_request_to_the_fallback() {
+async fn failed_part_sends_whole_request_to_fallback() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     fail_part(&cohere, EMBED, "sea-150");
@@ -42,7 +42,7 @@ async fn one_part_that_fails_for_good_hands_the_whole_request_to_the_fallback() 
 }
 
 #[tokio::test]
-async fn what_is_kept_of_the_asked_model_has_no_place_in_the_fallbacks_answer() {
+async fn fallback_answer_uses_no_primary_cache() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     assert_eq!(cohere.embed(&texts[..100]).await.cost(), ("miss", 2));
@@ -65,7 +65,7 @@ async fn what_is_kept_of_the_asked_model_has_no_place_in_the_fallbacks_answer() 
 }
 
 #[tokio::test]
-async fn a_ranking_is_one_models_too() {
+async fn fallback_ranks_all_documents_itself() {
     let cohere = Scripted::start(&[]).await;
     let documents = numbered("page", 0..1_001);
     fail_part(&cohere, RERANK, "page-1000");
@@ -80,7 +80,7 @@ async fn a_ranking_is_one_models_too() {
 }
 
 #[tokio::test]
-async fn a_fallback_that_fails_in_a_part_leaves_the_asked_models_failure() {
+async fn failing_fallback_part_leaves_primary_failure() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     cohere.fault("sea-150", ALWAYS, refused_late(500, "oh"));

@@ -25,7 +25,7 @@ async fn alone(both: &Both, model: &str, images: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_model_that_takes_one_image_gets_one_a_call_and_a_later_one_gets_all_at_once() {
+async fn images_are_split_by_model_limit() {
     let both = Both::start(&[]).await;
     let images: Vec<_> = [1, 2, 3].map(image).to_vec();
     for (model, calls, units) in [
@@ -50,7 +50,7 @@ async fn a_model_that_takes_one_image_gets_one_a_call_and_a_later_one_gets_all_a
 }
 
 #[tokio::test]
-async fn mixed_inputs_over_a_calls_worth_are_split_in_order_and_not_kept() {
+async fn mixed_inputs_are_split_in_order_uncached() {
     let both = Both::start(&[]).await;
     let input = |number: usize| {
         let text = json!({ "type": "text", "text": format!("number {number}") });

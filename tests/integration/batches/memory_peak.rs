@@ -54,7 +54,7 @@ fn peak(process: u32) -> Option<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_largest_requests_fit_a_function_of_256_mb() {
+async fn largest_requests_fit_in_256_mb() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     stub.otherwise(large);
     let processes = running.gateway.processes("embed");

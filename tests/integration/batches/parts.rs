@@ -34,7 +34,7 @@ fn numbers_of(calls: &[Seen], input: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_part_that_fails_once_is_asked_again_alone_and_the_answer_is_exact() {
+async fn failed_embed_part_is_retried_alone() {
     let cohere = Scripted::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
     let faults = [
         ("500", failed(500, "oh")),
@@ -57,7 +57,7 @@ async fn a_part_that_fails_once_is_asked_again_alone_and_the_answer_is_exact() {
 }
 
 #[tokio::test]
-async fn a_ranked_part_that_fails_once_is_asked_again_alone() {
+async fn failed_rerank_part_is_retried_alone() {
     let cohere = Scripted::start(&[]).await;
     let documents = numbered("page", 0..2_001);
     cohere.fault("page-1500", 1, failed(503, "busy"));
@@ -68,7 +68,7 @@ async fn a_ranked_part_that_fails_once_is_asked_again_alone() {
 }
 
 #[tokio::test]
-async fn a_part_that_keeps_failing_fails_the_request_with_its_own_error_and_its_inputs() {
+async fn failing_part_names_its_error_and_inputs() {
     let cohere = Scripted::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "800")]).await;
     cohere.fault("tide-100", ALWAYS, refused_late(500, "oh"));
     let texts = numbered("tide", 0..200);
@@ -95,7 +95,7 @@ async fn a_part_that_keeps_failing_fails_the_request_with_its_own_error_and_its_
 }
 
 #[tokio::test]
-async fn after_a_final_failure_nothing_more_is_sent_and_what_came_is_kept_for_the_retry() {
+async fn final_failure_stops_calls_and_caches_the_rest() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..1_920);
     let leave = Arc::new(Semaphore::new(0));
@@ -129,7 +129,7 @@ async fn after_a_final_failure_nothing_more_is_sent_and_what_came_is_kept_for_th
 }
 
 #[tokio::test]
-async fn a_caller_whose_time_is_over_is_told_the_inputs_and_finds_the_rest_kept() {
+async fn deadline_names_inputs_and_caches_the_rest() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     cohere.fault("sea-150", ALWAYS, vec![Step::Hang]);
@@ -145,7 +145,7 @@ async fn a_caller_whose_time_is_over_is_told_the_inputs_and_finds_the_rest_kept(
 }
 
 #[tokio::test]
-async fn a_replaced_key_is_taken_up_by_all_parts_and_read_once() {
+async fn replaced_key_is_read_once_for_all_parts() {
     let cohere = Scripted::start(&[]).await;
     cohere.embed(&numbered("before", 0..1)).await;
     let gateway = &cohere.running.gateway;
@@ -162,7 +162,7 @@ async fn a_replaced_key_is_taken_up_by_all_parts_and_read_once() {
 }
 
 #[tokio::test]
-async fn a_part_with_one_embedding_too_few_is_unreadable_and_the_others_are_kept() {
+async fn short_embed_part_is_malformed_others_cached() {
     let cohere = Scripted::start(&[]).await;
     let texts = numbered("sea", 0..200);
     cohere.stub.otherwise(|seen| {
@@ -185,7 +185,7 @@ async fn a_part_with_one_embedding_too_few_is_unreadable_and_the_others_are_kept
 }
 
 #[tokio::test]
-async fn a_ranked_part_with_a_result_too_few_is_unreadable_and_not_kept() {
+async fn short_rerank_part_is_malformed_and_uncached() {
     let cohere = Scripted::start(&[]).await;
     let documents = numbered("page", 0..2_001);
     cohere.stub.otherwise(|seen| {
@@ -211,7 +211,7 @@ async fn a_ranked_part_with_a_result_too_few_is_unreadable_and_not_kept() {
 }
 
 #[tokio::test]
-async fn a_failed_parts_trace_is_the_one_the_caller_gets() {
+async fn failed_part_gives_its_trace_id() {
     let cohere = Scripted::start(&[]).await;
     cohere.stub.otherwise(|seen| {
         let first = inputs(seen).remove(0);
@@ -233,7 +233,7 @@ async fn a_failed_parts_trace_is_the_one_the_caller_gets() {
 }
 
 #[tokio::test]
-async fn parts_that_all_fail_at_once_are_all_asked_again_and_leave_retries_for_others() {
+async fn simultaneous_part_failures_leave_retries_for_others() {
     for status in [503, 429] {
         let cohere = Scripted::start(&[]).await;
         let calls = AtomicUsize::new(0);

@@ -33,7 +33,7 @@ fn documents(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_document_to_ten_thousand_are_ranked_as_by_one_call() {
+async fn split_ranking_equals_one_call() {
     let both = Both::start(&[]).await;
     let all = documents(10_000);
     for count in [1, 1_000, 1_001, 10_000] {
@@ -51,7 +51,7 @@ async fn one_document_to_ten_thousand_are_ranked_as_by_one_call() {
 }
 
 #[tokio::test]
-async fn equal_numbers_in_other_notations_are_equal_and_ties_go_by_index() {
+async fn equal_scores_rank_by_index() {
     let cohere = Scripted::start(&[]).await;
     let documents = numbered("page", 0..2_500);
     for top_n in [None, Some(1), Some(1_200), Some(9_000)] {

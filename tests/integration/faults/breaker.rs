@@ -32,7 +32,7 @@ fn gateway_ms(answer: &Answer) -> f64 {
 }
 
 #[tokio::test]
-async fn five_failures_open_the_breaker_and_the_sixth_costs_the_upstream_nothing() {
+async fn open_breaker_costs_upstream_nothing() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     fail(&stub);
     let (_, first, calls) = ask(&stub, &running).await;
@@ -51,7 +51,7 @@ async fn five_failures_open_the_breaker_and_the_sixth_costs_the_upstream_nothing
 }
 
 #[tokio::test]
-async fn a_breaker_is_one_models_affair() {
+async fn breaker_belongs_to_one_model() {
     let (stub, running) =
         gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")])
             .await;
@@ -65,7 +65,7 @@ async fn a_breaker_is_one_models_affair() {
 }
 
 #[tokio::test]
-async fn recovery_takes_exactly_one_probe_and_a_failed_one_opens_again() {
+async fn half_open_breaker_admits_exactly_one_probe() {
     let open = OPEN.as_millis().to_string();
     let settings = [
         ("GATEWAY_FALLBACKS", "none"),
@@ -99,7 +99,7 @@ async fn recovery_takes_exactly_one_probe_and_a_failed_one_opens_again() {
 }
 
 #[tokio::test]
-async fn a_probe_that_learns_nothing_leaves_the_next_request_the_probe() {
+async fn inconclusive_probe_passes_to_next_request() {
     let settings = [
         ("GATEWAY_FALLBACKS", "none"),
         ("GATEWAY_BREAKER_FAILURES", "3"),

@@ -42,7 +42,7 @@ async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_told() {
+async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let answer = chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
@@ -66,7 +66,7 @@ async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_tol
 }
 
 #[tokio::test]
-async fn a_stream_falls_back_before_its_first_content() {
+async fn stream_falls_back_before_first_content() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|seen| match seen.field("model") == ASKED {
         true => json(500, &json!({ "message": "oh" })),
@@ -78,7 +78,7 @@ async fn a_stream_falls_back_before_its_first_content() {
 }
 
 #[tokio::test]
-async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
+async fn refusing_fallback_leaves_primary_failure() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     for status in [400, 401, 402, 404, 422, 429, 500] {
         fail(&stub, status);
@@ -96,7 +96,7 @@ async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
 }
 
 #[tokio::test]
-async fn the_callers_word_decides_and_a_bad_word_is_refused() {
+async fn fallback_header_decides_and_is_validated() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let denied = chat(&running, json!({}), Some("deny")).await;
@@ -109,7 +109,7 @@ async fn the_callers_word_decides_and_a_bad_word_is_refused() {
 }
 
 #[tokio::test]
-async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_only() {
+async fn embed_and_rerank_fall_back_only_if_allowed() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
     fail(&stub, 200);
     for (way, wish, status) in [
@@ -135,7 +135,7 @@ async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_o
 }
 
 #[tokio::test]
-async fn what_the_fallback_lacks_is_not_sent_to_it() {
+async fn fallback_is_skipped_if_it_lacks_a_feature() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let image =
@@ -154,7 +154,7 @@ async fn what_the_fallback_lacks_is_not_sent_to_it() {
 }
 
 #[tokio::test]
-async fn an_open_breaker_sends_requests_straight_to_the_fallback() {
+async fn open_breaker_goes_straight_to_fallback() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     fail(&stub, 200);
     chat(&running, json!({}), None).await;
@@ -164,7 +164,7 @@ async fn an_open_breaker_sends_requests_straight_to_the_fallback() {
 }
 
 #[tokio::test]
-async fn a_fallback_that_is_not_called_costs_no_budget() {
+async fn uncalled_fallback_costs_no_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     stub.otherwise(|seen| match seen.field("model") == ASKED {
         true => json(429, &json!({ "message": "limited to 1000 API calls / month" })),
@@ -181,7 +181,7 @@ async fn a_fallback_that_is_not_called_costs_no_budget() {
 }
 
 #[tokio::test]
-async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warned_of() {
+async fn retired_model_is_refused_deprecated_one_warned() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|_| Way::Chat.good());
     let ask = |model: &str| Way::Chat.body().replace(ASKED, model);
@@ -206,7 +206,7 @@ async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warne
 }
 
 #[tokio::test]
-async fn a_retired_model_passes_where_the_operator_says_so() {
+async fn retired_model_passes_if_operator_allows() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
     stub.otherwise(|_| Way::Chat.good());
     let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");

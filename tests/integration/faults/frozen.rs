@@ -42,7 +42,7 @@ async fn assert_unharmed(running: &Running, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_request() {
+async fn thawed_instance_replaces_closed_connections() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     warm(&stub, &running).await;
     signal(&running, "-STOP");
@@ -59,7 +59,7 @@ async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_reques
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_under_the_first_request_after_a_freeze_is_replaced() {
+async fn reset_after_freeze_is_resent() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     for _ in 0..2 {
         warm(&stub, &running).await;
@@ -74,7 +74,7 @@ async fn a_connection_that_breaks_under_the_first_request_after_a_freeze_is_repl
 }
 
 #[tokio::test]
-async fn only_one_resend_is_free_and_only_after_a_silence() {
+async fn free_resend_happens_once_after_idle() {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;
@@ -92,7 +92,7 @@ async fn only_one_resend_is_free_and_only_after_a_silence() {
 }
 
 #[tokio::test]
-async fn a_freeze_during_a_request_ends_in_an_answer() {
+async fn freeze_during_request_ends_in_answer() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;

@@ -35,7 +35,7 @@ const DOWN: [Behaviour; 4] =
     [Behaviour::Failing, Behaviour::Denying, Behaviour::Throttling, Behaviour::Garbled];
 
 #[tokio::test]
-async fn down_at_the_start_requests_name_the_secret_until_it_is_back() {
+async fn missing_key_names_secret_until_store_recovers() {
     let (stub, running) = start(&[]).await;
     let before = running.gateway.started("chat");
     for behaviour in DOWN {
@@ -61,7 +61,7 @@ async fn down_at_the_start_requests_name_the_secret_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn down_later_the_key_in_memory_serves_on() {
+async fn cached_key_serves_while_store_is_down() {
     let (_, running) = start(&[SHORT_LIFE]).await;
     assert_eq!(ask(&running).await.status, 200);
     for behaviour in DOWN {
@@ -78,7 +78,7 @@ async fn down_later_the_key_in_memory_serves_on() {
 }
 
 #[tokio::test]
-async fn a_slow_store_costs_a_request_no_more_than_its_time() {
+async fn slow_store_costs_no_more_than_its_timeout() {
     let (_, running) = start(&[SHORT_LIFE, ("GATEWAY_SECRET_TIMEOUT_MS", "700")]).await;
     assert_eq!(ask(&running).await.status, 200);
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_secs(30)));
@@ -97,7 +97,7 @@ async fn a_slow_store_costs_a_request_no_more_than_its_time() {
 }
 
 #[tokio::test]
-async fn a_key_near_its_end_is_read_while_a_request_waits_for_cohere() {
+async fn expiring_key_is_refreshed_during_a_request() {
     let (stub, running) = start(&[("GATEWAY_SECRET_TTL_SECS", "5")]).await;
     running.gateway.kill("chat").await;
     let begun = Instant::now();
@@ -124,7 +124,7 @@ async fn a_key_near_its_end_is_read_while_a_request_waits_for_cohere() {
 }
 
 #[tokio::test]
-async fn a_refused_key_asks_a_throttling_store_once() {
+async fn refused_key_reads_throttling_store_once() {
     let stub = Stub::start().await;
     stub.otherwise(|_| json(401, &json!({ "message": "invalid api token" })));
     let settings = [("GATEWAY_BAD_KEY_MS", "0")];

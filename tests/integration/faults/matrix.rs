@@ -52,7 +52,7 @@ async fn unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_ends_as_the_table_says() {
+async fn faults_end_as_the_table_says() {
     let rows = &table::rows();
     let lane = |way| async move { column(rows, &Lane::stub(way).await, way).await };
     let (chat, stream, begun, embed, rerank, refused, no_name) = join!(
@@ -75,6 +75,6 @@ async fn every_fault_ends_as_the_table_says() {
 }
 
 #[test]
-fn the_page_of_errors_holds_the_table() {
+fn errors_page_holds_the_fault_table() {
     page::check(&table::rows());
 }

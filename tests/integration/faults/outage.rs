@@ -60,7 +60,7 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
 }
 
 #[tokio::test]
-async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
+async fn thousand_failures_stay_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(500));
     for way in [Way::Chat, Way::Embed] {
@@ -77,7 +77,7 @@ async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
 }
 
 #[tokio::test]
-async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
+async fn failing_fallback_draws_on_same_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF]).await;
     stub.otherwise(|_| failed(503));
     endure(&stub, &running, Way::Chat, 200, "allow")
@@ -86,7 +86,7 @@ async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
 }
 
 #[tokio::test]
-async fn a_partial_outage_stays_within_the_budget() {
+async fn partial_outage_stays_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     let count = AtomicUsize::new(0);
     stub.otherwise(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
@@ -99,7 +99,7 @@ async fn a_partial_outage_stays_within_the_budget() {
 }
 
 #[tokio::test]
-async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() {
+async fn resets_after_idle_stay_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| Way::Chat.good());
     assert_eq!(Way::Chat.ask(&running, "deny").await.status, 200);
@@ -111,7 +111,7 @@ async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() 
 }
 
 #[tokio::test]
-async fn a_throttled_model_is_left_alone() {
+async fn throttled_model_is_left_alone() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(429));
     let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
@@ -122,7 +122,7 @@ async fn a_throttled_model_is_left_alone() {
 }
 
 #[tokio::test]
-async fn with_the_breaker_on_200_requests_cost_five_calls() {
+async fn breaker_limits_outage_to_five_calls() {
     let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
     stub.otherwise(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
@@ -133,7 +133,7 @@ async fn with_the_breaker_on_200_requests_cost_five_calls() {
 }
 
 #[tokio::test]
-async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
+async fn fallback_answers_all_requests_in_outage() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
         true => failed(500),
@@ -146,7 +146,7 @@ async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
 }
 
 #[tokio::test]
-async fn with_both_models_down_two_breakers_open() {
+async fn both_models_down_open_two_breakers() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.otherwise(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;

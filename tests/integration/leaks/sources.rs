@@ -34,7 +34,7 @@ fn codes() -> Vec<(String, String)> {
 }
 
 #[test]
-fn only_the_telemetry_writes() {
+fn telemetry_alone_writes_output() {
     for (path, code) in codes() {
         for (banned, homes) in BANNED {
             let is_home = homes.iter().any(|home| path.ends_with(home));
@@ -44,7 +44,7 @@ fn only_the_telemetry_writes() {
 }
 
 #[test]
-fn no_event_prints_a_whole_value() {
+fn event_never_prints_a_whole_value() {
     for (path, code) in codes() {
         for Event { message, fields, .. } in events(&code) {
             for field in &fields {
@@ -55,7 +55,7 @@ fn no_event_prints_a_whole_value() {
 }
 
 #[test]
-fn every_event_and_every_field_is_documented_and_nothing_else() {
+fn events_and_fields_match_the_document() {
     let doc = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
     let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
     for Event { level, message, fields } in codes().iter().flat_map(|(_, code)| events(code)) {
@@ -115,7 +115,7 @@ fn split_arguments(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn events_are_read_out_of_code() {
+fn event_parser_reads_level_message_and_fields() {
     let code = "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
     let events = events(code);
     assert_eq!(

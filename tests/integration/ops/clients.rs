@@ -27,7 +27,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_token_is_data_once_and_nothing_but_its_hash_is_stored() {
+async fn token_is_shown_once_and_stored_as_hash() {
     let running = running().await;
     let added =
         ops(&running, &["add", "search", "--models", "rerank-v3.5,embed-v4.0", "--not-after", "2999-12-31"])
@@ -48,7 +48,7 @@ async fn a_token_is_data_once_and_nothing_but_its_hash_is_stored() {
 }
 
 #[tokio::test]
-async fn a_client_has_two_tokens_at_most_and_the_older_one_goes() {
+async fn third_token_replaces_the_oldest() {
     let running = running().await;
     let hashes =
         |running: &Running| stored(running)["clients"][1]["token_sha256"].as_array().unwrap().clone();
@@ -67,7 +67,7 @@ async fn a_client_has_two_tokens_at_most_and_the_older_one_goes() {
 }
 
 #[tokio::test]
-async fn one_token_or_the_whole_client_is_revoked() {
+async fn revoke_takes_one_token_or_all() {
     let running = running().await;
     ops(&running, &["add", "search"]).await.data();
     ops(&running, &["rotate", "search"]).await.data();
@@ -82,7 +82,7 @@ async fn one_token_or_the_whole_client_is_revoked() {
 }
 
 #[tokio::test]
-async fn sixteen_operators_at_once_lose_no_edit() {
+async fn concurrent_operators_lose_no_edit() {
     let running = running().await;
     let all: Vec<_> = (0..16).map(|number| format!("client-{number}")).collect();
     let commands: Vec<_> = all
@@ -110,7 +110,7 @@ async fn sixteen_operators_at_once_lose_no_edit() {
 }
 
 #[tokio::test]
-async fn an_edit_that_others_overtake_is_made_again_on_their_list() {
+async fn overtaken_edit_is_repeated_on_new_list() {
     let running = running().await;
     // Each call takes a while, so that the other edit falls between reading and writing.
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_millis(500)));
@@ -132,7 +132,7 @@ async fn an_edit_that_others_overtake_is_made_again_on_their_list() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_never_written_gets_its_first_list() {
+async fn empty_secret_gets_its_first_list() {
     let running = running().await;
     running.gateway.secrets.remove(CLIENTS);
     running.gateway.secrets.create(CLIENTS);
@@ -144,7 +144,7 @@ async fn a_secret_that_was_never_written_gets_its_first_list() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
+async fn impossible_edit_changes_nothing_and_advises() {
     let running = running().await;
     let before = stored(&running);
     for (arguments, words) in [
@@ -184,7 +184,7 @@ async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_client_whose_time_is_over_gets_no_token() {
+async fn expired_client_gets_no_token() {
     let running = running().await;
     let mut list = stored(&running);
     let over =

@@ -28,7 +28,7 @@ fn accept(running: &Running, trial: bool) {
 }
 
 #[tokio::test]
-async fn a_staged_key_goes_into_use_by_rotation() {
+async fn staged_key_goes_into_use_by_rotation() {
     let running = running().await;
     accept(&running, false);
     let staged = ops(&running, &["stage"], &format!("  {NEW}\n")).await;
@@ -46,7 +46,7 @@ async fn a_staged_key_goes_into_use_by_rotation() {
 }
 
 #[tokio::test]
-async fn a_key_that_cohere_refuses_stays_out_of_use() {
+async fn refused_key_stays_out_of_use() {
     let running = running().await;
     let before = running.gateway.secrets.current(API_KEY);
     ops(&running, &["stage"], NEW).await.data();
@@ -64,7 +64,7 @@ async fn a_key_that_cohere_refuses_stays_out_of_use() {
 }
 
 #[tokio::test]
-async fn the_key_staged_last_is_in_use_after_an_earlier_rotation_that_was_interrupted() {
+async fn last_staged_key_survives_interrupted_rotation() {
     let running = running().await;
     let secrets = &running.gateway.secrets;
     accept(&running, false);
@@ -80,7 +80,7 @@ async fn the_key_staged_last_is_in_use_after_an_earlier_rotation_that_was_interr
 }
 
 #[tokio::test]
-async fn an_earlier_key_in_use_is_told_where_cohere_refuses_the_one_staged_last() {
+async fn refused_last_key_names_earlier_one_in_use() {
     let running = running().await;
     let secrets = &running.gateway.secrets;
     let earlier = Key { value: "fake-MARK-earlier".into(), trial: false };
@@ -95,7 +95,7 @@ async fn an_earlier_key_in_use_is_told_where_cohere_refuses_the_one_staged_last(
 }
 
 #[tokio::test]
-async fn a_key_staged_over_another_says_so_and_a_wait_that_ends_promises_nothing() {
+async fn restaged_key_says_so_and_promises_nothing() {
     let running = running().await;
     ops(&running, &["stage"], "fake-MARK-first").await.data();
     let staged = ops(&running, &["stage"], NEW).await;
@@ -108,7 +108,7 @@ async fn a_key_staged_over_another_says_so_and_a_wait_that_ends_promises_nothing
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_not_staged() {
+async fn malformed_key_is_not_staged() {
     let running = running().await;
     let current = running.gateway.secrets.current(API_KEY).unwrap();
     for (stdin, words) in [
@@ -134,7 +134,7 @@ async fn what_is_no_key_is_not_staged() {
 }
 
 #[tokio::test]
-async fn the_first_key_of_a_new_stack_is_in_use_at_once() {
+async fn first_key_of_new_stack_is_current_at_once() {
     let running = running().await;
     running.gateway.secrets.put(API_KEY, "fake-other");
     running.gateway.secrets.remove(API_KEY);

@@ -42,7 +42,7 @@ const COMMANDS: [&[&str]; 7] = [
 ];
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url_is_told_by_name() {
+async fn invalid_endpoint_url_is_named() {
     let running = running().await;
     for endpoint in ["localhost:39003", "nonsense", "", "http://", "http://a b", "ftp://localhost"] {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
@@ -56,7 +56,7 @@ async fn an_endpoint_that_is_no_url_is_told_by_name() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_does_not_work_shows_nothing_of_a_key() {
+async fn failing_endpoint_shows_no_key() {
     let running = running().await;
     let odd =
         ["http://127.0.0.1:1", "https://127.0.0.1:1", "http://127.0.0.1:99999", "http://[bad", "http://%zz"];
@@ -74,7 +74,7 @@ async fn an_endpoint_that_does_not_work_shows_nothing_of_a_key() {
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_work_shows_nothing_of_a_key() {
+async fn failing_store_shows_no_key() {
     let running = running().await;
     for behaviour in [Behaviour::Denying, Behaviour::Failing, Behaviour::Throttling, Behaviour::Garbled] {
         running.gateway.secrets.behave(behaviour);
@@ -90,7 +90,7 @@ async fn a_store_that_does_not_work_shows_nothing_of_a_key() {
 }
 
 #[tokio::test]
-async fn a_secret_without_a_name_is_told_by_where_it_is_set() {
+async fn unnamed_secret_is_told_by_its_setting() {
     let running = running().await;
     for (command, variable) in COMMANDS.map(|command| match command[0] {
         "key" => (command, "GATEWAY_SECRET_ID"),

@@ -62,7 +62,7 @@ fn problem_of(path: &str, answer: &Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_rotation_under_load_fails_no_request() {
+async fn rotation_under_load_fails_no_request() {
     let running = gateway::start_within(Upstream::Sandbox, &[], CALLERS).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });

@@ -12,7 +12,7 @@ const NEW: &str = "fake-new-key-after-the-leak";
 const BOUND: Duration = Duration::from_millis(500 + 3_000);
 
 #[tokio::test]
-async fn a_leaked_key_is_dead_at_once_and_the_gateway_soon_back() {
+async fn leaked_key_runbook_revokes_and_recovers() {
     let settings = [("GATEWAY_BAD_KEY_MS", "500"), ("GATEWAY_KEY_REFRESH_MS", "500")];
     let running = gateway::start(Upstream::Sandbox, &settings).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();

@@ -10,7 +10,7 @@ const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that
 const NEW: &str = "fake-new-key-of-the-runbook";
 
 #[tokio::test]
-async fn a_key_is_replaced_as_the_runbook_says() {
+async fn rotation_runbook_replaces_the_key() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
