@@ -8,6 +8,7 @@ mod batches;
 mod clients;
 mod contract;
 mod faults;
+mod house;
 mod leaks;
 mod ops;
 mod panics;
