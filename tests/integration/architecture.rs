@@ -1,7 +1,7 @@
 //! The house rules that file names and `use` lines can show: who imports whom, and one home for
 //! every outside library.
 
-use gateway_tests::source_files::{ROOT, code_of, sources};
+use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
 use std::path::Path;
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
@@ -44,10 +44,10 @@ fn layer(module: &str) -> usize {
 fn shared_modules_import_downward_only() {
     let root = Path::new(ROOT).join("shared/src");
     let mut checked = 0;
-    for path in sources(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
+    for path in find_rust_files(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
         let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
         let module = module.as_os_str().to_str().unwrap().trim_end_matches(".rs");
-        for import in code_of(path).split("crate::").skip(1) {
+        for import in read_code(path).split("crate::").skip(1) {
             let imported: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let is_excused = EXCEPTIONS.iter().any(|(from, to, _)| (*from, *to) == (module, &imported));
             if imported != module && !is_excused {
@@ -64,7 +64,7 @@ fn outside_library_has_one_home() {
     let root = Path::new(ROOT).join("shared/src");
     for (library, home) in HOMES {
         let users: Vec<_> =
-            sources(&root).into_iter().filter(|path| code_of(path).contains(library)).collect();
+            find_rust_files(&root).into_iter().filter(|path| read_code(path).contains(library)).collect();
         assert_eq!(users, [root.join(home)], "{library}");
     }
 }

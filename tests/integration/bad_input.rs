@@ -1,7 +1,7 @@
 //! Bad requests: each is refused with its code, its status and a message that names field and limit,
 //! and none of them reaches Cohere.
 
-use gateway_tests::gateway::{self, read};
+use gateway_tests::gateway::{self, read_answer};
 use gateway_tests::raw_event::{build_chat_event, invoke_chat};
 use http::Method;
 use serde_json::json;
@@ -141,7 +141,7 @@ async fn bad_option_header_is_refused() {
     ];
     for (name, value, message) in cases {
         let request = running.post("/v2/chat").header(name, value).body(r#"{"messages":[{}]}"#);
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalid_request")), "{name}");
         assert!(answer.json()["message"].as_str().unwrap_or_default().contains(message), "{:?}", answer.body);
     }
@@ -155,11 +155,12 @@ async fn missing_or_foreign_token_is_unauthorized() {
     for token in
         [None, Some(""), Some("Bearer"), Some("Bearer short"), Some("Basic abc"), Some(wrong.as_str())]
     {
-        let mut request = running.plain(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
+        let mut request =
+            running.request_without_token(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
         if let Some(token) = token {
             request = request.header("authorization", token);
         }
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (401, Some("unauthorized")), "{token:?}: {said}");
         assert_eq!(said["message"], "a token of this gateway is expected, not a Cohere key", "{token:?}");
@@ -179,7 +180,7 @@ async fn unknown_route_is_told_what_is_served() {
         (Method::GET, "/"),
     ];
     for (method, path) in cases {
-        let answer = read(running.plain(method.clone(), path)).await;
+        let answer = read_answer(running.request_without_token(method.clone(), path)).await;
         let said = answer.json();
         assert_eq!(
             (answer.status, said["code"].as_str()),

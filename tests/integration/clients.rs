@@ -1,7 +1,7 @@
 //! Who comes in, through the real authorizer: strangers never, a revoked token not for long, and a client
 //! whose token is replaced without a gap.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
+use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::ops;
 use http::Method;
 use local::{Options, Upstream};
@@ -24,7 +24,13 @@ async fn forgetful() -> Running {
 }
 
 async fn rerank(running: &Running, authorization: &str) -> Answer {
-    read(running.plain(Method::POST, "/v2/rerank").header("authorization", authorization).body(BODY)).await
+    read_answer(
+        running
+            .request_without_token(Method::POST, "/v2/rerank")
+            .header("authorization", authorization)
+            .body(BODY),
+    )
+    .await
 }
 
 async fn status(running: &Running, token: &str) -> u16 {
@@ -32,7 +38,7 @@ async fn status(running: &Running, token: &str) -> u16 {
 }
 
 async fn ops(running: &Running, arguments: &[&str]) -> String {
-    ops::run(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
+    ops::run_ops(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
 }
 
 #[tokio::test]
@@ -120,8 +126,9 @@ async fn verdict_is_cached_per_token_for_all_methods() {
     assert_eq!(running.gateway.invoked("authorizer"), asked + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
-        let request = running.plain(Method::POST, path).header("authorization", stranger).body(BODY);
-        assert_eq!(read(request).await.status, 401);
+        let request =
+            running.request_without_token(Method::POST, path).header("authorization", stranger).body(BODY);
+        assert_eq!(read_answer(request).await.status, 401);
     }
     assert_eq!(running.gateway.invoked("authorizer"), asked + 2);
 }
@@ -145,7 +152,7 @@ async fn foreign_token_never_reaches_a_function() {
         let answer = rerank(&running, &header).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "{header}");
     }
-    let without = read(running.plain(Method::POST, "/v2/rerank").body(BODY)).await;
+    let without = read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
     assert_eq!(running.gateway.invoked("authorizer"), asked);
 }
@@ -189,7 +196,7 @@ async fn damaged_token_is_denied_by_authorizer() {
     }
     assert_eq!(effect(question(&format!("Bearer {token}")).to_string()).await, "Allow");
     // A busy machine may start a second environment; a crash is told in a line.
-    let crashed = running.lines().into_iter().find(|line| line.contains("during a request"));
+    let crashed = running.read_lines().into_iter().find(|line| line.contains("during a request"));
     assert_eq!(crashed, None);
 }
 
@@ -203,7 +210,7 @@ async fn bad_client_list_leaves_the_good_one() {
     assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
     assert!(!line.contains("MARK"), "{line}");
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-    let refused = ops::run(&running, &["clients", "list"], "").await;
+    let refused = ops::run_ops(&running, &["clients", "list"], "").await;
     assert!(refused.problem().contains("clients[0]: token_sha256"), "{refused:?}");
     assert!(!refused.stderr.contains("MARK"), "{refused:?}");
 }
@@ -213,11 +220,12 @@ async fn running_line(running: &Running) -> String {
     let until = Instant::now() + LIST + VERDICT + SLACK;
     loop {
         assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-        if let Some(line) = running.lines().into_iter().find(|line| line.contains("the old value serves on"))
+        if let Some(line) =
+            running.read_lines().into_iter().find(|line| line.contains("the old value serves on"))
         {
             return line;
         }
-        assert!(Instant::now() < until, "{:#?}", running.lines());
+        assert!(Instant::now() < until, "{:#?}", running.read_lines());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The table "Where to change what" in CONTRIBUTING.md leads to files and tests that exist.
 
-use gateway_tests::source_files::{ROOT, sources};
+use gateway_tests::source_files::{ROOT, find_rust_files};
 use std::path::Path;
 
 const HEADING: &str = "## Where to change what";
@@ -66,7 +66,7 @@ fn read_rows(page: &str) -> Vec<Row<'_>> {
 fn read_code() -> String {
     let mut code = String::new();
     for folder in TESTED {
-        for path in sources(&Path::new(ROOT).join(folder)) {
+        for path in find_rust_files(&Path::new(ROOT).join(folder)) {
             code += &std::fs::read_to_string(path).unwrap();
         }
     }

@@ -1,8 +1,8 @@
 //! A panic in a handler, in a stream, in the authorizer: a well-formed end, an event line, and the next
 //! request is served by the same process. What panicked is in no answer and in no log.
 
-use gateway_tests::gateway::{self, Running, read};
-use gateway_tests::stub::{Stub, json, stream};
+use gateway_tests::gateway::{self, Running, read_answer};
+use gateway_tests::stub::{Stub, write_json, write_stream};
 use gateway_tests::ways::START;
 use http::Method;
 use serde_json::json;
@@ -13,10 +13,10 @@ const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"d
 
 /// Checks that the next request is served, by the process that panicked, and that nothing was told.
 async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: Place) {
-    stub.next(json(200, &json!({ "message": {} })));
+    stub.plan_answer(write_json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", GOOD).await.status, 200);
     assert_eq!(running.gateway.started(function), 1, "{function} was started again");
-    let lines = running.lines().join("\n");
+    let lines = running.read_lines().join("\n");
     assert!(!lines.contains(place.mark()), "{lines}");
     assert!(lines.contains("\"message\":\"panic\""), "{lines}");
 }
@@ -27,7 +27,7 @@ async fn handler_panic_is_one_internal_error() {
     let answer = running.send("/v2/chat", GOOD.replace("hi", Place::Handler.mark())).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
     assert_eq!(answer.json()["message"], "internal error");
-    let line = running.line_with(answer.header("x-request-id")).await;
+    let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
     assert_unharmed(&stub, &running, "chat", Place::Handler).await;
 }
@@ -38,16 +38,16 @@ async fn stream_panic_ends_as_cohere_would() {
     // Sent as one piece of its own, after the content that opens the stream.
     let marked = DELTA.replace("{}", &format!("{{\"text\":\"{}\"}}", Place::Stream.mark()));
     let first = [START, DELTA].concat();
-    let mut steps = stream(&[], &[first.as_bytes(), marked.as_bytes()]);
+    let mut steps = write_stream(&[], &[first.as_bytes(), marked.as_bytes()]);
     steps.insert(2, gateway_tests::stub::Step::Wait(std::time::Duration::from_millis(100)));
-    stub.next(steps);
+    stub.plan_answer(steps);
     let answer =
         running.send("/v2/chat", GOOD.replace("{\"messages\"", "{\"stream\":true,\"messages\"")).await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert!(text.starts_with(&first), "{text}");
     assert!(text.contains("\"error\":\"internal error\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
     assert!(!text.contains(Place::Stream.mark()));
-    let line = running.line_with(answer.header("x-request-id")).await;
+    let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
     assert_unharmed(&stub, &running, "chat", Place::Stream).await;
 }
@@ -56,8 +56,9 @@ async fn stream_panic_ends_as_cohere_would() {
 async fn authorizer_panic_denies_the_caller() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let token = format!("Bearer cgw_{}", Place::Authorizer.mark());
-    let request = running.plain(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);
-    let answer = read(request).await;
+    let request =
+        running.request_without_token(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);
+    let answer = read_answer(request).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
     assert_unharmed(&stub, &running, "authorizer", Place::Authorizer).await;
 }

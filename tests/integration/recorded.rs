@@ -21,10 +21,10 @@ const RECORDED: usize = 58;
 async fn replay(exchanges: &[Exchange]) {
     let replay = Replay::start().await;
     for exchange in exchanges {
-        let mut played = vec![replay.whole(exchange).await];
+        let mut played = vec![replay.replay_whole(exchange).await];
         let cuts = if exchange.streamed { &Cut::ALL[..] } else { &[] };
         for cut in cuts {
-            played.push(replay.cut(exchange, *cut).await);
+            played.push(replay.replay_cut(exchange, *cut).await);
         }
         for played in played {
             request::check(exchange, &played);
@@ -46,7 +46,7 @@ async fn recorded_exchanges_pass_unchanged() {
 
 #[tokio::test]
 async fn self_written_twins_pass_unchanged() {
-    let twins = exchange::twins();
+    let twins = exchange::read_twins();
     let classes: BTreeMap<_, _> = twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
     for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
         assert_eq!(classes.get(class), Some(&200), "{class}");
@@ -57,9 +57,9 @@ async fn self_written_twins_pass_unchanged() {
 #[tokio::test]
 async fn refusal_keeps_trace_and_limit_headers() {
     let replay = Replay::start().await;
-    let twins = exchange::twins();
+    let twins = exchange::read_twins();
     for twin in twins.iter().filter(|twin| twin.status >= 400) {
-        let answered = replay.whole(twin).await.answer;
+        let answered = replay.replay_whole(twin).await.answer;
         for name in ["x-debug-trace-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining"] {
             let sent = twin.headers.get(name).map_or("", String::as_str);
             assert_eq!(answered.header(name), sent, "{}: {name}", twin.name);
@@ -71,10 +71,10 @@ async fn refusal_keeps_trace_and_limit_headers() {
 fn stream_cuts_lose_no_byte() {
     let stream = "data: é\n\ndata: 🦀\n\n".as_bytes();
     for cut in Cut::ALL {
-        assert_eq!(cut.pieces(stream).concat(), stream, "{cut:?}");
+        assert_eq!(cut.cut_stream(stream).concat(), stream, "{cut:?}");
     }
-    assert_eq!(Cut::InTurn.pieces(stream), [&stream[..10], &stream[10..]]);
-    let torn = Cut::Torn.pieces(stream);
+    assert_eq!(Cut::InTurn.cut_stream(stream), [&stream[..10], &stream[10..]]);
+    let torn = Cut::Torn.cut_stream(stream);
     assert_eq!(torn[..3], [&b"data: \xc3"[..], b"\xa9\n", b"\ndata: \xf0"]);
     assert!(torn.iter().filter(|piece| std::str::from_utf8(piece).is_err()).count() >= 4);
 }

@@ -2,7 +2,7 @@
 
 mod under_load;
 
-use gateway_tests::gateway::{self, read};
+use gateway_tests::gateway::{self, read_answer};
 use gateway_tests::ops;
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PENDING, STEPS, Store};
 use http::Method;
@@ -39,12 +39,12 @@ async fn interrupted_rotation_is_resumed() {
     sandbox.accept_key(Key { value: "fake-new".into(), trial: false });
     let version = secrets.put_under(API_KEY, "fake-new", NEXT);
     sandbox.plan_faults(vec!["status=500".parse().unwrap()]);
-    let rotated = ops::run(&running, &["key", "rotate", "--wait-secs", "2"], "").await;
+    let rotated = ops::run_ops(&running, &["key", "rotate", "--wait-secs", "2"], "").await;
     assert!(rotated.problem().contains("has not ended within 2 s"), "{rotated:?}");
-    running.line_with("the rotation of CohereApiKeySecret ends at testSecret").await;
+    running.wait_for_line("the rotation of CohereApiKeySecret ends at testSecret").await;
     assert!(secrets.labels(API_KEY, &version).contains(NEXT), "the staged key stays staged");
 
-    let rotated = ops::run(&running, &["key", "rotate"], "").await;
+    let rotated = ops::run_ops(&running, &["key", "rotate"], "").await;
     assert_eq!(rotated.code, 0, "{rotated:?}");
     assert!(rotated.stderr.contains("an earlier rotation did not finish"), "{rotated:?}");
     assert_eq!(secrets.current(API_KEY).as_deref(), Some("fake-new"));
@@ -59,7 +59,7 @@ async fn rotation_dry_run_changes_nothing() {
     let token = "00000000-0000-4000-8000-00000000000a";
     let body = json!({ "SecretId": API_KEY, "ClientRequestToken": token, "RotateImmediately": false });
     store.must("RotateSecret", body).await;
-    running.line_with(r#""step":"testSecret""#).await;
+    running.wait_for_line(r#""step":"testSecret""#).await;
     for _ in 0..500 {
         if !secrets.labels(API_KEY, token).contains(PENDING) {
             break;
@@ -74,7 +74,7 @@ async fn rotation_dry_run_changes_nothing() {
 #[tokio::test]
 async fn health_takes_up_a_replaced_key() {
     let running = gateway::start(Upstream::Sandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
-    let health = async || read(running.plain(Method::GET, "/api/health")).await.status;
+    let health = async || read_answer(running.request_without_token(Method::GET, "/api/health")).await.status;
     assert_eq!(health().await, 200);
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     let old = sandbox.requests().last().unwrap().header("authorization").unwrap().to_owned();

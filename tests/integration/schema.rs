@@ -7,7 +7,7 @@ mod document;
 
 use document::{Document, escaped};
 use gateway_tests::exchange::{self, Exchange};
-use gateway_tests::gateway::{self, Answer, read};
+use gateway_tests::gateway::{self, Answer, read_answer};
 use gateway_tests::recordings;
 use gateway_tests::replay::Replay;
 use local::Upstream;
@@ -33,8 +33,8 @@ async fn exchanges_follow_coheres_document() {
     let replay = Replay::start().await;
     let recorded = recordings::find_or_skip("cohere/recorded", "recordings against Cohere's document");
     let recorded = recorded.map(|folder| exchange::read_recorded(&folder)).unwrap_or_default();
-    for exchange in exchange::twins().iter().chain(&recorded) {
-        let played = replay.whole(exchange).await;
+    for exchange in exchange::read_twins().iter().chain(&recorded) {
+        let played = replay.replay_whole(exchange).await;
         let mut problems = document.problems(&request_schema(&exchange.path), &given(&played.sent.body));
         problems.extend(answer_problems(&document, &exchange.path, &played.answer));
         let different =
@@ -48,12 +48,12 @@ async fn sandbox_answers_follow_coheres_document() {
     let Some(document) = document("the sandbox's answers against Cohere's OpenAPI document") else { return };
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
-    for twin in exchange::twins().into_iter().filter(is_asked).chain([all_types()]) {
-        let answer = read(running.post(&twin.path).body(twin.request_body)).await;
+    for twin in exchange::read_twins().into_iter().filter(is_asked).chain([all_types()]) {
+        let answer = read_answer(running.post(&twin.path).body(twin.request_body)).await;
         assert_eq!(answer.status, 200, "{}: {answer:?}", twin.name);
         assert_eq!(answer_problems(&document, &twin.path, &answer), [""; 0], "{}", twin.name);
     }
-    let refused = read(
+    let refused = read_answer(
         running
             .post("/v2/chat")
             .body(r#"{"model":"no-such-model","messages":[{"role":"user","content":"hi"}]}"#),
@@ -111,7 +111,7 @@ fn schema_check_finds_wrong_values() {
 fn wrong_answer_of_each_endpoint_is_found() {
     let Some(document) = document("wrong answers against Cohere's OpenAPI document") else { return };
     let mut paths = BTreeSet::new();
-    for twin in exchange::twins().iter().filter(|twin| twin.status == 200 && !twin.streamed) {
+    for twin in exchange::read_twins().iter().filter(|twin| twin.status == 200 && !twin.streamed) {
         let mut body: Value = serde_json::from_slice(&twin.body).unwrap();
         body["id"] = json!(7);
         let content_type = [("content-type".parse().unwrap(), "application/json".parse().unwrap())];

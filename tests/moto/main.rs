@@ -75,7 +75,7 @@ const TOKEN_SHA256: &str = "bc3a823510a03aa702655a96521614d7cf53c7ac0a22d10a434e
 /// Sends a request through the gateway; returns the key that Cohere saw.
 async fn key_sent(bench: &Bench) -> String {
     let body = r#"{"query":"red fox","documents":["a fox that is red"]}"#;
-    let answer = bench.running.send_past_memory("/v2/rerank", body).await;
+    let answer = bench.running.send_past_cache("/v2/rerank", body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let seen = bench.sandbox().requests();
     let key = seen.last().and_then(|request| request.header("authorization"));
@@ -98,7 +98,8 @@ async fn operators(url: &str) {
     let store = Bench::on_moto(url, &[]).await;
     let clients = store.empty().await;
     let ops = |arguments: &[&str]| {
-        let mut command = gateway_tests::ops::command(&store.running, gateway_tests::ops::binary());
+        let mut command =
+            gateway_tests::ops::prepare_command(&store.running, gateway_tests::ops::build_binary());
         command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", clients.id()]);
         command.spawn().unwrap().wait_with_output()
     };

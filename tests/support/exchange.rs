@@ -63,7 +63,7 @@ pub fn read_recorded(folder: &Path) -> Vec<Exchange> {
 }
 
 /// Reads the self-written twins.
-pub fn twins() -> Vec<Exchange> {
+pub fn read_twins() -> Vec<Exchange> {
     read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")))
 }
 
@@ -93,15 +93,15 @@ impl Exchange {
         };
         let request_body = match file.request.body {
             Some(body) => body.get().to_owned(),
-            None => minimal(&file.request.path, streamed).to_owned(),
+            None => minimal_request(&file.request.path, streamed).to_owned(),
         };
         Exchange {
             name: file.name,
             path: file.request.path,
-            request_headers: of_the_message(file.request.headers),
+            request_headers: keep_message_headers(file.request.headers),
             request_body,
             status,
-            headers: of_the_message(headers),
+            headers: keep_message_headers(headers),
             body,
             streamed,
         }
@@ -109,7 +109,7 @@ impl Exchange {
 }
 
 /// A request for an answer that was recorded without one: the least the gateway takes.
-fn minimal(path: &str, streamed: bool) -> &'static str {
+fn minimal_request(path: &str, streamed: bool) -> &'static str {
     match (path, streamed) {
         ("/v2/chat", false) => r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}]}"#,
         ("/v2/chat", true) => {
@@ -122,7 +122,7 @@ fn minimal(path: &str, streamed: bool) -> &'static str {
     }
 }
 
-fn of_the_message(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn keep_message_headers(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
     lower.filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str())).collect()
 }

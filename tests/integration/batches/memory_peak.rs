@@ -1,9 +1,9 @@
 //! The largest requests that are admitted fit a function of 256 MB, with a full memory, measured.
 
-use gateway_tests::gateway::{self, Running, read};
-use gateway_tests::scripted_cohere::{EMBED, Embedded, inputs, numbered};
+use gateway_tests::gateway::{self, Running, read_answer};
+use gateway_tests::scripted_cohere::{EMBED, EmbedAnswer, number_texts, read_inputs};
 use gateway_tests::skips::{print_line, report_skip};
-use gateway_tests::stub::{Seen, Step, answer};
+use gateway_tests::stub::{Seen, Step, write_answer};
 use serde_json::{Value, json};
 
 /// Lambda's 256 MB hold more than the process.
@@ -23,14 +23,14 @@ fn large(seen: &Seen) -> Vec<Step> {
     let request: Value = serde_json::from_slice(&seen.body).unwrap();
     let kind = request["embedding_types"][0].as_str().unwrap();
     let length = request["output_dimension"].as_u64().unwrap_or(1_536) as usize;
-    let texts = inputs(seen);
+    let texts = read_inputs(seen);
     let cells: Vec<_> = texts.iter().map(|text| cell(text, kind, length)).collect();
     let body = format!(
         r#"{{"id":"x","texts":{},"embeddings":{{"{kind}":[{}]}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"input_tokens":1}}}},"response_type":"embeddings_by_type"}}"#,
         json!(texts),
         cells.join(",")
     );
-    answer(200, &[("content-type", "application/json")], body.as_bytes())
+    write_answer(200, &[("content-type", "application/json")], body.as_bytes())
 }
 
 async fn embed(running: &Running, texts: &[String], kind: &str, length: usize) -> usize {
@@ -38,8 +38,8 @@ async fn embed(running: &Running, texts: &[String], kind: &str, length: usize) -
         "model": EMBED, "input_type": "search_document", "texts": texts,
         "embedding_types": [kind], "output_dimension": length,
     });
-    let answer = read(running.post("/v2/embed").body(body.to_string())).await;
-    let embedded = Embedded::of(&answer);
+    let answer = read_answer(running.post("/v2/embed").body(body.to_string())).await;
+    let embedded = EmbedAnswer::parse(&answer);
     let expected = texts.iter().map(|text| cell(text, kind, length));
     assert!(embedded.cells(kind).into_iter().eq(expected), "{} texts, {kind}", texts.len());
     answer.body.len()
@@ -56,14 +56,14 @@ fn peak(process: u32) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn largest_requests_fit_in_256_mb() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
-    stub.otherwise(large);
+    stub.answer_others(large);
     let processes = running.gateway.processes("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };
     let Some(start) = peak(process) else { return report_skip("peak memory", "there is no /proc here") };
     let mut figures = vec![format!("start {:.1}", start as f64 / 1e6)];
     for (round, mark) in ["sea", "moon", "tide"].into_iter().enumerate() {
         for (count, kind, length) in [(1_920, "float", 1_536), (10_000, "int8", 256)] {
-            let bytes = embed(&running, &numbered(mark, 0..count), kind, length).await;
+            let bytes = embed(&running, &number_texts(mark, 0..count), kind, length).await;
             let now = peak(process).expect("the process is alive") as f64 / 1e6;
             figures.push(format!(
                 "{count} × {length} {kind}, round {}: answer {:.1}, peak {now:.1}",

@@ -1,8 +1,8 @@
 //! The circuit breaker of an instance: what opens it, what it saves, and how it closes.
 
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::stub::{Stub, json};
-use gateway_tests::ways::{Way, breaker_lines, verdict};
+use gateway_tests::stub::{Stub, write_json};
+use gateway_tests::ways::{Way, count_breaker_lines, status_and_code};
 use serde_json::json;
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ const OPEN: Duration = Duration::from_millis(2_000);
 const REFUSED_WITHIN_MS: f64 = 1.0;
 
 fn fail(stub: &Stub) {
-    stub.otherwise(|_| json(500, &json!({ "message": "oh" })));
+    stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));
 }
 
 /// Asks once; returns what came, and the calls it cost.
 async fn ask(stub: &Stub, running: &Running) -> (Answer, String, usize) {
     let before = stub.seen().len();
-    let answer = Way::Chat.ask(running, "deny").await;
-    let said = verdict(&answer);
+    let answer = Way::Chat.send_request(running, "deny").await;
+    let said = status_and_code(&answer);
     let calls = stub.seen().len() - before;
     assert_eq!(answer.header("x-gateway-attempts"), calls.to_string());
     (answer, said, calls)
@@ -47,7 +47,7 @@ async fn open_breaker_costs_upstream_nothing() {
         best = best.min(gateway_ms(&answer));
     }
     assert!(best < REFUSED_WITHIN_MS, "the fastest refusal took {best} ms");
-    assert_eq!(breaker_lines(&running, "open"), 1);
+    assert_eq!(count_breaker_lines(&running, "open"), 1);
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn breaker_belongs_to_one_model() {
     fail(&stub);
     ask(&stub, &running).await;
     assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let other = Way::Chat.body().replace(Way::Chat.model(), "command-r7b-12-2024");
     assert_eq!(running.send("/v2/chat", other).await.status, 200);
     assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
@@ -85,7 +85,7 @@ async fn half_open_breaker_admits_exactly_one_probe() {
     assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
 
     tokio::time::sleep(OPEN).await;
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let before = stub.seen().len();
     for _ in 0..5 {
         assert_eq!(ask(&stub, &running).await.1, "200");
@@ -93,8 +93,8 @@ async fn half_open_breaker_admits_exactly_one_probe() {
     assert_eq!(stub.seen().len() - before, 5, "one probe, and then one call a request");
 
     let last = ask(&stub, &running).await.0;
-    running.line_with(last.header("x-request-id")).await;
-    let changes = ["open", "half-open", "closed"].map(|state| breaker_lines(&running, state));
+    running.wait_for_line(last.header("x-request-id")).await;
+    let changes = ["open", "half-open", "closed"].map(|state| count_breaker_lines(&running, state));
     assert_eq!(changes, [2, 2, 1]);
 }
 
@@ -109,11 +109,11 @@ async fn inconclusive_probe_passes_to_next_request() {
     fail(&stub);
     ask(&stub, &running).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
-    stub.next(json(429, &json!({ "message": "limited to 1000 API calls / month" })));
+    stub.plan_answer(write_json(429, &json!({ "message": "limited to 1000 API calls / month" })));
     assert_eq!(ask(&stub, &running).await.1, "429 quota_exhausted");
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let (_, said, calls) = ask(&stub, &running).await;
     assert_eq!((said.as_str(), calls), ("200", 1));
-    running.line_with("\"to\":\"closed\"").await;
-    assert_eq!(breaker_lines(&running, "open"), 1);
+    running.wait_for_line("\"to\":\"closed\"").await;
+    assert_eq!(count_breaker_lines(&running, "open"), 1);
 }

@@ -1,8 +1,8 @@
 //! Another model answers: when, what it is asked, and what the caller is told.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
-use gateway_tests::stub::{Stub, json};
-use gateway_tests::ways::{Way, verdict};
+use gateway_tests::gateway::{self, Answer, Running, read_answer};
+use gateway_tests::stub::{Stub, write_json};
+use gateway_tests::ways::{Way, status_and_code};
 use serde_json::{Value, json};
 
 const ASKED: &str = "command-a-03-2025";
@@ -10,15 +10,15 @@ const FALLBACK: &str = "command-r-plus-08-2024";
 
 /// Lets the asked model fail and the fallback answer with this status.
 fn fail(stub: &Stub, fallback_status: u16) {
-    stub.otherwise(move |seen| match (seen.field("model").as_str(), fallback_status) {
+    stub.answer_others(move |seen| match (seen.field("model").as_str(), fallback_status) {
         (ASKED | "embed-v4.0" | "rerank-v3.5", _) => {
-            json(500, &json!({ "id": "first", "message": "the first failed" }))
+            write_json(500, &json!({ "id": "first", "message": "the first failed" }))
         }
         (_, 200) => {
             let way = [Way::Chat, Way::Embed, Way::Rerank].into_iter().find(|way| way.path() == seen.path);
-            way.expect("a known path").good()
+            way.expect("a known path").good_steps()
         }
-        (_, status) => json(status, &json!({ "id": "second", "message": "the second failed" })),
+        (_, status) => write_json(status, &json!({ "id": "second", "message": "the second failed" })),
     });
 }
 
@@ -34,7 +34,7 @@ async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
         body[name] = value.clone();
     }
     let request = running.post("/v2/chat").body(body.to_string());
-    read(match wish {
+    read_answer(match wish {
         Some(wish) => request.header("x-gateway-fallback", wish),
         None => request,
     })
@@ -54,7 +54,7 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
     assert_eq!((&asked[3]["model"], &asked[3]["max_tokens"]), (&json!(FALLBACK), &json!(4000)));
     assert_eq!(asked[3]["temperature"], json!(0.3));
     assert_eq!(answer.header("x-gateway-max-tokens"), "4000", "the gateway chose what was sent");
-    let line = running.line_with(answer.header("x-request-id")).await;
+    let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
 
     let chosen = chat(&running, json!({}), None).await;
@@ -68,9 +68,9 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
 #[tokio::test]
 async fn stream_falls_back_before_first_content() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.otherwise(|seen| match seen.field("model") == ASKED {
-        true => json(500, &json!({ "message": "oh" })),
-        false => Way::Stream.good(),
+    stub.answer_others(|seen| match seen.field("model") == ASKED {
+        true => write_json(500, &json!({ "message": "oh" })),
+        false => Way::Stream.good_steps(),
     });
     let answer = chat(&running, json!({ "stream": true }), None).await;
     assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
@@ -83,7 +83,7 @@ async fn refusing_fallback_leaves_primary_failure() {
     for status in [400, 401, 402, 404, 422, 429, 500] {
         fail(&stub, status);
         let answer = chat(&running, json!({}), None).await;
-        assert_eq!(verdict(&answer), "500 upstream_error", "{status}");
+        assert_eq!(status_and_code(&answer), "500 upstream_error", "{status}");
         assert_eq!(
             (&answer.json()["message"], &answer.json()["id"]),
             (&json!("the first failed"), &json!("first"))
@@ -100,12 +100,12 @@ async fn fallback_header_decides_and_is_validated() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail(&stub, 200);
     let denied = chat(&running, json!({}), Some("deny")).await;
-    assert_eq!((verdict(&denied).as_str(), told(&denied)), ("500 upstream_error", [ASKED, "", "3"]));
+    assert_eq!((status_and_code(&denied).as_str(), told(&denied)), ("500 upstream_error", [ASKED, "", "3"]));
     let allowed = chat(&running, json!({}), Some("allow")).await;
     assert_eq!((allowed.status, told(&allowed)), (200, [FALLBACK, ASKED, "4"]));
     let calls = stub.seen().len();
     let bad = chat(&running, json!({}), Some("perhaps")).await;
-    assert_eq!((verdict(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
+    assert_eq!((status_and_code(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn embed_and_rerank_fall_back_only_if_allowed() {
         if let Some(wish) = wish {
             request = request.header("x-gateway-fallback", wish);
         }
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         let from = if status == 200 { way.model() } else { "" };
         assert_eq!(
             (answer.status, answer.header("x-gateway-fallback-from")),
@@ -148,9 +148,12 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
         json!({ "messages": [{ "role": "user", "content": "long ".repeat(60_000) }] }),
     ] {
         let answer = chat(&running, more, Some("allow")).await;
-        assert_eq!((verdict(&answer).as_str(), told(&answer)), ("500 upstream_error", [ASKED, "", "3"]));
+        assert_eq!(
+            (status_and_code(&answer).as_str(), told(&answer)),
+            ("500 upstream_error", [ASKED, "", "3"])
+        );
     }
-    assert_eq!(stub.calls(FALLBACK), 0);
+    assert_eq!(stub.count_calls(FALLBACK), 0);
 }
 
 #[tokio::test]
@@ -158,35 +161,35 @@ async fn open_breaker_goes_straight_to_fallback() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     fail(&stub, 200);
     chat(&running, json!({}), None).await;
-    let answer = Way::Chat.ask(&running, "allow").await;
+    let answer = Way::Chat.send_request(&running, "allow").await;
     assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "1"]));
-    assert_eq!(stub.calls(ASKED), 3);
+    assert_eq!(stub.count_calls(ASKED), 3);
 }
 
 #[tokio::test]
 async fn uncalled_fallback_costs_no_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    stub.otherwise(|seen| match seen.field("model") == ASKED {
-        true => json(429, &json!({ "message": "limited to 1000 API calls / month" })),
-        false => json(500, &json!({ "message": "oh" })),
+    stub.answer_others(|seen| match seen.field("model") == ASKED {
+        true => write_json(429, &json!({ "message": "limited to 1000 API calls / month" })),
+        false => write_json(500, &json!({ "message": "oh" })),
     });
     for _ in 0..20 {
-        assert_eq!(verdict(&Way::Chat.ask(&running, "allow").await), "429 quota_exhausted");
+        assert_eq!(status_and_code(&Way::Chat.send_request(&running, "allow").await), "429 quota_exhausted");
     }
-    assert_eq!(stub.calls(FALLBACK), 3, "then its breaker is open");
-    stub.otherwise(|_| Way::Chat.good());
-    stub.next(json(500, &json!({ "message": "oh" })));
-    let retried = Way::Chat.ask(&running, "allow").await;
+    assert_eq!(stub.count_calls(FALLBACK), 3, "then its breaker is open");
+    stub.answer_others(|_| Way::Chat.good_steps());
+    stub.plan_answer(write_json(500, &json!({ "message": "oh" })));
+    let retried = Way::Chat.send_request(&running, "allow").await;
     assert_eq!((retried.status, told(&retried)), (200, [ASKED, "", "2"]), "there is budget for a retry");
 }
 
 #[tokio::test]
 async fn retired_model_is_refused_deprecated_one_warned() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let ask = |model: &str| Way::Chat.body().replace(ASKED, model);
     let retired = running.send("/v2/chat", ask("c4ai-aya-expanse-8b")).await;
-    assert_eq!((verdict(&retired).as_str(), stub.seen().len()), ("404 model_retired", 0));
+    assert_eq!((status_and_code(&retired).as_str(), stub.seen().len()), ("404 model_retired", 0));
     let said = retired.json()["message"].as_str().unwrap_or_default().to_string();
     assert_eq!(
         said,
@@ -194,13 +197,13 @@ async fn retired_model_is_refused_deprecated_one_warned() {
     );
     let embed = Way::Embed.body().replace(Way::Embed.model(), "embed-english-v2.0");
     let rerank = Way::Rerank.body().replace(Way::Rerank.model(), "rerank-english-v2.0");
-    assert_eq!(verdict(&running.send("/v2/embed", embed).await), "404 model_retired");
-    assert_eq!(verdict(&running.send("/v2/rerank", rerank).await), "404 model_retired");
+    assert_eq!(status_and_code(&running.send("/v2/embed", embed).await), "404 model_retired");
+    assert_eq!(status_and_code(&running.send("/v2/rerank", rerank).await), "404 model_retired");
 
     let deprecated = running.send("/v2/chat", ask("command-r")).await;
     assert_eq!(deprecated.status, 200);
     assert!(deprecated.header("x-api-warning").contains("Use 'command-r-08-2024' instead"));
-    running.line_with("\"deprecated\":true").await;
+    running.wait_for_line("\"deprecated\":true").await;
     let unknown = running.send("/v2/chat", ask("my-fine-tuned-model")).await;
     assert_eq!((unknown.status, unknown.header("x-api-warning")), (200, ""));
 }
@@ -208,7 +211,7 @@ async fn retired_model_is_refused_deprecated_one_warned() {
 #[tokio::test]
 async fn retired_model_passes_if_operator_allows() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");
     assert_eq!(running.send("/v2/chat", body).await.status, 200);
 }

@@ -1,8 +1,8 @@
 //! An instance that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::stub::{Step, Stub, json};
-use gateway_tests::ways::{Way, breaker_lines};
+use gateway_tests::stub::{Step, Stub, write_json};
+use gateway_tests::ways::{Way, count_breaker_lines};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -25,20 +25,20 @@ fn signal(running: &Running, name: &str) {
 }
 
 async fn warm(stub: &Stub, running: &Running) {
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     assert_eq!(ask(running).await.status, 200);
 }
 
 async fn ask(running: &Running) -> Answer {
-    Way::Chat.ask(running, "deny").await
+    Way::Chat.send_request(running, "deny").await
 }
 
 /// Checks that a request was answered, by at most two calls, and that no breaker heard of it.
 async fn assert_unharmed(running: &Running, answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_ref()), (200, Way::Chat.good_body().as_bytes()));
     assert!(["1", "2"].contains(&answer.header("x-gateway-attempts")), "{:?}", answer.headers);
-    running.line_with(answer.header("x-request-id")).await;
-    assert_eq!(breaker_lines(running, "open"), 0);
+    running.wait_for_line(answer.header("x-request-id")).await;
+    assert_eq!(count_breaker_lines(running, "open"), 0);
 }
 
 #[tokio::test]
@@ -46,7 +46,7 @@ async fn thawed_instance_replaces_closed_connections() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     warm(&stub, &running).await;
     signal(&running, "-STOP");
-    stub.close_kept();
+    stub.close_idle();
     tokio::time::sleep(LONG_FROZEN).await;
     // The request is there when the instance wakes, as Lambda does it.
     let thawing = async {
@@ -66,7 +66,7 @@ async fn reset_after_freeze_is_resent() {
         signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
         signal(&running, "-CONT");
-        stub.next(vec![Step::Reset]);
+        stub.plan_answer(vec![Step::Reset]);
         let answer = ask(&running).await;
         assert_eq!(answer.header("x-gateway-attempts"), "2");
         assert_unharmed(&running, &answer).await;
@@ -78,15 +78,15 @@ async fn free_resend_happens_once_after_idle() {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;
-    stub.otherwise(|_| vec![Step::Reset]);
+    stub.answer_others(|_| vec![Step::Reset]);
     let busy = ask(&running).await;
     assert_eq!((busy.status, busy.header("x-gateway-attempts")), (503, "3"));
-    running.line_with("\"to\":\"open\"").await;
+    running.wait_for_line("\"to\":\"open\"").await;
 
     running.gateway.kill("chat").await;
     warm(&stub, &running).await;
     tokio::time::sleep(FROZEN).await;
-    stub.otherwise(|_| vec![Step::Reset]);
+    stub.answer_others(|_| vec![Step::Reset]);
     let frozen = ask(&running).await;
     assert_eq!((frozen.status, frozen.header("x-gateway-attempts")), (503, "4"));
 }
@@ -96,13 +96,13 @@ async fn freeze_during_request_ends_in_answer() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
     warm(&stub, &running).await;
-    stub.next(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
-    stub.otherwise(|_| json(500, &json!({ "message": "oh" })));
+    stub.plan_answer(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
+    stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));
     let freezing = async {
         while stub.seen().len() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        stub.otherwise(|_| Way::Chat.good());
+        stub.answer_others(|_| Way::Chat.good_steps());
         signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
         signal(&running, "-CONT");

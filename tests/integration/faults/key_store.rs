@@ -2,9 +2,9 @@
 //!
 //! A key in memory serves on; without one a request says which secret is missing, in its own time.
 
-use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
-use gateway_tests::stub::{Step, Stub, json};
-use gateway_tests::ways::{Way, verdict};
+use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
+use gateway_tests::stub::{Step, Stub, write_json};
+use gateway_tests::ways::{Way, status_and_code};
 use local::secrets::Behaviour;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -16,18 +16,18 @@ const LIFE: Duration = Duration::from_millis(1_100);
 /// Starts one environment a function, and an upstream that is well.
 async fn start(settings: &[(&str, &str)]) -> (Stub, Running) {
     let (stub, running) = gateway::start_single_with_stub(settings).await;
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     (stub, running)
 }
 
 async fn ask(running: &Running) -> Answer {
-    Way::Chat.ask(running, "deny").await
+    Way::Chat.send_request(running, "deny").await
 }
 
 async fn ask_within(running: &Running, millis: u64) -> (Answer, Duration) {
     let started = Instant::now();
     let request = running.post("/v2/chat").header("x-gateway-timeout-ms", millis.to_string());
-    (read(request.body(Way::Chat.body())).await, started.elapsed())
+    (read_answer(request.body(Way::Chat.body())).await, started.elapsed())
 }
 
 /// Every way of refusing.
@@ -43,7 +43,7 @@ async fn missing_key_names_secret_until_store_recovers() {
         running.gateway.kill("chat").await;
         for _ in 0..2 {
             let answer = ask(&running).await;
-            assert_eq!(verdict(&answer), "503 key_missing", "{behaviour:?}");
+            assert_eq!(status_and_code(&answer), "503 key_missing", "{behaviour:?}");
             let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
             assert!(message.contains(local::secrets::API_KEY), "{message}");
             assert!(!answer.header("retry-after").is_empty());
@@ -53,7 +53,7 @@ async fn missing_key_names_secret_until_store_recovers() {
     }
     assert_eq!(running.gateway.started("chat"), before + DOWN.len(), "a start needs no secret");
     assert_eq!(stub.seen().len(), DOWN.len());
-    let lines = running.lines().join("\n");
+    let lines = running.read_lines().join("\n");
     for told in ["InternalServiceError", "AccessDenied", "ThrottlingException", "its answer cannot be read"] {
         assert!(lines.contains(told), "{told} in {lines}");
     }
@@ -74,7 +74,7 @@ async fn cached_key_serves_while_store_is_down() {
         let reads = running.gateway.secrets.reads() - reads;
         assert!((1..=2).contains(&reads), "{reads} tries for three requests at one time");
     }
-    running.line_with("the old value serves on").await;
+    running.wait_for_line("the old value serves on").await;
 }
 
 #[tokio::test]
@@ -90,9 +90,9 @@ async fn slow_store_costs_no_more_than_its_timeout() {
 
     // Without a key: the store's time, or the caller's where that is shorter.
     running.gateway.kill("chat").await;
-    assert_eq!(verdict(&ask(&running).await), "503 key_missing");
+    assert_eq!(status_and_code(&ask(&running).await), "503 key_missing");
     let (answer, took) = ask_within(&running, 300).await;
-    assert_eq!(verdict(&answer), "504 deadline");
+    assert_eq!(status_and_code(&answer), "504 deadline");
     assert!((250..650).contains(&took.as_millis()), "{took:?}");
 }
 
@@ -108,9 +108,9 @@ async fn expiring_key_is_refreshed_during_a_request() {
     let reads = running.gateway.secrets.reads();
 
     tokio::time::sleep(Duration::from_millis(4_300)).await;
-    let mut slow = Way::Chat.good();
+    let mut slow = Way::Chat.good_steps();
     slow.insert(0, Step::Wait(Duration::from_millis(400)));
-    stub.next(slow);
+    stub.plan_answer(slow);
     assert_eq!(ask(&running).await.status, 200);
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
     assert_eq!(stub.seen()[1].headers["authorization"], format!("Bearer {FAKE_KEY}"));
@@ -126,13 +126,13 @@ async fn expiring_key_is_refreshed_during_a_request() {
 #[tokio::test]
 async fn refused_key_reads_throttling_store_once() {
     let stub = Stub::start().await;
-    stub.otherwise(|_| json(401, &json!({ "message": "invalid api token" })));
+    stub.answer_others(|_| write_json(401, &json!({ "message": "invalid api token" })));
     let settings = [("GATEWAY_BAD_KEY_MS", "0")];
     let running = gateway::start_within(gateway::upstream_at(&stub.url), &settings, 1).await;
     running.gateway.secrets.behave(Behaviour::Throttling);
     let reads = running.gateway.secrets.reads();
     for _ in 0..5 {
-        assert_eq!(verdict(&ask(&running).await), "502 upstream_auth");
+        assert_eq!(status_and_code(&ask(&running).await), "502 upstream_auth");
     }
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
 }

@@ -4,8 +4,8 @@
 
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::skips::print_line;
-use gateway_tests::stub::{Seen, Step, Stub, json};
-use gateway_tests::ways::{Way, verdict};
+use gateway_tests::stub::{Seen, Step, Stub, write_json};
+use gateway_tests::ways::{Way, status_and_code};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ impl Outage {
 }
 
 fn failed(status: u16) -> Vec<Step> {
-    json(status, &json!({ "message": "oh" }))
+    write_json(status, &json!({ "message": "oh" }))
 }
 
 /// Sends requests one after another.
@@ -53,7 +53,7 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
         let started = Instant::now();
-        *verdicts.entry(verdict(&way.ask(running, wish).await)).or_insert(0) += 1;
+        *verdicts.entry(status_and_code(&way.send_request(running, wish).await)).or_insert(0) += 1;
         worst = worst.max(started.elapsed());
     }
     Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }
@@ -62,7 +62,7 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
 #[tokio::test]
 async fn thousand_failures_stay_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(500));
+    stub.answer_others(|_| failed(500));
     for way in [Way::Chat, Way::Embed] {
         let outage = endure(&stub, &running, way, 1_000, "deny").await;
         outage.assert_within_the_budget(&format!("breaker off, all 500, {}", way.name()));
@@ -79,7 +79,7 @@ async fn thousand_failures_stay_within_retry_budget() {
 #[tokio::test]
 async fn failing_fallback_draws_on_same_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF]).await;
-    stub.otherwise(|_| failed(503));
+    stub.answer_others(|_| failed(503));
     endure(&stub, &running, Way::Chat, 200, "allow")
         .await
         .assert_within_the_budget("breaker off, both models 503");
@@ -89,8 +89,8 @@ async fn failing_fallback_draws_on_same_budget() {
 async fn partial_outage_stays_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     let count = AtomicUsize::new(0);
-    stub.otherwise(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
-        0 => Way::Chat.good(),
+    stub.answer_others(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => Way::Chat.good_steps(),
         _ => failed(500),
     });
     let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
@@ -101,10 +101,10 @@ async fn partial_outage_stays_within_retry_budget() {
 #[tokio::test]
 async fn resets_after_idle_stay_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| Way::Chat.good());
-    assert_eq!(Way::Chat.ask(&running, "deny").await.status, 200);
+    stub.answer_others(|_| Way::Chat.good_steps());
+    assert_eq!(Way::Chat.send_request(&running, "deny").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    stub.otherwise(|_| vec![Step::Reset]);
+    stub.answer_others(|_| vec![Step::Reset]);
     let outage = endure(&stub, &running, Way::Chat, 100, "deny").await;
     // The good answer has left one connection behind, which pays for one free resend and no more.
     assert!(outage.calls <= outage.requests + 10 + 1, "{} calls", outage.calls);
@@ -113,7 +113,7 @@ async fn resets_after_idle_stay_within_retry_budget() {
 #[tokio::test]
 async fn throttled_model_is_left_alone() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(429));
+    stub.answer_others(|_| failed(429));
     let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("all 429");
     assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 1_000)].into());
@@ -124,7 +124,7 @@ async fn throttled_model_is_left_alone() {
 #[tokio::test]
 async fn breaker_limits_outage_to_five_calls() {
     let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(500));
+    stub.answer_others(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
     outage.assert_within_the_budget("breaker on, no fallback, all 500");
     assert_eq!(outage.calls, 5);
@@ -135,22 +135,22 @@ async fn breaker_limits_outage_to_five_calls() {
 #[tokio::test]
 async fn fallback_answers_all_requests_in_outage() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.otherwise(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
+    stub.answer_others(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
         true => failed(500),
-        false => Way::Chat.good(),
+        false => Way::Chat.good_steps(),
     });
     let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, the fallback answers");
     assert_eq!(outage.successes(), 200);
-    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 200));
+    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 200));
 }
 
 #[tokio::test]
 async fn both_models_down_open_two_breakers() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.otherwise(|_| failed(500));
+    stub.answer_others(|_| failed(500));
     let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, both models 500");
-    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 5));
+    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 5));
     assert!(outage.verdicts.keys().all(|said| said == "500 upstream_error" || said == "503 circuit_open"));
 }

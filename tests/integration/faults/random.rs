@@ -2,8 +2,8 @@
 
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::skips::print_line;
-use gateway_tests::stub::{Seen, Step, Stub, json, stream};
-use gateway_tests::ways::{DONE, END, START, verdict};
+use gateway_tests::stub::{Seen, Step, Stub, write_json, write_stream};
+use gateway_tests::ways::{DONE, END, START, status_and_code};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -25,11 +25,11 @@ fn respond(seen: &Seen, call: usize) -> Vec<Step> {
     let body: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
     let word = body["messages"][0]["content"].as_str().expect("a word").to_string();
     let request: usize = word.trim_start_matches("word-").parse().expect("a number");
-    let whole = json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
+    let whole = write_json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
     if chosen(request, call, 5) == 0 {
         return match chosen(request, call + 4, 5) {
-            0 => json(500, &json!({ "message": "oh" })),
-            1 => json(503, &json!({ "message": "busy" })),
+            0 => write_json(500, &json!({ "message": "oh" })),
+            1 => write_json(503, &json!({ "message": "busy" })),
             2 => vec![Step::Reset],
             3 => vec![Step::Hang],
             _ => {
@@ -42,7 +42,7 @@ fn respond(seen: &Seen, call: usize) -> Vec<Step> {
         Some(true) => {
             let delta =
                 format!("event: content-delta\ndata: {{\"type\":\"content-delta\",\"text\":\"{word}\"}}\n\n");
-            stream(&[], &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()])
+            write_stream(&[], &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()])
         }
         _ => whole,
     }
@@ -62,7 +62,7 @@ async fn concurrent_callers_get_their_own_answers() {
     let stub = Stub::start().await;
     let calls: Arc<Mutex<BTreeMap<Vec<u8>, usize>>> = Arc::default();
     let counted = calls.clone();
-    stub.otherwise(move |seen| {
+    stub.answer_others(move |seen| {
         let mut calls = counted.lock().expect("no panic");
         let call = calls.entry(seen.body.to_vec()).or_insert(0);
         *call += 1;
@@ -86,7 +86,7 @@ async fn concurrent_callers_get_their_own_answers() {
     let mut answered = 0;
     for caller in callers.collect::<Vec<_>>() {
         for (request, answer) in caller.await.expect("no panic") {
-            let said = verdict(&answer);
+            let said = status_and_code(&answer);
             let text = String::from_utf8_lossy(&answer.body);
             if answer.status == 200 {
                 assert_eq!(text.matches("word-").count(), 1, "{text}");

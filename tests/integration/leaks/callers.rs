@@ -1,7 +1,7 @@
 //! What callers send: good requests full of marks, and every way of getting them wrong.
 
 use super::suite::{May, SECRET, Suite, TEXT, TOKEN};
-use gateway_tests::stub::json;
+use gateway_tests::stub::write_json;
 use http::Method;
 use serde_json::{Value, json};
 use shared::testing::Place;
@@ -51,7 +51,7 @@ pub fn marked() -> Vec<(&'static str, Value)> {
 
 /// Good answers, then everything that is refused before Cohere is asked.
 pub async fn play(suite: &mut Suite) {
-    suite.stub.otherwise(super::cohere::good);
+    suite.stub.answer_others(super::cohere::good);
     for (path, body) in marked() {
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
@@ -112,7 +112,7 @@ async fn unusual_models(suite: &mut Suite) {
     body["model"] = TOKEN.into();
     // The answer would repeat the token to whoever has sent it.
     let request = suite.running.post(path).body(body.to_string());
-    assert_eq!(gateway_tests::gateway::read(request).await.status, 200);
+    assert_eq!(gateway_tests::gateway::read_answer(request).await.status, 200);
 }
 
 async fn wishes_and_paths(suite: &mut Suite) {
@@ -128,7 +128,8 @@ async fn wishes_and_paths(suite: &mut Suite) {
         (Method::POST, format!("/{SECRET}?{TEXT}={TEXT}")),
         (Method::DELETE, format!("/api/health?{TEXT}")),
     ] {
-        let request = suite.running.plain(method, &path).bearer_auth(TOKEN).body(body.to_string());
+        let request =
+            suite.running.request_without_token(method, &path).bearer_auth(TOKEN).body(body.to_string());
         suite.send(request, &path, May::RepeatNothing).await;
     }
     let answer = suite.post(&format!("/v2/chat?{TEXT}={TEXT}"), body.to_string(), May::RepeatNothing).await;
@@ -146,7 +147,8 @@ async fn strangers(suite: &mut Suite) {
         SECRET.to_string(),
         format!("Bearer cgw_{SECRET}{}", Place::Authorizer.mark()),
     ] {
-        let request = suite.running.plain(Method::POST, path).header("authorization", &authorization);
+        let request =
+            suite.running.request_without_token(Method::POST, path).header("authorization", &authorization);
         let answer = suite.send(request.body(body.to_string()), &authorization, May::RepeatNothing).await;
         assert_eq!(answer.status, 401, "{authorization}");
     }
@@ -162,7 +164,7 @@ async fn panics(suite: &mut Suite) {
 
 /// Events that come past the front, as only an operator can send them.
 pub async fn raw_events(suite: &mut Suite) {
-    suite.stub.otherwise(|_| json(200, &json!({ "message": {} })));
+    suite.stub.answer_others(|_| write_json(200, &json!({ "message": {} })));
     let body = marked().remove(0).1.to_string();
     let event = |client: &str, id: &str| {
         json!({

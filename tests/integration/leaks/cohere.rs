@@ -4,7 +4,9 @@
 use super::callers::marked;
 use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
-use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::stub::{
+    Seen, Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+};
 use gateway_tests::ways::{DONE, END, START};
 use serde_json::{Value, json};
 use shared::testing::Place;
@@ -39,8 +41,8 @@ pub fn good(seen: &Seen) -> Vec<Step> {
     };
     let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
     match asked["stream"] == true {
-        true => stream(&HEADERS, &[START, &delta(TEXT), END, DONE].map(str::as_bytes)),
-        false => answer(200, &headers, body.to_string().as_bytes()),
+        true => write_stream(&HEADERS, &[START, &delta(TEXT), END, DONE].map(str::as_bytes)),
+        false => write_answer(200, &headers, body.to_string().as_bytes()),
     }
 }
 
@@ -85,9 +87,9 @@ async fn refusals(suite: &mut Suite) {
 }
 
 async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, body: fn(String) -> String) {
-    suite.stub.otherwise(move |seen| {
+    suite.stub.answer_others(move |seen| {
         let headers = [&HEADERS[..], &[("retry-after", TEXT)]].concat();
-        answer(status, &headers, body(echo(seen)).as_bytes())
+        write_answer(status, &headers, body(echo(seen)).as_bytes())
     });
     if status == 429 {
         // A model rests after each of these, and is not called.
@@ -100,7 +102,7 @@ async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, b
 
 /// What cannot be read as an answer.
 async fn garbage(suite: &mut Suite) {
-    let good = answer(
+    let good = write_answer(
         200,
         &[("content-type", "application/json")],
         format!("{{\"message\":\"{TEXT} {KEY}").as_bytes(),
@@ -109,9 +111,9 @@ async fn garbage(suite: &mut Suite) {
     let write = |text: String| vec![Step::Write(Bytes::from(text)), Step::Close];
     let cases = [
         vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset],
-        answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
-        answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
-        answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
+        write_answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
+        write_answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
+        write_answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
         write(format!("{TEXT} {KEY} is no HTTP\r\n\r\n")),
         write(format!("HTTP/1.1 200 OK\r\n{TEXT} {KEY}\r\n\r\n")),
         write(format!("HTTP/1.1 200 OK\r\nx: {TEXT}\u{1}{KEY}\r\n\r\n")),
@@ -122,11 +124,11 @@ async fn garbage(suite: &mut Suite) {
         vec![Step::Hang],
     ];
     for steps in cases {
-        suite.stub.otherwise(move |_| steps.clone());
+        suite.stub.answer_others(move |_| steps.clone());
         for (path, body) in marked().into_iter().step_by(2) {
             suite.post(path, body.to_string(), May::RepeatNothing).await;
         }
-        suite.stub.close_kept();
+        suite.stub.close_idle();
     }
 }
 
@@ -136,10 +138,12 @@ async fn streams(suite: &mut Suite) {
     let half = &frame[..frame.len() - 6];
     let panicking = delta(&format!("{TEXT} {} {KEY}", Place::Stream.mark()));
     let typed = failed(Some("NO_VALID_RESPONSE_GENERATED"));
-    let begun =
-        |last: Step| vec![stream_head(&HEADERS), chunk(START.as_bytes()), chunk(frame.as_bytes()), last];
-    let whole =
-        |pieces: &[&str]| stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>());
+    let begun = |last: Step| {
+        vec![write_stream_head(&HEADERS), write_chunk(START.as_bytes()), write_chunk(frame.as_bytes()), last]
+    };
+    let whole = |pieces: &[&str]| {
+        write_stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>())
+    };
     let cases = [
         whole(&[START, &failed(None)]),
         whole(&[START, &typed]),
@@ -151,41 +155,47 @@ async fn streams(suite: &mut Suite) {
         whole(&[TEXT, KEY]),
         whole(&[START, &frame, &format!("event: {TEXT}\ndata: {{\"{TEXT}\":\"{KEY}\"\n\n"), END, DONE]),
         whole(&[START, &frame, &format!("event: message-end\ndata: {TEXT} {KEY}\n\n"), DONE]),
-        [begun(Step::Wait(Duration::from_millis(50))), vec![chunk(panicking.as_bytes())]].concat(),
+        [begun(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]].concat(),
         begun(Step::Reset),
         begun(Step::Close),
         begun(Step::Hang),
         begun(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
-        begun(chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
+        begun(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
     ];
     let body = marked().remove(1).1.to_string();
     for steps in cases {
-        suite.stub.otherwise(move |_| steps.clone());
+        suite.stub.answer_others(move |_| steps.clone());
         suite.post("/v2/chat", body.clone(), May::RepeatText).await;
-        suite.stub.close_kept();
+        suite.stub.close_idle();
     }
 }
 
 /// A caller that goes away in the middle of a stream.
 async fn abandoned(suite: &mut Suite) {
-    let steps =
-        [vec![stream_head(&[]), chunk(START.as_bytes())], vec![chunk(delta(TEXT).as_bytes()); 3]].concat();
-    suite.stub.otherwise(move |_| [steps.clone(), vec![Step::Hang]].concat());
+    let steps = [
+        vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
+        vec![write_chunk(delta(TEXT).as_bytes()); 3],
+    ]
+    .concat();
+    suite.stub.answer_others(move |_| [steps.clone(), vec![Step::Hang]].concat());
     let body = marked().remove(1).1.to_string();
     let mut response = suite.running.post("/v2/chat").body(body).send().await.unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_string();
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
-    suite.running.line_with(&id).await;
+    suite.running.wait_for_line(&id).await;
 }
 
 /// The open route, while Cohere refuses its call in many words.
 async fn health(suite: &mut Suite) {
     for status in [400, 401, 429, 500] {
-        suite.stub.otherwise(move |seen| json(status, &json!({ "message": echo(seen), "id": TEXT })));
+        suite
+            .stub
+            .answer_others(move |seen| write_json(status, &json!({ "message": echo(seen), "id": TEXT })));
         suite.running.gateway.kill("health").await;
-        let request = suite.running.plain(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
-        let answer = gateway_tests::gateway::read(request.header("cookie", TEXT)).await;
+        let request =
+            suite.running.request_without_token(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
+        let answer = gateway_tests::gateway::read_answer(request.header("cookie", TEXT)).await;
         suite.assert_no_secret(&answer.body, "health");
         assert!(!String::from_utf8_lossy(&answer.body).contains(TEXT), "{answer:?}");
     }

@@ -1,7 +1,7 @@
 //! What keeps logs as they are: in the sources of the functions only the telemetry prints, no span takes
 //! arguments along, no event prints a whole value, and every event and field stands in `docs/logging.md`.
 
-use gateway_tests::source_files::{ROOT, code_of, sources};
+use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -27,8 +27,9 @@ struct Event {
 /// Returns the code of every function and of what they share, by path.
 fn codes() -> Vec<(String, String)> {
     let roots = ["shared/src", "functions"].map(|folder| Path::new(ROOT).join(folder));
-    let paths = roots.iter().flat_map(|root| sources(root)).filter(|path| !path.ends_with("tests.rs"));
-    let codes: Vec<_> = paths.map(|path| (path.display().to_string(), code_of(&path))).collect();
+    let paths =
+        roots.iter().flat_map(|root| find_rust_files(root)).filter(|path| !path.ends_with("tests.rs"));
+    let codes: Vec<_> = paths.map(|path| (path.display().to_string(), read_code(&path))).collect();
     assert!(codes.len() > 40, "only {} files were found: the test looks in the wrong place", codes.len());
     codes
 }

@@ -3,7 +3,7 @@
 use super::callers::marked;
 use super::suite::{May, SECRET, Suite, TEXT};
 use gateway_tests::rotation::{NEXT, STEPS};
-use gateway_tests::stub::json;
+use gateway_tests::stub::write_json;
 use local::secrets::{API_KEY, Behaviour, CLIENTS};
 use serde_json::json;
 
@@ -27,8 +27,8 @@ async fn rotations(suite: &mut Suite) {
         (format!("{{\"CO_API_KEY\": \"{new}\"}}"), 302),
     ];
     for (number, (value, status)) in cases.into_iter().enumerate() {
-        let answered = json(status, &said(&new));
-        suite.stub.otherwise(move |_| answered.clone());
+        let answered = write_json(status, &said(&new));
+        suite.stub.answer_others(move |_| answered.clone());
         suite.running.gateway.secrets.put_under(API_KEY, &value, NEXT);
         let token = format!("00000000-0000-4000-8000-{number:012}");
         suite.running.gateway.secrets.begin_rotation(API_KEY, &token);
@@ -90,8 +90,11 @@ async fn clients(suite: &mut Suite) {
         suite.running.gateway.kill("authorizer").await;
         // The front remembers what was said of a token.
         let token = format!("cgw_{SECRET}-of-a-bad-list-{number}");
-        let request =
-            suite.running.plain(http::Method::POST, path).bearer_auth(&token).body(body.to_string());
+        let request = suite
+            .running
+            .request_without_token(http::Method::POST, path)
+            .bearer_auth(&token)
+            .body(body.to_string());
         let answer = suite.send(request, value, May::RepeatNothing).await;
         assert_eq!(answer.status, 401, "{value}");
     }

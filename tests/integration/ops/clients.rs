@@ -12,7 +12,7 @@ async fn running() -> Running {
 }
 
 async fn ops(running: &Running, arguments: &[&str]) -> Done {
-    ops::run(running, &[&["clients"], arguments].concat(), "").await
+    ops::run_ops(running, &[&["clients"], arguments].concat(), "").await
 }
 
 /// Returns the list as it is stored.
@@ -88,7 +88,8 @@ async fn concurrent_operators_lose_no_edit() {
     let commands: Vec<_> = all
         .iter()
         .map(|name| {
-            let command = ops::command(&running, ops::binary()).args(["clients", "add", name]).spawn();
+            let command =
+                ops::prepare_command(&running, ops::build_binary()).args(["clients", "add", name]).spawn();
             command.expect("ops starts")
         })
         .collect();
@@ -102,7 +103,7 @@ async fn concurrent_operators_lose_no_edit() {
     let mut expected: Vec<_> = all.iter().map(String::as_str).chain(["local"]).collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
-    let versions = ops::run(&running, &["key", "status", "--secret", CLIENTS], "").await;
+    let versions = ops::run_ops(&running, &["key", "status", "--secret", CLIENTS], "").await;
     let mut labels: Vec<_> =
         versions.data().lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
     labels.sort_unstable();

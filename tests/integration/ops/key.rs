@@ -14,7 +14,7 @@ async fn running() -> Running {
 
 /// Runs a command; nothing it writes may hold a key.
 async fn ops(running: &Running, arguments: &[&str], stdin: &str) -> Done {
-    let done = ops::run(running, &[&["key"], arguments].concat(), stdin).await;
+    let done = ops::run_ops(running, &[&["key"], arguments].concat(), stdin).await;
     let key = running.gateway.secrets.current(API_KEY).unwrap_or_default();
     for hidden in ["MARK", "sandbox-"] {
         assert!(!done.stdout.contains(hidden) && !done.stderr.contains(hidden), "{done:?}");

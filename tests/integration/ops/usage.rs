@@ -16,7 +16,7 @@ async fn running() -> Running {
 
 /// Runs a command with the marked key as standard input and one more variable; nothing shows the mark.
 async fn ops(running: &Running, arguments: &[&str], (name, value): (&str, &str)) -> Done {
-    let mut command = ops::command(running, ops::binary());
+    let mut command = ops::prepare_command(running, ops::build_binary());
     let command = command.args(arguments).env(name, value).stdin(Stdio::piped());
     let mut child = command.spawn().expect("ops starts");
     let mut stdin = child.stdin.take().expect("a pipe");

@@ -33,7 +33,7 @@ impl Met {
             turn += 1;
             let (path, body) =
                 if turn.is_multiple_of(2) { ("/v2/chat", STREAM) } else { ("/v2/embed", EMBED) };
-            let answer = running.send_past_memory(path, body).await;
+            let answer = running.send_past_cache(path, body).await;
             wrong.extend(problem_of(path, &answer));
             self.answered.fetch_add(1, Ordering::Relaxed);
         }
@@ -74,8 +74,8 @@ async fn rotation_under_load_fails_no_request() {
     let rotating = async {
         met.further(100).await;
         let old = key_of(&sandbox.requests().pop().unwrap());
-        assert_eq!(ops::run(&running, &["key", "stage"], NEW).await.code, 0);
-        let rotated = ops::run(&running, &["key", "rotate"], "").await;
+        assert_eq!(ops::run_ops(&running, &["key", "stage"], NEW).await.code, 0);
+        let rotated = ops::run_ops(&running, &["key", "rotate"], "").await;
         assert_eq!(rotated.code, 0, "{rotated:?}");
         met.further(50).await;
         sandbox.revoke_key(&old);
@@ -97,7 +97,7 @@ async fn rotation_under_load_fails_no_request() {
     ));
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
     assert_eq!(key_of(seen.last().unwrap()), NEW);
-    let lines = running.lines();
+    let lines = running.read_lines();
     assert!(!lines.iter().any(|line| line.contains("upstream_auth")), "a cured refusal is no alarm");
     let versions = lines
         .iter()

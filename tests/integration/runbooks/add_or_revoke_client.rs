@@ -1,6 +1,6 @@
 //! `docs/runbooks/add-or-revoke-client.md`, with a look at who comes in after each step.
 
-use gateway_tests::gateway::{self, Running, read};
+use gateway_tests::gateway::{self, Running, read_answer};
 use gateway_tests::runbook::Runbook;
 use http::Method;
 use local::Options;
@@ -11,9 +11,10 @@ const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that
 const BOUND: Duration = Duration::from_millis(1_300 + 2_000);
 
 async fn status(running: &Running, token: &str) -> u16 {
-    let request =
-        running.plain(Method::POST, "/v2/rerank").header("authorization", format!("Bearer {token}"));
-    read(request.body(BODY)).await.status
+    let request = running
+        .request_without_token(Method::POST, "/v2/rerank")
+        .header("authorization", format!("Bearer {token}"));
+    read_answer(request.body(BODY)).await.status
 }
 
 /// Waits until a token gets this answer.

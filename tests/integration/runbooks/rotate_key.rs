@@ -18,12 +18,12 @@ async fn rotation_runbook_replaces_the_key() {
         || sandbox.requests().last().and_then(|seen| seen.header("authorization").map(str::to_owned));
     let mut runbook = Runbook::open(&running, "rotate-key", &[("NEW_KEY", NEW)]);
     runbook.next().await;
-    assert_eq!(running.send_past_memory("/v2/rerank", BODY).await.status, 200);
+    assert_eq!(running.send_past_cache("/v2/rerank", BODY).await.status, 200);
     let old = key_used().unwrap();
 
     let staged = runbook.next().await;
     assert!(staged.contains("NEXT") && staged.contains("AWSCURRENT"), "{staged}");
-    assert_eq!(running.send_past_memory("/v2/rerank", BODY).await.status, 200);
+    assert_eq!(running.send_past_cache("/v2/rerank", BODY).await.status, 200);
     assert_eq!(key_used().as_ref(), Some(&old), "a staged key is not in use");
 
     let rotated = runbook.next().await;
@@ -33,10 +33,10 @@ async fn rotation_runbook_replaces_the_key() {
     // The last step, by hand at Cohere; this instance had no time to forget the old key.
     sandbox.revoke_key(old.trim_start_matches("Bearer "));
     for attempts in ["2", "1"] {
-        let answer = running.send_past_memory("/v2/rerank", BODY).await;
+        let answer = running.send_past_cache("/v2/rerank", BODY).await;
         assert_eq!((answer.status, answer.header("x-gateway-attempts")), (200, attempts));
     }
     assert_eq!(key_used(), Some(format!("Bearer {NEW}")));
-    assert!(!runbook.words().contains(NEW) && !running.lines().join("\n").contains(NEW));
+    assert!(!runbook.words().contains(NEW) && !running.read_lines().join("\n").contains(NEW));
     runbook.end().await;
 }

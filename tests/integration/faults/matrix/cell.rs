@@ -2,9 +2,9 @@
 
 use super::fault::{Fault, Needs};
 use super::table::{Outcome, Then};
-use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
+use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::Stub;
-use gateway_tests::ways::{DELTA, DONE, START, Way, breaker_lines, verdict};
+use gateway_tests::ways::{DELTA, DONE, START, Way, count_breaker_lines, status_and_code};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ impl Lane {
 
     /// Runs a fault against a way of asking.
     pub async fn run(&self, way: Way, fault: &Fault) -> Observed {
-        let opened = breaker_lines(&self.running, "open");
+        let opened = count_breaker_lines(&self.running, "open");
         self.refresh(way).await;
         let (alone, took, calls) = self.strike(way, fault, "deny").await;
         assert_eq!(calls[1], 0, "{fault:?}: a fallback was called that the caller had forbidden");
@@ -71,7 +71,7 @@ impl Lane {
         self.refresh(way).await;
         let (allowed, _, with_fallback) = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
-        self.running.line_with(allowed.header("x-request-id")).await;
+        self.running.wait_for_line(allowed.header("x-request-id")).await;
         assert_eq!(with_fallback[0], calls[0], "{fault:?}, {way:?}: calls of the asked model");
         let outcome = Outcome {
             answer: said(way, &alone),
@@ -96,9 +96,9 @@ impl Lane {
     async fn refresh(&self, way: Way) {
         self.running.gateway.kill(way.function()).await;
         let Some(stub) = &self.stub else { return };
-        stub.otherwise(move |_| way.good());
-        let answer = way.ask(&self.running, "deny").await;
-        assert_eq!(verdict(&answer), "200");
+        stub.answer_others(move |_| way.good_steps());
+        let answer = way.send_request(&self.running, "deny").await;
+        assert_eq!(status_and_code(&answer), "200");
     }
 
     /// Lets the fault meet one request; returns the calls of the asked model and of the fallback.
@@ -107,13 +107,13 @@ impl Lane {
         let before = self.calls(way);
         if let Some(stub) = &self.stub {
             if fault == Fault::KeyReplaced {
-                stub.next(fault.steps(way));
+                stub.plan_answer(fault.steps(way));
                 let key = json!({ "CO_API_KEY": format!("{FAKE_KEY}-{}", stub.seen().len()) });
                 self.running.gateway.secrets.put(local::secrets::API_KEY, &key.to_string());
             } else {
-                stub.otherwise(move |seen| match seen.field("model") == way.model() {
+                stub.answer_others(move |seen| match seen.field("model") == way.model() {
                     true => fault.steps(way),
-                    false => way.good(),
+                    false => way.good_steps(),
                 });
             }
         }
@@ -123,7 +123,7 @@ impl Lane {
         if way == Way::Begun {
             request = request.header("x-gateway-timeout-ms", total);
         }
-        let answer = read(request.body(way.body())).await;
+        let answer = read_answer(request.body(way.body())).await;
         let took = started.elapsed();
         let attempts: usize = answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
         let calls = match &self.stub {
@@ -139,19 +139,19 @@ impl Lane {
     }
 
     fn calls(&self, way: Way) -> [usize; 2] {
-        let count = |model| self.stub.as_ref().map_or(0, |stub| stub.calls(model));
+        let count = |model| self.stub.as_ref().map_or(0, |stub| stub.count_calls(model));
         [count(way.model()), count(way.fallback())]
     }
 
     /// Asks once more, now that nothing is wrong, and tells what the instance has learnt.
     async fn next(&self, way: Way, opened_before: usize) -> Then {
         if let Some(stub) = &self.stub {
-            stub.otherwise(move |_| way.good());
+            stub.answer_others(move |_| way.good_steps());
         }
         let before = self.calls(way);
         let request = self.running.post(&way.path()).header("x-gateway-fallback", "deny");
-        let answer = read(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
-        let then = match verdict(&answer).as_str() {
+        let answer = read_answer(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
+        let then = match status_and_code(&answer).as_str() {
             "200" => Then::Called,
             "503 circuit_open" => Then::BreakerOpen,
             "429 rate_limited" => Then::ModelRests,
@@ -160,8 +160,8 @@ impl Lane {
         };
         let called = self.calls(way)[0] - before[0];
         assert_eq!(called, usize::from(then == Then::Called), "{way:?}: calls of the next request");
-        self.running.line_with(answer.header("x-request-id")).await;
-        let opened = breaker_lines(&self.running, "open") - opened_before;
+        self.running.wait_for_line(answer.header("x-request-id")).await;
+        let opened = count_breaker_lines(&self.running, "open") - opened_before;
         assert_eq!(opened, usize::from(then == Then::BreakerOpen), "{way:?}: lines of a breaker that opened");
         then
     }
@@ -188,5 +188,5 @@ fn outcome_of(way: Way, answer: &Answer) -> String {
     if answer.status == 200 && way != Way::Begun {
         assert_eq!(answer.body, way.good_body(), "{way:?}");
     }
-    verdict(answer)
+    status_and_code(answer)
 }

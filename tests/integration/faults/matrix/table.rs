@@ -44,7 +44,7 @@ pub enum Within {
     AtOnce,
     /// One wait between attempts.
     Wait,
-    /// Both waits between attempts.
+    /// SandboxPair waits between attempts.
     Waits,
     /// A rest of one second.
     Rest,
