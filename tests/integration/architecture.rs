@@ -35,7 +35,7 @@ const HOMES: [(&str, &str); 7] = [
     ("lru::", "cache/memory.rs"),
 ];
 
-fn layer(module: &str) -> usize {
+fn find_layer(module: &str) -> usize {
     let row = LAYERS.iter().position(|row| row.contains(&module));
     row.unwrap_or_else(|| panic!("the module {module} has no layer: add it to LAYERS"))
 }
@@ -51,7 +51,11 @@ fn shared_modules_import_downward_only() {
             let imported: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             let is_excused = EXCEPTIONS.iter().any(|(from, to, _)| (*from, *to) == (module, &imported));
             if imported != module && !is_excused {
-                assert!(layer(&imported) > layer(module), "{}: {module} imports {imported}", path.display());
+                assert!(
+                    find_layer(&imported) > find_layer(module),
+                    "{}: {module} imports {imported}",
+                    path.display()
+                );
                 checked += 1;
             }
         }

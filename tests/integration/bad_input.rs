@@ -9,7 +9,7 @@ use serde_json::json;
 /// Path, body, status, code, and what the message must hold.
 type Case = (&'static str, String, u16, &'static str, &'static str);
 
-fn cases() -> Vec<Case> {
+fn list_cases() -> Vec<Case> {
     let invalid = |path, body: &str, message| (path, body.to_string(), 400, "invalid_request", message);
     let (chat, embed, rerank) = ("/v2/chat", "/v2/embed", "/v2/rerank");
     let nested = format!(r#"{{"messages":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
@@ -118,7 +118,7 @@ fn cases() -> Vec<Case> {
 #[tokio::test]
 async fn bad_body_is_refused_with_field_and_limit() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
-    for (path, body, status, code, message) in cases() {
+    for (path, body, status, code, message) in list_cases() {
         let shown: String = body.chars().take(80).collect();
         let answer = running.send(path, body).await;
         let said = answer.json();

@@ -18,12 +18,12 @@ const VERDICT: Duration = Duration::from_millis(300);
 /// For a process to run and a machine to be busy.
 const SLACK: Duration = Duration::from_secs(2);
 
-async fn forgetful() -> Running {
+async fn start_forgetful() -> Running {
     let options = Options { verdicts_last: Some(VERDICT), ..Options::default() };
     gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await
 }
 
-async fn rerank(running: &Running, authorization: &str) -> Answer {
+async fn send_rerank(running: &Running, authorization: &str) -> Answer {
     read_answer(
         running
             .request_without_token(Method::POST, "/v2/rerank")
@@ -33,25 +33,25 @@ async fn rerank(running: &Running, authorization: &str) -> Answer {
     .await
 }
 
-async fn status(running: &Running, token: &str) -> u16 {
-    rerank(running, &format!("Bearer {token}")).await.status
+async fn status_for(running: &Running, token: &str) -> u16 {
+    send_rerank(running, &format!("Bearer {token}")).await.status
 }
 
-async fn ops(running: &Running, arguments: &[&str]) -> String {
+async fn run_clients(running: &Running, arguments: &[&str]) -> String {
     ops::run_ops(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
 }
 
 #[tokio::test]
 async fn new_client_works_at_once_revoked_one_stops_soon() {
-    let running = forgetful().await;
+    let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-    let token = ops(&running, &["add", "search"]).await;
-    assert_eq!(status(&running, &token).await, 200, "the list is read anew for a token it does not know");
+    let token = run_clients(&running, &["add", "search"]).await;
+    assert_eq!(status_for(&running, &token).await, 200, "the list is read anew for a token it does not know");
 
     let revoking = Instant::now();
-    ops(&running, &["revoke", "search"]).await;
+    run_clients(&running, &["revoke", "search"]).await;
     let answer = loop {
-        let answer = rerank(&running, &format!("Bearer {token}")).await;
+        let answer = send_rerank(&running, &format!("Bearer {token}")).await;
         if answer.status != 200 {
             break answer;
         }
@@ -61,7 +61,7 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     for _ in 0..20 {
-        assert_eq!(status(&running, &token).await, 401, "a dead token came back");
+        assert_eq!(status_for(&running, &token).await, 401, "a dead token came back");
         tokio::time::sleep(VERDICT / 10).await;
     }
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
@@ -69,8 +69,8 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
 
 #[tokio::test]
 async fn token_replacement_under_load_loses_no_request() {
-    let running = Arc::new(forgetful().await);
-    let old = ops(&running, &["add", "search"]).await;
+    let running = Arc::new(start_forgetful().await);
+    let old = run_clients(&running, &["add", "search"]).await;
     let token = Arc::new(RwLock::new(old.clone()));
     let (served, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let callers: Vec<_> = (0..8)
@@ -80,7 +80,7 @@ async fn token_replacement_under_load_loses_no_request() {
             tokio::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     let used = token.read().unwrap().clone();
-                    let answer = rerank(&running, &format!("Bearer {used}")).await;
+                    let answer = send_rerank(&running, &format!("Bearer {used}")).await;
                     assert_eq!(answer.status, 200, "{:?}", answer.body);
                     served.fetch_add(1, Ordering::Relaxed);
                 }
@@ -96,13 +96,13 @@ async fn token_replacement_under_load_loses_no_request() {
         }
     };
     some_more().await;
-    let new = ops(&running, &["rotate", "search"]).await;
+    let new = run_clients(&running, &["rotate", "search"]).await;
     // As `ops` says: by then every instance knows it.
     tokio::time::sleep(LIST).await;
     some_more().await;
     *token.write().unwrap() = new.clone();
     some_more().await;
-    ops(&running, &["rotate", "search", "--finish"]).await;
+    run_clients(&running, &["rotate", "search", "--finish"]).await;
     tokio::time::sleep(LIST + VERDICT).await;
     some_more().await;
     done.store(true, Ordering::Relaxed);
@@ -110,7 +110,7 @@ async fn token_replacement_under_load_loses_no_request() {
         caller.await.expect("no caller lost a request");
     }
     assert!(served.load(Ordering::Relaxed) >= 400);
-    assert_eq!((status(&running, &new).await, status(&running, &old).await), (200, 401));
+    assert_eq!((status_for(&running, &new).await, status_for(&running, &old).await), (200, 401));
 }
 
 #[tokio::test]
@@ -149,7 +149,7 @@ async fn foreign_token_never_reaches_a_function() {
         format!("Bearer cgw_{huge}"),
         "Bearer not-a-token".to_string(),
     ] {
-        let answer = rerank(&running, &header).await;
+        let answer = send_rerank(&running, &header).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "{header}");
     }
     let without = read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
@@ -202,7 +202,7 @@ async fn damaged_token_is_denied_by_authorizer() {
 
 #[tokio::test]
 async fn bad_client_list_leaves_the_good_one() {
-    let running = forgetful().await;
+    let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
     running.gateway.secrets.put(local::secrets::CLIENTS, &bad);

@@ -10,7 +10,7 @@ const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
 
 /// Lets every call end in the same way, for an instance that remembers nothing.
-async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
+async fn answer_always(stub: &Stub, running: &Running, steps: Vec<Step>) {
     running.gateway.kill("chat").await;
     stub.answer_others(move |_| steps.clone());
 }
@@ -43,7 +43,7 @@ async fn upstream_answer_maps_to_code_and_status() {
         (302, json!({}), 502, "upstream_malformed", "Cohere answered with the unexpected"),
     ];
     for (upstream, body, status, code, message) in cases {
-        always(&stub, &running, write_json(upstream, &body)).await;
+        answer_always(&stub, &running, write_json(upstream, &body)).await;
         let answer = running.send("/v2/chat", CHAT).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{upstream}: {said}");
@@ -73,11 +73,15 @@ async fn upstream_answer_maps_to_code_and_status() {
 async fn error_type_and_retry_after_pass_within_bounds() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let refusal = write_json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
-    always(&stub, &running, refusal).await;
+    answer_always(&stub, &running, refusal).await;
     assert_eq!(running.send("/v2/chat", CHAT).await.json()["error_type"], "NO_VALID_RESPONSE_GENERATED");
     for (asked, told) in [("2", "2"), ("1.2", "2"), ("600", "5"), ("0", "1")] {
-        always(&stub, &running, write_answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}"))
-            .await;
+        answer_always(
+            &stub,
+            &running,
+            write_answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}"),
+        )
+        .await;
         // Too short a time to wait for the model's rest.
         let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "1000").body(CHAT);
         assert_eq!(read_answer(request).await.header("retry-after"), told, "{asked}");
@@ -113,7 +117,7 @@ async fn broken_and_slow_upstream_has_codes_and_bounds() {
     ];
     for (steps, status, code) in cases {
         let shown = format!("{steps:?}");
-        always(&stub, &running, steps).await;
+        answer_always(&stub, &running, steps).await;
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{shown}");

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 /// How many recordings of `/v2/` paths there are at least, where there are any.
 const RECORDED: usize = 58;
 
-async fn replay(exchanges: &[Exchange]) {
+async fn replay_exchanges(exchanges: &[Exchange]) {
     let replay = Replay::start().await;
     for exchange in exchanges {
         let mut played = vec![replay.replay_whole(exchange).await];
@@ -40,7 +40,7 @@ async fn recorded_exchanges_pass_unchanged() {
     };
     let exchanges = exchange::read_recorded(&folder);
     assert!(exchanges.len() >= RECORDED, "only {} recordings were found", exchanges.len());
-    replay(&exchanges).await;
+    replay_exchanges(&exchanges).await;
     print_line(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
 }
 
@@ -51,7 +51,7 @@ async fn self_written_twins_pass_unchanged() {
     for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
         assert_eq!(classes.get(class), Some(&200), "{class}");
     }
-    replay(&twins).await;
+    replay_exchanges(&twins).await;
 }
 
 #[tokio::test]

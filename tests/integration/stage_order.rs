@@ -5,22 +5,21 @@ use gateway_tests::raw_event::{build_chat_event, invoke_chat};
 use serde_json::{Value, json};
 
 /// Builds an event that fails at every stage but the first `mended` ones.
-fn event(mended: usize) -> Value {
-    let is = |stage: usize| mended > stage;
+fn build_event(mended: usize) -> Value {
     let mut message = json!({ "role": "user", "content": "hi" });
-    if !is(1) {
+    if mended <= 1 {
         message["content"] = "a".repeat(4_500_000).into();
     }
     let mut body = json!({ "messages": [message], "model": "c4ai-aya-expanse-8b", "temperature": "hot" });
-    if is(2) {
+    if mended > 2 {
         body["temperature"] = 0.5.into();
     }
-    if is(3) {
+    if mended > 3 {
         body["model"] = "command-a-03-2025".into();
     }
-    let models = if is(4) { "command-a-03-2025" } else { "command-r7b-12-2024" };
-    let authorizer = if is(0) { json!({ "client": "c", "models": models }) } else { json!({}) };
-    let wish = if is(5) { "deny" } else { "maybe" };
+    let models = if mended > 4 { "command-a-03-2025" } else { "command-r7b-12-2024" };
+    let authorizer = if mended > 0 { json!({ "client": "c", "models": models }) } else { json!({}) };
+    let wish = if mended > 5 { "deny" } else { "maybe" };
     let mut event = build_chat_event(&body.to_string(), false, &authorizer);
     event["headers"] = json!({ "x-gateway-fallback": wish });
     event["multiValueHeaders"] = json!({ "x-gateway-fallback": [wish] });
@@ -41,7 +40,7 @@ async fn stages_judge_in_pipeline_order() {
         ("key_missing", "no/such/secret"),
     ];
     for (mended, (code, message)) in expected.into_iter().enumerate() {
-        let said = invoke_chat(&running, &event(mended)).await;
+        let said = invoke_chat(&running, &build_event(mended)).await;
         assert_eq!(said["code"], code, "{mended} mended: {said}");
         assert!(said["message"].as_str().unwrap().contains(message), "{mended} mended: {said}");
     }

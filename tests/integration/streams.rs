@@ -14,7 +14,7 @@ const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",
 const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\
                    \"usage\":{\"billed_units\":{\"input_tokens\":2,\"output_tokens\":3}}}}\n\n";
 
-fn text(answer: &Answer) -> String {
+fn body_text(answer: &Answer) -> String {
     String::from_utf8(answer.body.to_vec()).expect("UTF-8")
 }
 
@@ -37,7 +37,7 @@ async fn frames_pass_unchanged_however_cut() {
         stub.plan_answer(write_stream(&[("x-debug-trace-id", "t")], &pieces));
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
-        assert_eq!(text(&answer), whole, "pieces of {size}");
+        assert_eq!(body_text(&answer), whole, "pieces of {size}");
         assert_eq!(answer.header("x-debug-trace-id"), "t");
         let line = running.wait_for_line(answer.header("x-request-id")).await;
         assert!(line.contains("\"output_tokens\":3") && line.contains("first_event_ms"), "{line}");
@@ -197,7 +197,7 @@ async fn failure_after_content_ends_as_cohere_would() {
     for (steps, code) in cases {
         stub.plan_answer(steps);
         let answer = running.send("/v2/chat", CHAT).await;
-        let text = text(&answer);
+        let text = body_text(&answer);
         assert_eq!(answer.status, 200);
         assert!(text.starts_with(&[START, DELTA].concat()), "{code}: {text}");
         assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
@@ -223,7 +223,7 @@ async fn ended_stream_is_not_ended_twice() {
         stub.plan_answer(steps);
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
-        assert_eq!(text(&answer), [&whole, DONE].concat());
+        assert_eq!(body_text(&answer), [&whole, DONE].concat());
         assert!(started.elapsed() < Duration::from_secs(2));
     }
 }
@@ -241,7 +241,7 @@ async fn silence_is_filled_with_keep_alive_comments() {
     let [start, delta, end, done] = pieces;
     let last = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
     stub.plan_answer(vec![pause.clone(), write_stream_head(&[]), start, delta, pause, end, done, last]);
-    let kept = text(&running.send("/v2/chat", CHAT).await);
+    let kept = body_text(&running.send("/v2/chat", CHAT).await);
     assert!(kept.starts_with(": ka\n"), "{kept}");
     assert!(kept.contains(&[DELTA, ": ka\n"].concat()), "{kept}");
     assert_eq!(kept.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
@@ -249,13 +249,13 @@ async fn silence_is_filled_with_keep_alive_comments() {
     stub.answer_others(|_| vec![Step::Hang]);
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(failed_ending(&text(&answer))["error_type"], "upstream_timeout");
+    assert_eq!(failed_ending(&body_text(&answer))["error_type"], "upstream_timeout");
 
     stub.answer_others(|_| {
         let refusal = write_json(429, &json!({ "message": "slow down" }));
         [vec![Step::Wait(Duration::from_millis(250))], refusal].concat()
     });
-    let ended = text(&running.send("/v2/chat", CHAT).await);
+    let ended = body_text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(failed_ending(&ended)["error"], "slow down");
 }
 
@@ -265,7 +265,7 @@ async fn done_inside_text_does_not_end_a_stream() {
     let tricky = "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
     let whole = [START, tricky, END, DONE].concat();
     stub.plan_answer(write_stream(&[], &[whole.as_bytes()]));
-    let passed = text(&running.send("/v2/chat", CHAT).await);
+    let passed = body_text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(passed.matches("[DONE]").count(), 1, "{passed}");
     assert_eq!(passed.replace("\\u005bDONE]", "[DONE]"), whole);
 }
@@ -285,6 +285,6 @@ async fn caller_who_leaves_is_logged_and_harmless() {
     drop(response);
     stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
     let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
-    assert_eq!(text(&answer), [START, DELTA, END, DONE].concat());
+    assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
     running.wait_for_line(&request_id).await;
 }

@@ -15,7 +15,7 @@ const OPEN: Duration = Duration::from_millis(500);
 /// Other parts would be sent within a millisecond.
 const WATCHED: Duration = Duration::from_millis(300);
 
-fn failed() -> Vec<Step> {
+fn refuse_call() -> Vec<Step> {
     write_json(500, &json!({ "message": "oh" }))
 }
 
@@ -23,7 +23,7 @@ fn failed() -> Vec<Step> {
 async fn half_open() -> ScriptedCohere {
     let settings = [("GATEWAY_BREAKER_FAILURES", "3"), ("GATEWAY_BREAKER_OPEN_MS", "500")];
     let cohere = ScriptedCohere::start(&settings).await;
-    cohere.stub.answer_others(|_| failed());
+    cohere.stub.answer_others(|_| refuse_call());
     assert_eq!(cohere.embed_texts(&number_texts("opening", 0..1)).await.calls.len(), 3);
     let refused = cohere.embed_texts(&number_texts("sea", 0..480)).await;
     assert_eq!((refused.read_failure().1.as_str(), refused.calls.len()), ("circuit_open", 0));
@@ -32,7 +32,7 @@ async fn half_open() -> ScriptedCohere {
 }
 
 /// Asks for five parts' worth; the first call waits for its verdict while the upstream is watched.
-async fn probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, usize) {
+async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, usize) {
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, first) = (leave.clone(), AtomicUsize::new(0));
     cohere.stub.answer_others(move |seen| match first.fetch_add(1, Ordering::SeqCst) {
@@ -55,7 +55,7 @@ async fn probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, u
 #[tokio::test]
 async fn half_open_breaker_probes_with_one_part() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = probe(&cohere, Vec::new()).await;
+    let (asked, meanwhile) = send_probe(&cohere, Vec::new()).await;
     assert_eq!(meanwhile, 1, "calls before the probe's verdict");
     asked.assert_embeds(EMBED, &number_texts("sea", 0..480));
     assert_eq!(asked.cache_and_calls(), ("miss", 5));
@@ -68,7 +68,7 @@ async fn half_open_breaker_probes_with_one_part() {
 #[tokio::test]
 async fn failed_probe_is_the_only_call() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = probe(&cohere, failed()).await;
+    let (asked, meanwhile) = send_probe(&cohere, refuse_call()).await;
     assert_eq!((meanwhile, asked.calls.len()), (1, 1));
     let message = "oh (texts 0-95 of 480, counted from 0)";
     assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
@@ -82,7 +82,7 @@ async fn simultaneous_part_failures_count_once() {
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
     cohere.stub.answer_others(move |seen| match calls.fetch_add(1, Ordering::SeqCst) {
-        0..5 => [vec![Step::Leave(waiting.clone())], failed()].concat(),
+        0..5 => [vec![Step::Leave(waiting.clone())], refuse_call()].concat(),
         _ => answer_well(seen),
     });
     let failing = async {

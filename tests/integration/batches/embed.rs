@@ -23,7 +23,7 @@ impl Expected {
     async fn of(both: &SandboxPair, texts: Vec<String>, more: &Value, kind: &str) -> Self {
         let (mut cells, mut tokens) = (Vec::new(), Vec::new());
         for chunk in texts.chunks(PER_CALL) {
-            let answer = both.send_directly("/v2/embed", &request(chunk, more)).await;
+            let answer = both.send_directly("/v2/embed", &build_request(chunk, more)).await;
             let embedded = EmbedAnswer::parse(&answer);
             cells.extend(embedded.cells(kind).into_iter().map(str::to_string));
             tokens.push(embedded.meta["billed_units"]["input_tokens"].as_u64().expect("tokens"));
@@ -32,7 +32,7 @@ impl Expected {
     }
 
     /// Checks an answer about the first `count` texts.
-    fn check(&self, answer: &Answer, count: usize, kind: &str) -> EmbedAnswer {
+    fn check_batch(&self, answer: &Answer, count: usize, kind: &str) -> EmbedAnswer {
         let embedded = EmbedAnswer::parse(answer);
         assert_eq!(embedded.texts, self.texts[..count], "the echo of {count} texts");
         assert_eq!(embedded.types(), [kind]);
@@ -44,7 +44,7 @@ impl Expected {
     }
 }
 
-fn request(texts: &[String], more: &Value) -> Value {
+fn build_request(texts: &[String], more: &Value) -> Value {
     let mut body = build_embed_body(texts);
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
@@ -53,7 +53,7 @@ fn request(texts: &[String], more: &Value) -> Value {
 }
 
 /// Texts of several lengths, with what JSON writes in more than one way.
-fn texts(count: usize) -> Vec<String> {
+fn make_texts(count: usize) -> Vec<String> {
     let words = ["sea", "\"quoted\", [bracketed]", "grüße 🦀", "back\\slash\n", "{tide}", "moon"];
     (0..count).map(|number| format!("{} number {number}", words[..=number % 6].join(" "))).collect()
 }
@@ -62,13 +62,13 @@ fn texts(count: usize) -> Vec<String> {
 async fn split_embeddings_equal_single_ones() {
     let both = SandboxPair::start(&[]).await;
     let none = json!({});
-    let expected = Expected::of(&both, texts(1_920), &none, "float").await;
+    let expected = Expected::of(&both, make_texts(1_920), &none, "float").await;
     let sizes = [1, 95, 96, 97, 200, 960, 1_920];
     for count in sizes {
-        let body = request(&expected.texts[..count], &none);
+        let body = build_request(&expected.texts[..count], &none);
         let calls = count.div_ceil(PER_CALL);
         let answer = both.send_past_cache("/v2/embed", &body, calls).await;
-        let embedded = expected.check(&answer, count, "float");
+        let embedded = expected.check_batch(&answer, count, "float");
         if count.is_multiple_of(PER_CALL) {
             let tokens: u64 = expected.tokens[..calls].iter().sum();
             assert_eq!(embedded.meta["billed_units"]["input_tokens"], tokens, "{count}");
@@ -77,13 +77,13 @@ async fn split_embeddings_equal_single_ones() {
     }
     // In the same order, memory holds the texts of the request before.
     for (known, count) in [0].into_iter().chain(sizes).zip(sizes) {
-        let body = request(&expected.texts[..count], &none);
+        let body = build_request(&expected.texts[..count], &none);
         let cache = if known == 0 { "miss" } else { "partial" };
         let answer = both.send_through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
-        expected.check(&answer, count, "float");
+        expected.check_batch(&answer, count, "float");
     }
-    let answer = both.send_through("/v2/embed", &request(&expected.texts, &none), 0, "hit").await;
-    let embedded = expected.check(&answer, 1_920, "float");
+    let answer = both.send_through("/v2/embed", &build_request(&expected.texts, &none), 0, "hit").await;
+    let embedded = expected.check_batch(&answer, 1_920, "float");
     assert_eq!(embedded.meta["billed_units"]["input_tokens"], 0);
 }
 
@@ -91,13 +91,13 @@ async fn split_embeddings_equal_single_ones() {
 async fn raised_limit_admits_ten_thousand_texts() {
     let both = SandboxPair::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     let more = json!({ "output_dimension": 256, "embedding_types": ["int8"] });
-    let expected = Expected::of(&both, texts(10_000), &more, "int8").await;
-    let body = request(&expected.texts, &more);
+    let expected = Expected::of(&both, make_texts(10_000), &more, "int8").await;
+    let body = build_request(&expected.texts, &more);
     let answer = both.send_through("/v2/embed", &body, 105, "miss").await;
-    let embedded = expected.check(&answer, 10_000, "int8");
+    let embedded = expected.check_batch(&answer, 10_000, "int8");
     assert_eq!(embedded.meta["billed_units"]["input_tokens"], expected.tokens.iter().sum::<u64>());
     let answer = both.send_through("/v2/embed", &body, 0, "hit").await;
-    expected.check(&answer, 10_000, "int8");
+    expected.check_batch(&answer, 10_000, "int8");
 }
 
 #[tokio::test]
@@ -129,7 +129,7 @@ async fn unknown_embedding_type_is_split_and_cached() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     let types = ["base64", "float", "int8", "of-tomorrow"];
-    let body = request(&texts, &json!({ "embedding_types": types }));
+    let body = build_request(&texts, &json!({ "embedding_types": types }));
     for (cache, calls) in [("miss", 3), ("hit", 0)] {
         let asked = cohere.send_counted("/v2/embed", &body, &[]).await;
         assert_eq!(asked.cache_and_calls(), (cache, calls));
@@ -140,7 +140,7 @@ async fn unknown_embedding_type_is_split_and_cached() {
             assert_eq!(embedded.cells(kind), expected, "{kind}, {cache}");
         }
     }
-    let one = request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
+    let one = build_request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
     let asked = cohere.send_counted("/v2/embed", &one, &[]).await;
     assert_eq!(asked.cache_and_calls(), ("hit", 0));
     assert_eq!(EmbedAnswer::parse(&asked.answer).types(), ["of-tomorrow"]);

@@ -15,12 +15,12 @@ fn fail_part(cohere: &ScriptedCohere, model: &'static str, text: &str) {
     });
 }
 
-async fn allowed(cohere: &ScriptedCohere, path: &str, body: &Value) -> CountedAnswer {
+async fn send_with_fallback(cohere: &ScriptedCohere, path: &str, body: &Value) -> CountedAnswer {
     cohere.send_counted(path, body, &[("x-gateway-fallback", "allow")]).await
 }
 
 /// Returns how many calls named each model.
-fn calls(asked: &CountedAnswer, models: [&str; 2]) -> [usize; 2] {
+fn count_calls(asked: &CountedAnswer, models: [&str; 2]) -> [usize; 2] {
     models.map(|model| asked.calls.iter().filter(|call| call.field("model") == model).count())
 }
 
@@ -29,16 +29,16 @@ async fn failed_part_sends_whole_request_to_fallback() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     fail_part(&cohere, EMBED, "sea-150");
-    let asked = allowed(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     asked.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(asked.answer.header("x-gateway-fallback-from"), EMBED);
-    assert_eq!(calls(&asked, [EMBED, EMBED_FALLBACK]), [5, 3]);
+    assert_eq!(count_calls(&asked, [EMBED, EMBED_FALLBACK]), [5, 3]);
     assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
 
     cohere.answer_all();
-    let healed = allowed(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let healed = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     healed.assert_embeds(EMBED, &texts);
-    assert_eq!(calls(&healed, [EMBED, EMBED_FALLBACK])[1], 0, "the fallback's embeddings are its own");
+    assert_eq!(count_calls(&healed, [EMBED, EMBED_FALLBACK])[1], 0, "the fallback's embeddings are its own");
 }
 
 #[tokio::test]
@@ -47,17 +47,17 @@ async fn fallback_answer_uses_no_primary_cache() {
     let texts = number_texts("sea", 0..200);
     assert_eq!(cohere.embed_texts(&texts[..100]).await.cache_and_calls(), ("miss", 2));
     fail_part(&cohere, EMBED, "sea-150");
-    let asked = allowed(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     asked.assert_embeds(EMBED_FALLBACK, &texts);
-    assert_eq!(calls(&asked, [EMBED, EMBED_FALLBACK])[1], 3, "all texts are asked for anew");
+    assert_eq!(count_calls(&asked, [EMBED, EMBED_FALLBACK])[1], 3, "all texts are asked for anew");
     assert_eq!(asked.billed_units(), json!({ "input_tokens": 200 }));
     assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
 
     // The fallback's own answers are kept for it, and never answer for the asked model.
-    let again = allowed(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let again = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     again.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(
-        (again.answer.header("x-gateway-cache"), calls(&again, [EMBED, EMBED_FALLBACK])[1]),
+        (again.answer.header("x-gateway-cache"), count_calls(&again, [EMBED, EMBED_FALLBACK])[1]),
         ("hit", 0)
     );
     let denied =
@@ -70,13 +70,13 @@ async fn fallback_ranks_all_documents_itself() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..1_001);
     fail_part(&cohere, RERANK, "page-1000");
-    let asked = allowed(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
+    let asked = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
     asked.assert_ranks(RERANK_FALLBACK, &documents, usize::MAX);
     assert_eq!(asked.answer.header("x-gateway-fallback-from"), RERANK);
-    assert_eq!(calls(&asked, [RERANK, RERANK_FALLBACK]), [4, 2]);
+    assert_eq!(count_calls(&asked, [RERANK, RERANK_FALLBACK]), [4, 2]);
 
     cohere.answer_all();
-    let healed = allowed(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
+    let healed = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
     healed.assert_ranks(RERANK, &documents, usize::MAX);
 }
 
@@ -85,7 +85,7 @@ async fn failing_fallback_part_leaves_primary_failure() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     cohere.fail_calls("sea-150", ALWAYS, refuse_late(500, "oh"));
-    let asked = allowed(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     let message = "oh (texts 96-191 of 200, counted from 0)";
     assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
     assert_eq!(asked.answer.header("x-gateway-model"), EMBED);

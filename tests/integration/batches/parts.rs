@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 /// What one part meets must not open the breaker in these tests.
 const BREAKER_OFF: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1000000");
 
-fn failed(status: u16, message: &str) -> Vec<Step> {
+fn refuse_call(status: u16, message: &str) -> Vec<Step> {
     write_json(status, &json!({ "id": "of-the-part", "message": message }))
 }
 
@@ -41,12 +41,12 @@ fn numbers_of(calls: &[Seen], input: &str) -> usize {
 async fn failed_embed_part_is_retried_alone() {
     let cohere = ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
     let faults = [
-        ("500", failed(500, "oh")),
+        ("500", refuse_call(500, "oh")),
         ("reset", vec![Step::Reset]),
         ("cut-body", cut_body()),
         ("cut-json", cut_json()),
         ("silence", vec![Step::Hang]),
-        ("429", failed(429, "slow down")),
+        ("429", refuse_call(429, "slow down")),
     ];
     for (name, steps) in faults {
         let texts = number_texts(name, 0..200);
@@ -64,7 +64,7 @@ async fn failed_embed_part_is_retried_alone() {
 async fn failed_rerank_part_is_retried_alone() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..2_001);
-    cohere.fail_calls("page-1500", 1, failed(503, "busy"));
+    cohere.fail_calls("page-1500", 1, refuse_call(503, "busy"));
     let asked = cohere.send_counted("/v2/rerank", &build_rerank_body(&documents), &[]).await;
     asked.assert_ranks(RERANK, &documents, usize::MAX);
     assert_eq!(asked.cache_and_calls(), ("miss", 4));
@@ -107,7 +107,7 @@ async fn final_failure_stops_calls_and_caches_the_rest() {
     // Of the sixteen parts that go at once two are answered, so that two more go; one is refused in the end.
     cohere.stub.answer_others(move |seen| match read_inputs(seen)[0].as_str() {
         "sea-0" | "sea-192" => answer_well(seen),
-        "sea-96" => [vec![Step::Leave(waiting.clone())], failed(400, "bad text")].concat(),
+        "sea-96" => [vec![Step::Leave(waiting.clone())], refuse_call(400, "bad text")].concat(),
         _ => vec![Step::Hang],
     });
     let body = build_embed_body(&texts);
@@ -158,7 +158,7 @@ async fn replaced_key_is_read_once_for_all_parts() {
     gateway.secrets.put(local::secrets::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
     cohere.stub.answer_others(|seen| match seen.headers["authorization"] == "Bearer fake-replaced-key" {
         true => answer_well(seen),
-        false => failed(401, "invalid api token"),
+        false => refuse_call(401, "invalid api token"),
     });
     let (texts, reads) = (number_texts("sea", 0..1_920), gateway.secrets.reads());
     let asked = cohere.embed_texts(&texts).await;

@@ -25,7 +25,7 @@ impl Ranking {
 }
 
 /// Many equal documents far from each other, so that scores tie within calls and across them.
-fn documents(count: usize) -> Vec<String> {
+fn make_documents(count: usize) -> Vec<String> {
     let words = ["tide", "moon", "bread", "the sea", "password", "ship", "harbour"];
     (0..count)
         .map(|number| format!("{} {} page {}", words[number % 7], words[number % 5], number % 911))
@@ -35,7 +35,7 @@ fn documents(count: usize) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn split_ranking_equals_one_call() {
     let both = SandboxPair::start(&[]).await;
-    let all = documents(10_000);
+    let all = make_documents(10_000);
     for count in [1, 1_000, 1_001, 10_000] {
         let mut body = json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
         let expected = Ranking::of(&both.send_directly("/v2/rerank", &body).await);

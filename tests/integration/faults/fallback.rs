@@ -9,7 +9,7 @@ const ASKED: &str = "command-a-03-2025";
 const FALLBACK: &str = "command-r-plus-08-2024";
 
 /// Lets the asked model fail and the fallback answer with this status.
-fn fail(stub: &Stub, fallback_status: u16) {
+fn fail_model(stub: &Stub, fallback_status: u16) {
     stub.answer_others(move |seen| match (seen.field("model").as_str(), fallback_status) {
         (ASKED | "embed-v4.0" | "rerank-v3.5", _) => {
             write_json(500, &json!({ "id": "first", "message": "the first failed" }))
@@ -22,12 +22,12 @@ fn fail(stub: &Stub, fallback_status: u16) {
     });
 }
 
-fn told(answer: &Answer) -> [&str; 3] {
+fn fallback_headers(answer: &Answer) -> [&str; 3] {
     ["x-gateway-model", "x-gateway-fallback-from", "x-gateway-attempts"].map(|name| answer.header(name))
 }
 
 /// Sends a chat with more fields; a fresh environment, so that no request before it matters.
-async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
+async fn build_chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
     running.gateway.kill("chat").await;
     let mut body = json!({ "model": ASKED, "messages": [{ "role": "user", "content": "hi" }] });
     for (name, value) in more.as_object().into_iter().flatten() {
@@ -44,9 +44,9 @@ async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
 #[tokio::test]
 async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    fail(&stub, 200);
-    let answer = chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
+    fail_model(&stub, 200);
+    let answer = build_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Chat.good_body());
     let asked: Vec<Value> =
         stub.seen().iter().map(|seen| serde_json::from_slice(&seen.body).unwrap()).collect();
@@ -57,7 +57,7 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
 
-    let chosen = chat(&running, json!({}), None).await;
+    let chosen = build_chat(&running, json!({}), None).await;
     assert_eq!(
         (chosen.status, chosen.header("x-gateway-max-tokens")),
         (200, "4000"),
@@ -72,8 +72,8 @@ async fn stream_falls_back_before_first_content() {
         true => write_json(500, &json!({ "message": "oh" })),
         false => Way::Stream.good_steps(),
     });
-    let answer = chat(&running, json!({ "stream": true }), None).await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
+    let answer = build_chat(&running, json!({ "stream": true }), None).await;
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Stream.good_body());
 }
 
@@ -81,14 +81,14 @@ async fn stream_falls_back_before_first_content() {
 async fn refusing_fallback_leaves_primary_failure() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     for status in [400, 401, 402, 404, 422, 429, 500] {
-        fail(&stub, status);
-        let answer = chat(&running, json!({}), None).await;
+        fail_model(&stub, status);
+        let answer = build_chat(&running, json!({}), None).await;
         assert_eq!(status_and_code(&answer), "500 upstream_error", "{status}");
         assert_eq!(
             (&answer.json()["message"], &answer.json()["id"]),
             (&json!("the first failed"), &json!("first"))
         );
-        assert_eq!(told(&answer), [ASKED, "", "4"], "{status}");
+        assert_eq!(fallback_headers(&answer), [ASKED, "", "4"], "{status}");
         // The key's refusal is known from the fallback alone, too.
         let calls = stub.seen().len();
         assert!(calls.is_multiple_of(4), "{status}: {calls} calls");
@@ -98,20 +98,23 @@ async fn refusing_fallback_leaves_primary_failure() {
 #[tokio::test]
 async fn fallback_header_decides_and_is_validated() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    fail(&stub, 200);
-    let denied = chat(&running, json!({}), Some("deny")).await;
-    assert_eq!((status_and_code(&denied).as_str(), told(&denied)), ("500 upstream_error", [ASKED, "", "3"]));
-    let allowed = chat(&running, json!({}), Some("allow")).await;
-    assert_eq!((allowed.status, told(&allowed)), (200, [FALLBACK, ASKED, "4"]));
+    fail_model(&stub, 200);
+    let denied = build_chat(&running, json!({}), Some("deny")).await;
+    assert_eq!(
+        (status_and_code(&denied).as_str(), fallback_headers(&denied)),
+        ("500 upstream_error", [ASKED, "", "3"])
+    );
+    let allowed = build_chat(&running, json!({}), Some("allow")).await;
+    assert_eq!((allowed.status, fallback_headers(&allowed)), (200, [FALLBACK, ASKED, "4"]));
     let calls = stub.seen().len();
-    let bad = chat(&running, json!({}), Some("perhaps")).await;
+    let bad = build_chat(&running, json!({}), Some("perhaps")).await;
     assert_eq!((status_and_code(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
 }
 
 #[tokio::test]
 async fn embed_and_rerank_fall_back_only_if_allowed() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
-    fail(&stub, 200);
+    fail_model(&stub, 200);
     for (way, wish, status) in [
         (Way::Embed, None, 500),
         (Way::Embed, Some("deny"), 500),
@@ -137,7 +140,7 @@ async fn embed_and_rerank_fall_back_only_if_allowed() {
 #[tokio::test]
 async fn fallback_is_skipped_if_it_lacks_a_feature() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    fail(&stub, 200);
+    fail_model(&stub, 200);
     let image =
         json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:," } }] }]);
     let tools = json!([{ "type": "function", "function": { "name": "f" } }]);
@@ -147,9 +150,9 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
         json!({ "tools": tools, "tool_choice": "REQUIRED" }),
         json!({ "messages": [{ "role": "user", "content": "long ".repeat(60_000) }] }),
     ] {
-        let answer = chat(&running, more, Some("allow")).await;
+        let answer = build_chat(&running, more, Some("allow")).await;
         assert_eq!(
-            (status_and_code(&answer).as_str(), told(&answer)),
+            (status_and_code(&answer).as_str(), fallback_headers(&answer)),
             ("500 upstream_error", [ASKED, "", "3"])
         );
     }
@@ -159,10 +162,10 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
 #[tokio::test]
 async fn open_breaker_goes_straight_to_fallback() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    fail(&stub, 200);
-    chat(&running, json!({}), None).await;
+    fail_model(&stub, 200);
+    build_chat(&running, json!({}), None).await;
     let answer = Way::Chat.send_request(&running, "allow").await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "1"]));
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "1"]));
     assert_eq!(stub.count_calls(ASKED), 3);
 }
 
@@ -180,7 +183,11 @@ async fn uncalled_fallback_costs_no_budget() {
     stub.answer_others(|_| Way::Chat.good_steps());
     stub.plan_answer(write_json(500, &json!({ "message": "oh" })));
     let retried = Way::Chat.send_request(&running, "allow").await;
-    assert_eq!((retried.status, told(&retried)), (200, [ASKED, "", "2"]), "there is budget for a retry");
+    assert_eq!(
+        (retried.status, fallback_headers(&retried)),
+        (200, [ASKED, "", "2"]),
+        "there is budget for a retry"
+    );
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ const LONG_FROZEN: Duration = Duration::from_secs(30);
 const BREAKER: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1");
 
 /// Sends a signal to the function's processes.
-fn signal(running: &Running, name: &str) {
+fn send_signal(running: &Running, name: &str) {
     let ids = running.gateway.processes("chat");
     assert!(!ids.is_empty());
     for id in ids {
@@ -24,12 +24,12 @@ fn signal(running: &Running, name: &str) {
     }
 }
 
-async fn warm(stub: &Stub, running: &Running) {
+async fn warm_up(stub: &Stub, running: &Running) {
     stub.answer_others(|_| Way::Chat.good_steps());
-    assert_eq!(ask(running).await.status, 200);
+    assert_eq!(send_chat(running).await.status, 200);
 }
 
-async fn ask(running: &Running) -> Answer {
+async fn send_chat(running: &Running) -> Answer {
     Way::Chat.send_request(running, "deny").await
 }
 
@@ -44,30 +44,30 @@ async fn assert_unharmed(running: &Running, answer: &Answer) {
 #[tokio::test]
 async fn thawed_instance_replaces_closed_connections() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
-    warm(&stub, &running).await;
-    signal(&running, "-STOP");
+    warm_up(&stub, &running).await;
+    send_signal(&running, "-STOP");
     stub.close_idle();
     tokio::time::sleep(LONG_FROZEN).await;
     // The request is there when the instance wakes, as Lambda does it.
     let thawing = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        signal(&running, "-CONT");
+        send_signal(&running, "-CONT");
     };
-    let (answer, ()) = tokio::join!(ask(&running), thawing);
+    let (answer, ()) = tokio::join!(send_chat(&running), thawing);
     assert_unharmed(&running, &answer).await;
-    assert_unharmed(&running, &ask(&running).await).await;
+    assert_unharmed(&running, &send_chat(&running).await).await;
 }
 
 #[tokio::test]
 async fn reset_after_freeze_is_resent() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     for _ in 0..2 {
-        warm(&stub, &running).await;
-        signal(&running, "-STOP");
+        warm_up(&stub, &running).await;
+        send_signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
-        signal(&running, "-CONT");
+        send_signal(&running, "-CONT");
         stub.plan_answer(vec![Step::Reset]);
-        let answer = ask(&running).await;
+        let answer = send_chat(&running).await;
         assert_eq!(answer.header("x-gateway-attempts"), "2");
         assert_unharmed(&running, &answer).await;
     }
@@ -77,17 +77,17 @@ async fn reset_after_freeze_is_resent() {
 async fn free_resend_happens_once_after_idle() {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
-    warm(&stub, &running).await;
+    warm_up(&stub, &running).await;
     stub.answer_others(|_| vec![Step::Reset]);
-    let busy = ask(&running).await;
+    let busy = send_chat(&running).await;
     assert_eq!((busy.status, busy.header("x-gateway-attempts")), (503, "3"));
     running.wait_for_line("\"to\":\"open\"").await;
 
     running.gateway.kill("chat").await;
-    warm(&stub, &running).await;
+    warm_up(&stub, &running).await;
     tokio::time::sleep(FROZEN).await;
     stub.answer_others(|_| vec![Step::Reset]);
-    let frozen = ask(&running).await;
+    let frozen = send_chat(&running).await;
     assert_eq!((frozen.status, frozen.header("x-gateway-attempts")), (503, "4"));
 }
 
@@ -95,7 +95,7 @@ async fn free_resend_happens_once_after_idle() {
 async fn freeze_during_request_ends_in_answer() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_single_with_stub(&settings).await;
-    warm(&stub, &running).await;
+    warm_up(&stub, &running).await;
     stub.plan_answer(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
     stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));
     let freezing = async {
@@ -103,10 +103,10 @@ async fn freeze_during_request_ends_in_answer() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stub.answer_others(|_| Way::Chat.good_steps());
-        signal(&running, "-STOP");
+        send_signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
-        signal(&running, "-CONT");
+        send_signal(&running, "-CONT");
     };
-    let (answer, ()) = tokio::join!(ask(&running), freezing);
+    let (answer, ()) = tokio::join!(send_chat(&running), freezing);
     assert_eq!(answer.status, 200, "{:?}", answer.body);
 }

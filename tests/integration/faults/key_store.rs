@@ -14,17 +14,17 @@ const SHORT_LIFE: (&str, &str) = ("GATEWAY_SECRET_TTL_SECS", "1");
 const LIFE: Duration = Duration::from_millis(1_100);
 
 /// Starts one environment a function, and an upstream that is well.
-async fn start(settings: &[(&str, &str)]) -> (Stub, Running) {
+async fn start_healthy(settings: &[(&str, &str)]) -> (Stub, Running) {
     let (stub, running) = gateway::start_single_with_stub(settings).await;
     stub.answer_others(|_| Way::Chat.good_steps());
     (stub, running)
 }
 
-async fn ask(running: &Running) -> Answer {
+async fn send_chat(running: &Running) -> Answer {
     Way::Chat.send_request(running, "deny").await
 }
 
-async fn ask_within(running: &Running, millis: u64) -> (Answer, Duration) {
+async fn send_chat_within(running: &Running, millis: u64) -> (Answer, Duration) {
     let started = Instant::now();
     let request = running.post("/v2/chat").header("x-gateway-timeout-ms", millis.to_string());
     (read_answer(request.body(Way::Chat.body())).await, started.elapsed())
@@ -36,20 +36,20 @@ const DOWN: [Behaviour; 4] =
 
 #[tokio::test]
 async fn missing_key_names_secret_until_store_recovers() {
-    let (stub, running) = start(&[]).await;
+    let (stub, running) = start_healthy(&[]).await;
     let before = running.gateway.started("chat");
     for behaviour in DOWN {
         running.gateway.secrets.behave(behaviour);
         running.gateway.kill("chat").await;
         for _ in 0..2 {
-            let answer = ask(&running).await;
+            let answer = send_chat(&running).await;
             assert_eq!(status_and_code(&answer), "503 key_missing", "{behaviour:?}");
             let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
             assert!(message.contains(local::secrets::API_KEY), "{message}");
             assert!(!answer.header("retry-after").is_empty());
         }
         running.gateway.secrets.behave(Behaviour::Normal);
-        assert_eq!(ask(&running).await.status, 200, "{behaviour:?}");
+        assert_eq!(send_chat(&running).await.status, 200, "{behaviour:?}");
     }
     assert_eq!(running.gateway.started("chat"), before + DOWN.len(), "a start needs no secret");
     assert_eq!(stub.seen().len(), DOWN.len());
@@ -62,14 +62,14 @@ async fn missing_key_names_secret_until_store_recovers() {
 
 #[tokio::test]
 async fn cached_key_serves_while_store_is_down() {
-    let (_, running) = start(&[SHORT_LIFE]).await;
-    assert_eq!(ask(&running).await.status, 200);
+    let (_, running) = start_healthy(&[SHORT_LIFE]).await;
+    assert_eq!(send_chat(&running).await.status, 200);
     for behaviour in DOWN {
         running.gateway.secrets.behave(behaviour);
         tokio::time::sleep(LIFE).await;
         let reads = running.gateway.secrets.reads();
         for _ in 0..3 {
-            assert_eq!(ask(&running).await.status, 200, "{behaviour:?}");
+            assert_eq!(send_chat(&running).await.status, 200, "{behaviour:?}");
         }
         let reads = running.gateway.secrets.reads() - reads;
         assert!((1..=2).contains(&reads), "{reads} tries for three requests at one time");
@@ -79,29 +79,29 @@ async fn cached_key_serves_while_store_is_down() {
 
 #[tokio::test]
 async fn slow_store_costs_no_more_than_its_timeout() {
-    let (_, running) = start(&[SHORT_LIFE, ("GATEWAY_SECRET_TIMEOUT_MS", "700")]).await;
-    assert_eq!(ask(&running).await.status, 200);
+    let (_, running) = start_healthy(&[SHORT_LIFE, ("GATEWAY_SECRET_TIMEOUT_MS", "700")]).await;
+    assert_eq!(send_chat(&running).await.status, 200);
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_secs(30)));
     tokio::time::sleep(LIFE).await;
     let started = Instant::now();
-    assert_eq!(ask(&running).await.status, 200, "the old key serves");
+    assert_eq!(send_chat(&running).await.status, 200, "the old key serves");
     let took = started.elapsed();
     assert!((700..2_000).contains(&took.as_millis()), "{took:?}");
 
     // Without a key: the store's time, or the caller's where that is shorter.
     running.gateway.kill("chat").await;
-    assert_eq!(status_and_code(&ask(&running).await), "503 key_missing");
-    let (answer, took) = ask_within(&running, 300).await;
+    assert_eq!(status_and_code(&send_chat(&running).await), "503 key_missing");
+    let (answer, took) = send_chat_within(&running, 300).await;
     assert_eq!(status_and_code(&answer), "504 deadline");
     assert!((250..650).contains(&took.as_millis()), "{took:?}");
 }
 
 #[tokio::test]
 async fn expiring_key_is_refreshed_during_a_request() {
-    let (stub, running) = start(&[("GATEWAY_SECRET_TTL_SECS", "5")]).await;
+    let (stub, running) = start_healthy(&[("GATEWAY_SECRET_TTL_SECS", "5")]).await;
     running.gateway.kill("chat").await;
     let begun = Instant::now();
-    assert_eq!(ask(&running).await.status, 200);
+    assert_eq!(send_chat(&running).await.status, 200);
     let replaced = json!({ "CO_API_KEY": "fake-key-after-the-first" });
     running.gateway.secrets.put(local::secrets::API_KEY, &replaced.to_string());
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_millis(200)));
@@ -111,14 +111,14 @@ async fn expiring_key_is_refreshed_during_a_request() {
     let mut slow = Way::Chat.good_steps();
     slow.insert(0, Step::Wait(Duration::from_millis(400)));
     stub.plan_answer(slow);
-    assert_eq!(ask(&running).await.status, 200);
+    assert_eq!(send_chat(&running).await.status, 200);
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
     assert_eq!(stub.seen()[1].headers["authorization"], format!("Bearer {FAKE_KEY}"));
 
     // Past the first key's time nothing is left to read.
     running.gateway.secrets.behave(Behaviour::Failing);
     tokio::time::sleep(Duration::from_millis(5_500).saturating_sub(begun.elapsed())).await;
-    assert_eq!(ask(&running).await.status, 200);
+    assert_eq!(send_chat(&running).await.status, 200);
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
     assert_eq!(stub.seen()[2].headers["authorization"], "Bearer fake-key-after-the-first");
 }
@@ -132,7 +132,7 @@ async fn refused_key_reads_throttling_store_once() {
     running.gateway.secrets.behave(Behaviour::Throttling);
     let reads = running.gateway.secrets.reads();
     for _ in 0..5 {
-        assert_eq!(status_and_code(&ask(&running).await), "502 upstream_auth");
+        assert_eq!(status_and_code(&send_chat(&running).await), "502 upstream_auth");
     }
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
 }

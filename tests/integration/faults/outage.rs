@@ -25,7 +25,7 @@ struct Outage {
 }
 
 impl Outage {
-    fn successes(&self) -> usize {
+    fn count_successes(&self) -> usize {
         self.verdicts.get("200").copied().unwrap_or_default()
     }
 
@@ -35,7 +35,7 @@ impl Outage {
             "{name}: {calls} calls for {requests} requests ({:.2} each), {verdicts:?}, longest {worst:?}, all {took:?}",
             *calls as f64 / *requests as f64
         ));
-        let bound = requests + 10 + self.successes() / 5;
+        let bound = requests + 10 + self.count_successes() / 5;
         assert!(
             *calls <= bound,
             "{name}: {calls} calls for {requests} requests, {bound} are allowed: {verdicts:?}"
@@ -43,12 +43,12 @@ impl Outage {
     }
 }
 
-fn failed(status: u16) -> Vec<Step> {
+fn refuse_call(status: u16) -> Vec<Step> {
     write_json(status, &json!({ "message": "oh" }))
 }
 
 /// Sends requests one after another.
-async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish: &str) -> Outage {
+async fn send_many(stub: &Stub, running: &Running, way: Way, requests: usize, wish: &str) -> Outage {
     let (before, begun) = (stub.seen().len(), Instant::now());
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
@@ -62,9 +62,9 @@ async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish:
 #[tokio::test]
 async fn thousand_failures_stay_within_retry_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.answer_others(|_| failed(500));
+    stub.answer_others(|_| refuse_call(500));
     for way in [Way::Chat, Way::Embed] {
-        let outage = endure(&stub, &running, way, 1_000, "deny").await;
+        let outage = send_many(&stub, &running, way, 1_000, "deny").await;
         outage.assert_within_the_budget(&format!("breaker off, all 500, {}", way.name()));
         assert_eq!(outage.verdicts, [("500 upstream_error".to_string(), 1_000)].into());
         assert!(outage.calls >= outage.requests, "every request tries once");
@@ -79,8 +79,8 @@ async fn thousand_failures_stay_within_retry_budget() {
 #[tokio::test]
 async fn failing_fallback_draws_on_same_budget() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF]).await;
-    stub.answer_others(|_| failed(503));
-    endure(&stub, &running, Way::Chat, 200, "allow")
+    stub.answer_others(|_| refuse_call(503));
+    send_many(&stub, &running, Way::Chat, 200, "allow")
         .await
         .assert_within_the_budget("breaker off, both models 503");
 }
@@ -91,11 +91,11 @@ async fn partial_outage_stays_within_retry_budget() {
     let count = AtomicUsize::new(0);
     stub.answer_others(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
         0 => Way::Chat.good_steps(),
-        _ => failed(500),
+        _ => refuse_call(500),
     });
-    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
+    let outage = send_many(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("breaker off, two calls of three fail");
-    assert!(outage.successes() > 100, "{:?}", outage.verdicts);
+    assert!(outage.count_successes() > 100, "{:?}", outage.verdicts);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn resets_after_idle_stay_within_retry_budget() {
     assert_eq!(Way::Chat.send_request(&running, "deny").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     stub.answer_others(|_| vec![Step::Reset]);
-    let outage = endure(&stub, &running, Way::Chat, 100, "deny").await;
+    let outage = send_many(&stub, &running, Way::Chat, 100, "deny").await;
     // The good answer has left one connection behind, which pays for one free resend and no more.
     assert!(outage.calls <= outage.requests + 10 + 1, "{} calls", outage.calls);
 }
@@ -113,8 +113,8 @@ async fn resets_after_idle_stay_within_retry_budget() {
 #[tokio::test]
 async fn throttled_model_is_left_alone() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.answer_others(|_| failed(429));
-    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
+    stub.answer_others(|_| refuse_call(429));
+    let outage = send_many(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("all 429");
     assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 1_000)].into());
     // Rests of 1, 2, 4 … seconds: a request may wait for one of at most two.
@@ -124,8 +124,8 @@ async fn throttled_model_is_left_alone() {
 #[tokio::test]
 async fn breaker_limits_outage_to_five_calls() {
     let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
-    stub.answer_others(|_| failed(500));
-    let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
+    stub.answer_others(|_| refuse_call(500));
+    let outage = send_many(&stub, &running, Way::Chat, 200, "deny").await;
     outage.assert_within_the_budget("breaker on, no fallback, all 500");
     assert_eq!(outage.calls, 5);
     let verdicts = [("500 upstream_error".to_string(), 2), ("503 circuit_open".to_string(), 198)];
@@ -136,20 +136,20 @@ async fn breaker_limits_outage_to_five_calls() {
 async fn fallback_answers_all_requests_in_outage() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.answer_others(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
-        true => failed(500),
+        true => refuse_call(500),
         false => Way::Chat.good_steps(),
     });
-    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+    let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, the fallback answers");
-    assert_eq!(outage.successes(), 200);
+    assert_eq!(outage.count_successes(), 200);
     assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 200));
 }
 
 #[tokio::test]
 async fn both_models_down_open_two_breakers() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.answer_others(|_| failed(500));
-    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+    stub.answer_others(|_| refuse_call(500));
+    let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, both models 500");
     assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 5));
     assert!(outage.verdicts.keys().all(|said| said == "500 upstream_error" || said == "503 circuit_open"));

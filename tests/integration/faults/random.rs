@@ -12,7 +12,7 @@ const REQUESTS: usize = 1_000;
 const ENVIRONMENTS: usize = 16;
 
 /// Chooses a number below `bound`, always the same for the same call of the same request.
-fn chosen(request: usize, call: usize, bound: usize) -> usize {
+fn choose_number(request: usize, call: usize, bound: usize) -> usize {
     // A step of a linear congruential generator spreads neighbours well enough.
     let mixed = (request * 8 + call + 1)
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -21,13 +21,13 @@ fn chosen(request: usize, call: usize, bound: usize) -> usize {
 }
 
 /// Answers with the request's own word, or with a fault.
-fn respond(seen: &Seen, call: usize) -> Vec<Step> {
+fn answer_or_fail(seen: &Seen, call: usize) -> Vec<Step> {
     let body: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
     let word = body["messages"][0]["content"].as_str().expect("a word").to_string();
     let request: usize = word.trim_start_matches("word-").parse().expect("a number");
     let whole = write_json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
-    if chosen(request, call, 5) == 0 {
-        return match chosen(request, call + 4, 5) {
+    if choose_number(request, call, 5) == 0 {
+        return match choose_number(request, call + 4, 5) {
             0 => write_json(500, &json!({ "message": "oh" })),
             1 => write_json(503, &json!({ "message": "busy" })),
             2 => vec![Step::Reset],
@@ -48,7 +48,7 @@ fn respond(seen: &Seen, call: usize) -> Vec<Step> {
     }
 }
 
-async fn ask(running: &Running, request: usize) -> (usize, Answer) {
+async fn send_chat(running: &Running, request: usize) -> (usize, Answer) {
     let body = json!({
         "model": "command-a-03-2025",
         "messages": [{ "role": "user", "content": format!("word-{request}") }],
@@ -66,7 +66,7 @@ async fn concurrent_callers_get_their_own_answers() {
         let mut calls = counted.lock().expect("no panic");
         let call = calls.entry(seen.body.to_vec()).or_insert(0);
         *call += 1;
-        respond(seen, *call)
+        answer_or_fail(seen, *call)
     });
     let settings =
         [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "1000")];
@@ -77,7 +77,7 @@ async fn concurrent_callers_get_their_own_answers() {
         tokio::spawn(async move {
             let mut answers = Vec::new();
             for request in (caller..REQUESTS).step_by(ENVIRONMENTS) {
-                answers.push(ask(&running, request).await);
+                answers.push(send_chat(&running, request).await);
             }
             answers
         })

@@ -1,7 +1,7 @@
 //! What Cohere, or something in front of it, answers: words that repeat the request and its key, garbage
 //! that does, headers that do, and streams that end anywhere.
 
-use super::callers::marked;
+use super::callers::marked_requests;
 use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
 use gateway_tests::stub::{
@@ -12,20 +12,20 @@ use serde_json::{Value, json};
 use shared::testing::Place;
 use std::time::Duration;
 
-fn delta(text: &str) -> String {
+fn write_delta(text: &str) -> String {
     let data = json!({ "type": "content-delta", "delta": { "text": text } });
     format!("event: content-delta\ndata: {data}\n\n")
 }
 
 /// The ending of a stream that failed.
-fn failed(error_type: Option<&str>) -> String {
+fn write_failed_ending(error_type: Option<&str>) -> String {
     let error = format!("no: {TEXT}, Bearer {KEY}");
     let delta = json!({ "finish_reason": "ERROR", "error": error, "error_type": error_type });
     format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }))
 }
 
 /// A good answer to whatever was asked, full of marks, over headers full of them.
-pub fn good(seen: &Seen) -> Vec<Step> {
+pub fn answer_marked(seen: &Seen) -> Vec<Step> {
     let asked: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
     let count = |field: &str| asked[field].as_array().map_or(0, Vec::len);
     let body = match seen.path.as_str() {
@@ -41,7 +41,7 @@ pub fn good(seen: &Seen) -> Vec<Step> {
     };
     let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
     match asked["stream"] == true {
-        true => write_stream(&HEADERS, &[START, &delta(TEXT), END, DONE].map(str::as_bytes)),
+        true => write_stream(&HEADERS, &[START, &write_delta(TEXT), END, DONE].map(str::as_bytes)),
         false => write_answer(200, &headers, body.to_string().as_bytes()),
     }
 }
@@ -58,38 +58,46 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 /// Words that repeat a whole request, its key first.
-fn echo(seen: &Seen) -> String {
+fn echo_request(seen: &Seen) -> String {
     let authorization = seen.headers["authorization"].to_str().unwrap();
     format!("invalid request: {authorization} {}", String::from_utf8_lossy(&seen.body))
 }
 
 pub async fn play(suite: &mut Suite) {
-    refusals(suite).await;
-    garbage(suite).await;
-    streams(suite).await;
-    abandoned(suite).await;
-    health(suite).await;
+    answer_refusals(suite).await;
+    answer_garbage(suite).await;
+    answer_streams(suite).await;
+    abandon_stream(suite).await;
+    check_health(suite).await;
 }
 
 /// Every status, in Cohere's words, and some in HTML or about the month.
-async fn refusals(suite: &mut Suite) {
+async fn answer_refusals(suite: &mut Suite) {
     for status in [400, 401, 402, 403, 404, 413, 422, 429, 498, 499, 500, 503, 302] {
-        refused(suite, status, marked(), |words| {
+        answer_refusal(suite, status, marked_requests(), |words| {
             json!({ "id": TEXT, "message": words, "error_type": words }).to_string()
         })
         .await;
     }
     for status in [400, 429, 500] {
-        refused(suite, status, marked().drain(..1).collect(), |words| format!("<html>{words}</html>")).await;
+        answer_refusal(suite, status, marked_requests().drain(..1).collect(), |words| {
+            format!("<html>{words}</html>")
+        })
+        .await;
     }
     let month = |words| json!({ "message": format!("1000 calls / month, {words}") }).to_string();
-    refused(suite, 429, marked().drain(..1).collect(), month).await;
+    answer_refusal(suite, 429, marked_requests().drain(..1).collect(), month).await;
 }
 
-async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, body: fn(String) -> String) {
+async fn answer_refusal(
+    suite: &mut Suite,
+    status: u16,
+    requests: Vec<(&str, Value)>,
+    body: fn(String) -> String,
+) {
     suite.stub.answer_others(move |seen| {
         let headers = [&HEADERS[..], &[("retry-after", TEXT)]].concat();
-        write_answer(status, &headers, body(echo(seen)).as_bytes())
+        write_answer(status, &headers, body(echo_request(seen)).as_bytes())
     });
     if status == 429 {
         // A model rests after each of these, and is not called.
@@ -101,7 +109,7 @@ async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, b
 }
 
 /// What cannot be read as an answer.
-async fn garbage(suite: &mut Suite) {
+async fn answer_garbage(suite: &mut Suite) {
     let good = write_answer(
         200,
         &[("content-type", "application/json")],
@@ -125,7 +133,7 @@ async fn garbage(suite: &mut Suite) {
     ];
     for steps in cases {
         suite.stub.answer_others(move |_| steps.clone());
-        for (path, body) in marked().into_iter().step_by(2) {
+        for (path, body) in marked_requests().into_iter().step_by(2) {
             suite.post(path, body.to_string(), May::RepeatNothing).await;
         }
         suite.stub.close_idle();
@@ -133,11 +141,11 @@ async fn garbage(suite: &mut Suite) {
 }
 
 /// Streams that are wrong, or end, in the middle of content.
-async fn streams(suite: &mut Suite) {
-    let frame = delta(&format!("{TEXT} {TEXT}"));
+async fn answer_streams(suite: &mut Suite) {
+    let frame = write_delta(&format!("{TEXT} {TEXT}"));
     let half = &frame[..frame.len() - 6];
-    let panicking = delta(&format!("{TEXT} {} {KEY}", Place::Stream.mark()));
-    let typed = failed(Some("NO_VALID_RESPONSE_GENERATED"));
+    let panicking = write_delta(&format!("{TEXT} {} {KEY}", Place::Stream.mark()));
+    let typed = write_failed_ending(Some("NO_VALID_RESPONSE_GENERATED"));
     let begun = |last: Step| {
         vec![write_stream_head(&HEADERS), write_chunk(START.as_bytes()), write_chunk(frame.as_bytes()), last]
     };
@@ -145,9 +153,9 @@ async fn streams(suite: &mut Suite) {
         write_stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>())
     };
     let cases = [
-        whole(&[START, &failed(None)]),
+        whole(&[START, &write_failed_ending(None)]),
         whole(&[START, &typed]),
-        whole(&[START, &frame, &failed(None), DONE]),
+        whole(&[START, &frame, &write_failed_ending(None), DONE]),
         whole(&[START, &frame, &typed]),
         whole(&[START, &frame, half]),
         whole(&[START, &frame]),
@@ -162,7 +170,7 @@ async fn streams(suite: &mut Suite) {
         begun(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
         begun(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
     ];
-    let body = marked().remove(1).1.to_string();
+    let body = marked_requests().remove(1).1.to_string();
     for steps in cases {
         suite.stub.answer_others(move |_| steps.clone());
         suite.post("/v2/chat", body.clone(), May::RepeatText).await;
@@ -171,14 +179,14 @@ async fn streams(suite: &mut Suite) {
 }
 
 /// A caller that goes away in the middle of a stream.
-async fn abandoned(suite: &mut Suite) {
+async fn abandon_stream(suite: &mut Suite) {
     let steps = [
         vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
-        vec![write_chunk(delta(TEXT).as_bytes()); 3],
+        vec![write_chunk(write_delta(TEXT).as_bytes()); 3],
     ]
     .concat();
     suite.stub.answer_others(move |_| [steps.clone(), vec![Step::Hang]].concat());
-    let body = marked().remove(1).1.to_string();
+    let body = marked_requests().remove(1).1.to_string();
     let mut response = suite.running.post("/v2/chat").body(body).send().await.unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_string();
     assert!(response.chunk().await.unwrap().is_some());
@@ -187,11 +195,11 @@ async fn abandoned(suite: &mut Suite) {
 }
 
 /// The open route, while Cohere refuses its call in many words.
-async fn health(suite: &mut Suite) {
+async fn check_health(suite: &mut Suite) {
     for status in [400, 401, 429, 500] {
-        suite
-            .stub
-            .answer_others(move |seen| write_json(status, &json!({ "message": echo(seen), "id": TEXT })));
+        suite.stub.answer_others(move |seen| {
+            write_json(status, &json!({ "message": echo_request(seen), "id": TEXT }))
+        });
         suite.running.gateway.kill("health").await;
         let request =
             suite.running.request_without_token(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));

@@ -25,7 +25,7 @@ struct Event {
 }
 
 /// Returns the code of every function and of what they share, by path.
-fn codes() -> Vec<(String, String)> {
+fn read_sources() -> Vec<(String, String)> {
     let roots = ["shared/src", "functions"].map(|folder| Path::new(ROOT).join(folder));
     let paths =
         roots.iter().flat_map(|root| find_rust_files(root)).filter(|path| !path.ends_with("tests.rs"));
@@ -36,7 +36,7 @@ fn codes() -> Vec<(String, String)> {
 
 #[test]
 fn telemetry_alone_writes_output() {
-    for (path, code) in codes() {
+    for (path, code) in read_sources() {
         for (banned, homes) in BANNED {
             let is_home = homes.iter().any(|home| path.ends_with(home));
             assert!(is_home || !code.contains(banned), "{path} uses {banned}");
@@ -46,8 +46,8 @@ fn telemetry_alone_writes_output() {
 
 #[test]
 fn event_never_prints_a_whole_value() {
-    for (path, code) in codes() {
-        for Event { message, fields, .. } in events(&code) {
+    for (path, code) in read_sources() {
+        for Event { message, fields, .. } in find_events(&code) {
             for field in &fields {
                 assert!(!field.contains('?'), "{path}: {message:?} prints {field} for debugging");
             }
@@ -59,18 +59,18 @@ fn event_never_prints_a_whole_value() {
 fn events_and_fields_match_the_document() {
     let doc = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
     let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
-    for Event { level, message, fields } in codes().iter().flat_map(|(_, code)| events(code)) {
+    for Event { level, message, fields } in read_sources().iter().flat_map(|(_, code)| find_events(code)) {
         lines.insert(format!("{level} {}", message.replace("{PENDING}", "AWSPENDING")));
         names.extend(
             fields.iter().map(|field| field.split(" = ").next().unwrap_or_default().replace('%', "")),
         );
     }
-    assert_eq!(rows(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
-    assert_eq!(rows(&doc, "fields"), names, "fields in docs/logging.md, and in the sources");
+    assert_eq!(read_table_rows(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
+    assert_eq!(read_table_rows(&doc, "fields"), names, "fields in docs/logging.md, and in the sources");
 }
 
 /// Returns what stands in backticks in the first cells of a table.
-fn rows(doc: &str, table: &str) -> BTreeSet<String> {
+fn read_table_rows(doc: &str, table: &str) -> BTreeSet<String> {
     let between =
         doc.split(&format!("<!-- {table}:start -->")).nth(1).and_then(|rest| rest.split("<!--").next());
     let cells =
@@ -79,7 +79,7 @@ fn rows(doc: &str, table: &str) -> BTreeSet<String> {
 }
 
 /// Finds the events that a piece of code writes.
-fn events(code: &str) -> Vec<Event> {
+fn find_events(code: &str) -> Vec<Event> {
     let calls = code.split("tracing::").skip(1).filter_map(|rest| {
         let (level, arguments) = rest.split_once("!(")?;
         let arguments = split_arguments(arguments);
@@ -118,7 +118,7 @@ fn split_arguments(code: &str) -> Vec<String> {
 #[test]
 fn event_parser_reads_level_message_and_fields() {
     let code = "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
-    let events = events(code);
+    let events = find_events(code);
     assert_eq!(
         (events.len(), events[0].level.as_str(), events[0].message.as_str()),
         (1, "WARN", "what, then")

@@ -18,7 +18,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
     let (name, sent) = (exchange.name.as_str(), &played.sent);
     assert_eq!(sent.path, exchange.path, "{name}");
     let body = std::str::from_utf8(&sent.body).unwrap();
-    check_fields(exchange, played, entries(&exchange.request_body), entries(body));
+    check_fields(exchange, played, read_entries(&exchange.request_body), read_entries(body));
 
     let key = format!("Bearer {FAKE_KEY}");
     let length = sent.body.len().to_string();
@@ -70,7 +70,7 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
 }
 
 /// The fields of an object with their text, in their order.
-fn entries(json: &str) -> Vec<Entry> {
+fn read_entries(json: &str) -> Vec<Entry> {
     serde_json::from_str::<Entries>(json).unwrap_or_else(|error| panic!("{error}: {json}")).0
 }
 

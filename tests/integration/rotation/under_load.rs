@@ -41,7 +41,7 @@ impl Met {
     }
 
     /// Waits until so many further requests have been answered.
-    async fn further(&self, requests: usize) {
+    async fn send_further(&self, requests: usize) {
         let (enough, patience) = (self.answered.load(Ordering::Relaxed) + requests, Instant::now());
         while self.answered.load(Ordering::Relaxed) < enough {
             assert!(patience.elapsed() < Duration::from_secs(30), "the callers are stuck");
@@ -72,16 +72,16 @@ async fn rotation_under_load_fails_no_request() {
         futures_util::future::join_all(calling).await.concat()
     };
     let rotating = async {
-        met.further(100).await;
+        met.send_further(100).await;
         let old = key_of(&sandbox.requests().pop().unwrap());
         assert_eq!(ops::run_ops(&running, &["key", "stage"], NEW).await.code, 0);
         let rotated = ops::run_ops(&running, &["key", "rotate"], "").await;
         assert_eq!(rotated.code, 0, "{rotated:?}");
-        met.further(50).await;
+        met.send_further(50).await;
         sandbox.revoke_key(&old);
         let before = sandbox.requests().len();
         // Every instance meets the revoked key at least once.
-        met.further(CALLERS * 8).await;
+        met.send_further(CALLERS * 8).await;
         met.over.store(true, Ordering::Relaxed);
         (old, before)
     };

@@ -74,33 +74,33 @@ impl Fault {
             Fault::EndsInError(error_type) => ends_in_error(error_type),
             Fault::Refused | Fault::NoName => Vec::new(),
             Fault::ResetBeforeHead => vec![Step::Reset],
-            Fault::ResetInBody => begun(way, vec![Step::Reset]),
-            Fault::Truncated => begun(way, vec![Step::Close]),
+            Fault::ResetInBody => begin_stream(way, vec![Step::Reset]),
+            Fault::Truncated => begin_stream(way, vec![Step::Close]),
             Fault::WrongShape => wrong_shape(way),
             Fault::HeadLate => {
                 vec![Step::Wait(LATE), Step::Write(Bytes::from_static(b"HTTP/1.1 200 OK\r\n"))]
             }
-            Fault::Stalled => begun(way, vec![Step::Hang]),
-            Fault::Drip => drip(way),
-            Fault::Garbage => garbage(way),
+            Fault::Stalled => begin_stream(way, vec![Step::Hang]),
+            Fault::Drip => drip_bytes(way),
+            Fault::Garbage => write_garbage(way),
         }
     }
 }
 
 /// Writes an answer up to where the fault strikes.
-fn begun(way: Way, then: Vec<Step>) -> Vec<Step> {
+fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
     let begun = match way {
         Way::Stream => vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
         Way::Begun => {
             vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
         }
-        Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(half(way))],
+        Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
     };
     begun.into_iter().chain(then).collect()
 }
 
 /// Returns the head and all but the last bytes of the body.
-fn half(way: Way) -> Bytes {
+fn cut_half(way: Way) -> Bytes {
     let good = way.good_steps();
     let Step::Write(whole) = &good[0] else { panic!("an answer is one write") };
     whole.slice(..whole.len() - 5)
@@ -108,7 +108,7 @@ fn half(way: Way) -> Bytes {
 
 fn wrong_shape(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begun(
+        Way::Begun => begin_stream(
             way,
             vec![
                 write_chunk(b"data: {\"unexpected\":true}\n\n"),
@@ -122,7 +122,7 @@ fn wrong_shape(way: Way) -> Vec<Step> {
 }
 
 /// Never silent for long, and never done.
-fn drip(way: Way) -> Vec<Step> {
+fn drip_bytes(way: Way) -> Vec<Step> {
     let pause = Step::Wait(Duration::from_millis(50));
     let drops: Vec<Step> = match way {
         Way::Stream => vec![write_chunk(b": a comment\n\n"); 60],
@@ -133,13 +133,15 @@ fn drip(way: Way) -> Vec<Step> {
             [Step::Write(Bytes::from_static(head))].into_iter().chain(letters).collect()
         }
     };
-    let head = if way.is_stream() { begun(way, Vec::new()) } else { Vec::new() };
+    let head = if way.is_stream() { begin_stream(way, Vec::new()) } else { Vec::new() };
     head.into_iter().chain(drops.into_iter().flat_map(|drop| [drop, pause.clone()])).collect()
 }
 
-fn garbage(way: Way) -> Vec<Step> {
+fn write_garbage(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begun(way, vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close]),
+        Way::Begun => {
+            begin_stream(way, vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close])
+        }
         _ => vec![Step::Write(Bytes::from_static(b"this is no HTTP\r\n\r\n")), Step::Close],
     }
 }
