@@ -1,4 +1,4 @@
-//! Many inputs in one request: split, kept in memory, and answered as by one call of Cohere.
+//! Many inputs in one request: split, cached, and answered as by one call of Cohere.
 //!
 //! What a split request must give is known from calls without the gateway where the sandbox answers,
 //! and from the inputs themselves where the scripted upstream of `support/scripted_cohere.rs` does.

@@ -60,7 +60,7 @@ async fn upstream_answer_maps_to_code_and_status() {
         let id = if is_ours { answer.header("x-request-id") } else { "cohere-id" };
         assert_eq!(said["id"], id, "{upstream}");
         let retry_after = match (status, code) {
-            // The model rests for two seconds after a second 429.
+            // After a second 429 the model is in cooldown for two seconds.
             (_, "rate_limited") => "2",
             (429 | 503, _) => "1",
             _ => "",
@@ -82,7 +82,7 @@ async fn error_type_and_retry_after_pass_within_bounds() {
             write_answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}"),
         )
         .await;
-        // Too short a time to wait for the model's rest.
+        // Too short a time to wait for the end of the model's cooldown.
         let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "1000").body(CHAT);
         assert_eq!(read_answer(request).await.header("retry-after"), told, "{asked}");
     }

@@ -19,10 +19,10 @@ fn build_event(mended: usize) -> Value {
     }
     let models = if mended > 4 { "command-a-03-2025" } else { "command-r7b-12-2024" };
     let authorizer = if mended > 0 { json!({ "client": "c", "models": models }) } else { json!({}) };
-    let wish = if mended > 5 { "deny" } else { "maybe" };
+    let option = if mended > 5 { "deny" } else { "maybe" };
     let mut event = build_chat_event(&body.to_string(), false, &authorizer);
-    event["headers"] = json!({ "x-gateway-fallback": wish });
-    event["multiValueHeaders"] = json!({ "x-gateway-fallback": [wish] });
+    event["headers"] = json!({ "x-gateway-fallback": option });
+    event["multiValueHeaders"] = json!({ "x-gateway-fallback": [option] });
     event
 }
 

@@ -241,10 +241,10 @@ async fn silence_is_filled_with_keep_alive_comments() {
     let [start, delta, end, done] = pieces;
     let last = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
     stub.plan_answer(vec![pause.clone(), write_stream_head(&[]), start, delta, pause, end, done, last]);
-    let kept = body_text(&running.send("/v2/chat", CHAT).await);
-    assert!(kept.starts_with(": ka\n"), "{kept}");
-    assert!(kept.contains(&[DELTA, ": ka\n"].concat()), "{kept}");
-    assert_eq!(kept.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
+    let filled = body_text(&running.send("/v2/chat", CHAT).await);
+    assert!(filled.starts_with(": ka\n"), "{filled}");
+    assert!(filled.contains(&[DELTA, ": ka\n"].concat()), "{filled}");
+    assert_eq!(filled.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
 
     stub.answer_others(|_| vec![Step::Hang]);
     let answer = running.send("/v2/chat", CHAT).await;

@@ -113,7 +113,7 @@ impl Running {
         read_answer(self.post(path).body(body)).await
     }
 
-    /// Posts a body that must reach Cohere, whatever memory holds, and reads the whole answer.
+    /// Posts a body that must reach Cohere, whatever the cache holds, and reads the whole answer.
     pub async fn send_past_cache(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         read_answer(self.post(path).header("x-gateway-cache", "no-store").body(body)).await
     }

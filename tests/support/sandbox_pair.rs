@@ -22,7 +22,7 @@ impl SandboxPair {
         Self { running, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
     }
 
-    /// Asks the sandbox without the gateway.
+    /// Sends a request to the sandbox, without the gateway.
     pub async fn send_directly(&self, path: &str, body: &Value) -> Answer {
         let request = self.client.post(format!("{}{path}", self.running.gateway.upstream_url));
         let request = request.bearer_auth(KEY).header("content-type", "application/json");
@@ -31,12 +31,12 @@ impl SandboxPair {
         answer
     }
 
-    /// Asks the gateway; checks how many calls that took, and what memory had.
+    /// Sends a request to the gateway; checks the number of calls and the state of the cache.
     pub async fn send_through(&self, path: &str, body: &Value, calls: usize, cache: &str) -> Answer {
         self.send_counted(self.running.post(path), body, calls, cache).await
     }
 
-    /// Asks the gateway not to look into its memory, nor to keep anything.
+    /// Sends a request that is neither answered from the cache nor put into it.
     pub async fn send_past_cache(&self, path: &str, body: &Value, calls: usize) -> Answer {
         let request = self.running.post(path).header("x-gateway-cache", "no-store");
         self.send_counted(request, body, calls, "bypass").await

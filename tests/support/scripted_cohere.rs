@@ -122,7 +122,7 @@ impl ScriptedCohere {
 }
 
 impl CountedAnswer {
-    /// Returns what memory could answer, and the number of calls.
+    /// Returns what `x-gateway-cache` says, and the number of calls.
     pub fn cache_and_calls(&self) -> (&str, usize) {
         (self.answer.header("x-gateway-cache"), self.calls.len())
     }

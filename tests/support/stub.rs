@@ -20,7 +20,7 @@ pub enum Step {
     Reset,
     /// Closes the connection, as if all had been said.
     Close,
-    /// Says nothing more and keeps the connection.
+    /// Sends nothing more and leaves the connection open.
     Hang,
 }
 
@@ -123,7 +123,7 @@ impl Stub {
         *self.otherwise.lock().expect("no panic") = Arc::new(answering);
     }
 
-    /// Closes every connection that is kept for a next request.
+    /// Closes every connection that waits for a next request.
     pub fn close_idle(&self) {
         self.closing.notify_waiters();
     }

@@ -1,4 +1,4 @@
-//! What memory answers: `x-gateway-cache` says it, and the upstream's socket shows it.
+//! What the cache answers: `x-gateway-cache` says it, and the upstream's socket shows it.
 
 use gateway_tests::gateway::read_answer;
 use gateway_tests::scripted_cohere::{
@@ -163,7 +163,7 @@ async fn no_store_neither_reads_nor_fills_cache() {
         assert_eq!(asked.cache_and_calls(), ("bypass", 3));
         asked.assert_embeds(EMBED, &texts);
     }
-    assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("miss", 3), "nothing was kept");
+    assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("miss", 3), "nothing was cached");
     assert_eq!(
         cohere.send_counted("/v2/embed", &build_embed_body(&texts), &no_store).await.cache_and_calls(),
         ("bypass", 3)
@@ -230,7 +230,7 @@ async fn cache_entry_expires_after_its_ttl() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("after five seconds it is still kept: {outcomes:?}");
+    panic!("after five seconds it is still cached: {outcomes:?}");
 }
 
 #[tokio::test]

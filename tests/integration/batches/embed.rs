@@ -75,7 +75,7 @@ async fn split_embeddings_equal_single_ones() {
             assert_eq!(answer.header("num_tokens"), tokens.to_string(), "{count}");
         }
     }
-    // In the same order, memory holds the texts of the request before.
+    // The cache holds the texts of the request before, in the same order.
     for (known, count) in [0].into_iter().chain(sizes).zip(sizes) {
         let body = build_request(&expected.texts[..count], &none);
         let cache = if known == 0 { "miss" } else { "partial" };

@@ -53,7 +53,7 @@ async fn fallback_answer_uses_no_primary_cache() {
     assert_eq!(asked.billed_units(), json!({ "input_tokens": 200 }));
     assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
 
-    // The fallback's own answers are kept for it, and never answer for the asked model.
+    // The fallback's own answers are cached for it, and never answer for the asked model.
     let again = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     again.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Faults that meet single parts of a split request: what is asked again, what is kept, what the caller hears.
+//! Faults that meet single parts of a split request: what is retried, what is cached, what the
+//! caller is told.
 
 use gateway_tests::scripted_cohere::{
     ALWAYS, EMBED, RERANK, ScriptedCohere, answer_well, build_embed_body, build_rerank_body, contains_text,

@@ -27,15 +27,15 @@ fn fallback_headers(answer: &Answer) -> [&str; 3] {
 }
 
 /// Sends a chat with more fields; a fresh environment, so that no request before it matters.
-async fn build_chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
+async fn send_chat(running: &Running, more: Value, option: Option<&str>) -> Answer {
     running.gateway.kill("chat").await;
     let mut body = json!({ "model": ASKED, "messages": [{ "role": "user", "content": "hi" }] });
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
     let request = running.post("/v2/chat").body(body.to_string());
-    read_answer(match wish {
-        Some(wish) => request.header("x-gateway-fallback", wish),
+    read_answer(match option {
+        Some(option) => request.header("x-gateway-fallback", option),
         None => request,
     })
     .await
@@ -45,7 +45,7 @@ async fn build_chat(running: &Running, more: Value, wish: Option<&str>) -> Answe
 async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail_model(&stub, 200);
-    let answer = build_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
+    let answer = send_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
     assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Chat.good_body());
     let asked: Vec<Value> =
@@ -57,7 +57,7 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
 
-    let chosen = build_chat(&running, json!({}), None).await;
+    let chosen = send_chat(&running, json!({}), None).await;
     assert_eq!(
         (chosen.status, chosen.header("x-gateway-max-tokens")),
         (200, "4000"),
@@ -72,7 +72,7 @@ async fn stream_falls_back_before_first_content() {
         true => write_json(500, &json!({ "message": "oh" })),
         false => Way::Stream.good_steps(),
     });
-    let answer = build_chat(&running, json!({ "stream": true }), None).await;
+    let answer = send_chat(&running, json!({ "stream": true }), None).await;
     assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Stream.good_body());
 }
@@ -82,7 +82,7 @@ async fn refusing_fallback_leaves_primary_failure() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     for status in [400, 401, 402, 404, 422, 429, 500] {
         fail_model(&stub, status);
-        let answer = build_chat(&running, json!({}), None).await;
+        let answer = send_chat(&running, json!({}), None).await;
         assert_eq!(status_and_code(&answer), "500 upstream_error", "{status}");
         assert_eq!(
             (&answer.json()["message"], &answer.json()["id"]),
@@ -99,15 +99,15 @@ async fn refusing_fallback_leaves_primary_failure() {
 async fn fallback_header_decides_and_is_validated() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail_model(&stub, 200);
-    let denied = build_chat(&running, json!({}), Some("deny")).await;
+    let denied = send_chat(&running, json!({}), Some("deny")).await;
     assert_eq!(
         (status_and_code(&denied).as_str(), fallback_headers(&denied)),
         ("500 upstream_error", [ASKED, "", "3"])
     );
-    let allowed = build_chat(&running, json!({}), Some("allow")).await;
+    let allowed = send_chat(&running, json!({}), Some("allow")).await;
     assert_eq!((allowed.status, fallback_headers(&allowed)), (200, [FALLBACK, ASKED, "4"]));
     let calls = stub.seen().len();
-    let bad = build_chat(&running, json!({}), Some("perhaps")).await;
+    let bad = send_chat(&running, json!({}), Some("perhaps")).await;
     assert_eq!((status_and_code(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
 }
 
@@ -115,7 +115,7 @@ async fn fallback_header_decides_and_is_validated() {
 async fn embed_and_rerank_fall_back_only_if_allowed() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
     fail_model(&stub, 200);
-    for (way, wish, status) in [
+    for (way, option, status) in [
         (Way::Embed, None, 500),
         (Way::Embed, Some("deny"), 500),
         (Way::Embed, Some("allow"), 200),
@@ -124,15 +124,15 @@ async fn embed_and_rerank_fall_back_only_if_allowed() {
     ] {
         running.gateway.kill(way.function()).await;
         let mut request = running.post(&way.path()).body(way.body());
-        if let Some(wish) = wish {
-            request = request.header("x-gateway-fallback", wish);
+        if let Some(option) = option {
+            request = request.header("x-gateway-fallback", option);
         }
         let answer = read_answer(request).await;
         let from = if status == 200 { way.model() } else { "" };
         assert_eq!(
             (answer.status, answer.header("x-gateway-fallback-from")),
             (status, from),
-            "{way:?} {wish:?}"
+            "{way:?} {option:?}"
         );
     }
 }
@@ -150,7 +150,7 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
         json!({ "tools": tools, "tool_choice": "REQUIRED" }),
         json!({ "messages": [{ "role": "user", "content": "long ".repeat(60_000) }] }),
     ] {
-        let answer = build_chat(&running, more, Some("allow")).await;
+        let answer = send_chat(&running, more, Some("allow")).await;
         assert_eq!(
             (status_and_code(&answer).as_str(), fallback_headers(&answer)),
             ("500 upstream_error", [ASKED, "", "3"])
@@ -163,7 +163,7 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
 async fn open_breaker_goes_straight_to_fallback() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     fail_model(&stub, 200);
-    build_chat(&running, json!({}), None).await;
+    send_chat(&running, json!({}), None).await;
     let answer = Way::Chat.send_request(&running, "allow").await;
     assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "1"]));
     assert_eq!(stub.count_calls(ASKED), 3);

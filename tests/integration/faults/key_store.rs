@@ -1,6 +1,6 @@
 //! Secrets Manager fails: at the start, later, slowly, by throttling, with an answer that breaks off.
 //!
-//! A key in memory serves on; without one a request says which secret is missing, in its own time.
+//! A cached key serves on; without one a request says which secret is missing, in its own time.
 
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::{Step, Stub, write_json};

@@ -48,12 +48,12 @@ fn refuse_call(status: u16) -> Vec<Step> {
 }
 
 /// Sends requests one after another.
-async fn send_many(stub: &Stub, running: &Running, way: Way, requests: usize, wish: &str) -> Outage {
+async fn send_many(stub: &Stub, running: &Running, way: Way, requests: usize, option: &str) -> Outage {
     let (before, begun) = (stub.seen().len(), Instant::now());
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
         let started = Instant::now();
-        *verdicts.entry(status_and_code(&way.send_request(running, wish).await)).or_insert(0) += 1;
+        *verdicts.entry(status_and_code(&way.send_request(running, option).await)).or_insert(0) += 1;
         worst = worst.max(started.elapsed());
     }
     Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }

@@ -117,10 +117,10 @@ async fn send_unusual_models(suite: &mut Suite) {
 
 async fn send_wrong_options_and_paths(suite: &mut Suite) {
     let (path, body) = marked_requests().remove(0);
-    for wish in ["x-gateway-cache", "x-gateway-fallback", "x-gateway-timeout-ms"] {
-        let request = suite.running.post(path).header(wish, TEXT).body(body.to_string());
-        let answer = suite.send(request, wish, May::RepeatNothing).await;
-        assert_eq!(answer.status, 400, "{wish}");
+    for option in ["x-gateway-cache", "x-gateway-fallback", "x-gateway-timeout-ms"] {
+        let request = suite.running.post(path).header(option, TEXT).body(body.to_string());
+        let answer = suite.send(request, option, May::RepeatNothing).await;
+        assert_eq!(answer.status, 400, "{option}");
     }
     for (method, path) in [
         (Method::GET, "/v2/chat".to_string()),

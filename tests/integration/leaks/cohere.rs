@@ -100,7 +100,7 @@ async fn answer_refusal(
         write_answer(status, &headers, body(echo_request(seen)).as_bytes())
     });
     if status == 429 {
-        // A model rests after each of these, and is not called.
+        // After each of these the model is in cooldown, and is not called.
         suite.running.gateway.kill("chat").await;
     }
     for (path, body) in requests {

@@ -41,7 +41,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
     let calls = calls.to_string();
     let mut headers: BTreeMap<&str, Option<&str>> = ALWAYS.into_iter().map(|name| (name, None)).collect();
     headers.insert("x-gateway-attempts", Some(&calls));
-    // Chat is never kept; elsewhere the replay asks that nothing is.
+    // Chat is never cached; elsewhere the replay asks for no caching.
     let cache = if exchange.path == "/v2/chat" { "off" } else { "bypass" };
     headers.insert("x-gateway-cache", Some(cache));
     let request: Value = serde_json::from_str(&exchange.request_body).unwrap();
@@ -65,7 +65,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
         check_error(exchange, answer, code);
         headers.insert("content-type", Some("application/json"));
         if matches!(status, 429 | 503) {
-            // Two 429s in a row let the model rest for two seconds.
+            // After two 429s in a row the model is in cooldown for two seconds.
             let own = if code == "rate_limited" { "2" } else { "1" };
             headers
                 .insert("retry-after", Some(exchange.headers.get("retry-after").map_or(own, String::as_str)));

@@ -50,9 +50,9 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
         _ => (&["model"], "\"rerank-v3.5\""),
     };
     let added: Vec<_> = rules.iter().copied().filter(|field| is_absent(field)).collect();
-    let kept: Vec<_> = asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
-    let (front, back) = sent.split_at(kept.len().min(sent.len()));
-    assert_eq!(front, kept, "{name}: the caller's fields");
+    let passed: Vec<_> = asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
+    let (front, back) = sent.split_at(passed.len().min(sent.len()));
+    assert_eq!(front, passed, "{name}: the caller's fields");
     let back: BTreeMap<_, _> = back.iter().map(|(key, raw)| (key.as_str(), raw.as_str())).collect();
     assert_eq!(back.keys().copied().collect::<Vec<_>>(), added, "{name}: fields the gateway adds");
     for (field, raw) in back {

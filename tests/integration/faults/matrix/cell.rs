@@ -14,7 +14,7 @@ const BREAKER_FAILURES: &str = "3";
 const BREAKER_FAILURES_BEGUN: &str = "1";
 pub const ATTEMPT: Duration = Duration::from_millis(400);
 pub const BEGUN_TOTAL: Duration = Duration::from_millis(1_500);
-/// Less than the shortest rest, so that a request into a resting model does not wait for its end.
+/// Less than the shortest cooldown, so that a request to a model in cooldown does not wait for its end.
 const SHORT: &str = "600";
 
 /// A gateway for the cells of one kind of upstream.
@@ -102,7 +102,7 @@ impl Lane {
     }
 
     /// Lets the fault meet one request; returns the calls of the asked model and of the fallback.
-    async fn strike(&self, way: Way, fault: &Fault, wish: &str) -> (Answer, Duration, [usize; 2]) {
+    async fn strike(&self, way: Way, fault: &Fault, option: &str) -> (Answer, Duration, [usize; 2]) {
         let fault = *fault;
         let before = self.calls(way);
         if let Some(stub) = &self.stub {
@@ -119,7 +119,7 @@ impl Lane {
         }
         let started = Instant::now();
         let total = BEGUN_TOTAL.as_millis().to_string();
-        let mut request = self.running.post(&way.path()).header("x-gateway-fallback", wish);
+        let mut request = self.running.post(&way.path()).header("x-gateway-fallback", option);
         if way == Way::Begun {
             request = request.header("x-gateway-timeout-ms", total);
         }
@@ -154,7 +154,7 @@ impl Lane {
         let then = match status_and_code(&answer).as_str() {
             "200" => Then::Called,
             "503 circuit_open" => Then::BreakerOpen,
-            "429 rate_limited" => Then::ModelRests,
+            "429 rate_limited" => Then::ModelInCooldown,
             "502 upstream_auth" | "502 upstream_billing" => Then::KeyRefused,
             other => panic!("{way:?}: the next request met {other}"),
         };

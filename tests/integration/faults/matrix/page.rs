@@ -1,4 +1,4 @@
-//! Prints the table as Markdown, and keeps it in `docs/errors.md`.
+//! Prints the table as Markdown into `docs/errors.md`.
 
 use super::table::{Cell, Row};
 use gateway_tests::ways::Way;
