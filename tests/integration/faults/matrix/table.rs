@@ -44,7 +44,7 @@ pub enum Within {
     AtOnce,
     /// One wait between attempts.
     Wait,
-    /// SandboxPair waits between attempts.
+    /// Both waits between attempts.
     Waits,
     /// A cooldown of one second.
     Cooldown,
