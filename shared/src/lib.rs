@@ -1,8 +1,9 @@
 //! Everything the functions have in common; a function is an entry point and little more.
 //!
-//! Imports go downward only: `lambda → app → pipeline → {edge, cohere, batch, cache, secrets, health,
-//! resilience} → {wire, endpoint, error, clock, deadline, telemetry, transport, config}`. Those in the middle
-//! do not know each other; `pipeline` and `app` introduce them.
+//! Imports go downward only, and modules of one row do not know each other:
+//!
+//! <!-- layers:start -->
+//! <!-- layers:end -->
 
 pub mod app;
 pub mod batch;

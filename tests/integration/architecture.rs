@@ -1,9 +1,8 @@
 //! The house rules that file names and `use` lines can show: who imports whom, and one home for
 //! every outside library.
 
-use std::path::{Path, PathBuf};
-
-pub const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
+use std::path::Path;
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
 const LAYERS: [&[&str]; 9] = [
@@ -29,43 +28,26 @@ const HOMES: [(&str, &str); 7] = [
     ("lru::LruCache", "cache/lru.rs"),
 ];
 
-pub fn sources(directory: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
-
-pub fn code_of(path: &Path) -> String {
-    let text = std::fs::read_to_string(path).unwrap();
-    // A module of tests in a file of its own may be named anywhere.
-    let text = text.replace("#[cfg(test)]\nmod tests;", "");
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
-}
-
-fn layer(module: &str) -> usize {
+fn find_layer(module: &str) -> usize {
     let row = LAYERS.iter().position(|row| row.contains(&module));
     row.unwrap_or_else(|| panic!("the module {module} has no layer: add it to LAYERS"))
 }
 
 #[test]
-fn modules_of_the_shared_crate_import_downward_only() {
+fn shared_modules_import_downward_only() {
     let root = Path::new(ROOT).join("shared/src");
     let mut checked = 0;
-    for path in sources(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
+    for path in find_rust_files(&root).iter().filter(|path| !path.ends_with("lib.rs")) {
         let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
         let module = module.as_os_str().to_str().unwrap().trim_end_matches(".rs");
-        for import in code_of(path).split("crate::").skip(1) {
+        for import in read_code(path).split("crate::").skip(1) {
             let imported: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if imported != module {
-                assert!(layer(&imported) > layer(module), "{}: {module} imports {imported}", path.display());
+                assert!(
+                    find_layer(&imported) > find_layer(module),
+                    "{}: {module} imports {imported}",
+                    path.display()
+                );
                 checked += 1;
             }
         }
@@ -74,17 +56,17 @@ fn modules_of_the_shared_crate_import_downward_only() {
 }
 
 #[test]
-fn every_outside_library_has_one_home() {
+fn outside_library_has_one_home() {
     let root = Path::new(ROOT).join("shared/src");
     for (library, home) in HOMES {
         let users: Vec<_> =
-            sources(&root).into_iter().filter(|path| code_of(path).contains(library)).collect();
+            find_rust_files(&root).into_iter().filter(|path| read_code(path).contains(library)).collect();
         assert_eq!(users, [root.join(home)], "{library}");
     }
 }
 
 #[test]
-fn a_function_imports_the_shared_crate_and_no_other_function() {
+fn function_imports_shared_and_no_function() {
     let functions: Vec<_> = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten().collect();
     assert!(functions.len() >= 5);
     for function in &functions {
@@ -110,4 +92,46 @@ fn folder_package_and_resource_have_one_name() {
         let resource = words.collect::<String>() + "Function:";
         assert!(template.contains(&format!("\n  {resource}")), "{resource} is not in template.yaml");
     }
+}
+
+/// Where the rows are printed, and what stands before each line there.
+const LAYER_PAGES: [(&str, &str); 2] = [("shared/src/lib.rs", "//! "), ("docs/architecture.md", "")];
+
+/// Writes the rows as the text of both pages, between their marks.
+fn print_layers(prefix: &str) -> String {
+    let mut text = format!("{prefix}```text\n");
+    for (number, row) in LAYERS.iter().enumerate() {
+        let arrow = if number == 0 { "  " } else { "→ " };
+        text += &format!("{prefix}{arrow}{}\n", row.join(" "));
+    }
+    text + &format!("{prefix}```\n")
+}
+
+#[test]
+fn layers_are_printed_into_both_pages() {
+    for (page, prefix) in LAYER_PAGES {
+        let path = Path::new(ROOT).join(page);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let start_mark = format!("{prefix}<!-- layers:start -->\n");
+        let end_mark = format!("{prefix}<!-- layers:end -->\n");
+        let start = text.find(&start_mark).unwrap_or_else(|| panic!("{page}: no layers")) + start_mark.len();
+        let end = text.find(&end_mark).unwrap_or_else(|| panic!("{page}: no end of the layers"));
+        let layers = print_layers(prefix);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, format!("{}{layers}{}", &text[..start], &text[end..])).unwrap();
+        } else {
+            assert_eq!(&text[start..end], layers, "{page} is stale: run with UPDATE_DOCS=1");
+        }
+    }
+}
+
+#[test]
+fn every_module_has_a_layer() {
+    let lib = std::fs::read_to_string(Path::new(ROOT).join("shared/src/lib.rs")).unwrap();
+    let mut declared: Vec<_> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
+    let mut layered: Vec<_> = LAYERS.iter().flat_map(|row| row.iter().copied()).collect();
+    declared.iter_mut().for_each(|name| *name = name.trim_end_matches(';'));
+    declared.sort_unstable();
+    layered.sort_unstable();
+    assert_eq!(declared, layered);
 }

@@ -1,15 +1,15 @@
 //! Bad requests: each is refused with its code, its status and a message that names field and limit,
 //! and none of them reaches Cohere.
 
-use gateway_tests::gateway::{self, Running, read};
-use gateway_tests::stub::Stub;
+use gateway_tests::gateway::{self, read_answer};
+use gateway_tests::raw_event::{build_chat_event, invoke_chat};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Path, body, status, code, and what the message must hold.
 type Case = (&'static str, String, u16, &'static str, &'static str);
 
-fn cases() -> Vec<Case> {
+fn list_cases() -> Vec<Case> {
     let invalid = |path, body: &str, message| (path, body.to_string(), 400, "invalid_request", message);
     let (chat, embed, rerank) = ("/v2/chat", "/v2/embed", "/v2/rerank");
     let nested = format!(r#"{{"messages":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
@@ -116,10 +116,9 @@ fn cases() -> Vec<Case> {
 }
 
 #[tokio::test]
-async fn bad_bodies_are_refused_by_name_and_limit_and_never_reach_cohere() {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
-    for (path, body, status, code, message) in cases() {
+async fn bad_body_is_refused_with_field_and_limit() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    for (path, body, status, code, message) in list_cases() {
         let shown: String = body.chars().take(80).collect();
         let answer = running.send(path, body).await;
         let said = answer.json();
@@ -132,9 +131,8 @@ async fn bad_bodies_are_refused_by_name_and_limit_and_never_reach_cohere() {
 }
 
 #[tokio::test]
-async fn bad_wishes_in_headers_are_refused() {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
+async fn bad_option_header_is_refused() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         ("x-gateway-cache", "off", "x-gateway-cache: must be no-store"),
         ("x-gateway-fallback", "maybe", "x-gateway-fallback: must be allow or deny"),
@@ -143,7 +141,7 @@ async fn bad_wishes_in_headers_are_refused() {
     ];
     for (name, value, message) in cases {
         let request = running.post("/v2/chat").header(name, value).body(r#"{"messages":[{}]}"#);
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalid_request")), "{name}");
         assert!(answer.json()["message"].as_str().unwrap_or_default().contains(message), "{:?}", answer.body);
     }
@@ -151,18 +149,18 @@ async fn bad_wishes_in_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn without_a_token_of_the_gateway_nobody_comes_in() {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
+async fn missing_or_foreign_token_is_unauthorized() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let wrong = format!("Bearer cgw_{}", "w".repeat(40));
     for token in
         [None, Some(""), Some("Bearer"), Some("Bearer short"), Some("Basic abc"), Some(wrong.as_str())]
     {
-        let mut request = running.plain(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
+        let mut request =
+            running.request_without_token(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
         if let Some(token) = token {
             request = request.header("authorization", token);
         }
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (401, Some("unauthorized")), "{token:?}: {said}");
         assert_eq!(said["message"], "a token of this gateway is expected, not a Cohere key", "{token:?}");
@@ -171,9 +169,8 @@ async fn without_a_token_of_the_gateway_nobody_comes_in() {
 }
 
 #[tokio::test]
-async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
+async fn unknown_route_is_told_what_is_served() {
+    let (_, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         (Method::POST, "/v1/chat"),
         (Method::POST, "/chat"),
@@ -183,7 +180,7 @@ async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
         (Method::GET, "/"),
     ];
     for (method, path) in cases {
-        let answer = read(running.plain(method.clone(), path)).await;
+        let answer = read_answer(running.request_without_token(method.clone(), path)).await;
         let said = answer.json();
         assert_eq!(
             (answer.status, said["code"].as_str()),
@@ -195,9 +192,8 @@ async fn unknown_paths_and_wrong_methods_are_told_what_is_served() {
 }
 
 #[tokio::test]
-async fn a_raw_event_is_judged_like_a_request() {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, &[]).await;
+async fn raw_event_is_judged_like_a_request() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         // {"x":"<FF>"}: not UTF-8.
         ("eyJ4Ijoi/yJ9", true, json!({ "client": "c" }), "invalid_request", "body: is not UTF-8, at byte 6"),
@@ -211,26 +207,9 @@ async fn a_raw_event_is_judged_like_a_request() {
         ),
     ];
     for (body, base64, authorizer, code, message) in cases {
-        let answer = invoke(&running, body, base64, authorizer).await;
+        let answer = invoke_chat(&running, &build_chat_event(body, base64, &authorizer)).await;
         assert_eq!(answer["code"], code, "{answer}");
         assert!(answer["message"].as_str().unwrap_or_default().contains(message), "{answer}");
     }
     assert_eq!(stub.seen().len(), 0);
-}
-
-/// Sends an event to the chat function as API Gateway would, and returns the body of its answer.
-async fn invoke(running: &Running, body: &str, base64: bool, authorizer: Value) -> Value {
-    let event = json!({
-        "resource": "/v2/chat", "path": "/v2/chat", "httpMethod": "POST",
-        "headers": { "content-type": "application/json" },
-        "multiValueHeaders": { "content-type": ["application/json"] },
-        "requestContext": {
-            "requestId": "r", "stage": "live", "httpMethod": "POST", "path": "/live/v2/chat",
-            "authorizer": authorizer, "identity": { "sourceIp": "127.0.0.1" },
-        },
-        "body": body, "isBase64Encoded": base64,
-    });
-    let raw = running.gateway.invoke("chat", event.to_string()).await.expect("an answer");
-    let start = raw.windows(8).position(|window| window == [0; 8]).expect("a prelude") + 8;
-    serde_json::from_slice(&raw[start..]).expect("a JSON body")
 }

@@ -1,16 +1,14 @@
-//! Many inputs in one request: split, kept in memory, and answered as by one call of Cohere.
+//! Many inputs in one request: split, cached, and answered as by one call of Cohere.
 //!
-//! What a split request must give is known from calls without the gateway where the sandbox answers, and
-//! from the inputs themselves where the scripted upstream of `cohere.rs` does. Calls are counted at the
-//! upstream's socket, so that what the headers say of them is checked too.
+//! What a split request must give is known from calls without the gateway where the sandbox answers,
+//! and from the inputs themselves where the scripted upstream of `support/scripted_cohere.rs` does.
+//! Calls are counted at the upstream's socket, so that what the headers say of them is checked too.
 
 mod breaker;
-mod cohere;
-mod direct;
+mod cache;
 mod embed;
 mod fallback;
 mod images;
-mod kept;
+mod memory_peak;
 mod parts;
-mod peak;
 mod rerank;

@@ -1,7 +1,7 @@
 //! Who comes in, through the real authorizer: strangers never, a revoked token not for long, and a client
 //! whose token is replaced without a gap.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
+use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::ops;
 use http::Method;
 use local::{Options, Upstream};
@@ -18,34 +18,40 @@ const VERDICT: Duration = Duration::from_millis(300);
 /// For a process to run and a machine to be busy.
 const SLACK: Duration = Duration::from_secs(2);
 
-async fn forgetful() -> Running {
+async fn start_forgetful() -> Running {
     let options = Options { verdicts_last: Some(VERDICT), ..Options::default() };
     gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await
 }
 
-async fn rerank(running: &Running, authorization: &str) -> Answer {
-    read(running.plain(Method::POST, "/v2/rerank").header("authorization", authorization).body(BODY)).await
+async fn send_rerank(running: &Running, authorization: &str) -> Answer {
+    read_answer(
+        running
+            .request_without_token(Method::POST, "/v2/rerank")
+            .header("authorization", authorization)
+            .body(BODY),
+    )
+    .await
 }
 
-async fn status(running: &Running, token: &str) -> u16 {
-    rerank(running, &format!("Bearer {token}")).await.status
+async fn status_for(running: &Running, token: &str) -> u16 {
+    send_rerank(running, &format!("Bearer {token}")).await.status
 }
 
-async fn ops(running: &Running, arguments: &[&str]) -> String {
-    ops::run(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
+async fn run_clients(running: &Running, arguments: &[&str]) -> String {
+    ops::run_ops(running, &[&["clients"], arguments].concat(), "").await.data().to_string()
 }
 
 #[tokio::test]
-async fn a_new_client_is_served_at_once_and_a_revoked_one_not_beyond_its_bound() {
-    let running = forgetful().await;
+async fn new_client_works_at_once_revoked_one_stops_soon() {
+    let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-    let token = ops(&running, &["add", "search"]).await;
-    assert_eq!(status(&running, &token).await, 200, "the list is read anew for a token it does not know");
+    let token = run_clients(&running, &["add", "search"]).await;
+    assert_eq!(status_for(&running, &token).await, 200, "the list is read anew for a token it does not know");
 
     let revoking = Instant::now();
-    ops(&running, &["revoke", "search"]).await;
+    run_clients(&running, &["revoke", "search"]).await;
     let answer = loop {
-        let answer = rerank(&running, &format!("Bearer {token}")).await;
+        let answer = send_rerank(&running, &format!("Bearer {token}")).await;
         if answer.status != 200 {
             break answer;
         }
@@ -55,16 +61,16 @@ async fn a_new_client_is_served_at_once_and_a_revoked_one_not_beyond_its_bound()
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
     for _ in 0..20 {
-        assert_eq!(status(&running, &token).await, 401, "a dead token came back");
+        assert_eq!(status_for(&running, &token).await, 401, "a dead token came back");
         tokio::time::sleep(VERDICT / 10).await;
     }
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
-    let running = Arc::new(forgetful().await);
-    let old = ops(&running, &["add", "search"]).await;
+async fn token_replacement_under_load_loses_no_request() {
+    let running = Arc::new(start_forgetful().await);
+    let old = run_clients(&running, &["add", "search"]).await;
     let token = Arc::new(RwLock::new(old.clone()));
     let (served, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let callers: Vec<_> = (0..8)
@@ -74,7 +80,7 @@ async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
             tokio::spawn(async move {
                 while !done.load(Ordering::Relaxed) {
                     let used = token.read().unwrap().clone();
-                    let answer = rerank(&running, &format!("Bearer {used}")).await;
+                    let answer = send_rerank(&running, &format!("Bearer {used}")).await;
                     assert_eq!(answer.status, 200, "{:?}", answer.body);
                     served.fetch_add(1, Ordering::Relaxed);
                 }
@@ -90,13 +96,13 @@ async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
         }
     };
     some_more().await;
-    let new = ops(&running, &["rotate", "search"]).await;
+    let new = run_clients(&running, &["rotate", "search"]).await;
     // As `ops` says: by then every instance knows it.
     tokio::time::sleep(LIST).await;
     some_more().await;
     *token.write().unwrap() = new.clone();
     some_more().await;
-    ops(&running, &["rotate", "search", "--finish"]).await;
+    run_clients(&running, &["rotate", "search", "--finish"]).await;
     tokio::time::sleep(LIST + VERDICT).await;
     some_more().await;
     done.store(true, Ordering::Relaxed);
@@ -104,11 +110,11 @@ async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
         caller.await.expect("no caller lost a request");
     }
     assert!(served.load(Ordering::Relaxed) >= 400);
-    assert_eq!((status(&running, &new).await, status(&running, &old).await), (200, 401));
+    assert_eq!((status_for(&running, &new).await, status_for(&running, &old).await), (200, 401));
 }
 
 #[tokio::test]
-async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
+async fn verdict_is_cached_per_token_for_all_methods() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let asked = running.gateway.invoked("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
@@ -120,14 +126,15 @@ async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
     assert_eq!(running.gateway.invoked("authorizer"), asked + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
-        let request = running.plain(Method::POST, path).header("authorization", stranger).body(BODY);
-        assert_eq!(read(request).await.status, 401);
+        let request =
+            running.request_without_token(Method::POST, path).header("authorization", stranger).body(BODY);
+        assert_eq!(read_answer(request).await.status, 401);
     }
     assert_eq!(running.gateway.invoked("authorizer"), asked + 2);
 }
 
 #[tokio::test]
-async fn what_is_no_token_of_ours_never_reaches_a_function() {
+async fn foreign_token_never_reaches_a_function() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (token, asked) = (&running.gateway.token, running.gateway.invoked("authorizer"));
     let huge = "x".repeat(8_000);
@@ -142,16 +149,16 @@ async fn what_is_no_token_of_ours_never_reaches_a_function() {
         format!("Bearer cgw_{huge}"),
         "Bearer not-a-token".to_string(),
     ] {
-        let answer = rerank(&running, &header).await;
+        let answer = send_rerank(&running, &header).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "{header}");
     }
-    let without = read(running.plain(Method::POST, "/v2/rerank").body(BODY)).await;
+    let without = read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
     assert_eq!(running.gateway.invoked("authorizer"), asked);
 }
 
 #[tokio::test]
-async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question() {
+async fn damaged_token_is_denied_by_authorizer() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let token = running.gateway.token.clone();
     let arn = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
@@ -189,13 +196,13 @@ async fn damaged_tokens_are_denied_by_the_real_authorizer_whatever_the_question(
     }
     assert_eq!(effect(question(&format!("Bearer {token}")).to_string()).await, "Allow");
     // A busy machine may start a second environment; a crash is told in a line.
-    let crashed = running.lines().into_iter().find(|line| line.contains("during a request"));
+    let crashed = running.read_lines().into_iter().find(|line| line.contains("during a request"));
     assert_eq!(crashed, None);
 }
 
 #[tokio::test]
-async fn a_bad_list_does_not_replace_a_good_one_and_is_told_without_its_content() {
-    let running = forgetful().await;
+async fn bad_client_list_leaves_the_good_one() {
+    let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
     running.gateway.secrets.put(local::secrets::CLIENTS, &bad);
@@ -203,7 +210,7 @@ async fn a_bad_list_does_not_replace_a_good_one_and_is_told_without_its_content(
     assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
     assert!(!line.contains("MARK"), "{line}");
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-    let refused = ops::run(&running, &["clients", "list"], "").await;
+    let refused = ops::run_ops(&running, &["clients", "list"], "").await;
     assert!(refused.problem().contains("clients[0]: token_sha256"), "{refused:?}");
     assert!(!refused.stderr.contains("MARK"), "{refused:?}");
 }
@@ -213,11 +220,12 @@ async fn running_line(running: &Running) -> String {
     let until = Instant::now() + LIST + VERDICT + SLACK;
     loop {
         assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-        if let Some(line) = running.lines().into_iter().find(|line| line.contains("the old value serves on"))
+        if let Some(line) =
+            running.read_lines().into_iter().find(|line| line.contains("the old value serves on"))
         {
             return line;
         }
-        assert!(Instant::now() < until, "{:#?}", running.lines());
+        assert!(Instant::now() < until, "{:#?}", running.read_lines());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -1,7 +1,7 @@
 //! The HTTP contract of answers that are not streamed: codes, statuses, headers in both directions.
 
-use gateway_tests::gateway::{self, FAKE_KEY, Running, read};
-use gateway_tests::stub::{Step, Stub, answer, json};
+use gateway_tests::gateway::{self, FAKE_KEY, Running, read_answer};
+use gateway_tests::stub::{Step, Stub, write_answer, write_json};
 use http::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -9,21 +9,15 @@ use std::time::{Duration, Instant};
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
 
-async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, settings).await;
-    (stub, running)
-}
-
 /// Lets every call end in the same way, for an instance that remembers nothing.
-async fn always(stub: &Stub, running: &Running, steps: Vec<Step>) {
+async fn answer_always(stub: &Stub, running: &Running, steps: Vec<Step>) {
     running.gateway.kill("chat").await;
-    stub.otherwise(move |_| steps.clone());
+    stub.answer_others(move |_| steps.clone());
 }
 
 #[tokio::test]
-async fn what_cohere_answers_becomes_the_right_code_and_status() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
+async fn upstream_answer_maps_to_code_and_status() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     let said = |message: &str| json!({ "id": "cohere-id", "message": message });
     let cases = [
         (400, said("bad"), 400, "invalid_request", "bad"),
@@ -49,7 +43,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
         (302, json!({}), 502, "upstream_malformed", "Cohere answered with the unexpected"),
     ];
     for (upstream, body, status, code, message) in cases {
-        always(&stub, &running, json(upstream, &body)).await;
+        answer_always(&stub, &running, write_json(upstream, &body)).await;
         let answer = running.send("/v2/chat", CHAT).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{upstream}: {said}");
@@ -66,7 +60,7 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
         let id = if is_ours { answer.header("x-request-id") } else { "cohere-id" };
         assert_eq!(said["id"], id, "{upstream}");
         let retry_after = match (status, code) {
-            // The model rests for two seconds after a second 429.
+            // After a second 429 the model is in cooldown for two seconds.
             (_, "rate_limited") => "2",
             (429 | 503, _) => "1",
             _ => "",
@@ -76,24 +70,29 @@ async fn what_cohere_answers_becomes_the_right_code_and_status() {
 }
 
 #[tokio::test]
-async fn coheres_error_type_and_retry_after_pass_within_bounds() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
-    let refusal = json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
-    always(&stub, &running, refusal).await;
+async fn error_type_and_retry_after_pass_within_bounds() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
+    let refusal = write_json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
+    answer_always(&stub, &running, refusal).await;
     assert_eq!(running.send("/v2/chat", CHAT).await.json()["error_type"], "NO_VALID_RESPONSE_GENERATED");
     for (asked, told) in [("2", "2"), ("1.2", "2"), ("600", "5"), ("0", "1")] {
-        always(&stub, &running, answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}")).await;
-        // Too short a time to wait for the model's rest.
+        answer_always(
+            &stub,
+            &running,
+            write_answer(429, &[("retry-after", asked)], b"{\"message\":\"slow down\"}"),
+        )
+        .await;
+        // Too short a time to wait for the end of the model's cooldown.
         let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "1000").body(CHAT);
-        assert_eq!(read(request).await.header("retry-after"), told, "{asked}");
+        assert_eq!(read_answer(request).await.header("retry-after"), told, "{asked}");
     }
 }
 
 #[tokio::test]
-async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
-    let (stub, running) = pair(&[("GATEWAY_FALLBACKS", "none")]).await;
-    stub.otherwise(|_| {
-        answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
+async fn proxy_html_never_reaches_the_caller() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
+    stub.answer_others(|_| {
+        write_answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
     });
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.json()["message"], "Cohere answered with status 502");
@@ -101,10 +100,10 @@ async fn html_from_a_proxy_in_front_of_cohere_never_reaches_the_caller() {
 }
 
 #[tokio::test]
-async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
+async fn broken_and_slow_upstream_has_codes_and_bounds() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = pair(&settings).await;
-    let half = answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
+    let (stub, running) = gateway::start_with_stub(&settings).await;
+    let half = write_answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
     let Step::Write(bytes) = &half[0] else { panic!("an answer is one write") };
     let cut = vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset];
     let slow = vec![Step::Wait(Duration::from_secs(2))];
@@ -118,7 +117,7 @@ async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
     ];
     for (steps, status, code) in cases {
         let shown = format!("{steps:?}");
-        always(&stub, &running, steps).await;
+        answer_always(&stub, &running, steps).await;
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{shown}");
@@ -129,18 +128,18 @@ async fn broken_connections_and_slow_answers_have_their_codes_and_bounds() {
 }
 
 #[tokio::test]
-async fn a_callers_own_time_is_kept_and_named() {
-    let (stub, running) = pair(&[]).await;
-    stub.next(vec![Step::Hang]);
+async fn caller_timeout_is_respected_and_named() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    stub.plan_answer(vec![Step::Hang]);
     let started = Instant::now();
-    let answer = read(running.post("/v2/chat").header("x-gateway-timeout-ms", "200").body(CHAT)).await;
+    let answer = read_answer(running.post("/v2/chat").header("x-gateway-timeout-ms", "200").body(CHAT)).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (504, Some("deadline")));
     assert_eq!(answer.json()["message"], "no answer within 200 ms, the request's own x-gateway-timeout-ms");
     assert!((Duration::from_millis(200)..Duration::from_millis(1_200)).contains(&started.elapsed()));
 }
 
 #[tokio::test]
-async fn a_port_without_a_listener_is_unreachable() {
+async fn closed_port_is_upstream_unreachable() {
     let running = gateway::start_at("http://127.0.0.1:9", &[]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("upstream_unreachable")));
@@ -148,8 +147,8 @@ async fn a_port_without_a_listener_is_unreachable() {
 }
 
 #[tokio::test]
-async fn only_listed_headers_pass_in_either_direction() {
-    let (stub, running) = pair(&[]).await;
+async fn headers_pass_only_if_listed() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let upstream = [
         ("content-type", "application/json"),
         ("x-api-warning", "model is deprecated"),
@@ -164,7 +163,7 @@ async fn only_listed_headers_pass_in_either_direction() {
         ("x-envoy-upstream-service-time", "4"),
         ("cache-control", "no-store"),
     ];
-    stub.next(answer(200, &upstream, br#"{"message":{}}"#));
+    stub.plan_answer(write_answer(200, &upstream, br#"{"message":{}}"#));
     let request = running
         .post("/v2/chat")
         .header("user-agent", "cohere/7.3.1")
@@ -177,7 +176,7 @@ async fn only_listed_headers_pass_in_either_direction() {
         .header("accept-encoding", "gzip")
         .header("x-gateway-cache", "no-store")
         .body(CHAT);
-    let answer = read(request).await;
+    let answer = read_answer(request).await;
     let mut seen: Vec<_> = answer.headers.keys().map(|name| name.as_str().to_string()).collect();
     seen.sort();
     let expected = [
@@ -217,16 +216,16 @@ async fn only_listed_headers_pass_in_either_direction() {
     assert_eq!(names, expected);
     assert_eq!(sent.headers["authorization"], format!("Bearer {FAKE_KEY}"));
     assert_eq!(sent.path, "/v2/chat");
-    running.line_with("\"trial_key\":true").await;
+    running.wait_for_line("\"trial_key\":true").await;
 }
 
 #[tokio::test]
-async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
+async fn defaults_add_model_and_max_tokens() {
     let settings =
         [("GATEWAY_RERANK_MODEL", "rerank-v4.0-fast"), ("GATEWAY_CHAT_MAX_TOKENS_CEILING", "5000")];
-    let (stub, running) = pair(&settings).await;
-    stub.next(json(200, &json!({ "message": {} })));
-    stub.next(json(200, &json!({ "results": [] })));
+    let (stub, running) = gateway::start_with_stub(&settings).await;
+    stub.plan_answer(write_json(200, &json!({ "message": {} })));
+    stub.plan_answer(write_json(200, &json!({ "results": [] })));
     let chat = running.send("/v2/chat", r#"{"messages":[{"role":"user","content":"hi"}],"x":1.0}"#).await;
     let rerank = running.send("/v2/rerank", r#"{"query":"q","documents":["d"]}"#).await;
     assert_eq!(
@@ -250,31 +249,31 @@ async fn chat_and_rerank_get_a_model_and_chat_always_a_bound_of_tokens() {
 }
 
 #[tokio::test]
-async fn without_a_key_requests_answer_key_missing_and_the_next_one_finds_it() {
-    let (stub, running) = pair(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
+async fn missing_key_is_found_by_the_next_request() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("key_missing")));
     assert!(answer.json()["message"].as_str().unwrap_or_default().contains("another/secret"));
     assert_eq!((answer.header("retry-after"), answer.header("x-gateway-attempts")), ("1", "0"));
     running.gateway.secrets.put("another/secret", "fake-bare-key");
-    stub.next(json(200, &json!({ "message": {} })));
+    stub.plan_answer(write_json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", CHAT).await.status, 200);
     assert_eq!(stub.seen()[0].headers["authorization"], "Bearer fake-bare-key");
 }
 
 #[tokio::test]
-async fn health_tells_how_cohere_answers_and_is_throttled() {
-    let (stub, running) = pair(&[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
-    let get = || read(running.plain(Method::GET, "/api/health"));
-    let refused = json(404, &json!({ "message": "model 'command-r7b-12-2024' not found" }));
+async fn health_tells_coheres_state_and_is_throttled() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
+    let get = || read_answer(running.request_without_token(Method::GET, "/api/health"));
+    let refused = write_json(404, &json!({ "message": "model 'command-r7b-12-2024' not found" }));
     let cases = [
-        (vec![json(200, &json!({ "message": {} }))], 200, "ok", "healthy"),
-        (vec![json(429, &json!({ "message": "slow down" }))], 200, "degraded", "degraded"),
-        (vec![refused.clone(), json(200, &json!({ "message": {} }))], 200, "degraded", "degraded"),
-        (vec![json(401, &json!({ "message": "no" }))], 503, "degraded", "down"),
+        (vec![write_json(200, &json!({ "message": {} }))], 200, "ok", "healthy"),
+        (vec![write_json(429, &json!({ "message": "slow down" }))], 200, "degraded", "degraded"),
+        (vec![refused.clone(), write_json(200, &json!({ "message": {} }))], 200, "degraded", "degraded"),
+        (vec![write_json(401, &json!({ "message": "no" }))], 503, "degraded", "down"),
     ];
     for (answers, status, overall, cohere) in cases {
-        answers.into_iter().for_each(|answer| stub.next(answer));
+        answers.into_iter().for_each(|answer| stub.plan_answer(answer));
         let answer = get().await;
         let said = answer.json();
         assert_eq!((answer.status, said["status"].as_str()), (status, Some(overall)), "{said}");
@@ -294,7 +293,7 @@ async fn health_tells_how_cohere_answers_and_is_throttled() {
     );
     let mut throttled = None;
     for _ in 0..10 {
-        stub.next(json(200, &json!({ "message": {} })));
+        stub.plan_answer(write_json(200, &json!({ "message": {} })));
         throttled = Some(get().await).filter(|answer| answer.status == 429).or(throttled);
     }
     let throttled = throttled.expect("a burst of 10 is throttled");
@@ -305,13 +304,13 @@ async fn health_tells_how_cohere_answers_and_is_throttled() {
 }
 
 #[tokio::test]
-async fn every_request_is_one_line_that_holds_no_content() {
-    let (stub, running) = pair(&[("GATEWAY_SERVICE", "my-stack")]).await;
-    stub.next(json(200, &json!({ "message": { "content": "MARK-ANSWER" }, "usage": { "billed_units": { "input_tokens": 3, "output_tokens": 4 } } })));
-    stub.next(json(400, &json!({ "message": "MARK-REFUSAL" })));
+async fn request_is_one_log_line_without_content() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SERVICE", "my-stack")]).await;
+    stub.plan_answer(write_json(200, &json!({ "message": { "content": "MARK-ANSWER" }, "usage": { "billed_units": { "input_tokens": 3, "output_tokens": 4 } } })));
+    stub.plan_answer(write_json(400, &json!({ "message": "MARK-REFUSAL" })));
     let body = r#"{"messages":[{"role":"user","content":"MARK-PROMPT"}]}"#;
     let answer = running.send("/v2/chat", body).await;
-    let line = running.line_with(answer.header("x-request-id")).await;
+    let line = running.wait_for_line(answer.header("x-request-id")).await;
     for field in [
         r#""endpoint":"chat""#,
         r#""client":"local""#,
@@ -322,8 +321,8 @@ async fn every_request_is_one_line_that_holds_no_content() {
         assert!(line.contains(field), "{field} in {line}");
     }
     let refused = running.send("/v2/chat", body).await;
-    running.line_with(refused.header("x-request-id")).await;
-    let all = running.lines().join("\n");
+    running.wait_for_line(refused.header("x-request-id")).await;
+    let all = running.read_lines().join("\n");
     assert_eq!(all.matches("\"message\":\"request\"").count(), 2, "{all}");
     for mark in ["MARK", FAKE_KEY, running.gateway.token.as_str()] {
         assert!(!all.contains(mark), "{mark} in {all}");
@@ -331,9 +330,9 @@ async fn every_request_is_one_line_that_holds_no_content() {
 }
 
 #[tokio::test]
-async fn a_killed_function_is_one_502_and_then_serves_again() {
-    let (stub, running) = pair(&[]).await;
-    stub.next(vec![Step::Hang]);
+async fn killed_function_is_one_502_then_serves() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    stub.plan_answer(vec![Step::Hang]);
     let sending = running.send("/v2/chat", CHAT);
     let killing = async {
         while stub.seen().is_empty() {
@@ -343,12 +342,12 @@ async fn a_killed_function_is_one_502_and_then_serves_again() {
     };
     let (answer, ()) = tokio::join!(sending, killing);
     assert_eq!((answer.status, answer.json()["code"].as_str()), (502, Some("internal")));
-    stub.next(json(200, &json!({ "message": {} })));
+    stub.plan_answer(write_json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", CHAT).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_bad_setting_stops_the_start_with_every_problem_named() {
+async fn bad_settings_stop_the_start_and_are_named() {
     gateway::start_at("http://127.0.0.1:9", &[]).await;
     let options = local::Options {
         port: Some(0),

@@ -4,7 +4,6 @@
 //! matrix is one table of all faults and all ways of asking; beside it stand the proofs that need more
 //! than one request.
 
-pub mod ask;
 mod breaker;
 mod fallback;
 mod frozen;

@@ -1,6 +1,6 @@
 //! Alarms of the template watch metrics that exist, under dimensions that they have.
 
-use crate::architecture::ROOT;
+use gateway_tests::source_files::ROOT;
 use saphyr::{LoadableYamlNode, Yaml};
 use shared::telemetry::metrics::{Metric, NAMESPACE};
 use std::collections::BTreeSet;

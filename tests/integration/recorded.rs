@@ -9,21 +9,22 @@ mod answer;
 mod request;
 
 use gateway_tests::exchange::{self, Exchange};
-use gateway_tests::material;
+use gateway_tests::recordings;
 use gateway_tests::replay::{Cut, Replay};
+use gateway_tests::skips::print_line;
 use http::{HeaderMap, HeaderName};
 use std::collections::BTreeMap;
 
 /// How many recordings of `/v2/` paths there are at least, where there are any.
 const RECORDED: usize = 58;
 
-async fn replay(exchanges: &[Exchange]) {
+async fn replay_exchanges(exchanges: &[Exchange]) {
     let replay = Replay::start().await;
     for exchange in exchanges {
-        let mut played = vec![replay.whole(exchange).await];
+        let mut played = vec![replay.replay_whole(exchange).await];
         let cuts = if exchange.streamed { &Cut::ALL[..] } else { &[] };
         for cut in cuts {
-            played.push(replay.cut(exchange, *cut).await);
+            played.push(replay.replay_cut(exchange, *cut).await);
         }
         for played in played {
             request::check(exchange, &played);
@@ -33,33 +34,32 @@ async fn replay(exchanges: &[Exchange]) {
 }
 
 #[tokio::test]
-async fn every_recorded_exchange_passes_unchanged() {
-    let Some(exchanges) = exchange::recorded() else {
-        material::skipped("replay of recorded exchanges");
-        material::say(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
-        return;
+async fn recorded_exchanges_pass_unchanged() {
+    let Some(folder) = recordings::find_or_skip("cohere/recorded", "replay of recorded exchanges") else {
+        return print_line(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
     };
+    let exchanges = exchange::read_recorded(&folder);
     assert!(exchanges.len() >= RECORDED, "only {} recordings were found", exchanges.len());
-    replay(&exchanges).await;
-    material::say(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
+    replay_exchanges(&exchanges).await;
+    print_line(&format!("recorded exchanges: {} replayed, 0 skipped", exchanges.len()));
 }
 
 #[tokio::test]
-async fn every_self_written_twin_passes_unchanged() {
-    let twins = exchange::twins();
+async fn self_written_twins_pass_unchanged() {
+    let twins = exchange::read_twins();
     let classes: BTreeMap<_, _> = twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
     for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
         assert_eq!(classes.get(class), Some(&200), "{class}");
     }
-    replay(&twins).await;
+    replay_exchanges(&twins).await;
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_coheres_trace_and_limits() {
+async fn refusal_keeps_trace_and_limit_headers() {
     let replay = Replay::start().await;
-    let twins = exchange::twins();
+    let twins = exchange::read_twins();
     for twin in twins.iter().filter(|twin| twin.status >= 400) {
-        let answered = replay.whole(twin).await.answer;
+        let answered = replay.replay_whole(twin).await.answer;
         for name in ["x-debug-trace-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining"] {
             let sent = twin.headers.get(name).map_or("", String::as_str);
             assert_eq!(answered.header(name), sent, "{}: {name}", twin.name);
@@ -68,13 +68,13 @@ async fn a_refusal_keeps_coheres_trace_and_limits() {
 }
 
 #[test]
-fn cuts_lose_nothing_and_tear_what_they_say() {
+fn stream_cuts_lose_no_byte() {
     let stream = "data: é\n\ndata: 🦀\n\n".as_bytes();
     for cut in Cut::ALL {
-        assert_eq!(cut.pieces(stream).concat(), stream, "{cut:?}");
+        assert_eq!(cut.cut_stream(stream).concat(), stream, "{cut:?}");
     }
-    assert_eq!(Cut::InTurn.pieces(stream), [&stream[..10], &stream[10..]]);
-    let torn = Cut::Torn.pieces(stream);
+    assert_eq!(Cut::InTurn.cut_stream(stream), [&stream[..10], &stream[10..]]);
+    let torn = Cut::Torn.cut_stream(stream);
     assert_eq!(torn[..3], [&b"data: \xc3"[..], b"\xa9\n", b"\ndata: \xf0"]);
     assert!(torn.iter().filter(|piece| std::str::from_utf8(piece).is_err()).count() >= 4);
 }

@@ -8,7 +8,7 @@ mod rotate_key;
 use gateway_tests::runbook::FOLDER;
 
 #[test]
-fn every_runbook_is_run_by_a_test() {
+fn runbooks_are_each_run_by_a_test() {
     let mut runbooks: Vec<_> = std::fs::read_dir(FOLDER)
         .expect("the runbooks")
         .filter_map(|entry| Some(entry.ok()?.file_name().into_string().ok()?.strip_suffix(".md")?.to_owned()))

@@ -5,13 +5,14 @@
 
 mod document;
 
-use document::{Document, escaped};
+use document::{Document, escape_pointer};
 use gateway_tests::exchange::{self, Exchange};
-use gateway_tests::gateway::{self, Answer, read};
-use gateway_tests::material;
+use gateway_tests::gateway::{self, Answer, read_answer};
+use gateway_tests::recordings;
 use gateway_tests::replay::Replay;
 use local::Upstream;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Twins that differ from the document on purpose: two are newer, one asks for what Cohere refuses.
 const DIFFERENT: [(&str, &str); 3] = [
@@ -20,23 +21,22 @@ const DIFFERENT: [(&str, &str); 3] = [
     ("embed--several-types", "embedding_types[6]: \"ternary\" is none of the values"),
 ];
 
-fn document(what: &str) -> Option<Document> {
-    let path = material::beside("cohere/openapi-v2.yaml");
-    if path.is_none() {
-        material::skipped(what);
-    }
-    path.map(|path| Document::read(&path))
+fn read_document(what: &str) -> Option<Document> {
+    recordings::find_or_skip("cohere/openapi-v2.yaml", what).map(|path| Document::read(&path))
 }
 
 #[tokio::test]
-async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
-    let Some(document) = document("what is sent and answered against Cohere's OpenAPI document") else {
+async fn exchanges_follow_coheres_document() {
+    let Some(document) = read_document("what is sent and answered against Cohere's OpenAPI document") else {
         return;
     };
     let replay = Replay::start().await;
-    for exchange in exchange::twins().iter().chain(&exchange::recorded().unwrap_or_default()) {
-        let played = replay.whole(exchange).await;
-        let mut problems = document.problems(&request_schema(&exchange.path), &given(&played.sent.body));
+    let recorded = recordings::find_or_skip("cohere/recorded", "recordings against Cohere's document");
+    let recorded = recorded.map(|folder| exchange::read_recorded(&folder)).unwrap_or_default();
+    for exchange in exchange::read_twins().iter().chain(&recorded) {
+        let played = replay.replay_whole(exchange).await;
+        let mut problems =
+            document.find_problems(&request_schema(&exchange.path), &drop_absent(&played.sent.body));
         problems.extend(answer_problems(&document, &exchange.path, &played.answer));
         let different =
             DIFFERENT.iter().find(|(name, _)| *name == exchange.name).map(|(_, problem)| *problem);
@@ -45,16 +45,18 @@ async fn what_reaches_cohere_and_the_caller_is_as_coheres_document_says() {
 }
 
 #[tokio::test]
-async fn what_the_sandbox_answers_is_as_coheres_document_says() {
-    let Some(document) = document("the sandbox's answers against Cohere's OpenAPI document") else { return };
+async fn sandbox_answers_follow_coheres_document() {
+    let Some(document) = read_document("the sandbox's answers against Cohere's OpenAPI document") else {
+        return;
+    };
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
-    for twin in exchange::twins().into_iter().filter(is_asked).chain([all_types()]) {
-        let answer = read(running.post(&twin.path).body(twin.request_body)).await;
+    for twin in exchange::read_twins().into_iter().filter(is_asked).chain([all_types()]) {
+        let answer = read_answer(running.post(&twin.path).body(twin.request_body)).await;
         assert_eq!(answer.status, 200, "{}: {answer:?}", twin.name);
         assert_eq!(answer_problems(&document, &twin.path, &answer), [""; 0], "{}", twin.name);
     }
-    let refused = read(
+    let refused = read_answer(
         running
             .post("/v2/chat")
             .body(r#"{"model":"no-such-model","messages":[{"role":"user","content":"hi"}]}"#),
@@ -65,13 +67,13 @@ async fn what_the_sandbox_answers_is_as_coheres_document_says() {
 }
 
 #[test]
-fn the_check_finds_what_the_document_does_not_allow() {
-    let Some(document) = document("the check against Cohere's OpenAPI document itself") else { return };
+fn schema_check_finds_wrong_values() {
+    let Some(document) = read_document("the check against Cohere's OpenAPI document itself") else { return };
     let message = json!({ "role": "user", "content": "hi" });
     let chat = |field: &str, value: Value| {
         let mut body = json!({ "model": "m", "messages": [message], "safety_mode": "OFF" });
         body[field] = value;
-        document.problems(&request_schema("/v2/chat"), &body)
+        document.find_problems(&request_schema("/v2/chat"), &body)
     };
     assert_eq!(chat("unknown", json!([1])), [""; 0]);
     assert_eq!(chat("k", json!(501)), ["k: 501 is over 500"]);
@@ -88,14 +90,50 @@ fn the_check_finds_what_the_document_does_not_allow() {
     assert_eq!(chat("documents", json!([{ "id": "x" }])), ["documents[0]: 0 of 2 kinds fit"]);
     let texts = vec!["t"; 97];
     let embed = json!({ "model": "m", "input_type": "search_query", "texts": texts });
-    assert_eq!(document.problems(&request_schema("/v2/embed"), &embed), ["texts: 97 elements are over 96"]);
+    assert_eq!(
+        document.find_problems(&request_schema("/v2/embed"), &embed),
+        ["texts: 97 elements are over 96"]
+    );
     let call =
         json!({ "id": "x", "message": { "role": "assistant", "tool_calls": [{ "type": "function" }] } });
-    let problems = document.problems("/components/schemas/ChatResponseV2", &call);
+    let problems = document.find_problems("/components/schemas/ChatResponseV2", &call);
     assert_eq!(problems, ["finish_reason is missing", "message.tool_calls[0]: id is missing"]);
     let event = json!({ "type": "content-delta", "index": "0" });
-    let problems = document.problems("/components/schemas/StreamedChatResponseV2", &event);
+    let problems = document.find_problems("/components/schemas/StreamedChatResponseV2", &event);
     assert_eq!(problems, ["index: \"0\" is no integer"]);
+    let citation = json!({ "start": "0", "sources": [{ "type": "tool", "id": 1 }] });
+    let event = json!({ "type": "citation-start", "delta": { "message": { "citations": citation } } });
+    let problems = document.find_problems("/components/schemas/StreamedChatResponseV2", &event);
+    assert_eq!(
+        problems,
+        [
+            "delta.message.citations.sources[0].id: 1 is no string",
+            "delta.message.citations.start: \"0\" is no integer",
+        ]
+    );
+}
+
+#[test]
+fn wrong_answer_of_each_endpoint_is_found() {
+    let Some(document) = read_document("wrong answers against Cohere's OpenAPI document") else { return };
+    let mut paths = BTreeSet::new();
+    for twin in exchange::read_twins().iter().filter(|twin| twin.status == 200 && !twin.streamed) {
+        let mut body: Value = serde_json::from_slice(&twin.body).unwrap();
+        body["id"] = json!(7);
+        let content_type = [("content-type".parse().unwrap(), "application/json".parse().unwrap())];
+        let body = body.to_string().into();
+        let answer = Answer { status: 200, headers: content_type.into_iter().collect(), body };
+        let problems = answer_problems(&document, &twin.path, &answer);
+        assert!(problems.contains(&"id: 7 is no string".to_string()), "{}: {problems:?}", twin.name);
+        paths.insert(twin.path.clone());
+    }
+    assert_eq!(paths.len(), 3, "{paths:?}");
+}
+
+#[test]
+fn document_has_no_broken_reference() {
+    let Some(document) = read_document("the references inside Cohere's OpenAPI document") else { return };
+    assert_eq!(document.broken_references(), [""; 0]);
 }
 
 /// All types there are, in the smallest dimension.
@@ -120,7 +158,7 @@ fn all_types() -> Exchange {
 }
 
 /// A request without its explicit nulls, which count as absent and which the document does not name.
-fn given(body: &[u8]) -> Value {
+fn drop_absent(body: &[u8]) -> Value {
     fn drop_nulls(value: &mut Value) {
         match value {
             Value::Object(fields) => {
@@ -137,25 +175,25 @@ fn given(body: &[u8]) -> Value {
 }
 
 fn request_schema(path: &str) -> String {
-    format!("/paths/{}/post/requestBody/content/application~1json/schema", escaped(path))
+    format!("/paths/{}/post/requestBody/content/application~1json/schema", escape_pointer(path))
 }
 
 fn answer_problems(document: &Document, path: &str, answer: &Answer) -> Vec<String> {
     if answer.header("content-type") == "text/event-stream" {
-        let events = events(&answer.body);
+        let events = read_events(&answer.body);
         let schema = "/components/schemas/StreamedChatResponseV2";
-        return events.iter().flat_map(|event| document.problems(schema, event)).collect();
+        return events.iter().flat_map(|event| document.find_problems(schema, event)).collect();
     }
     let schema = match (answer.status, path) {
         // All refusals have the same shape there.
         (400.., _) => "/components/schemas/BadRequest/content/application~1json/schema".to_owned(),
         (_, "/v2/chat") => "/components/schemas/ChatResponseV2".to_owned(),
-        _ => format!("/paths/{}/post/responses/200/content/application~1json/schema", escaped(path)),
+        _ => format!("/paths/{}/post/responses/200/content/application~1json/schema", escape_pointer(path)),
     };
-    document.problems(&schema, &answer.json())
+    document.find_problems(&schema, &answer.json())
 }
 
-fn events(stream: &[u8]) -> Vec<Value> {
+fn read_events(stream: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(stream).unwrap();
     let events = text.strip_suffix("data: [DONE]\n\n").expect("[DONE] at the end");
     let data = events.lines().filter_map(|line| line.strip_prefix("data: "));

@@ -1,27 +1,20 @@
 //! Streams: held until content comes, passed in whole frames without delay, and always ended well.
 
 use bytes::Bytes;
-use gateway_tests::gateway::{self, Answer, Running, read};
-use gateway_tests::stub::{Step, Stub, answer, chunk, json, stream, stream_head};
+use gateway_tests::gateway::{self, Answer, read_answer};
+use gateway_tests::stub::{Step, write_answer, write_chunk, write_json, write_stream, write_stream_head};
+use gateway_tests::ways::{DONE, START};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
 const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"é\"}}\n\n";
 const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",\"delta\":{}}\n\n";
 const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\
                    \"usage\":{\"billed_units\":{\"input_tokens\":2,\"output_tokens\":3}}}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
 
-async fn pair(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    let running = gateway::start_at(&stub.url, settings).await;
-    (stub, running)
-}
-
-fn text(answer: &Answer) -> String {
+fn body_text(answer: &Answer) -> String {
     String::from_utf8(answer.body.to_vec()).expect("UTF-8")
 }
 
@@ -36,30 +29,30 @@ fn failed_ending(text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn frames_pass_byte_for_byte_however_the_network_cuts_them() {
-    let (stub, running) = pair(&[]).await;
+async fn frames_pass_unchanged_however_cut() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, TOOL, ": comment\n\n", END, DONE].concat();
     for size in [1, 7, 64, whole.len()] {
         let pieces: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
-        stub.next(stream(&[("x-debug-trace-id", "t")], &pieces));
+        stub.plan_answer(write_stream(&[("x-debug-trace-id", "t")], &pieces));
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
-        assert_eq!(text(&answer), whole, "pieces of {size}");
+        assert_eq!(body_text(&answer), whole, "pieces of {size}");
         assert_eq!(answer.header("x-debug-trace-id"), "t");
-        let line = running.line_with(answer.header("x-request-id")).await;
+        let line = running.wait_for_line(answer.header("x-request-id")).await;
         assert!(line.contains("\"output_tokens\":3") && line.contains("first_event_ms"), "{line}");
     }
 }
 
 #[tokio::test]
-async fn every_write_to_the_caller_is_whole_frames() {
-    let (stub, running) = pair(&[]).await;
-    let mut steps = vec![stream_head(&[])];
+async fn stream_writes_are_whole_frames() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    let mut steps = vec![write_stream_head(&[])];
     for byte in [START, DELTA, DELTA, END, DONE].concat().as_bytes().chunks(11) {
-        steps.extend([chunk(byte), Step::Wait(Duration::from_millis(2))]);
+        steps.extend([write_chunk(byte), Step::Wait(Duration::from_millis(2))]);
     }
     steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
-    stub.next(steps);
+    stub.plan_answer(steps);
     let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
     let mut chunks = Vec::new();
     while let Some(chunk) = response.chunk().await.expect("a body") {
@@ -72,11 +65,11 @@ async fn every_write_to_the_caller_is_whole_frames() {
 }
 
 #[tokio::test]
-async fn a_small_streamed_answer_is_not_held_for_40_ms() {
-    let (stub, running) = pair(&[]).await;
+async fn small_answer_is_not_held_for_40_ms() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let mut times = Vec::new();
     for _ in 0..60 {
-        stub.next(json(200, &json!({ "message": {} })));
+        stub.plan_answer(write_json(200, &json!({ "message": {} })));
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT.replace("true", "false")).await;
         assert_eq!(answer.status, 200);
@@ -89,15 +82,15 @@ async fn a_small_streamed_answer_is_not_held_for_40_ms() {
 }
 
 #[tokio::test]
-async fn events_arrive_as_they_are_sent() {
-    let (stub, running) = pair(&[]).await;
+async fn stream_events_arrive_as_sent() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let pause = Duration::from_millis(150);
-    let steps =
-        [START, DELTA, DELTA, DELTA, END, DONE].map(|frame| [chunk(frame.as_bytes()), Step::Wait(pause)]);
-    let mut all = vec![stream_head(&[])];
+    let steps = [START, DELTA, DELTA, DELTA, END, DONE]
+        .map(|frame| [write_chunk(frame.as_bytes()), Step::Wait(pause)]);
+    let mut all = vec![write_stream_head(&[])];
     all.extend(steps.into_iter().flatten());
     all.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
-    stub.next(all);
+    stub.plan_answer(all);
     let started = Instant::now();
     let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
     let mut arrived = Vec::new();
@@ -116,9 +109,9 @@ async fn events_arrive_as_they_are_sent() {
 }
 
 #[tokio::test]
-async fn a_failure_before_any_content_is_an_ordinary_error() {
+async fn failure_before_content_is_an_ordinary_error() {
     let settings = [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let error = |error_type: &str| {
         format!(
             "event: message-end\ndata: {{\"type\":\"message-end\",\"delta\":{{\"finish_reason\":\"ERROR\",\"usage\":{{}},\
@@ -129,26 +122,41 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
     let untyped = error("");
     let start = START.as_bytes();
     let cases = [
-        (stream(&[], &[start, typed.as_bytes(), DONE.as_bytes()]), 422, "invalid_request", "it went wrong"),
-        (stream(&[], &[start, untyped.as_bytes(), DONE.as_bytes()]), 500, "upstream_error", "it went wrong"),
-        (stream(&[], &[start]), 502, "upstream_malformed", "Cohere's answer cannot be read"),
         (
-            vec![stream_head(&[]), chunk(start), Step::Reset],
+            write_stream(&[], &[start, typed.as_bytes(), DONE.as_bytes()]),
+            422,
+            "invalid_request",
+            "it went wrong",
+        ),
+        (
+            write_stream(&[], &[start, untyped.as_bytes(), DONE.as_bytes()]),
+            500,
+            "upstream_error",
+            "it went wrong",
+        ),
+        (write_stream(&[], &[start]), 502, "upstream_malformed", "Cohere's answer cannot be read"),
+        (
+            vec![write_stream_head(&[]), write_chunk(start), Step::Reset],
             503,
             "upstream_unreachable",
             "Cohere cannot be reached",
         ),
         (
-            vec![stream_head(&[]), chunk(start), Step::Hang],
+            vec![write_stream_head(&[]), write_chunk(start), Step::Hang],
             504,
             "upstream_timeout",
             "Cohere did not answer within 300 ms",
         ),
         (vec![Step::Hang], 504, "upstream_timeout", "Cohere did not answer within 300 ms"),
-        (json(429, &json!({ "message": "slow down" })), 429, "rate_limited", "slow down"),
-        (json(200, &json!({ "message": {} })), 502, "upstream_malformed", "Cohere's answer cannot be read"),
+        (write_json(429, &json!({ "message": "slow down" })), 429, "rate_limited", "slow down"),
         (
-            answer(200, &[("content-type", "text/html")], b"<html>"),
+            write_json(200, &json!({ "message": {} })),
+            502,
+            "upstream_malformed",
+            "Cohere's answer cannot be read",
+        ),
+        (
+            write_answer(200, &[("content-type", "text/html")], b"<html>"),
             502,
             "upstream_malformed",
             "Cohere's answer",
@@ -157,7 +165,7 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
     for (steps, status, code, message) in cases {
         let shown = format!("{steps:?}");
         running.gateway.kill("chat").await;
-        stub.otherwise(move |_| steps.clone());
+        stub.answer_others(move |_| steps.clone());
         let answer = running.send("/v2/chat", CHAT).await;
         assert_eq!(answer.header("content-type"), "application/json", "{shown}");
         let said = answer.json();
@@ -167,107 +175,116 @@ async fn a_failure_before_any_content_is_an_ordinary_error() {
 }
 
 #[tokio::test]
-async fn a_failure_after_content_is_coheres_own_ending() {
+async fn failure_after_content_ends_as_cohere_would() {
     let settings = [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
-    let (stub, running) = pair(&settings).await;
-    let begun = || vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes())];
+    let (stub, running) = gateway::start_with_stub(&settings).await;
+    let begun = || vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())];
     let with = |steps: Vec<Step>| begun().into_iter().chain(steps).collect::<Vec<_>>();
-    let drip =
-        (0..20).flat_map(|_| [Step::Wait(Duration::from_millis(100)), chunk(DELTA.as_bytes())]).collect();
+    let drip = (0..20)
+        .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
+        .collect();
     let cases = [
         (with(vec![Step::Reset]), "upstream_unreachable"),
-        (with(vec![chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]), "upstream_unreachable"),
+        (with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]), "upstream_unreachable"),
         (with(vec![Step::Write(Bytes::from_static(b"0\r\n\r\n"))]), "upstream_malformed"),
-        (with(vec![chunk(b"data: {"), Step::Write(Bytes::from_static(b"0\r\n\r\n"))]), "upstream_malformed"),
+        (
+            with(vec![write_chunk(b"data: {"), Step::Write(Bytes::from_static(b"0\r\n\r\n"))]),
+            "upstream_malformed",
+        ),
         (with(vec![Step::Hang]), "upstream_timeout"),
         (with(drip), "deadline"),
     ];
     for (steps, code) in cases {
-        stub.next(steps);
+        stub.plan_answer(steps);
         let answer = running.send("/v2/chat", CHAT).await;
-        let text = text(&answer);
+        let text = body_text(&answer);
         assert_eq!(answer.status, 200);
         assert!(text.starts_with(&[START, DELTA].concat()), "{code}: {text}");
         assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
-        let line = running.line_with(answer.header("x-request-id")).await;
+        let line = running.wait_for_line(answer.header("x-request-id")).await;
         assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
         assert!(line.contains("\"output_tokens\":"), "{line}");
     }
 }
 
 #[tokio::test]
-async fn what_cohere_has_ended_is_not_ended_twice() {
-    let (stub, running) = pair(&[]).await;
+async fn ended_stream_is_not_ended_twice() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, END].concat();
     let end = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    let begun = || vec![stream_head(&[]), chunk(whole.as_bytes())];
+    let begun = || vec![write_stream_head(&[]), write_chunk(whole.as_bytes())];
     let cases = [
         [begun(), vec![end.clone()]].concat(),
         [begun(), vec![Step::Reset]].concat(),
-        [begun(), vec![chunk(DONE.as_bytes()), Step::Reset]].concat(),
-        [begun(), vec![chunk(DONE.as_bytes()), Step::Hang]].concat(),
+        [begun(), vec![write_chunk(DONE.as_bytes()), Step::Reset]].concat(),
+        [begun(), vec![write_chunk(DONE.as_bytes()), Step::Hang]].concat(),
     ];
     for steps in cases {
-        stub.next(steps);
+        stub.plan_answer(steps);
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
-        assert_eq!(text(&answer), [&whole, DONE].concat());
+        assert_eq!(body_text(&answer), [&whole, DONE].concat());
         assert!(started.elapsed() < Duration::from_secs(2));
     }
 }
 
 #[tokio::test]
-async fn silence_is_filled_with_comments_and_a_late_failure_ends_the_stream() {
+async fn silence_is_filled_with_keep_alive_comments() {
     let settings = [
         ("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"),
         ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
         ("GATEWAY_FALLBACKS", "none"),
     ];
-    let (stub, running) = pair(&settings).await;
+    let (stub, running) = gateway::start_with_stub(&settings).await;
     let pause = Step::Wait(Duration::from_millis(250));
-    let pieces = [START, DELTA, END, DONE].map(|frame| chunk(frame.as_bytes()));
+    let pieces = [START, DELTA, END, DONE].map(|frame| write_chunk(frame.as_bytes()));
     let [start, delta, end, done] = pieces;
     let last = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    stub.next(vec![pause.clone(), stream_head(&[]), start, delta, pause, end, done, last]);
-    let kept = text(&running.send("/v2/chat", CHAT).await);
-    assert!(kept.starts_with(": ka\n"), "{kept}");
-    assert!(kept.contains(&[DELTA, ": ka\n"].concat()), "{kept}");
-    assert_eq!(kept.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
+    stub.plan_answer(vec![pause.clone(), write_stream_head(&[]), start, delta, pause, end, done, last]);
+    let filled = body_text(&running.send("/v2/chat", CHAT).await);
+    assert!(filled.starts_with(": ka\n"), "{filled}");
+    assert!(filled.contains(&[DELTA, ": ka\n"].concat()), "{filled}");
+    assert_eq!(filled.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
 
-    stub.otherwise(|_| vec![Step::Hang]);
+    stub.answer_others(|_| vec![Step::Hang]);
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.status, 200);
-    assert_eq!(failed_ending(&text(&answer))["error_type"], "upstream_timeout");
+    assert_eq!(failed_ending(&body_text(&answer))["error_type"], "upstream_timeout");
 
-    stub.otherwise(|_| {
-        let refusal = json(429, &json!({ "message": "slow down" }));
+    stub.answer_others(|_| {
+        let refusal = write_json(429, &json!({ "message": "slow down" }));
         [vec![Step::Wait(Duration::from_millis(250))], refusal].concat()
     });
-    let ended = text(&running.send("/v2/chat", CHAT).await);
+    let ended = body_text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(failed_ending(&ended)["error"], "slow down");
 }
 
 #[tokio::test]
-async fn the_word_done_inside_a_text_does_not_end_a_stream() {
-    let (stub, running) = pair(&[]).await;
+async fn done_inside_text_does_not_end_a_stream() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
     let tricky = "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
     let whole = [START, tricky, END, DONE].concat();
-    stub.next(stream(&[], &[whole.as_bytes()]));
-    let passed = text(&running.send("/v2/chat", CHAT).await);
+    stub.plan_answer(write_stream(&[], &[whole.as_bytes()]));
+    let passed = body_text(&running.send("/v2/chat", CHAT).await);
     assert_eq!(passed.matches("[DONE]").count(), 1, "{passed}");
     assert_eq!(passed.replace("\\u005bDONE]", "[DONE]"), whole);
 }
 
 #[tokio::test]
-async fn a_caller_who_leaves_is_noted_and_the_next_one_is_served() {
-    let (stub, running) = pair(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
-    stub.next(vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes()), Step::Hang]);
+async fn caller_who_leaves_is_logged_and_harmless() {
+    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
+    stub.plan_answer(vec![
+        write_stream_head(&[]),
+        write_chunk(START.as_bytes()),
+        write_chunk(DELTA.as_bytes()),
+        Step::Hang,
+    ]);
     let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
     let request_id = response.headers()["x-request-id"].to_str().expect("text").to_string();
     response.chunk().await.expect("a first chunk");
     drop(response);
-    stub.next(stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
-    let answer = read(running.post("/v2/chat").body(CHAT)).await;
-    assert_eq!(text(&answer), [START, DELTA, END, DONE].concat());
-    running.line_with(&request_id).await;
+    stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
+    let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
+    assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
+    running.wait_for_line(&request_id).await;
 }

@@ -26,23 +26,26 @@ async fn main() -> ExitCode {
     };
     let bench = Bench::on_moto(&url, &[]).await;
     for (sentence, play) in ALL {
-        count(sentence, is_played(play(&bench)).await);
+        count(sentence, play_scenario(play(&bench)).await);
     }
-    count("the key is read by its label", is_played(Box::pin(read_by_label(&url))).await);
-    count("a trial key becomes current where it is allowed", is_played(Box::pin(trial_allowed(&url))).await);
-    count("eight operators at once lose no edit", is_played(Box::pin(operators(&url))).await);
+    count("the key is read by its label", play_scenario(Box::pin(check_label(&url))).await);
+    count(
+        "a trial key becomes current where it is allowed",
+        play_scenario(Box::pin(check_trial_key(&url))).await,
+    );
+    count("eight operators at once lose no edit", play_scenario(Box::pin(check_operators(&url))).await);
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Plays a scenario; a panic, which says what is wrong, is a failure.
-async fn is_played(playing: Playing<'_>) -> bool {
+async fn play_scenario(playing: Playing<'_>) -> bool {
     futures_util::FutureExt::catch_unwind(AssertUnwindSafe(playing)).await.is_ok()
 }
 
 /// Every request is sent with the key under `AWSCURRENT`, also after the label has moved: moto answers
 /// an older version to whoever names no label.
-async fn read_by_label(url: &str) {
+async fn check_label(url: &str) {
     let store = Bench::on_moto(url, &[]).await;
     let secret = store.with_current().await;
     let tokens = json!({ "clients": [{ "name": "local", "token_sha256": [TOKEN_SHA256] }] });
@@ -59,30 +62,30 @@ async fn read_by_label(url: &str) {
         bench.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
         store.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
     }
-    assert_eq!(key_sent(&bench).await, first);
+    assert_eq!(send_and_read_key(&bench).await, first);
     secret.put("fake-next", NEXT).await;
-    assert_eq!(key_sent(&bench).await, first);
+    assert_eq!(send_and_read_key(&bench).await, first);
     let token = secret.begin().await;
     secret.steps(&STEPS, &token).await;
     assert_eq!(secret.value(PREVIOUS).await, Some(first));
     tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
-    assert_eq!(key_sent(&bench).await, "fake-next");
+    assert_eq!(send_and_read_key(&bench).await, "fake-next");
 }
 
 /// Of the local client's token.
 const TOKEN_SHA256: &str = "bc3a823510a03aa702655a96521614d7cf53c7ac0a22d10a434e328b6982d7e9";
 
 /// Sends a request through the gateway; returns the key that Cohere saw.
-async fn key_sent(bench: &Bench) -> String {
+async fn send_and_read_key(bench: &Bench) -> String {
     let body = r#"{"query":"red fox","documents":["a fox that is red"]}"#;
-    let answer = bench.running.send_past_memory("/v2/rerank", body).await;
+    let answer = bench.running.send_past_cache("/v2/rerank", body).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     let seen = bench.sandbox().requests();
     let key = seen.last().and_then(|request| request.header("authorization"));
     key.unwrap_or_default().trim_start_matches("Bearer ").to_string()
 }
 
-async fn trial_allowed(url: &str) {
+async fn check_trial_key(url: &str) {
     let bench = Bench::on_moto(url, &[("GATEWAY_ALLOW_TRIAL_KEY", "on")]).await;
     let secret = bench.with_current().await;
     let before = secret.holder(CURRENT).await.unwrap();
@@ -94,11 +97,12 @@ async fn trial_allowed(url: &str) {
 }
 
 /// Each edit replaces the version that was read, or is made again.
-async fn operators(url: &str) {
+async fn check_operators(url: &str) {
     let store = Bench::on_moto(url, &[]).await;
     let clients = store.empty().await;
     let ops = |arguments: &[&str]| {
-        let mut command = gateway_tests::ops::command(&store.running, gateway_tests::ops::binary());
+        let mut command =
+            gateway_tests::ops::prepare_command(&store.running, gateway_tests::ops::build_binary());
         command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", clients.id()]);
         command.spawn().unwrap().wait_with_output()
     };

@@ -4,7 +4,6 @@
 //! their self-written twins in `tests/fixtures`. Bodies are kept as they stand in the file, so that
 //! the order of fields and the text of every number can be compared.
 
-use crate::material;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -56,14 +55,15 @@ struct Response {
     body_file: Option<String>,
 }
 
-/// Reads the recordings of paths the gateway serves; `None` where there are none on this machine.
-pub fn recorded() -> Option<Vec<Exchange>> {
-    let exchanges = read_folder(&material::beside("cohere/recorded")?);
-    Some(exchanges.into_iter().filter(|exchange| exchange.path.starts_with("/v2/")).collect())
+/// Reads a folder's recordings of paths that the gateway serves.
+pub fn read_recorded(folder: &Path) -> Vec<Exchange> {
+    let mut exchanges = read_folder(folder);
+    exchanges.retain(|exchange| exchange.path.starts_with("/v2/"));
+    exchanges
 }
 
 /// Reads the self-written twins.
-pub fn twins() -> Vec<Exchange> {
+pub fn read_twins() -> Vec<Exchange> {
     read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")))
 }
 
@@ -93,15 +93,15 @@ impl Exchange {
         };
         let request_body = match file.request.body {
             Some(body) => body.get().to_owned(),
-            None => minimal(&file.request.path, streamed).to_owned(),
+            None => minimal_request(&file.request.path, streamed).to_owned(),
         };
         Exchange {
             name: file.name,
             path: file.request.path,
-            request_headers: of_the_message(file.request.headers),
+            request_headers: keep_message_headers(file.request.headers),
             request_body,
             status,
-            headers: of_the_message(headers),
+            headers: keep_message_headers(headers),
             body,
             streamed,
         }
@@ -109,7 +109,7 @@ impl Exchange {
 }
 
 /// A request for an answer that was recorded without one: the least the gateway takes.
-fn minimal(path: &str, streamed: bool) -> &'static str {
+fn minimal_request(path: &str, streamed: bool) -> &'static str {
     match (path, streamed) {
         ("/v2/chat", false) => r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}]}"#,
         ("/v2/chat", true) => {
@@ -122,7 +122,7 @@ fn minimal(path: &str, streamed: bool) -> &'static str {
     }
 }
 
-fn of_the_message(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn keep_message_headers(headers: BTreeMap<String, String>) -> BTreeMap<String, String> {
     let lower = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value));
     lower.filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_str())).collect()
 }

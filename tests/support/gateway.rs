@@ -1,5 +1,6 @@
 //! A gateway of the test's own: the real function binaries behind the local front.
 
+use crate::stub::Stub;
 use bytes::Bytes;
 use local::{Gateway, Options, Output, Upstream};
 use serde_json::Value;
@@ -47,7 +48,7 @@ pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_env
 
 /// Starts a gateway with options of its own, on a free port.
 pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running {
-    built();
+    build_functions();
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
     let take = move |function: &str, line: &str| {
@@ -65,11 +66,30 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
 
 /// Starts a gateway in front of an upstream at `url`.
 pub async fn start_at(url: &str, settings: &[(&str, &str)]) -> Running {
-    start(Upstream::Url { url: url.into(), key: FAKE_KEY.into() }, settings).await
+    start(upstream_at(url), settings).await
+}
+
+/// Starts a stub and a gateway in front of it.
+pub async fn start_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
+    let stub = Stub::start().await;
+    let running = start_at(&stub.url, settings).await;
+    (stub, running)
+}
+
+/// Starts a stub and a gateway in front of it whose functions have one environment each.
+pub async fn start_single_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
+    let stub = Stub::start().await;
+    let running = start_within(upstream_at(&stub.url), settings, 1).await;
+    (stub, running)
+}
+
+/// Describes an upstream at `url` that takes the tests' key.
+pub fn upstream_at(url: &str) -> Upstream {
+    Upstream::Url { url: url.into(), key: FAKE_KEY.into() }
 }
 
 /// Builds the function binaries, once in this process.
-fn built() {
+fn build_functions() {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| local::build::functions(false).unwrap_or_else(|error| panic!("{error:#}")));
 }
@@ -84,45 +104,45 @@ impl Running {
     }
 
     /// Prepares a request without a token.
-    pub fn plain(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+    pub fn request_without_token(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.gateway.url))
     }
 
     /// Posts a body and reads the whole answer.
     pub async fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        read(self.post(path).body(body)).await
+        read_answer(self.post(path).body(body)).await
     }
 
-    /// Posts a body that must reach Cohere, whatever memory holds, and reads the whole answer.
-    pub async fn send_past_memory(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
-        read(self.post(path).header("x-gateway-cache", "no-store").body(body)).await
+    /// Posts a body that must reach Cohere, whatever the cache holds, and reads the whole answer.
+    pub async fn send_past_cache(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        read_answer(self.post(path).header("x-gateway-cache", "no-store").body(body)).await
     }
 
     /// Returns what the functions have written so far, each line with its function's name.
-    pub fn lines(&self) -> Vec<String> {
+    pub fn read_lines(&self) -> Vec<String> {
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
     /// Ends every function and returns all that they wrote, to its end.
-    pub async fn stopped(self) -> Vec<String> {
+    pub async fn stop_and_read_lines(self) -> Vec<String> {
         self.gateway.stop().await;
         self.lines.lock().map(|lines| lines.clone()).unwrap_or_default()
     }
 
     /// Waits until a function has written a line that holds `text`, at most 5 seconds.
-    pub async fn line_with(&self, text: &str) -> String {
+    pub async fn wait_for_line(&self, text: &str) -> String {
         for _ in 0..500 {
-            if let Some(line) = self.lines().into_iter().find(|line| line.contains(text)) {
+            if let Some(line) = self.read_lines().into_iter().find(|line| line.contains(text)) {
                 return line;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        panic!("no line with {text:?} in {:#?}", self.lines());
+        panic!("no line with {text:?} in {:#?}", self.read_lines());
     }
 }
 
 /// Sends a request and reads the whole answer.
-pub async fn read(request: reqwest::RequestBuilder) -> Answer {
+pub async fn read_answer(request: reqwest::RequestBuilder) -> Answer {
     let mut response = request.send().await.expect("an answer");
     let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
     Answer { status, headers, body: response.bytes().await.expect("a whole body") }

@@ -1,10 +1,17 @@
-//! What the tests share: a running gateway, a stub upstream, exchanges to replay, skipped proofs.
+//! What the tests share: a running gateway, a stub and a scripted upstream, exchanges to replay,
+//! skipped proofs.
 
 pub mod exchange;
 pub mod gateway;
-pub mod material;
 pub mod ops;
+pub mod raw_event;
+pub mod recordings;
 pub mod replay;
 pub mod rotation;
 pub mod runbook;
+pub mod sandbox_pair;
+pub mod scripted_cohere;
+pub mod skips;
+pub mod source_files;
 pub mod stub;
+pub mod ways;

@@ -34,14 +34,14 @@ impl Done {
 }
 
 /// Returns the binary, built once in this process.
-pub fn binary() -> PathBuf {
+pub fn build_binary() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| local::build::packages(&["ops"], false).unwrap_or_else(|error| panic!("{error:#}")));
     local::build::directory(false).join("ops")
 }
 
 /// Prepares a program in an environment that leads to the secrets of this gateway and to nothing else.
-pub fn command(running: &Running, program: impl AsRef<std::ffi::OsStr>) -> Command {
+pub fn prepare_command(running: &Running, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(running.gateway.aws.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -49,8 +49,8 @@ pub fn command(running: &Running, program: impl AsRef<std::ffi::OsStr>) -> Comma
 }
 
 /// Runs `ops` with these arguments and this standard input.
-pub async fn run(running: &Running, arguments: &[&str], stdin: &str) -> Done {
-    let mut child = command(running, binary()).args(arguments).spawn().expect("ops starts");
+pub async fn run_ops(running: &Running, arguments: &[&str], stdin: &str) -> Done {
+    let mut child = prepare_command(running, build_binary()).args(arguments).spawn().expect("ops starts");
     let mut input = child.stdin.take().expect("a pipe");
     // It may end without having read anything.
     let _ = input.write_all(stdin.as_bytes()).await;

@@ -4,8 +4,8 @@
 //! caller has the one before it, which shows that the gateway keeps none back.
 
 use crate::exchange::Exchange;
-use crate::gateway::{self, Answer, Running, read};
-use crate::stub::{self, Seen, Step, Stub, chunk, stream_head};
+use crate::gateway::{self, Answer, Running, read_answer};
+use crate::stub::{self, Seen, Step, Stub, write_chunk, write_stream_head};
 use bytes::Bytes;
 use http::{Method, header};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ impl Cut {
     pub const ALL: [Cut; 4] = [Cut::InTurn, Cut::Bytes, Cut::Torn, Cut::Lumps];
 
     /// Cuts the bytes of a stream.
-    pub fn pieces(self, stream: &[u8]) -> Vec<&[u8]> {
+    pub fn cut_stream(self, stream: &[u8]) -> Vec<&[u8]> {
         let is_cut = |at: usize| match self {
             Cut::InTurn => stream[..at].ends_with(b"\n\n"),
             Cut::Bytes => true,
@@ -85,33 +85,33 @@ impl Replay {
     }
 
     /// Plays an exchange whose answer comes in one piece; a refusal is given as often as it is asked for.
-    pub async fn whole(&self, exchange: &Exchange) -> Played {
-        let headers: Vec<_> = header_list(exchange);
+    pub async fn replay_whole(&self, exchange: &Exchange) -> Played {
+        let headers: Vec<_> = list_headers(exchange);
         let steps = match exchange.streamed {
-            true => stub::stream(&stream_headers(exchange), &[&exchange.body]),
-            false => stub::answer(exchange.status, &headers, &exchange.body),
+            true => stub::write_stream(&stream_headers(exchange), &[&exchange.body]),
+            false => stub::write_answer(exchange.status, &headers, &exchange.body),
         };
         if exchange.status >= 400 {
             // A refusal before this one may have taught the instance not to call.
             self.running.gateway.kill(exchange.path.trim_start_matches("/v2/")).await;
         }
-        self.stub.otherwise(move |_| steps.clone());
+        self.stub.answer_others(move |_| steps.clone());
         let before = self.stub.seen().len();
-        let answer = timeout(PATIENCE, read(self.request(exchange))).await;
+        let answer = timeout(PATIENCE, read_answer(self.request(exchange))).await;
         let answer = answer.unwrap_or_else(|_| panic!("{}: no whole answer", exchange.name));
-        self.played(exchange, before, answer)
+        self.collect_played(exchange, before, answer)
     }
 
     /// Plays an exchange whose answer is a stream, cut by the network.
-    pub async fn cut(&self, exchange: &Exchange, cut: Cut) -> Played {
-        let pieces = cut.pieces(&exchange.body);
+    pub async fn replay_cut(&self, exchange: &Exchange, cut: Cut) -> Played {
+        let pieces = cut.cut_stream(&exchange.body);
         // The gateway holds the first frame until the second has come.
         let leave = Arc::new(Semaphore::new(2));
         let steps = match cut {
-            Cut::InTurn => in_turn(exchange, &pieces, &leave),
-            _ => stub::stream(&stream_headers(exchange), &pieces),
+            Cut::InTurn => send_in_turn(exchange, &pieces, &leave),
+            _ => stub::write_stream(&stream_headers(exchange), &pieces),
         };
-        self.stub.next(steps);
+        self.stub.plan_answer(steps);
         let before = self.stub.seen().len();
         let shown = format!("{}, {cut:?}", exchange.name);
         let sending = timeout(PATIENCE, self.request(exchange).send()).await;
@@ -129,13 +129,15 @@ impl Replay {
             }
         }
         let answer = Answer { status, headers, body: body.into() };
-        self.played(exchange, before, answer)
+        self.collect_played(exchange, before, answer)
     }
 
     fn request(&self, exchange: &Exchange) -> reqwest::RequestBuilder {
         let token = format!("Bearer {}", self.running.gateway.token);
-        let mut request =
-            self.running.plain(Method::POST, &exchange.path).header(header::AUTHORIZATION, token);
+        let mut request = self
+            .running
+            .request_without_token(Method::POST, &exchange.path)
+            .header(header::AUTHORIZATION, token);
         for (name, value) in &exchange.request_headers {
             request = request.header(name, value);
         }
@@ -148,7 +150,7 @@ impl Replay {
         request.body(exchange.request_body.clone())
     }
 
-    fn played(&self, exchange: &Exchange, before: usize, answer: Answer) -> Played {
+    fn collect_played(&self, exchange: &Exchange, before: usize, answer: Answer) -> Played {
         let mut seen = self.stub.seen().split_off(before);
         let calls = seen.len();
         assert!(calls > 0, "{}: the upstream was not called: {answer:?}", exchange.name);
@@ -165,19 +167,19 @@ impl Replay {
     }
 }
 
-fn header_list(exchange: &Exchange) -> Vec<(&str, &str)> {
+fn list_headers(exchange: &Exchange) -> Vec<(&str, &str)> {
     exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
 }
 
 /// The stub writes a stream's content type itself.
 fn stream_headers(exchange: &Exchange) -> Vec<(&str, &str)> {
-    header_list(exchange).into_iter().filter(|(name, _)| *name != "content-type").collect()
+    list_headers(exchange).into_iter().filter(|(name, _)| *name != "content-type").collect()
 }
 
-fn in_turn(exchange: &Exchange, frames: &[&[u8]], leave: &Arc<Semaphore>) -> Vec<Step> {
-    let mut steps = vec![stream_head(&stream_headers(exchange))];
+fn send_in_turn(exchange: &Exchange, frames: &[&[u8]], leave: &Arc<Semaphore>) -> Vec<Step> {
+    let mut steps = vec![write_stream_head(&stream_headers(exchange))];
     for frame in frames {
-        steps.extend([Step::Leave(leave.clone()), chunk(frame)]);
+        steps.extend([Step::Leave(leave.clone()), write_chunk(frame)]);
     }
     steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
     steps

@@ -49,7 +49,7 @@ impl Runbook {
         write_cargo(&folder);
         let path = std::env::var("PATH").unwrap_or_default();
         let words = std::fs::File::create(folder.join("stderr")).expect("a file");
-        let mut shell = ops::command(running, "bash");
+        let mut shell = ops::prepare_command(running, "bash");
         shell.env("PATH", format!("{}:{path}", folder.display())).env("HOME", &folder).env("END", END);
         shell.envs(variables.iter().copied()).current_dir(&folder).stderr(Stdio::from(words));
         let mut shell = shell.args(["-c", SCRIPT, name]).args(files).spawn().expect("bash starts");
@@ -105,7 +105,7 @@ fn blocks(text: &str) -> Vec<String> {
 /// Puts a `cargo` into the folder that runs the built `ops` and nothing else.
 fn write_cargo(folder: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
-    let ops = ops::binary();
+    let ops = ops::build_binary();
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in 'run -q -p ops -- '*) shift 5; exec '{}' \"$@\" ;; esac\n\
          echo \"not run in a test: cargo $*\" >&2\nexit 64\n",

@@ -20,7 +20,7 @@ pub enum Step {
     Reset,
     /// Closes the connection, as if all had been said.
     Close,
-    /// Says nothing more and keeps the connection.
+    /// Sends nothing more and leaves the connection open.
     Hang,
 }
 
@@ -54,7 +54,7 @@ pub struct Stub {
 }
 
 /// Writes an HTTP answer with a length.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Step> {
+pub fn write_answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Step> {
     let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
@@ -63,20 +63,20 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Step> {
 }
 
 /// Writes a JSON answer.
-pub fn json(status: u16, body: &serde_json::Value) -> Vec<Step> {
-    answer(status, &[("content-type", "application/json")], body.to_string().as_bytes())
+pub fn write_json(status: u16, body: &serde_json::Value) -> Vec<Step> {
+    write_answer(status, &[("content-type", "application/json")], body.to_string().as_bytes())
 }
 
 /// Writes the head of a stream of events and then each piece as one chunk.
-pub fn stream(headers: &[(&str, &str)], pieces: &[&[u8]]) -> Vec<Step> {
-    let mut steps = vec![stream_head(headers)];
-    steps.extend(pieces.iter().map(|piece| chunk(piece)));
+pub fn write_stream(headers: &[(&str, &str)], pieces: &[&[u8]]) -> Vec<Step> {
+    let mut steps = vec![write_stream_head(headers)];
+    steps.extend(pieces.iter().map(|piece| write_chunk(piece)));
     steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
     steps
 }
 
 /// Writes the head of a stream of events.
-pub fn stream_head(headers: &[(&str, &str)]) -> Step {
+pub fn write_stream_head(headers: &[(&str, &str)]) -> Step {
     let mut head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n".to_string();
     for (name, value) in headers {
@@ -86,7 +86,7 @@ pub fn stream_head(headers: &[(&str, &str)]) -> Step {
 }
 
 /// Writes one chunk of a body.
-pub fn chunk(piece: &[u8]) -> Step {
+pub fn write_chunk(piece: &[u8]) -> Step {
     Step::Write([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat().into())
 }
 
@@ -95,7 +95,7 @@ impl Stub {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let nothing_left = |_: &Seen| answer(500, &[], b"the stub has no answer left");
+        let nothing_left = |_: &Seen| write_answer(500, &[], b"the stub has no answer left");
         let stub = Self {
             url,
             answers: Arc::default(),
@@ -114,22 +114,22 @@ impl Stub {
     }
 
     /// Plans the answer to the next request that has none yet.
-    pub fn next(&self, steps: Vec<Step>) {
+    pub fn plan_answer(&self, steps: Vec<Step>) {
         self.answers.lock().expect("no panic").push_back(steps);
     }
 
     /// Says how every request is answered that has no planned answer.
-    pub fn otherwise(&self, answering: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) {
+    pub fn answer_others(&self, answering: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) {
         *self.otherwise.lock().expect("no panic") = Arc::new(answering);
     }
 
-    /// Closes every connection that is kept for a next request.
-    pub fn close_kept(&self) {
+    /// Closes every connection that waits for a next request.
+    pub fn close_idle(&self) {
         self.closing.notify_waiters();
     }
 
     /// Returns how many requests named this model so far.
-    pub fn calls(&self, model: &str) -> usize {
+    pub fn count_calls(&self, model: &str) -> usize {
         self.seen().iter().filter(|seen| seen.field("model") == model).count()
     }
 

@@ -1,8 +1,10 @@
 //! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
 
-use super::super::faults::ask::breaker_lines;
-use super::cohere::{ALWAYS, Asked, EMBED, Scripted, embed_body, good, numbered, refused_late};
-use gateway_tests::stub::{Step, json};
+use gateway_tests::scripted_cohere::{
+    ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts, refuse_late,
+};
+use gateway_tests::stub::{Step, write_json};
+use gateway_tests::ways::count_breaker_lines;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,114 +15,117 @@ const OPEN: Duration = Duration::from_millis(500);
 /// Other parts would be sent within a millisecond.
 const WATCHED: Duration = Duration::from_millis(300);
 
-fn failed() -> Vec<Step> {
-    json(500, &json!({ "message": "oh" }))
+fn refuse_call() -> Vec<Step> {
+    write_json(500, &json!({ "message": "oh" }))
 }
 
 /// Starts a gateway whose breaker has opened, and waits until it admits a probe.
-async fn half_open() -> Scripted {
+async fn half_open() -> ScriptedCohere {
     let settings = [("GATEWAY_BREAKER_FAILURES", "3"), ("GATEWAY_BREAKER_OPEN_MS", "500")];
-    let cohere = Scripted::start(&settings).await;
-    cohere.stub.otherwise(|_| failed());
-    assert_eq!(cohere.embed(&numbered("opening", 0..1)).await.calls.len(), 3);
-    let refused = cohere.embed(&numbered("sea", 0..480)).await;
-    assert_eq!((refused.failure().1.as_str(), refused.calls.len()), ("circuit_open", 0));
+    let cohere = ScriptedCohere::start(&settings).await;
+    cohere.stub.answer_others(|_| refuse_call());
+    assert_eq!(cohere.embed_texts(&number_texts("opening", 0..1)).await.calls.len(), 3);
+    let refused = cohere.embed_texts(&number_texts("sea", 0..480)).await;
+    assert_eq!((refused.read_failure().1.as_str(), refused.calls.len()), ("circuit_open", 0));
     tokio::time::sleep(OPEN).await;
     cohere
 }
 
 /// Asks for five parts' worth; the first call waits for its verdict while the upstream is watched.
-async fn probe(cohere: &Scripted, verdict: Vec<Step>) -> (Asked, usize) {
+async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, usize) {
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, first) = (leave.clone(), AtomicUsize::new(0));
-    cohere.stub.otherwise(move |seen| match first.fetch_add(1, Ordering::SeqCst) {
-        0 if verdict.is_empty() => [vec![Step::Leave(waiting.clone())], good(seen)].concat(),
+    cohere.stub.answer_others(move |seen| match first.fetch_add(1, Ordering::SeqCst) {
+        0 if verdict.is_empty() => [vec![Step::Leave(waiting.clone())], answer_well(seen)].concat(),
         0 => [vec![Step::Leave(waiting.clone())], verdict.clone()].concat(),
-        _ => good(seen),
+        _ => answer_well(seen),
     });
     let before = cohere.stub.seen().len();
     let watching = async {
-        cohere.calls_reach(before + 1).await;
+        cohere.wait_for_calls(before + 1).await;
         tokio::time::sleep(WATCHED).await;
         let meanwhile = cohere.stub.seen().len() - before;
         leave.add_permits(1);
         meanwhile
     };
-    let body = embed_body(&numbered("sea", 0..480));
-    tokio::join!(cohere.ask("/v2/embed", &body, &[]), watching)
+    let body = build_embed_body(&number_texts("sea", 0..480));
+    tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), watching)
 }
 
 #[tokio::test]
-async fn a_half_open_breaker_gets_one_probe_and_the_other_parts_follow_its_success() {
+async fn half_open_breaker_probes_with_one_part() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = probe(&cohere, Vec::new()).await;
+    let (asked, meanwhile) = send_probe(&cohere, Vec::new()).await;
     assert_eq!(meanwhile, 1, "calls before the probe's verdict");
-    asked.assert_embeds(EMBED, &numbered("sea", 0..480));
-    assert_eq!(asked.cost(), ("miss", 5));
-    assert_eq!(["open", "half-open", "closed"].map(|state| breaker_lines(&cohere.running, state)), [1, 1, 1]);
+    asked.assert_embeds(EMBED, &number_texts("sea", 0..480));
+    assert_eq!(asked.cache_and_calls(), ("miss", 5));
+    assert_eq!(
+        ["open", "half-open", "closed"].map(|state| count_breaker_lines(&cohere.running, state)),
+        [1, 1, 1]
+    );
 }
 
 #[tokio::test]
-async fn a_failed_probe_is_the_only_call_of_its_request() {
+async fn failed_probe_is_the_only_call() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = probe(&cohere, failed()).await;
+    let (asked, meanwhile) = send_probe(&cohere, refuse_call()).await;
     assert_eq!((meanwhile, asked.calls.len()), (1, 1));
     let message = "oh (texts 0-95 of 480, counted from 0)";
-    assert_eq!(asked.failure(), (500, "upstream_error".into(), message.into()));
-    let next = cohere.embed(&numbered("sea", 0..480)).await;
-    assert_eq!((next.failure().1.as_str(), next.calls.len()), ("circuit_open", 0));
+    assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
+    let next = cohere.embed_texts(&number_texts("sea", 0..480)).await;
+    assert_eq!((next.read_failure().1.as_str(), next.calls.len()), ("circuit_open", 0));
 }
 
 #[tokio::test]
-async fn five_parts_that_fail_together_are_one_failure() {
-    let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
+async fn simultaneous_part_failures_count_once() {
+    let cohere = ScriptedCohere::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
-    cohere.stub.otherwise(move |seen| match calls.fetch_add(1, Ordering::SeqCst) {
-        0..5 => [vec![Step::Leave(waiting.clone())], failed()].concat(),
-        _ => good(seen),
+    cohere.stub.answer_others(move |seen| match calls.fetch_add(1, Ordering::SeqCst) {
+        0..5 => [vec![Step::Leave(waiting.clone())], refuse_call()].concat(),
+        _ => answer_well(seen),
     });
     let failing = async {
-        cohere.calls_reach(5).await;
+        cohere.wait_for_calls(5).await;
         leave.add_permits(5);
     };
-    let texts = numbered("sea", 0..480);
-    let body = embed_body(&texts);
-    let (asked, ()) = tokio::join!(cohere.ask("/v2/embed", &body, &[]), failing);
+    let texts = number_texts("sea", 0..480);
+    let body = build_embed_body(&texts);
+    let (asked, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), failing);
     asked.assert_embeds(EMBED, &texts);
-    assert_eq!(asked.cost(), ("miss", 10));
-    cohere.running.line_with(asked.answer.header("x-request-id")).await;
-    assert_eq!(breaker_lines(&cohere.running, "open"), 0);
-    assert_eq!(cohere.embed(&numbered("next", 0..480)).await.cost(), ("miss", 5));
+    assert_eq!(asked.cache_and_calls(), ("miss", 10));
+    cohere.running.wait_for_line(asked.answer.header("x-request-id")).await;
+    assert_eq!(count_breaker_lines(&cohere.running, "open"), 0);
+    assert_eq!(cohere.embed_texts(&number_texts("next", 0..480)).await.cache_and_calls(), ("miss", 5));
 }
 
 #[tokio::test]
-async fn an_open_breaker_and_a_dead_upstream_leave_what_memory_holds() {
-    let cohere = Scripted::start(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    let texts = numbered("sea", 0..200);
-    cohere.embed(&texts).await;
-    cohere.stub.otherwise(|_| vec![Step::Reset]);
-    cohere.stub.close_kept();
+async fn open_breaker_leaves_cached_answers() {
+    let cohere = ScriptedCohere::start(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let texts = number_texts("sea", 0..200);
+    cohere.embed_texts(&texts).await;
+    cohere.stub.answer_others(|_| vec![Step::Reset]);
+    cohere.stub.close_idle();
     for state in ["closed", "open"] {
-        let asked = cohere.embed(&texts).await;
+        let asked = cohere.embed_texts(&texts).await;
         asked.assert_embeds(EMBED, &texts);
-        assert_eq!(asked.cost(), ("hit", 0), "{state}");
-        let other = cohere.embed(&numbered("other", 0..1)).await;
+        assert_eq!(asked.cache_and_calls(), ("hit", 0), "{state}");
+        let other = cohere.embed_texts(&number_texts("other", 0..1)).await;
         let code = if state == "closed" { "upstream_unreachable" } else { "circuit_open" };
-        assert_eq!(other.failure().1, code);
+        assert_eq!(other.read_failure().1, code);
     }
     // What is not all there is refused as a whole.
-    let more = cohere.embed(&numbered("sea", 0..201)).await;
-    assert_eq!((more.failure().1.as_str(), more.calls.len()), ("circuit_open", 0));
+    let more = cohere.embed_texts(&number_texts("sea", 0..201)).await;
+    assert_eq!((more.read_failure().1.as_str(), more.calls.len()), ("circuit_open", 0));
     assert_eq!(more.answer.header("x-gateway-cache"), "partial");
 }
 
 #[tokio::test]
-async fn refused_parts_say_nothing_against_cohere() {
-    let cohere = Scripted::start(&[]).await;
-    cohere.fault("sea-0", ALWAYS, refused_late(400, "bad"));
+async fn refused_parts_leave_breaker_closed() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    cohere.fail_calls("sea-0", ALWAYS, refuse_late(400, "bad"));
     for _ in 0..6 {
-        assert_eq!(cohere.embed(&numbered("sea", 0..200)).await.failure().0, 400);
+        assert_eq!(cohere.embed_texts(&number_texts("sea", 0..200)).await.read_failure().0, 400);
     }
-    assert_eq!(breaker_lines(&cohere.running, "open"), 0, "a refusal says that Cohere is there");
+    assert_eq!(count_breaker_lines(&cohere.running, "open"), 0, "a refusal says that Cohere is there");
 }

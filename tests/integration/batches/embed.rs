@@ -1,9 +1,12 @@
 //! Embed, one text to ten thousand: each text's vector is the one that the sandbox gives for it.
 
-use super::cohere::{EMBED, Embedded, Scripted, cell, embed_body, embedded, inputs, numbered};
-use super::direct::Both;
 use gateway_tests::gateway::Answer;
-use gateway_tests::stub::answer;
+use gateway_tests::sandbox_pair::SandboxPair;
+use gateway_tests::scripted_cohere::{
+    EMBED, EmbedAnswer, ScriptedCohere, build_embed_body, number_texts, read_inputs, write_cell,
+    write_embed_answer,
+};
+use gateway_tests::stub::write_answer;
 use serde_json::{Value, json};
 
 const PER_CALL: usize = 96;
@@ -17,11 +20,11 @@ struct Expected {
 
 impl Expected {
     /// Asks the sandbox itself, a call's worth at a time.
-    async fn of(both: &Both, texts: Vec<String>, more: &Value, kind: &str) -> Self {
+    async fn of(both: &SandboxPair, texts: Vec<String>, more: &Value, kind: &str) -> Self {
         let (mut cells, mut tokens) = (Vec::new(), Vec::new());
         for chunk in texts.chunks(PER_CALL) {
-            let answer = both.directly("/v2/embed", &request(chunk, more)).await;
-            let embedded = Embedded::of(&answer);
+            let answer = both.send_directly("/v2/embed", &build_request(chunk, more)).await;
+            let embedded = EmbedAnswer::parse(&answer);
             cells.extend(embedded.cells(kind).into_iter().map(str::to_string));
             tokens.push(embedded.meta["billed_units"]["input_tokens"].as_u64().expect("tokens"));
         }
@@ -29,8 +32,8 @@ impl Expected {
     }
 
     /// Checks an answer about the first `count` texts.
-    fn check(&self, answer: &Answer, count: usize, kind: &str) -> Embedded {
-        let embedded = Embedded::of(answer);
+    fn check_batch(&self, answer: &Answer, count: usize, kind: &str) -> EmbedAnswer {
+        let embedded = EmbedAnswer::parse(answer);
         assert_eq!(embedded.texts, self.texts[..count], "the echo of {count} texts");
         assert_eq!(embedded.types(), [kind]);
         let cells = embedded.cells(kind);
@@ -41,8 +44,8 @@ impl Expected {
     }
 }
 
-fn request(texts: &[String], more: &Value) -> Value {
-    let mut body = embed_body(texts);
+fn build_request(texts: &[String], more: &Value) -> Value {
+    let mut body = build_embed_body(texts);
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
@@ -50,62 +53,62 @@ fn request(texts: &[String], more: &Value) -> Value {
 }
 
 /// Texts of several lengths, with what JSON writes in more than one way.
-fn texts(count: usize) -> Vec<String> {
+fn make_texts(count: usize) -> Vec<String> {
     let words = ["sea", "\"quoted\", [bracketed]", "grüße 🦀", "back\\slash\n", "{tide}", "moon"];
     (0..count).map(|number| format!("{} number {number}", words[..=number % 6].join(" "))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_text_to_1920_get_the_vectors_that_each_gets_alone_with_and_without_memory() {
-    let both = Both::start(&[]).await;
+async fn split_embeddings_equal_single_ones() {
+    let both = SandboxPair::start(&[]).await;
     let none = json!({});
-    let expected = Expected::of(&both, texts(1_920), &none, "float").await;
+    let expected = Expected::of(&both, make_texts(1_920), &none, "float").await;
     let sizes = [1, 95, 96, 97, 200, 960, 1_920];
     for count in sizes {
-        let body = request(&expected.texts[..count], &none);
+        let body = build_request(&expected.texts[..count], &none);
         let calls = count.div_ceil(PER_CALL);
-        let answer = both.past_memory("/v2/embed", &body, calls).await;
-        let embedded = expected.check(&answer, count, "float");
+        let answer = both.send_past_cache("/v2/embed", &body, calls).await;
+        let embedded = expected.check_batch(&answer, count, "float");
         if count.is_multiple_of(PER_CALL) {
             let tokens: u64 = expected.tokens[..calls].iter().sum();
             assert_eq!(embedded.meta["billed_units"]["input_tokens"], tokens, "{count}");
             assert_eq!(answer.header("num_tokens"), tokens.to_string(), "{count}");
         }
     }
-    // In the same order, memory holds the texts of the request before.
+    // The cache holds the texts of the request before, in the same order.
     for (known, count) in [0].into_iter().chain(sizes).zip(sizes) {
-        let body = request(&expected.texts[..count], &none);
+        let body = build_request(&expected.texts[..count], &none);
         let cache = if known == 0 { "miss" } else { "partial" };
-        let answer = both.through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
-        expected.check(&answer, count, "float");
+        let answer = both.send_through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
+        expected.check_batch(&answer, count, "float");
     }
-    let answer = both.through("/v2/embed", &request(&expected.texts, &none), 0, "hit").await;
-    let embedded = expected.check(&answer, 1_920, "float");
+    let answer = both.send_through("/v2/embed", &build_request(&expected.texts, &none), 0, "hit").await;
+    let embedded = expected.check_batch(&answer, 1_920, "float");
     assert_eq!(embedded.meta["billed_units"]["input_tokens"], 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_texts_pass_where_the_limit_is_raised() {
-    let both = Both::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+async fn raised_limit_admits_ten_thousand_texts() {
+    let both = SandboxPair::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     let more = json!({ "output_dimension": 256, "embedding_types": ["int8"] });
-    let expected = Expected::of(&both, texts(10_000), &more, "int8").await;
-    let body = request(&expected.texts, &more);
-    let answer = both.through("/v2/embed", &body, 105, "miss").await;
-    let embedded = expected.check(&answer, 10_000, "int8");
+    let expected = Expected::of(&both, make_texts(10_000), &more, "int8").await;
+    let body = build_request(&expected.texts, &more);
+    let answer = both.send_through("/v2/embed", &body, 105, "miss").await;
+    let embedded = expected.check_batch(&answer, 10_000, "int8");
     assert_eq!(embedded.meta["billed_units"]["input_tokens"], expected.tokens.iter().sum::<u64>());
-    let answer = both.through("/v2/embed", &body, 0, "hit").await;
-    expected.check(&answer, 10_000, "int8");
+    let answer = both.send_through("/v2/embed", &body, 0, "hit").await;
+    expected.check_batch(&answer, 10_000, "int8");
 }
 
 #[tokio::test]
-async fn a_splits_numbers_are_on_the_requests_line() {
-    let cohere = Scripted::start(&[]).await;
-    cohere.embed(&numbered("sea", 0..40)).await;
-    let mut texts = numbered("sea", 0..200);
-    texts.extend(numbered("sea", 100..160));
-    let asked = cohere.embed(&texts).await;
-    assert_eq!(asked.cost(), ("partial", 2));
-    let line = cohere.running.line_with(asked.answer.header("x-request-id")).await;
+async fn request_log_tells_how_it_was_split() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    cohere.embed_texts(&number_texts("sea", 0..40)).await;
+    let mut texts = number_texts("sea", 0..200);
+    texts.extend(number_texts("sea", 100..160));
+    let asked = cohere.embed_texts(&texts).await;
+    assert_eq!(asked.cache_and_calls(), ("partial", 2));
+    let line = cohere.running.wait_for_line(asked.answer.header("x-request-id")).await;
     for field in [
         r#""inputs":260"#,
         r#""parts":2"#,
@@ -122,45 +125,51 @@ async fn a_splits_numbers_are_on_the_requests_line() {
 }
 
 #[tokio::test]
-async fn embedding_types_of_tomorrow_pass_through_split_and_memory() {
-    let cohere = Scripted::start(&[]).await;
-    let texts = numbered("sea", 0..200);
+async fn unknown_embedding_type_is_split_and_cached() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    let texts = number_texts("sea", 0..200);
     let types = ["base64", "float", "int8", "of-tomorrow"];
-    let body = request(&texts, &json!({ "embedding_types": types }));
+    let body = build_request(&texts, &json!({ "embedding_types": types }));
     for (cache, calls) in [("miss", 3), ("hit", 0)] {
-        let asked = cohere.ask("/v2/embed", &body, &[]).await;
-        assert_eq!(asked.cost(), (cache, calls));
-        let embedded = Embedded::of(&asked.answer);
+        let asked = cohere.send_counted("/v2/embed", &body, &[]).await;
+        assert_eq!(asked.cache_and_calls(), (cache, calls));
+        let embedded = EmbedAnswer::parse(&asked.answer);
         assert_eq!((embedded.types(), &embedded.texts), (types.to_vec(), &texts));
         for kind in types {
-            let expected: Vec<_> = texts.iter().map(|text| cell(EMBED, kind, text)).collect();
+            let expected: Vec<_> = texts.iter().map(|text| write_cell(EMBED, kind, text)).collect();
             assert_eq!(embedded.cells(kind), expected, "{kind}, {cache}");
         }
     }
-    let one = request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
-    let asked = cohere.ask("/v2/embed", &one, &[]).await;
-    assert_eq!(asked.cost(), ("hit", 0));
-    assert_eq!(Embedded::of(&asked.answer).types(), ["of-tomorrow"]);
+    let one = build_request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
+    let asked = cohere.send_counted("/v2/embed", &one, &[]).await;
+    assert_eq!(asked.cache_and_calls(), ("hit", 0));
+    assert_eq!(EmbedAnswer::parse(&asked.answer).types(), ["of-tomorrow"]);
 }
 
 #[tokio::test]
-async fn space_in_requests_and_answers_changes_nothing_but_that_such_answers_are_not_kept() {
-    let cohere = Scripted::start(&[]).await;
-    let texts = numbered("sea", 0..200);
-    let spaced = cohere.ask_text("/v2/embed", format!("{:#}", embed_body(&texts)), &[]).await;
-    assert_eq!(spaced.cost(), ("miss", 3));
+async fn spaced_json_is_split_but_not_cached() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    let texts = number_texts("sea", 0..200);
+    let spaced = cohere.send_text("/v2/embed", format!("{:#}", build_embed_body(&texts)), &[]).await;
+    assert_eq!(spaced.cache_and_calls(), ("miss", 3));
     spaced.assert_embeds(EMBED, &texts);
-    assert_eq!(cohere.embed(&texts).await.cost(), ("hit", 0), "the same request without space");
+    assert_eq!(
+        cohere.embed_texts(&texts).await.cache_and_calls(),
+        ("hit", 0),
+        "the same request without space"
+    );
 
-    let texts = numbered("moon", 0..200);
-    cohere.stub.otherwise(|seen| {
+    let texts = number_texts("moon", 0..200);
+    cohere.stub.answer_others(|seen| {
         let request: Value = serde_json::from_slice(&seen.body).unwrap();
-        let body = embedded(&request, EMBED, &inputs(seen)).replace("],[", "] ,\n[").replace(":{", " : {");
-        answer(200, &[("content-type", "application/json")], body.as_bytes())
+        let body = write_embed_answer(&request, EMBED, &read_inputs(seen))
+            .replace("],[", "] ,\n[")
+            .replace(":{", " : {");
+        write_answer(200, &[("content-type", "application/json")], body.as_bytes())
     });
     for _ in 0..2 {
-        let asked = cohere.embed(&texts).await;
-        assert_eq!(asked.cost(), ("miss", 3));
+        let asked = cohere.embed_texts(&texts).await;
+        assert_eq!(asked.cache_and_calls(), ("miss", 3));
         asked.assert_embeds(EMBED, &texts);
     }
 }

@@ -1,8 +1,8 @@
 //! Rerank, one document to ten thousand: the ranking that one call about all of them gives.
 
-use super::cohere::{RERANK, Scripted, numbered, rerank_body};
-use super::direct::Both;
 use gateway_tests::gateway::Answer;
+use gateway_tests::sandbox_pair::SandboxPair;
+use gateway_tests::scripted_cohere::{RERANK, ScriptedCohere, build_rerank_body, number_texts};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ impl Ranking {
 }
 
 /// Many equal documents far from each other, so that scores tie within calls and across them.
-fn documents(count: usize) -> Vec<String> {
+fn make_documents(count: usize) -> Vec<String> {
     let words = ["tide", "moon", "bread", "the sea", "password", "ship", "harbour"];
     (0..count)
         .map(|number| format!("{} {} page {}", words[number % 7], words[number % 5], number % 911))
@@ -33,36 +33,36 @@ fn documents(count: usize) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_document_to_ten_thousand_are_ranked_as_by_one_call() {
-    let both = Both::start(&[]).await;
-    let all = documents(10_000);
+async fn split_ranking_equals_one_call() {
+    let both = SandboxPair::start(&[]).await;
+    let all = make_documents(10_000);
     for count in [1, 1_000, 1_001, 10_000] {
         let mut body = json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
-        let expected = Ranking::of(&both.directly("/v2/rerank", &body).await);
+        let expected = Ranking::of(&both.send_directly("/v2/rerank", &body).await);
         let calls = count.div_ceil(1_000);
-        let ranking = Ranking::of(&both.past_memory("/v2/rerank", &body, calls).await);
+        let ranking = Ranking::of(&both.send_past_cache("/v2/rerank", &body, calls).await);
         assert!(ranking.results() == expected.results(), "{count} documents have another ranking");
         assert_eq!(ranking.meta, expected.meta, "{count}");
         body["top_n"] = json!(7);
-        let best = Ranking::of(&both.past_memory("/v2/rerank", &body, calls).await);
+        let best = Ranking::of(&both.send_past_cache("/v2/rerank", &body, calls).await);
         assert_eq!(best.results(), expected.results()[..count.min(7)], "{count}");
         assert_eq!(best.meta["billed_units"], expected.meta["billed_units"], "{count}");
     }
 }
 
 #[tokio::test]
-async fn equal_numbers_in_other_notations_are_equal_and_ties_go_by_index() {
-    let cohere = Scripted::start(&[]).await;
-    let documents = numbered("page", 0..2_500);
+async fn equal_scores_rank_by_index() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    let documents = number_texts("page", 0..2_500);
     for top_n in [None, Some(1), Some(1_200), Some(9_000)] {
-        let mut body = rerank_body(&documents);
+        let mut body = build_rerank_body(&documents);
         if let Some(top_n) = top_n {
             body["top_n"] = json!(top_n);
         }
-        let asked = cohere.ask("/v2/rerank", &body, &[("x-gateway-cache", "no-store")]).await;
-        assert_eq!(asked.cost(), ("bypass", 3));
+        let asked = cohere.send_counted("/v2/rerank", &body, &[("x-gateway-cache", "no-store")]).await;
+        assert_eq!(asked.cache_and_calls(), ("bypass", 3));
         asked.assert_ranks(RERANK, &documents, top_n.unwrap_or(usize::MAX));
-        assert_eq!(asked.billed(), json!({ "search_units": 25 }));
+        assert_eq!(asked.billed_units(), json!({ "search_units": 25 }));
         assert!(asked.calls.iter().all(|call| call.field("model") == RERANK));
     }
 }

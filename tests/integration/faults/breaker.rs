@@ -1,8 +1,8 @@
 //! The circuit breaker of an instance: what opens it, what it saves, and how it closes.
 
-use super::ask::{Way, breaker_lines, one_environment, verdict};
-use gateway_tests::gateway::{Answer, Running};
-use gateway_tests::stub::{Stub, json};
+use gateway_tests::gateway::{self, Answer, Running};
+use gateway_tests::stub::{Stub, write_json};
+use gateway_tests::ways::{Way, count_breaker_lines, status_and_code};
 use serde_json::json;
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ const OPEN: Duration = Duration::from_millis(2_000);
 /// Longest time the gateway may take for a refusal.
 const REFUSED_WITHIN_MS: f64 = 1.0;
 
-fn fail(stub: &Stub) {
-    stub.otherwise(|_| json(500, &json!({ "message": "oh" })));
+fn fail_all(stub: &Stub) {
+    stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));
 }
 
 /// Asks once; returns what came, and the calls it cost.
-async fn ask(stub: &Stub, running: &Running) -> (Answer, String, usize) {
+async fn send_counted(stub: &Stub, running: &Running) -> (Answer, String, usize) {
     let before = stub.seen().len();
-    let answer = Way::Chat.ask(running, "deny").await;
-    let said = verdict(&answer);
+    let answer = Way::Chat.send_request(running, "deny").await;
+    let said = status_and_code(&answer);
     let calls = stub.seen().len() - before;
     assert_eq!(answer.header("x-gateway-attempts"), calls.to_string());
     (answer, said, calls)
@@ -32,87 +32,88 @@ fn gateway_ms(answer: &Answer) -> f64 {
 }
 
 #[tokio::test]
-async fn five_failures_open_the_breaker_and_the_sixth_costs_the_upstream_nothing() {
-    let (stub, running) = one_environment(&[("GATEWAY_FALLBACKS", "none")]).await;
-    fail(&stub);
-    let (_, first, calls) = ask(&stub, &running).await;
+async fn open_breaker_costs_upstream_nothing() {
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
+    fail_all(&stub);
+    let (_, first, calls) = send_counted(&stub, &running).await;
     assert_eq!((first.as_str(), calls), ("500 upstream_error", 3));
-    let (_, second, calls) = ask(&stub, &running).await;
+    let (_, second, calls) = send_counted(&stub, &running).await;
     assert_eq!((second.as_str(), calls), ("500 upstream_error", 2), "it answers with its own last failure");
     let mut best = f64::MAX;
     for _ in 0..20 {
-        let (answer, said, calls) = ask(&stub, &running).await;
+        let (answer, said, calls) = send_counted(&stub, &running).await;
         assert_eq!((said.as_str(), calls), ("503 circuit_open", 0));
         assert_eq!(answer.header("retry-after"), "5");
         best = best.min(gateway_ms(&answer));
     }
     assert!(best < REFUSED_WITHIN_MS, "the fastest refusal took {best} ms");
-    assert_eq!(breaker_lines(&running, "open"), 1);
+    assert_eq!(count_breaker_lines(&running, "open"), 1);
 }
 
 #[tokio::test]
-async fn a_breaker_is_one_models_affair() {
+async fn breaker_belongs_to_one_model() {
     let (stub, running) =
-        one_environment(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    fail(&stub);
-    ask(&stub, &running).await;
-    assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
-    stub.otherwise(|_| Way::Chat.good());
+        gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")])
+            .await;
+    fail_all(&stub);
+    send_counted(&stub, &running).await;
+    assert_eq!(send_counted(&stub, &running).await.1, "503 circuit_open");
+    stub.answer_others(|_| Way::Chat.good_steps());
     let other = Way::Chat.body().replace(Way::Chat.model(), "command-r7b-12-2024");
     assert_eq!(running.send("/v2/chat", other).await.status, 200);
-    assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
+    assert_eq!(send_counted(&stub, &running).await.1, "503 circuit_open");
 }
 
 #[tokio::test]
-async fn recovery_takes_exactly_one_probe_and_a_failed_one_opens_again() {
+async fn half_open_breaker_admits_exactly_one_probe() {
     let open = OPEN.as_millis().to_string();
     let settings = [
         ("GATEWAY_FALLBACKS", "none"),
         ("GATEWAY_BREAKER_FAILURES", "3"),
         ("GATEWAY_BREAKER_OPEN_MS", open.as_str()),
     ];
-    let (stub, running) = one_environment(&settings).await;
-    fail(&stub);
-    ask(&stub, &running).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    fail_all(&stub);
+    send_counted(&stub, &running).await;
     for _ in 0..3 {
-        assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
+        assert_eq!(send_counted(&stub, &running).await.1, "503 circuit_open");
     }
 
     tokio::time::sleep(OPEN).await;
-    let (_, probe, calls) = ask(&stub, &running).await;
+    let (_, probe, calls) = send_counted(&stub, &running).await;
     assert_eq!((probe.as_str(), calls), ("500 upstream_error", 1), "a probe is not retried");
-    assert_eq!(ask(&stub, &running).await.1, "503 circuit_open");
+    assert_eq!(send_counted(&stub, &running).await.1, "503 circuit_open");
 
     tokio::time::sleep(OPEN).await;
-    stub.otherwise(|_| Way::Chat.good());
+    stub.answer_others(|_| Way::Chat.good_steps());
     let before = stub.seen().len();
     for _ in 0..5 {
-        assert_eq!(ask(&stub, &running).await.1, "200");
+        assert_eq!(send_counted(&stub, &running).await.1, "200");
     }
     assert_eq!(stub.seen().len() - before, 5, "one probe, and then one call a request");
 
-    let last = ask(&stub, &running).await.0;
-    running.line_with(last.header("x-request-id")).await;
-    let changes = ["open", "half-open", "closed"].map(|state| breaker_lines(&running, state));
+    let last = send_counted(&stub, &running).await.0;
+    running.wait_for_line(last.header("x-request-id")).await;
+    let changes = ["open", "half-open", "closed"].map(|state| count_breaker_lines(&running, state));
     assert_eq!(changes, [2, 2, 1]);
 }
 
 #[tokio::test]
-async fn a_probe_that_learns_nothing_leaves_the_next_request_the_probe() {
+async fn inconclusive_probe_passes_to_next_request() {
     let settings = [
         ("GATEWAY_FALLBACKS", "none"),
         ("GATEWAY_BREAKER_FAILURES", "3"),
         ("GATEWAY_BREAKER_OPEN_MS", "300"),
     ];
-    let (stub, running) = one_environment(&settings).await;
-    fail(&stub);
-    ask(&stub, &running).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    fail_all(&stub);
+    send_counted(&stub, &running).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
-    stub.next(json(429, &json!({ "message": "limited to 1000 API calls / month" })));
-    assert_eq!(ask(&stub, &running).await.1, "429 quota_exhausted");
-    stub.otherwise(|_| Way::Chat.good());
-    let (_, said, calls) = ask(&stub, &running).await;
+    stub.plan_answer(write_json(429, &json!({ "message": "limited to 1000 API calls / month" })));
+    assert_eq!(send_counted(&stub, &running).await.1, "429 quota_exhausted");
+    stub.answer_others(|_| Way::Chat.good_steps());
+    let (_, said, calls) = send_counted(&stub, &running).await;
     assert_eq!((said.as_str(), calls), ("200", 1));
-    running.line_with("\"to\":\"closed\"").await;
-    assert_eq!(breaker_lines(&running, "open"), 1);
+    running.wait_for_line("\"to\":\"closed\"").await;
+    assert_eq!(count_breaker_lines(&running, "open"), 1);
 }

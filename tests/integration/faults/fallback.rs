@@ -1,52 +1,52 @@
 //! Another model answers: when, what it is asked, and what the caller is told.
 
-use super::ask::{Way, one_environment, verdict};
-use gateway_tests::gateway::{Answer, Running, read};
-use gateway_tests::stub::{Stub, json};
+use gateway_tests::gateway::{self, Answer, Running, read_answer};
+use gateway_tests::stub::{Stub, write_json};
+use gateway_tests::ways::{Way, status_and_code};
 use serde_json::{Value, json};
 
 const ASKED: &str = "command-a-03-2025";
 const FALLBACK: &str = "command-r-plus-08-2024";
 
 /// Lets the asked model fail and the fallback answer with this status.
-fn fail(stub: &Stub, fallback_status: u16) {
-    stub.otherwise(move |seen| match (seen.field("model").as_str(), fallback_status) {
+fn fail_model(stub: &Stub, fallback_status: u16) {
+    stub.answer_others(move |seen| match (seen.field("model").as_str(), fallback_status) {
         (ASKED | "embed-v4.0" | "rerank-v3.5", _) => {
-            json(500, &json!({ "id": "first", "message": "the first failed" }))
+            write_json(500, &json!({ "id": "first", "message": "the first failed" }))
         }
         (_, 200) => {
             let way = [Way::Chat, Way::Embed, Way::Rerank].into_iter().find(|way| way.path() == seen.path);
-            way.expect("a known path").good()
+            way.expect("a known path").good_steps()
         }
-        (_, status) => json(status, &json!({ "id": "second", "message": "the second failed" })),
+        (_, status) => write_json(status, &json!({ "id": "second", "message": "the second failed" })),
     });
 }
 
-fn told(answer: &Answer) -> [&str; 3] {
+fn fallback_headers(answer: &Answer) -> [&str; 3] {
     ["x-gateway-model", "x-gateway-fallback-from", "x-gateway-attempts"].map(|name| answer.header(name))
 }
 
 /// Sends a chat with more fields; a fresh environment, so that no request before it matters.
-async fn chat(running: &Running, more: Value, wish: Option<&str>) -> Answer {
+async fn send_chat(running: &Running, more: Value, option: Option<&str>) -> Answer {
     running.gateway.kill("chat").await;
     let mut body = json!({ "model": ASKED, "messages": [{ "role": "user", "content": "hi" }] });
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
     let request = running.post("/v2/chat").body(body.to_string());
-    read(match wish {
-        Some(wish) => request.header("x-gateway-fallback", wish),
+    read_answer(match option {
+        Some(option) => request.header("x-gateway-fallback", option),
         None => request,
     })
     .await
 }
 
 #[tokio::test]
-async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_told() {
-    let (stub, running) = one_environment(&[]).await;
-    fail(&stub, 200);
-    let answer = chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
+async fn chat_fallback_lowers_max_tokens_and_says_so() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    fail_model(&stub, 200);
+    let answer = send_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Chat.good_body());
     let asked: Vec<Value> =
         stub.seen().iter().map(|seen| serde_json::from_slice(&seen.body).unwrap()).collect();
@@ -54,10 +54,10 @@ async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_tol
     assert_eq!((&asked[3]["model"], &asked[3]["max_tokens"]), (&json!(FALLBACK), &json!(4000)));
     assert_eq!(asked[3]["temperature"], json!(0.3));
     assert_eq!(answer.header("x-gateway-max-tokens"), "4000", "the gateway chose what was sent");
-    let line = running.line_with(answer.header("x-request-id")).await;
+    let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
 
-    let chosen = chat(&running, json!({}), None).await;
+    let chosen = send_chat(&running, json!({}), None).await;
     assert_eq!(
         (chosen.status, chosen.header("x-gateway-max-tokens")),
         (200, "4000"),
@@ -66,29 +66,29 @@ async fn chat_falls_back_by_itself_with_its_tokens_lowered_and_the_caller_is_tol
 }
 
 #[tokio::test]
-async fn a_stream_falls_back_before_its_first_content() {
-    let (stub, running) = one_environment(&[]).await;
-    stub.otherwise(|seen| match seen.field("model") == ASKED {
-        true => json(500, &json!({ "message": "oh" })),
-        false => Way::Stream.good(),
+async fn stream_falls_back_before_first_content() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    stub.answer_others(|seen| match seen.field("model") == ASKED {
+        true => write_json(500, &json!({ "message": "oh" })),
+        false => Way::Stream.good_steps(),
     });
-    let answer = chat(&running, json!({ "stream": true }), None).await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "4"]));
+    let answer = send_chat(&running, json!({ "stream": true }), None).await;
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Stream.good_body());
 }
 
 #[tokio::test]
-async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
-    let (stub, running) = one_environment(&[]).await;
+async fn refusing_fallback_leaves_primary_failure() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
     for status in [400, 401, 402, 404, 422, 429, 500] {
-        fail(&stub, status);
-        let answer = chat(&running, json!({}), None).await;
-        assert_eq!(verdict(&answer), "500 upstream_error", "{status}");
+        fail_model(&stub, status);
+        let answer = send_chat(&running, json!({}), None).await;
+        assert_eq!(status_and_code(&answer), "500 upstream_error", "{status}");
         assert_eq!(
             (&answer.json()["message"], &answer.json()["id"]),
             (&json!("the first failed"), &json!("first"))
         );
-        assert_eq!(told(&answer), [ASKED, "", "4"], "{status}");
+        assert_eq!(fallback_headers(&answer), [ASKED, "", "4"], "{status}");
         // The key's refusal is known from the fallback alone, too.
         let calls = stub.seen().len();
         assert!(calls.is_multiple_of(4), "{status}: {calls} calls");
@@ -96,23 +96,26 @@ async fn a_fallback_that_refuses_leaves_the_first_models_failure() {
 }
 
 #[tokio::test]
-async fn the_callers_word_decides_and_a_bad_word_is_refused() {
-    let (stub, running) = one_environment(&[]).await;
-    fail(&stub, 200);
-    let denied = chat(&running, json!({}), Some("deny")).await;
-    assert_eq!((verdict(&denied).as_str(), told(&denied)), ("500 upstream_error", [ASKED, "", "3"]));
-    let allowed = chat(&running, json!({}), Some("allow")).await;
-    assert_eq!((allowed.status, told(&allowed)), (200, [FALLBACK, ASKED, "4"]));
+async fn fallback_header_decides_and_is_validated() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    fail_model(&stub, 200);
+    let denied = send_chat(&running, json!({}), Some("deny")).await;
+    assert_eq!(
+        (status_and_code(&denied).as_str(), fallback_headers(&denied)),
+        ("500 upstream_error", [ASKED, "", "3"])
+    );
+    let allowed = send_chat(&running, json!({}), Some("allow")).await;
+    assert_eq!((allowed.status, fallback_headers(&allowed)), (200, [FALLBACK, ASKED, "4"]));
     let calls = stub.seen().len();
-    let bad = chat(&running, json!({}), Some("perhaps")).await;
-    assert_eq!((verdict(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
+    let bad = send_chat(&running, json!({}), Some("perhaps")).await;
+    assert_eq!((status_and_code(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
 }
 
 #[tokio::test]
-async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_only() {
-    let (stub, running) = one_environment(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
-    fail(&stub, 200);
-    for (way, wish, status) in [
+async fn embed_and_rerank_fall_back_only_if_allowed() {
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
+    fail_model(&stub, 200);
+    for (way, option, status) in [
         (Way::Embed, None, 500),
         (Way::Embed, Some("deny"), 500),
         (Way::Embed, Some("allow"), 200),
@@ -121,23 +124,23 @@ async fn embed_and_rerank_fall_back_on_a_word_of_the_caller_or_of_the_operator_o
     ] {
         running.gateway.kill(way.function()).await;
         let mut request = running.post(&way.path()).body(way.body());
-        if let Some(wish) = wish {
-            request = request.header("x-gateway-fallback", wish);
+        if let Some(option) = option {
+            request = request.header("x-gateway-fallback", option);
         }
-        let answer = read(request).await;
+        let answer = read_answer(request).await;
         let from = if status == 200 { way.model() } else { "" };
         assert_eq!(
             (answer.status, answer.header("x-gateway-fallback-from")),
             (status, from),
-            "{way:?} {wish:?}"
+            "{way:?} {option:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn what_the_fallback_lacks_is_not_sent_to_it() {
-    let (stub, running) = one_environment(&[]).await;
-    fail(&stub, 200);
+async fn fallback_is_skipped_if_it_lacks_a_feature() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    fail_model(&stub, 200);
     let image =
         json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:," } }] }]);
     let tools = json!([{ "type": "function", "function": { "name": "f" } }]);
@@ -147,46 +150,53 @@ async fn what_the_fallback_lacks_is_not_sent_to_it() {
         json!({ "tools": tools, "tool_choice": "REQUIRED" }),
         json!({ "messages": [{ "role": "user", "content": "long ".repeat(60_000) }] }),
     ] {
-        let answer = chat(&running, more, Some("allow")).await;
-        assert_eq!((verdict(&answer).as_str(), told(&answer)), ("500 upstream_error", [ASKED, "", "3"]));
+        let answer = send_chat(&running, more, Some("allow")).await;
+        assert_eq!(
+            (status_and_code(&answer).as_str(), fallback_headers(&answer)),
+            ("500 upstream_error", [ASKED, "", "3"])
+        );
     }
-    assert_eq!(stub.calls(FALLBACK), 0);
+    assert_eq!(stub.count_calls(FALLBACK), 0);
 }
 
 #[tokio::test]
-async fn an_open_breaker_sends_requests_straight_to_the_fallback() {
-    let (stub, running) = one_environment(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    fail(&stub, 200);
-    chat(&running, json!({}), None).await;
-    let answer = Way::Chat.ask(&running, "allow").await;
-    assert_eq!((answer.status, told(&answer)), (200, [FALLBACK, ASKED, "1"]));
-    assert_eq!(stub.calls(ASKED), 3);
+async fn open_breaker_goes_straight_to_fallback() {
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    fail_model(&stub, 200);
+    send_chat(&running, json!({}), None).await;
+    let answer = Way::Chat.send_request(&running, "allow").await;
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "1"]));
+    assert_eq!(stub.count_calls(ASKED), 3);
 }
 
 #[tokio::test]
-async fn a_fallback_that_is_not_called_costs_no_budget() {
-    let (stub, running) = one_environment(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    stub.otherwise(|seen| match seen.field("model") == ASKED {
-        true => json(429, &json!({ "message": "limited to 1000 API calls / month" })),
-        false => json(500, &json!({ "message": "oh" })),
+async fn uncalled_fallback_costs_no_budget() {
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    stub.answer_others(|seen| match seen.field("model") == ASKED {
+        true => write_json(429, &json!({ "message": "limited to 1000 API calls / month" })),
+        false => write_json(500, &json!({ "message": "oh" })),
     });
     for _ in 0..20 {
-        assert_eq!(verdict(&Way::Chat.ask(&running, "allow").await), "429 quota_exhausted");
+        assert_eq!(status_and_code(&Way::Chat.send_request(&running, "allow").await), "429 quota_exhausted");
     }
-    assert_eq!(stub.calls(FALLBACK), 3, "then its breaker is open");
-    stub.otherwise(|_| Way::Chat.good());
-    stub.next(json(500, &json!({ "message": "oh" })));
-    let retried = Way::Chat.ask(&running, "allow").await;
-    assert_eq!((retried.status, told(&retried)), (200, [ASKED, "", "2"]), "there is budget for a retry");
+    assert_eq!(stub.count_calls(FALLBACK), 3, "then its breaker is open");
+    stub.answer_others(|_| Way::Chat.good_steps());
+    stub.plan_answer(write_json(500, &json!({ "message": "oh" })));
+    let retried = Way::Chat.send_request(&running, "allow").await;
+    assert_eq!(
+        (retried.status, fallback_headers(&retried)),
+        (200, [ASKED, "", "2"]),
+        "there is budget for a retry"
+    );
 }
 
 #[tokio::test]
-async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warned_of() {
-    let (stub, running) = one_environment(&[]).await;
-    stub.otherwise(|_| Way::Chat.good());
+async fn retired_model_is_refused_deprecated_one_warned() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    stub.answer_others(|_| Way::Chat.good_steps());
     let ask = |model: &str| Way::Chat.body().replace(ASKED, model);
     let retired = running.send("/v2/chat", ask("c4ai-aya-expanse-8b")).await;
-    assert_eq!((verdict(&retired).as_str(), stub.seen().len()), ("404 model_retired", 0));
+    assert_eq!((status_and_code(&retired).as_str(), stub.seen().len()), ("404 model_retired", 0));
     let said = retired.json()["message"].as_str().unwrap_or_default().to_string();
     assert_eq!(
         said,
@@ -194,21 +204,21 @@ async fn a_retired_model_is_refused_without_a_call_and_a_deprecated_one_is_warne
     );
     let embed = Way::Embed.body().replace(Way::Embed.model(), "embed-english-v2.0");
     let rerank = Way::Rerank.body().replace(Way::Rerank.model(), "rerank-english-v2.0");
-    assert_eq!(verdict(&running.send("/v2/embed", embed).await), "404 model_retired");
-    assert_eq!(verdict(&running.send("/v2/rerank", rerank).await), "404 model_retired");
+    assert_eq!(status_and_code(&running.send("/v2/embed", embed).await), "404 model_retired");
+    assert_eq!(status_and_code(&running.send("/v2/rerank", rerank).await), "404 model_retired");
 
     let deprecated = running.send("/v2/chat", ask("command-r")).await;
     assert_eq!(deprecated.status, 200);
     assert!(deprecated.header("x-api-warning").contains("Use 'command-r-08-2024' instead"));
-    running.line_with("\"deprecated\":true").await;
+    running.wait_for_line("\"deprecated\":true").await;
     let unknown = running.send("/v2/chat", ask("my-fine-tuned-model")).await;
     assert_eq!((unknown.status, unknown.header("x-api-warning")), (200, ""));
 }
 
 #[tokio::test]
-async fn a_retired_model_passes_where_the_operator_says_so() {
-    let (stub, running) = one_environment(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
-    stub.otherwise(|_| Way::Chat.good());
+async fn retired_model_passes_if_operator_allows() {
+    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
+    stub.answer_others(|_| Way::Chat.good_steps());
     let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");
     assert_eq!(running.send("/v2/chat", body).await.status, 200);
 }

@@ -1,8 +1,8 @@
 //! An instance that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
-use super::ask::{Way, breaker_lines, one_environment};
-use gateway_tests::gateway::{Answer, Running};
-use gateway_tests::stub::{Step, Stub, json};
+use gateway_tests::gateway::{self, Answer, Running};
+use gateway_tests::stub::{Step, Stub, write_json};
+use gateway_tests::ways::{Way, count_breaker_lines};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LONG_FROZEN: Duration = Duration::from_secs(30);
 const BREAKER: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1");
 
 /// Sends a signal to the function's processes.
-fn signal(running: &Running, name: &str) {
+fn send_signal(running: &Running, name: &str) {
     let ids = running.gateway.processes("chat");
     assert!(!ids.is_empty());
     for id in ids {
@@ -24,89 +24,89 @@ fn signal(running: &Running, name: &str) {
     }
 }
 
-async fn warm(stub: &Stub, running: &Running) {
-    stub.otherwise(|_| Way::Chat.good());
-    assert_eq!(ask(running).await.status, 200);
+async fn warm_up(stub: &Stub, running: &Running) {
+    stub.answer_others(|_| Way::Chat.good_steps());
+    assert_eq!(send_chat(running).await.status, 200);
 }
 
-async fn ask(running: &Running) -> Answer {
-    Way::Chat.ask(running, "deny").await
+async fn send_chat(running: &Running) -> Answer {
+    Way::Chat.send_request(running, "deny").await
 }
 
 /// Checks that a request was answered, by at most two calls, and that no breaker heard of it.
 async fn assert_unharmed(running: &Running, answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_ref()), (200, Way::Chat.good_body().as_bytes()));
     assert!(["1", "2"].contains(&answer.header("x-gateway-attempts")), "{:?}", answer.headers);
-    running.line_with(answer.header("x-request-id")).await;
-    assert_eq!(breaker_lines(running, "open"), 0);
+    running.wait_for_line(answer.header("x-request-id")).await;
+    assert_eq!(count_breaker_lines(running, "open"), 0);
 }
 
 #[tokio::test]
-async fn a_frozen_instance_whose_connections_were_closed_answers_its_next_request() {
-    let (stub, running) = one_environment(&[BREAKER]).await;
-    warm(&stub, &running).await;
-    signal(&running, "-STOP");
-    stub.close_kept();
+async fn thawed_instance_replaces_closed_connections() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
+    warm_up(&stub, &running).await;
+    send_signal(&running, "-STOP");
+    stub.close_idle();
     tokio::time::sleep(LONG_FROZEN).await;
     // The request is there when the instance wakes, as Lambda does it.
     let thawing = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
-        signal(&running, "-CONT");
+        send_signal(&running, "-CONT");
     };
-    let (answer, ()) = tokio::join!(ask(&running), thawing);
+    let (answer, ()) = tokio::join!(send_chat(&running), thawing);
     assert_unharmed(&running, &answer).await;
-    assert_unharmed(&running, &ask(&running).await).await;
+    assert_unharmed(&running, &send_chat(&running).await).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_under_the_first_request_after_a_freeze_is_replaced() {
-    let (stub, running) = one_environment(&[BREAKER]).await;
+async fn reset_after_freeze_is_resent() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     for _ in 0..2 {
-        warm(&stub, &running).await;
-        signal(&running, "-STOP");
+        warm_up(&stub, &running).await;
+        send_signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
-        signal(&running, "-CONT");
-        stub.next(vec![Step::Reset]);
-        let answer = ask(&running).await;
+        send_signal(&running, "-CONT");
+        stub.plan_answer(vec![Step::Reset]);
+        let answer = send_chat(&running).await;
         assert_eq!(answer.header("x-gateway-attempts"), "2");
         assert_unharmed(&running, &answer).await;
     }
 }
 
 #[tokio::test]
-async fn only_one_resend_is_free_and_only_after_a_silence() {
+async fn free_resend_happens_once_after_idle() {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
-    let (stub, running) = one_environment(&settings).await;
-    warm(&stub, &running).await;
-    stub.otherwise(|_| vec![Step::Reset]);
-    let busy = ask(&running).await;
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    warm_up(&stub, &running).await;
+    stub.answer_others(|_| vec![Step::Reset]);
+    let busy = send_chat(&running).await;
     assert_eq!((busy.status, busy.header("x-gateway-attempts")), (503, "3"));
-    running.line_with("\"to\":\"open\"").await;
+    running.wait_for_line("\"to\":\"open\"").await;
 
     running.gateway.kill("chat").await;
-    warm(&stub, &running).await;
+    warm_up(&stub, &running).await;
     tokio::time::sleep(FROZEN).await;
-    stub.otherwise(|_| vec![Step::Reset]);
-    let frozen = ask(&running).await;
+    stub.answer_others(|_| vec![Step::Reset]);
+    let frozen = send_chat(&running).await;
     assert_eq!((frozen.status, frozen.header("x-gateway-attempts")), (503, "4"));
 }
 
 #[tokio::test]
-async fn a_freeze_during_a_request_ends_in_an_answer() {
+async fn freeze_during_request_ends_in_answer() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = one_environment(&settings).await;
-    warm(&stub, &running).await;
-    stub.next(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
-    stub.otherwise(|_| json(500, &json!({ "message": "oh" })));
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    warm_up(&stub, &running).await;
+    stub.plan_answer(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
+    stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));
     let freezing = async {
         while stub.seen().len() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        stub.otherwise(|_| Way::Chat.good());
-        signal(&running, "-STOP");
+        stub.answer_others(|_| Way::Chat.good_steps());
+        send_signal(&running, "-STOP");
         tokio::time::sleep(FROZEN).await;
-        signal(&running, "-CONT");
+        send_signal(&running, "-CONT");
     };
-    let (answer, ()) = tokio::join!(ask(&running), freezing);
+    let (answer, ()) = tokio::join!(send_chat(&running), freezing);
     assert_eq!(answer.status, 200, "{:?}", answer.body);
 }

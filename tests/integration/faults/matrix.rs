@@ -9,9 +9,9 @@ mod fault;
 mod page;
 mod table;
 
-use super::ask::Way;
 use cell::Lane;
 use fault::Fault;
+use gateway_tests::ways::Way;
 use std::time::Duration;
 use table::{Cell, Row};
 use tokio::join;
@@ -20,7 +20,7 @@ use tokio::join;
 const SLACK: Duration = Duration::from_millis(2_000);
 
 /// Runs all rows of one way of asking; returns what differs, and the longest time to an answer.
-async fn column(rows: &[Row], lane: &Lane, way: Way) -> (Vec<String>, Duration) {
+async fn run_column(rows: &[Row], lane: &Lane, way: Way) -> (Vec<String>, Duration) {
     let (mut wrong, mut worst) = (Vec::new(), Duration::ZERO);
     for row in rows.iter().filter(|row| row.fault.needs() == lane.needs) {
         let Cell::Expect(expected) = row.cell(way) else { continue };
@@ -41,10 +41,10 @@ async fn column(rows: &[Row], lane: &Lane, way: Way) -> (Vec<String>, Duration) 
 }
 
 /// Runs the columns of an upstream that cannot be reached at all, one after another.
-async fn unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
+async fn run_unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
     let (mut wrong, mut worst) = (Vec::new(), Duration::ZERO);
     for way in Way::ALL {
-        let (more, took) = column(rows, &lane, way).await;
+        let (more, took) = run_column(rows, &lane, way).await;
         wrong.extend(more);
         worst = worst.max(took);
     }
@@ -52,26 +52,31 @@ async fn unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_ends_as_the_table_says() {
+async fn faults_end_as_the_table_says() {
     let rows = &table::rows();
-    let lane = |way| async move { column(rows, &Lane::stub(way).await, way).await };
+    let lane = |way| async move { run_column(rows, &Lane::stub(way).await, way).await };
     let (chat, stream, begun, embed, rerank, refused, no_name) = join!(
         lane(Way::Chat),
         lane(Way::Stream),
         lane(Way::Begun),
         lane(Way::Embed),
         lane(Way::Rerank),
-        async { unreachable(rows, Lane::at("http://127.0.0.1:9", Fault::Refused.needs()).await).await },
-        async { unreachable(rows, Lane::at("https://cohere.invalid", Fault::NoName.needs()).await).await },
+        async { run_unreachable(rows, Lane::at("http://127.0.0.1:9", Fault::Refused.needs()).await).await },
+        async {
+            run_unreachable(rows, Lane::at("https://cohere.invalid", Fault::NoName.needs()).await).await
+        },
     );
     let columns = [chat, stream, begun, embed, rerank, refused, no_name];
     let worst = columns.iter().map(|(_, worst)| *worst).max().unwrap_or_default();
-    gateway_tests::material::say(&format!("{}\nlongest time to an answer: {worst:?}", page::markdown(rows)));
+    gateway_tests::skips::print_line(&format!(
+        "{}\nlongest time to an answer: {worst:?}",
+        page::markdown(rows)
+    ));
     let wrong: Vec<String> = columns.into_iter().flat_map(|(wrong, _)| wrong).collect();
     assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn the_page_of_errors_holds_the_table() {
+fn errors_page_holds_the_fault_table() {
     page::check(&table::rows());
 }

@@ -2,10 +2,10 @@
 //!
 //! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
 
-use super::ask::{Way, one_environment, verdict};
-use gateway_tests::gateway::Running;
-use gateway_tests::material::say;
-use gateway_tests::stub::{Seen, Step, Stub, json};
+use gateway_tests::gateway::{self, Running};
+use gateway_tests::skips::print_line;
+use gateway_tests::stub::{Seen, Step, Stub, write_json};
+use gateway_tests::ways::{Way, status_and_code};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,17 +25,17 @@ struct Outage {
 }
 
 impl Outage {
-    fn successes(&self) -> usize {
+    fn count_successes(&self) -> usize {
         self.verdicts.get("200").copied().unwrap_or_default()
     }
 
     fn assert_within_the_budget(&self, name: &str) {
         let Self { requests, calls, verdicts, worst, took } = self;
-        say(&format!(
+        print_line(&format!(
             "{name}: {calls} calls for {requests} requests ({:.2} each), {verdicts:?}, longest {worst:?}, all {took:?}",
             *calls as f64 / *requests as f64
         ));
-        let bound = requests + 10 + self.successes() / 5;
+        let bound = requests + 10 + self.count_successes() / 5;
         assert!(
             *calls <= bound,
             "{name}: {calls} calls for {requests} requests, {bound} are allowed: {verdicts:?}"
@@ -43,28 +43,28 @@ impl Outage {
     }
 }
 
-fn failed(status: u16) -> Vec<Step> {
-    json(status, &json!({ "message": "oh" }))
+fn refuse_call(status: u16) -> Vec<Step> {
+    write_json(status, &json!({ "message": "oh" }))
 }
 
 /// Sends requests one after another.
-async fn endure(stub: &Stub, running: &Running, way: Way, requests: usize, wish: &str) -> Outage {
+async fn send_many(stub: &Stub, running: &Running, way: Way, requests: usize, option: &str) -> Outage {
     let (before, begun) = (stub.seen().len(), Instant::now());
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
         let started = Instant::now();
-        *verdicts.entry(verdict(&way.ask(running, wish).await)).or_insert(0) += 1;
+        *verdicts.entry(status_and_code(&way.send_request(running, option).await)).or_insert(0) += 1;
         worst = worst.max(started.elapsed());
     }
     Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }
 }
 
 #[tokio::test]
-async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(500));
+async fn thousand_failures_stay_within_retry_budget() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.answer_others(|_| refuse_call(500));
     for way in [Way::Chat, Way::Embed] {
-        let outage = endure(&stub, &running, way, 1_000, "deny").await;
+        let outage = send_many(&stub, &running, way, 1_000, "deny").await;
         outage.assert_within_the_budget(&format!("breaker off, all 500, {}", way.name()));
         assert_eq!(outage.verdicts, [("500 upstream_error".to_string(), 1_000)].into());
         assert!(outage.calls >= outage.requests, "every request tries once");
@@ -77,44 +77,44 @@ async fn with_the_breaker_off_1000_failing_requests_stay_within_the_budget() {
 }
 
 #[tokio::test]
-async fn a_fallback_that_fails_too_is_paid_from_the_same_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF]).await;
-    stub.otherwise(|_| failed(503));
-    endure(&stub, &running, Way::Chat, 200, "allow")
+async fn failing_fallback_draws_on_same_budget() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF]).await;
+    stub.answer_others(|_| refuse_call(503));
+    send_many(&stub, &running, Way::Chat, 200, "allow")
         .await
         .assert_within_the_budget("breaker off, both models 503");
 }
 
 #[tokio::test]
-async fn a_partial_outage_stays_within_the_budget() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
+async fn partial_outage_stays_within_retry_budget() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
     let count = AtomicUsize::new(0);
-    stub.otherwise(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
-        0 => Way::Chat.good(),
-        _ => failed(500),
+    stub.answer_others(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
+        0 => Way::Chat.good_steps(),
+        _ => refuse_call(500),
     });
-    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
+    let outage = send_many(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("breaker off, two calls of three fail");
-    assert!(outage.successes() > 100, "{:?}", outage.verdicts);
+    assert!(outage.count_successes() > 100, "{:?}", outage.verdicts);
 }
 
 #[tokio::test]
-async fn an_outage_of_resets_stays_within_the_budget_after_an_idle_second_too() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| Way::Chat.good());
-    assert_eq!(Way::Chat.ask(&running, "deny").await.status, 200);
+async fn resets_after_idle_stay_within_retry_budget() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.answer_others(|_| Way::Chat.good_steps());
+    assert_eq!(Way::Chat.send_request(&running, "deny").await.status, 200);
     tokio::time::sleep(Duration::from_millis(1_200)).await;
-    stub.otherwise(|_| vec![Step::Reset]);
-    let outage = endure(&stub, &running, Way::Chat, 100, "deny").await;
+    stub.answer_others(|_| vec![Step::Reset]);
+    let outage = send_many(&stub, &running, Way::Chat, 100, "deny").await;
     // The good answer has left one connection behind, which pays for one free resend and no more.
     assert!(outage.calls <= outage.requests + 10 + 1, "{} calls", outage.calls);
 }
 
 #[tokio::test]
-async fn a_throttled_model_is_left_alone() {
-    let (stub, running) = one_environment(&[BREAKER_OFF, NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(429));
-    let outage = endure(&stub, &running, Way::Chat, 1_000, "deny").await;
+async fn throttled_model_is_left_alone() {
+    let (stub, running) = gateway::start_single_with_stub(&[BREAKER_OFF, NO_FALLBACKS]).await;
+    stub.answer_others(|_| refuse_call(429));
+    let outage = send_many(&stub, &running, Way::Chat, 1_000, "deny").await;
     outage.assert_within_the_budget("all 429");
     assert_eq!(outage.verdicts, [("429 rate_limited".to_string(), 1_000)].into());
     // Rests of 1, 2, 4 … seconds: a request may wait for one of at most two.
@@ -122,10 +122,10 @@ async fn a_throttled_model_is_left_alone() {
 }
 
 #[tokio::test]
-async fn with_the_breaker_on_200_requests_cost_five_calls() {
-    let (stub, running) = one_environment(&[NO_FALLBACKS]).await;
-    stub.otherwise(|_| failed(500));
-    let outage = endure(&stub, &running, Way::Chat, 200, "deny").await;
+async fn breaker_limits_outage_to_five_calls() {
+    let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
+    stub.answer_others(|_| refuse_call(500));
+    let outage = send_many(&stub, &running, Way::Chat, 200, "deny").await;
     outage.assert_within_the_budget("breaker on, no fallback, all 500");
     assert_eq!(outage.calls, 5);
     let verdicts = [("500 upstream_error".to_string(), 2), ("503 circuit_open".to_string(), 198)];
@@ -133,24 +133,24 @@ async fn with_the_breaker_on_200_requests_cost_five_calls() {
 }
 
 #[tokio::test]
-async fn with_the_breaker_on_and_a_fallback_200_requests_are_answered() {
-    let (stub, running) = one_environment(&[]).await;
-    stub.otherwise(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
-        true => failed(500),
-        false => Way::Chat.good(),
+async fn fallback_answers_all_requests_in_outage() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    stub.answer_others(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
+        true => refuse_call(500),
+        false => Way::Chat.good_steps(),
     });
-    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+    let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, the fallback answers");
-    assert_eq!(outage.successes(), 200);
-    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 200));
+    assert_eq!(outage.count_successes(), 200);
+    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 200));
 }
 
 #[tokio::test]
-async fn with_both_models_down_two_breakers_open() {
-    let (stub, running) = one_environment(&[]).await;
-    stub.otherwise(|_| failed(500));
-    let outage = endure(&stub, &running, Way::Chat, 200, "allow").await;
+async fn both_models_down_open_two_breakers() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    stub.answer_others(|_| refuse_call(500));
+    let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, both models 500");
-    assert_eq!((stub.calls(Way::Chat.model()), stub.calls(Way::Chat.fallback())), (5, 5));
+    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 5));
     assert!(outage.verdicts.keys().all(|said| said == "500 upstream_error" || said == "503 circuit_open"));
 }

@@ -1,9 +1,9 @@
 //! Many callers at once while a fifth of all calls goes wrong: each gets its own answer, once.
 
-use super::ask::{DONE, END, START, upstream, verdict};
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::material::say;
-use gateway_tests::stub::{Seen, Step, Stub, json, stream};
+use gateway_tests::skips::print_line;
+use gateway_tests::stub::{Seen, Step, Stub, write_json, write_stream};
+use gateway_tests::ways::{DONE, END, START, status_and_code};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ const REQUESTS: usize = 1_000;
 const ENVIRONMENTS: usize = 16;
 
 /// Chooses a number below `bound`, always the same for the same call of the same request.
-fn chosen(request: usize, call: usize, bound: usize) -> usize {
+fn choose_number(request: usize, call: usize, bound: usize) -> usize {
     // A step of a linear congruential generator spreads neighbours well enough.
     let mixed = (request * 8 + call + 1)
         .wrapping_mul(6_364_136_223_846_793_005)
@@ -21,15 +21,15 @@ fn chosen(request: usize, call: usize, bound: usize) -> usize {
 }
 
 /// Answers with the request's own word, or with a fault.
-fn respond(seen: &Seen, call: usize) -> Vec<Step> {
+fn answer_or_fail(seen: &Seen, call: usize) -> Vec<Step> {
     let body: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
     let word = body["messages"][0]["content"].as_str().expect("a word").to_string();
     let request: usize = word.trim_start_matches("word-").parse().expect("a number");
-    let whole = json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
-    if chosen(request, call, 5) == 0 {
-        return match chosen(request, call + 4, 5) {
-            0 => json(500, &json!({ "message": "oh" })),
-            1 => json(503, &json!({ "message": "busy" })),
+    let whole = write_json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
+    if choose_number(request, call, 5) == 0 {
+        return match choose_number(request, call + 4, 5) {
+            0 => write_json(500, &json!({ "message": "oh" })),
+            1 => write_json(503, &json!({ "message": "busy" })),
             2 => vec![Step::Reset],
             3 => vec![Step::Hang],
             _ => {
@@ -42,13 +42,13 @@ fn respond(seen: &Seen, call: usize) -> Vec<Step> {
         Some(true) => {
             let delta =
                 format!("event: content-delta\ndata: {{\"type\":\"content-delta\",\"text\":\"{word}\"}}\n\n");
-            stream(&[], &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()])
+            write_stream(&[], &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()])
         }
         _ => whole,
     }
 }
 
-async fn ask(running: &Running, request: usize) -> (usize, Answer) {
+async fn send_chat(running: &Running, request: usize) -> (usize, Answer) {
     let body = json!({
         "model": "command-a-03-2025",
         "messages": [{ "role": "user", "content": format!("word-{request}") }],
@@ -58,26 +58,26 @@ async fn ask(running: &Running, request: usize) -> (usize, Answer) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_caller_gets_exactly_its_own_answer_while_a_fifth_of_all_calls_fails() {
+async fn concurrent_callers_get_their_own_answers() {
     let stub = Stub::start().await;
     let calls: Arc<Mutex<BTreeMap<Vec<u8>, usize>>> = Arc::default();
     let counted = calls.clone();
-    stub.otherwise(move |seen| {
+    stub.answer_others(move |seen| {
         let mut calls = counted.lock().expect("no panic");
         let call = calls.entry(seen.body.to_vec()).or_insert(0);
         *call += 1;
-        respond(seen, *call)
+        answer_or_fail(seen, *call)
     });
     let settings =
         [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "1000")];
-    let running = gateway::start_within(upstream(&stub), &settings, ENVIRONMENTS).await;
+    let running = gateway::start_within(gateway::upstream_at(&stub.url), &settings, ENVIRONMENTS).await;
     let running = Arc::new(running);
     let callers = (0..ENVIRONMENTS).map(|caller| {
         let running = running.clone();
         tokio::spawn(async move {
             let mut answers = Vec::new();
             for request in (caller..REQUESTS).step_by(ENVIRONMENTS) {
-                answers.push(ask(&running, request).await);
+                answers.push(send_chat(&running, request).await);
             }
             answers
         })
@@ -86,7 +86,7 @@ async fn every_caller_gets_exactly_its_own_answer_while_a_fifth_of_all_calls_fai
     let mut answered = 0;
     for caller in callers.collect::<Vec<_>>() {
         for (request, answer) in caller.await.expect("no panic") {
-            let said = verdict(&answer);
+            let said = status_and_code(&answer);
             let text = String::from_utf8_lossy(&answer.body);
             if answer.status == 200 {
                 assert_eq!(text.matches("word-").count(), 1, "{text}");
@@ -97,7 +97,7 @@ async fn every_caller_gets_exactly_its_own_answer_while_a_fifth_of_all_calls_fai
             answered += 1;
         }
     }
-    say(&format!("random faults: {} calls for {answered} requests, {verdicts:?}", stub.seen().len()));
+    print_line(&format!("random faults: {} calls for {answered} requests, {verdicts:?}", stub.seen().len()));
     assert_eq!(answered, REQUESTS);
     let good = verdicts.get("200").copied().unwrap_or_default();
     assert!(good * 100 >= REQUESTS * 97, "{verdicts:?}");

@@ -7,88 +7,91 @@ use local::{Upstream, secrets::Behaviour};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-async fn running() -> Running {
+async fn start_gateway() -> Running {
     gateway::start(Upstream::Sandbox, &[]).await
 }
 
-async fn ops(running: &Running, arguments: &[&str]) -> Done {
-    ops::run(running, &[&["clients"], arguments].concat(), "").await
+async fn run_clients(running: &Running, arguments: &[&str]) -> Done {
+    ops::run_ops(running, &[&["clients"], arguments].concat(), "").await
 }
 
 /// Returns the list as it is stored.
-fn stored(running: &Running) -> Value {
+fn read_stored(running: &Running) -> Value {
     let text = running.gateway.secrets.current(CLIENTS).unwrap_or_default();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-fn names(list: &Value) -> Vec<&str> {
+fn read_names(list: &Value) -> Vec<&str> {
     let clients = list["clients"].as_array().map(Vec::as_slice).unwrap_or_default();
     clients.iter().filter_map(|client| client["name"].as_str()).collect()
 }
 
 #[tokio::test]
-async fn a_token_is_data_once_and_nothing_but_its_hash_is_stored() {
-    let running = running().await;
-    let added =
-        ops(&running, &["add", "search", "--models", "rerank-v3.5,embed-v4.0", "--not-after", "2999-12-31"])
-            .await;
+async fn token_is_shown_once_and_stored_as_hash() {
+    let running = start_gateway().await;
+    let added = run_clients(
+        &running,
+        &["add", "search", "--models", "rerank-v3.5,embed-v4.0", "--not-after", "2999-12-31"],
+    )
+    .await;
     let token = added.data().to_string();
     assert!(token.starts_with("cgw_") && token.len() == 47 && added.stdout.lines().count() == 1, "{added:?}");
     assert!(!added.stderr.contains(&token));
-    let list = stored(&running);
-    assert_eq!(names(&list), ["local", "search"]);
+    let list = read_stored(&running);
+    assert_eq!(read_names(&list), ["local", "search"]);
     assert_eq!(list["clients"][1]["models"], json!(["rerank-v3.5", "embed-v4.0"]));
     assert_eq!(list["clients"][1]["not_after"], "2999-12-31T23:59:59Z");
     assert!(!list.to_string().contains(&token[4..]));
     let hash = list["clients"][1]["token_sha256"][0].as_str().unwrap().to_string();
 
-    let listed = ops(&running, &["list"]).await;
+    let listed = run_clients(&running, &["list"]).await;
     let row: Vec<_> = listed.data().lines().last().unwrap().split_whitespace().collect();
     assert_eq!(row, ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "default", "2999-12-31T23:59:59Z"]);
 }
 
 #[tokio::test]
-async fn a_client_has_two_tokens_at_most_and_the_older_one_goes() {
-    let running = running().await;
+async fn third_token_replaces_the_oldest() {
+    let running = start_gateway().await;
     let hashes =
-        |running: &Running| stored(running)["clients"][1]["token_sha256"].as_array().unwrap().clone();
-    let old = ops(&running, &["add", "search"]).await.data().to_string();
+        |running: &Running| read_stored(running)["clients"][1]["token_sha256"].as_array().unwrap().clone();
+    let old = run_clients(&running, &["add", "search"]).await.data().to_string();
     let first = hashes(&running);
-    let new = ops(&running, &["rotate", "search"]).await.data().to_string();
+    let new = run_clients(&running, &["rotate", "search"]).await.data().to_string();
     assert_ne!(old, new);
     let both = hashes(&running);
     assert_eq!((both.len(), &both[0]), (2, &first[0]));
-    let third = ops(&running, &["rotate", "search"]).await;
+    let third = run_clients(&running, &["rotate", "search"]).await;
     assert!(third.problem().contains("two tokens already"), "{third:?}");
-    ops(&running, &["rotate", "search", "--finish"]).await.data();
+    run_clients(&running, &["rotate", "search", "--finish"]).await.data();
     assert_eq!(hashes(&running), both[1..]);
-    let again = ops(&running, &["rotate", "search", "--finish"]).await;
+    let again = run_clients(&running, &["rotate", "search", "--finish"]).await;
     assert!(again.problem().contains("nothing to finish"), "{again:?}");
 }
 
 #[tokio::test]
-async fn one_token_or_the_whole_client_is_revoked() {
-    let running = running().await;
-    ops(&running, &["add", "search"]).await.data();
-    ops(&running, &["rotate", "search"]).await.data();
-    let both = stored(&running)["clients"][1]["token_sha256"].clone();
+async fn revoke_takes_one_token_or_all() {
+    let running = start_gateway().await;
+    run_clients(&running, &["add", "search"]).await.data();
+    run_clients(&running, &["rotate", "search"]).await.data();
+    let both = read_stored(&running)["clients"][1]["token_sha256"].clone();
     let digits = &both[1].as_str().unwrap()[..10];
-    ops(&running, &["revoke", "search", "--token", digits]).await.data();
-    assert_eq!(stored(&running)["clients"][1]["token_sha256"], json!([both[0]]));
-    ops(&running, &["revoke", "search"]).await.data();
-    assert_eq!(names(&stored(&running)), ["local"]);
-    let again = ops(&running, &["revoke", "search"]).await;
+    run_clients(&running, &["revoke", "search", "--token", digits]).await.data();
+    assert_eq!(read_stored(&running)["clients"][1]["token_sha256"], json!([both[0]]));
+    run_clients(&running, &["revoke", "search"]).await.data();
+    assert_eq!(read_names(&read_stored(&running)), ["local"]);
+    let again = run_clients(&running, &["revoke", "search"]).await;
     assert_eq!(again.problem(), "there is no client \"search\"; clients: local");
 }
 
 #[tokio::test]
-async fn sixteen_operators_at_once_lose_no_edit() {
-    let running = running().await;
+async fn concurrent_operators_lose_no_edit() {
+    let running = start_gateway().await;
     let all: Vec<_> = (0..16).map(|number| format!("client-{number}")).collect();
     let commands: Vec<_> = all
         .iter()
         .map(|name| {
-            let command = ops::command(&running, ops::binary()).args(["clients", "add", name]).spawn();
+            let command =
+                ops::prepare_command(&running, ops::build_binary()).args(["clients", "add", name]).spawn();
             command.expect("ops starts")
         })
         .collect();
@@ -96,13 +99,13 @@ async fn sixteen_operators_at_once_lose_no_edit() {
         let output = command.wait_with_output().await.expect("ops ends");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let list = stored(&running);
-    let mut found = names(&list);
+    let list = read_stored(&running);
+    let mut found = read_names(&list);
     found.sort_unstable();
     let mut expected: Vec<_> = all.iter().map(String::as_str).chain(["local"]).collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
-    let versions = ops::run(&running, &["key", "status", "--secret", CLIENTS], "").await;
+    let versions = ops::run_ops(&running, &["key", "status", "--secret", CLIENTS], "").await;
     let mut labels: Vec<_> =
         versions.data().lines().skip(1).filter_map(|line| line.split_whitespace().nth(1)).collect();
     labels.sort_unstable();
@@ -110,8 +113,8 @@ async fn sixteen_operators_at_once_lose_no_edit() {
 }
 
 #[tokio::test]
-async fn an_edit_that_others_overtake_is_made_again_on_their_list() {
-    let running = running().await;
+async fn overtaken_edit_is_repeated_on_new_list() {
+    let running = start_gateway().await;
     // Each call takes a while, so that the other edit falls between reading and writing.
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_millis(500)));
     let reads = running.gateway.secrets.reads();
@@ -120,45 +123,45 @@ async fn an_edit_that_others_overtake_is_made_again_on_their_list() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         tokio::time::sleep(Duration::from_millis(650)).await;
-        let mut list = stored(&running);
+        let mut list = read_stored(&running);
         let other = json!({"name": "other", "token_sha256": ["ab".repeat(32)]});
         list["clients"].as_array_mut().unwrap().push(other);
         running.gateway.secrets.put(CLIENTS, &list.to_string());
     };
-    let (added, ()) = tokio::join!(ops(&running, &["add", "search"]), overtaking);
+    let (added, ()) = tokio::join!(run_clients(&running, &["add", "search"]), overtaking);
     added.data();
-    assert_eq!(names(&stored(&running)), ["local", "other", "search"]);
+    assert_eq!(read_names(&read_stored(&running)), ["local", "other", "search"]);
     assert!(running.gateway.secrets.reads() >= reads + 2, "it was not overtaken");
 }
 
 #[tokio::test]
-async fn a_secret_that_was_never_written_gets_its_first_list() {
-    let running = running().await;
+async fn empty_secret_gets_its_first_list() {
+    let running = start_gateway().await;
     running.gateway.secrets.remove(CLIENTS);
     running.gateway.secrets.create(CLIENTS);
-    assert_eq!(ops(&running, &["list"]).await.data().lines().count(), 1);
-    ops(&running, &["add", "first"]).await.data();
-    assert_eq!(names(&stored(&running)), ["first"]);
-    ops(&running, &["add", "second"]).await.data();
-    assert_eq!(names(&stored(&running)), ["first", "second"]);
+    assert_eq!(run_clients(&running, &["list"]).await.data().lines().count(), 1);
+    run_clients(&running, &["add", "first"]).await.data();
+    assert_eq!(read_names(&read_stored(&running)), ["first"]);
+    run_clients(&running, &["add", "second"]).await.data();
+    assert_eq!(read_names(&read_stored(&running)), ["first", "second"]);
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
-    let running = running().await;
-    let before = stored(&running);
+async fn impossible_edit_changes_nothing_and_advises() {
+    let running = start_gateway().await;
+    let before = read_stored(&running);
     for (arguments, words) in [
         (&["add", "local"][..], "ops clients rotate local"),
         (&["rotate", "nobody"], "there is no client \"nobody\"; clients: local"),
         (&["revoke", "local", "--token", "00000000"], "is not one token of local"),
         (&["add", "x", "--secret", "nowhere"], "check name, account and region"),
     ] {
-        let done = ops(&running, arguments).await;
+        let done = run_clients(&running, arguments).await;
         assert!(done.problem().contains(words), "{done:?}");
     }
     for wrong in [&["add"][..], &["add", "x", "--not-after", "soon"], &["revoke", "local", "--token", "xyz"]]
     {
-        let done = ops(&running, wrong).await;
+        let done = run_clients(&running, wrong).await;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
     }
     let reads = running.gateway.secrets.reads();
@@ -171,27 +174,27 @@ async fn what_cannot_be_done_changes_nothing_and_says_what_to_do() {
         (&["x", "--models", &many], ["models", "at most 2047 characters"]),
         (&["x", "--not-after", "2001-01-01"], ["--not-after is 2001-01-01T23:59:59Z", "and now is "]),
     ] {
-        let done = ops(&running, &[&["add"], arguments].concat()).await;
+        let done = run_clients(&running, &[&["add"], arguments].concat()).await;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
         assert!(words.iter().all(|words| done.stderr.contains(words)), "{done:?}");
     }
     assert_eq!(running.gateway.secrets.reads(), reads, "the secret was read before its arguments");
     running.gateway.secrets.behave(Behaviour::Denying);
-    let denied = ops(&running, &["add", "x"]).await;
+    let denied = run_clients(&running, &["add", "x"]).await;
     assert!(denied.problem().contains("AccessDeniedException"), "{denied:?}");
     running.gateway.secrets.behave(Behaviour::Normal);
-    assert_eq!(stored(&running), before);
+    assert_eq!(read_stored(&running), before);
 }
 
 #[tokio::test]
-async fn a_client_whose_time_is_over_gets_no_token() {
-    let running = running().await;
-    let mut list = stored(&running);
+async fn expired_client_gets_no_token() {
+    let running = start_gateway().await;
+    let mut list = read_stored(&running);
     let over =
         json!({"name": "over", "token_sha256": ["ab".repeat(32)], "not_after": "2001-01-01T00:00:00Z"});
     list["clients"].as_array_mut().unwrap().push(over);
     running.gateway.secrets.put(CLIENTS, &list.to_string());
-    let refused = ops(&running, &["rotate", "over"]).await;
+    let refused = run_clients(&running, &["rotate", "over"]).await;
     assert!(refused.problem().contains("its tokens ended on 2001-01-01T00:00:00Z"), "{refused:?}");
-    assert_eq!(stored(&running), list);
+    assert_eq!(read_stored(&running), list);
 }

@@ -8,13 +8,13 @@ use local::secrets::API_KEY;
 
 const NEW: &str = "MARK-fake-new-cohere-key";
 
-async fn running() -> Running {
+async fn start_gateway() -> Running {
     gateway::start(Upstream::Sandbox, &[]).await
 }
 
 /// Runs a command; nothing it writes may hold a key.
-async fn ops(running: &Running, arguments: &[&str], stdin: &str) -> Done {
-    let done = ops::run(running, &[&["key"], arguments].concat(), stdin).await;
+async fn run_key(running: &Running, arguments: &[&str], stdin: &str) -> Done {
+    let done = ops::run_ops(running, &[&["key"], arguments].concat(), stdin).await;
     let key = running.gateway.secrets.current(API_KEY).unwrap_or_default();
     for hidden in ["MARK", "sandbox-"] {
         assert!(!done.stdout.contains(hidden) && !done.stderr.contains(hidden), "{done:?}");
@@ -23,56 +23,56 @@ async fn ops(running: &Running, arguments: &[&str], stdin: &str) -> Done {
     done
 }
 
-fn accept(running: &Running, trial: bool) {
+fn accept_key(running: &Running, trial: bool) {
     running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(Key { value: NEW.into(), trial });
 }
 
 #[tokio::test]
-async fn a_staged_key_goes_into_use_by_rotation() {
-    let running = running().await;
-    accept(&running, false);
-    let staged = ops(&running, &["stage"], &format!("  {NEW}\n")).await;
+async fn staged_key_goes_into_use_by_rotation() {
+    let running = start_gateway().await;
+    accept_key(&running, false);
+    let staged = run_key(&running, &["stage"], &format!("  {NEW}\n")).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("ops key rotate"), "{staged:?}");
     assert!(!running.gateway.secrets.current(API_KEY).unwrap().contains(NEW), "it is in use already");
-    let status = ops(&running, &["status"], "").await;
+    let status = run_key(&running, &["status"], "").await;
     assert!(status.data().contains("NEXT") && status.stderr.contains("never rotated"), "{status:?}");
 
-    let rotated = ops(&running, &["rotate"], "").await;
+    let rotated = run_key(&running, &["rotate"], "").await;
     assert!(rotated.data().is_empty() && rotated.stderr.contains("is in use"), "{rotated:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY).unwrap(), NEW);
-    let status = ops(&running, &["status"], "").await;
+    let status = run_key(&running, &["status"], "").await;
     assert!(!status.data().contains("NEXT") && status.data().contains("AWSPREVIOUS"), "{status:?}");
     assert!(status.stderr.starts_with("last rotated "), "{status:?}");
 }
 
 #[tokio::test]
-async fn a_key_that_cohere_refuses_stays_out_of_use() {
-    let running = running().await;
+async fn refused_key_stays_out_of_use() {
+    let running = start_gateway().await;
     let before = running.gateway.secrets.current(API_KEY);
-    ops(&running, &["stage"], NEW).await.data();
-    let refused = ops(&running, &["rotate"], "").await;
+    run_key(&running, &["stage"], NEW).await.data();
+    let refused = run_key(&running, &["rotate"], "").await;
     assert_eq!((refused.code, refused.stdout.as_str()), (1, ""), "{refused:?}");
     assert!(refused.stderr.contains("error: the rotation has failed"), "{refused:?}");
     assert!(refused.stderr.contains("the log of the function rotate-key"), "{refused:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY), before);
 
-    accept(&running, true);
-    ops(&running, &["stage"], NEW).await.data();
-    let refused = ops(&running, &["rotate"], "").await;
+    accept_key(&running, true);
+    run_key(&running, &["stage"], NEW).await.data();
+    let refused = run_key(&running, &["rotate"], "").await;
     assert!(refused.code == 1 && refused.stderr.contains("the rotation has failed"), "{refused:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY), before);
 }
 
 #[tokio::test]
-async fn the_key_staged_last_is_in_use_after_an_earlier_rotation_that_was_interrupted() {
-    let running = running().await;
+async fn last_staged_key_survives_interrupted_rotation() {
+    let running = start_gateway().await;
     let secrets = &running.gateway.secrets;
-    accept(&running, false);
+    accept_key(&running, false);
     let earlier = Key { value: "fake-MARK-earlier".into(), trial: false };
     running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(earlier);
     secrets.put_under(API_KEY, "fake-MARK-earlier", "AWSPENDING");
-    ops(&running, &["stage"], NEW).await.data();
-    let rotated = ops(&running, &["rotate"], "").await;
+    run_key(&running, &["stage"], NEW).await.data();
+    let rotated = run_key(&running, &["rotate"], "").await;
     assert!(rotated.data().is_empty() && rotated.stderr.contains("takes it up again"), "{rotated:?}");
     assert!(rotated.stderr.contains("was an EARLIER key; now the one staged last"), "{rotated:?}");
     assert_eq!(rotated.stderr.matches("waiting for rotate-key…").count(), 2, "{rotated:?}");
@@ -80,14 +80,14 @@ async fn the_key_staged_last_is_in_use_after_an_earlier_rotation_that_was_interr
 }
 
 #[tokio::test]
-async fn an_earlier_key_in_use_is_told_where_cohere_refuses_the_one_staged_last() {
-    let running = running().await;
+async fn refused_last_key_names_earlier_one_in_use() {
+    let running = start_gateway().await;
     let secrets = &running.gateway.secrets;
     let earlier = Key { value: "fake-MARK-earlier".into(), trial: false };
     running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(earlier);
     secrets.put_under(API_KEY, "fake-MARK-earlier", "AWSPENDING");
-    ops(&running, &["stage"], NEW).await.data();
-    let rotated = ops(&running, &["rotate"], "").await;
+    run_key(&running, &["stage"], NEW).await.data();
+    let rotated = run_key(&running, &["rotate"], "").await;
     assert_eq!((rotated.code, rotated.stdout.as_str()), (1, ""), "{rotated:?}");
     assert!(rotated.stderr.contains("still waits under NEXT"), "{rotated:?}");
     assert!(rotated.stderr.contains("the rotation has failed"), "{rotated:?}");
@@ -95,21 +95,21 @@ async fn an_earlier_key_in_use_is_told_where_cohere_refuses_the_one_staged_last(
 }
 
 #[tokio::test]
-async fn a_key_staged_over_another_says_so_and_a_wait_that_ends_promises_nothing() {
-    let running = running().await;
-    ops(&running, &["stage"], "fake-MARK-first").await.data();
-    let staged = ops(&running, &["stage"], NEW).await;
+async fn restaged_key_says_so_and_promises_nothing() {
+    let running = start_gateway().await;
+    run_key(&running, &["stage"], "fake-MARK-first").await.data();
+    let staged = run_key(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains(" instead of "), "{staged:?}");
     // A rotation whose function never ends it: the wait is over first.
     running.gateway.secrets.behave(local::secrets::Behaviour::Slow(std::time::Duration::from_millis(700)));
-    let late = ops(&running, &["rotate", "--wait-secs", "1"], "").await;
+    let late = run_key(&running, &["rotate", "--wait-secs", "1"], "").await;
     assert_eq!(late.code, 1, "{late:?}");
     assert!(late.stderr.contains("it may still end either way: look at `ops key status`"), "{late:?}");
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_not_staged() {
-    let running = running().await;
+async fn malformed_key_is_not_staged() {
+    let running = start_gateway().await;
     let current = running.gateway.secrets.current(API_KEY).unwrap();
     for (stdin, words) in [
         ("", "it is empty"),
@@ -124,25 +124,25 @@ async fn what_is_no_key_is_not_staged() {
         (&"x".repeat(100_000), "more than 8192 bytes"),
         (&current, "this is the key already in use"),
     ] {
-        let done = ops(&running, &["stage"], stdin).await;
+        let done = run_key(&running, &["stage"], stdin).await;
         assert!(done.problem().contains(words), "{done:?}");
     }
-    let rotated = ops(&running, &["rotate"], "").await;
+    let rotated = run_key(&running, &["rotate"], "").await;
     assert!(rotated.problem().contains("no key is staged: stage one first"), "{rotated:?}");
-    let argument = ops(&running, &["stage", "fake-key"], "").await;
+    let argument = run_key(&running, &["stage", "fake-key"], "").await;
     assert_eq!(argument.code, 2, "a key as an argument: {argument:?}");
 }
 
 #[tokio::test]
-async fn the_first_key_of_a_new_stack_is_in_use_at_once() {
-    let running = running().await;
+async fn first_key_of_new_stack_is_current_at_once() {
+    let running = start_gateway().await;
     running.gateway.secrets.put(API_KEY, "fake-other");
     running.gateway.secrets.remove(API_KEY);
     running.gateway.secrets.create(API_KEY);
-    let staged = ops(&running, &["stage"], NEW).await;
+    let staged = run_key(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("first key"), "{staged:?}");
     assert!(staged.stderr.starts_with("warning: ") && staged.stderr.contains("at once"), "{staged:?}");
-    let status = ops(&running, &["status"], "").await;
+    let status = run_key(&running, &["status"], "").await;
     assert!(status.data().contains("AWSCURRENT ") && !status.data().contains("NEXT"), "{status:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY).unwrap(), NEW);
 }

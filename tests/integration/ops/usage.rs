@@ -10,13 +10,13 @@ use tokio::io::AsyncWriteExt;
 /// Its signs would end whatever a careless text quotes it in.
 const KEY: &str = "fake`}MARK\"})MARK";
 
-async fn running() -> Running {
+async fn start_gateway() -> Running {
     gateway::start(Upstream::Sandbox, &[]).await
 }
 
 /// Runs a command with the marked key as standard input and one more variable; nothing shows the mark.
-async fn ops(running: &Running, arguments: &[&str], (name, value): (&str, &str)) -> Done {
-    let mut command = ops::command(running, ops::binary());
+async fn run_ops(running: &Running, arguments: &[&str], (name, value): (&str, &str)) -> Done {
+    let mut command = ops::prepare_command(running, ops::build_binary());
     let command = command.args(arguments).env(name, value).stdin(Stdio::piped());
     let mut child = command.spawn().expect("ops starts");
     let mut stdin = child.stdin.take().expect("a pipe");
@@ -42,12 +42,12 @@ const COMMANDS: [&[&str]; 7] = [
 ];
 
 #[tokio::test]
-async fn an_endpoint_that_is_no_url_is_told_by_name() {
-    let running = running().await;
+async fn invalid_endpoint_url_is_named() {
+    let running = start_gateway().await;
     for endpoint in ["localhost:39003", "nonsense", "", "http://", "http://a b", "ftp://localhost"] {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
             for command in COMMANDS {
-                let done = ops(&running, command, (variable, endpoint)).await;
+                let done = run_ops(&running, command, (variable, endpoint)).await;
                 let told = format!("error: {variable} is {endpoint:?}: http://… or https://… is expected\n");
                 assert_eq!((done.code, done.stdout.as_str(), done.stderr), (2, "", told), "{command:?}");
             }
@@ -56,42 +56,44 @@ async fn an_endpoint_that_is_no_url_is_told_by_name() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_does_not_work_shows_nothing_of_a_key() {
-    let running = running().await;
+async fn failing_endpoint_shows_no_key() {
+    let running = start_gateway().await;
     let odd =
         ["http://127.0.0.1:1", "https://127.0.0.1:1", "http://127.0.0.1:99999", "http://[bad", "http://%zz"];
     for endpoint in odd {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
-            let done = ops(&running, &["key", "stage"], (variable, endpoint)).await;
+            let done = run_ops(&running, &["key", "stage"], (variable, endpoint)).await;
             assert_ne!(done.problem(), "", "{done:?}");
         }
     }
     let dead = ("AWS_ENDPOINT_URL", odd[0]);
     for command in COMMANDS {
-        let done = ops(&running, command, dead).await;
+        let done = run_ops(&running, command, dead).await;
         assert!(done.problem().contains("check the region, AWS_ENDPOINT_URL and the network"), "{done:?}");
     }
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_work_shows_nothing_of_a_key() {
-    let running = running().await;
+async fn failing_store_shows_no_key() {
+    let running = start_gateway().await;
     for behaviour in [Behaviour::Denying, Behaviour::Failing, Behaviour::Throttling, Behaviour::Garbled] {
         running.gateway.secrets.behave(behaviour);
-        let done = ops(&running, &["key", "stage"], ("UNUSED", "")).await;
+        let done = run_ops(&running, &["key", "stage"], ("UNUSED", "")).await;
         assert_ne!(done.problem(), "", "{done:?}");
     }
     running.gateway.secrets.behave(Behaviour::Normal);
     // A list that is a key by mistake.
     running.gateway.secrets.put(CLIENTS, KEY);
-    assert!(ops(&running, &["clients", "list"], ("UNUSED", "")).await.problem().contains("it is no JSON"));
+    assert!(
+        run_ops(&running, &["clients", "list"], ("UNUSED", "")).await.problem().contains("it is no JSON")
+    );
     running.gateway.secrets.put(API_KEY, KEY);
-    assert_eq!(ops(&running, &["key", "stage"], ("UNUSED", "")).await.code, 1);
+    assert_eq!(run_ops(&running, &["key", "stage"], ("UNUSED", "")).await.code, 1);
 }
 
 #[tokio::test]
-async fn a_secret_without_a_name_is_told_by_where_it_is_set() {
-    let running = running().await;
+async fn unnamed_secret_is_told_by_its_setting() {
+    let running = start_gateway().await;
     for (command, variable) in COMMANDS.map(|command| match command[0] {
         "key" => (command, "GATEWAY_SECRET_ID"),
         _ => (command, "GATEWAY_CLIENTS_SECRET_ID"),
@@ -99,10 +101,10 @@ async fn a_secret_without_a_name_is_told_by_where_it_is_set() {
         for (value, told) in
             [("", "is empty; did the command that sets it fail?"), ("None", "is None, which")]
         {
-            let done = ops(&running, command, (variable, value)).await;
+            let done = run_ops(&running, command, (variable, value)).await;
             assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
             assert!(done.stderr.contains(&format!("{variable} {told}")), "{done:?}");
-            let done = ops(&running, &[command, &["--secret", value]].concat(), ("UNUSED", "")).await;
+            let done = run_ops(&running, &[command, &["--secret", value]].concat(), ("UNUSED", "")).await;
             assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
             assert!(done.stderr.contains(&format!("--secret {told}")), "{done:?}");
         }

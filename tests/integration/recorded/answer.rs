@@ -36,12 +36,12 @@ const DEPRECATED: [&str; 4] = ["command", "command-light", "command-r", "command
 /// Checks status, headers and body of what the caller got.
 pub fn check(exchange: &Exchange, played: &Played) {
     let (name, answer) = (exchange.name.as_str(), &played.answer);
-    let calls = calls(exchange);
+    let calls = expected_calls(exchange);
     assert_eq!(played.calls, calls, "{name}: calls of the upstream");
     let calls = calls.to_string();
     let mut headers: BTreeMap<&str, Option<&str>> = ALWAYS.into_iter().map(|name| (name, None)).collect();
     headers.insert("x-gateway-attempts", Some(&calls));
-    // Chat is never kept; elsewhere the replay asks that nothing is.
+    // Chat is never cached; elsewhere the replay asks for no caching.
     let cache = if exchange.path == "/v2/chat" { "off" } else { "bypass" };
     headers.insert("x-gateway-cache", Some(cache));
     let request: Value = serde_json::from_str(&exchange.request_body).unwrap();
@@ -60,12 +60,12 @@ pub fn check(exchange: &Exchange, played: &Played) {
         check_bytes(name, &answer.body, &exchange.body);
         assert_eq!(answer.status, 200, "{name}");
     } else {
-        let (status, code) = expected(exchange.status, &exchange.body);
+        let (status, code) = expected_status_and_code(exchange.status, &exchange.body);
         assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{name}");
         check_error(exchange, answer, code);
         headers.insert("content-type", Some("application/json"));
         if matches!(status, 429 | 503) {
-            // Two 429s in a row let the model rest for two seconds.
+            // After two 429s in a row the model is in cooldown for two seconds.
             let own = if code == "rate_limited" { "2" } else { "1" };
             headers
                 .insert("retry-after", Some(exchange.headers.get("retry-after").map_or(own, String::as_str)));
@@ -76,7 +76,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
 }
 
 /// Returns the status and code the contract gives to a refusal of Cohere.
-fn expected(status: u16, body: &[u8]) -> (u16, &'static str) {
+fn expected_status_and_code(status: u16, body: &[u8]) -> (u16, &'static str) {
     let names_a_month = body.windows(5).any(|word| word == b"month");
     match status {
         401 | 498 => (502, "upstream_auth"),
@@ -90,9 +90,9 @@ fn expected(status: u16, body: &[u8]) -> (u16, &'static str) {
 }
 
 /// Returns how often the gateway asks before it passes the answer on.
-fn calls(exchange: &Exchange) -> usize {
+fn expected_calls(exchange: &Exchange) -> usize {
     let asked = exchange.headers.get("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
-    match expected(exchange.status, &exchange.body) {
+    match expected_status_and_code(exchange.status, &exchange.body) {
         (200, _) => 1,
         // A request waits two seconds at most.
         _ if asked.is_some_and(|seconds| seconds > 2) => 1,

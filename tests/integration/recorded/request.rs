@@ -18,7 +18,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
     let (name, sent) = (exchange.name.as_str(), &played.sent);
     assert_eq!(sent.path, exchange.path, "{name}");
     let body = std::str::from_utf8(&sent.body).unwrap();
-    check_fields(exchange, played, entries(&exchange.request_body), entries(body));
+    check_fields(exchange, played, read_entries(&exchange.request_body), read_entries(body));
 
     let key = format!("Bearer {FAKE_KEY}");
     let length = sent.body.len().to_string();
@@ -50,9 +50,9 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
         _ => (&["model"], "\"rerank-v3.5\""),
     };
     let added: Vec<_> = rules.iter().copied().filter(|field| is_absent(field)).collect();
-    let kept: Vec<_> = asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
-    let (front, back) = sent.split_at(kept.len().min(sent.len()));
-    assert_eq!(front, kept, "{name}: the caller's fields");
+    let passed: Vec<_> = asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
+    let (front, back) = sent.split_at(passed.len().min(sent.len()));
+    assert_eq!(front, passed, "{name}: the caller's fields");
     let back: BTreeMap<_, _> = back.iter().map(|(key, raw)| (key.as_str(), raw.as_str())).collect();
     assert_eq!(back.keys().copied().collect::<Vec<_>>(), added, "{name}: fields the gateway adds");
     for (field, raw) in back {
@@ -70,7 +70,7 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
 }
 
 /// The fields of an object with their text, in their order.
-fn entries(json: &str) -> Vec<Entry> {
+fn read_entries(json: &str) -> Vec<Entry> {
     serde_json::from_str::<Entries>(json).unwrap_or_else(|error| panic!("{error}: {json}")).0
 }
 

@@ -4,8 +4,8 @@
 //! Revoking at once is the worst case; the runbook waits until no instance uses the old key.
 
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::material::say;
 use gateway_tests::ops;
+use gateway_tests::skips::print_line;
 use local::Upstream;
 use local::sandbox::{Key, SeenRequest};
 use serde_json::Value;
@@ -33,7 +33,7 @@ impl Met {
             turn += 1;
             let (path, body) =
                 if turn.is_multiple_of(2) { ("/v2/chat", STREAM) } else { ("/v2/embed", EMBED) };
-            let answer = running.send_past_memory(path, body).await;
+            let answer = running.send_past_cache(path, body).await;
             wrong.extend(problem_of(path, &answer));
             self.answered.fetch_add(1, Ordering::Relaxed);
         }
@@ -41,7 +41,7 @@ impl Met {
     }
 
     /// Waits until so many further requests have been answered.
-    async fn further(&self, requests: usize) {
+    async fn send_further(&self, requests: usize) {
         let (enough, patience) = (self.answered.load(Ordering::Relaxed) + requests, Instant::now());
         while self.answered.load(Ordering::Relaxed) < enough {
             assert!(patience.elapsed() < Duration::from_secs(30), "the callers are stuck");
@@ -62,7 +62,7 @@ fn problem_of(path: &str, answer: &Answer) -> Option<String> {
 }
 
 #[tokio::test]
-async fn a_rotation_under_load_fails_no_request() {
+async fn rotation_under_load_fails_no_request() {
     let running = gateway::start_within(Upstream::Sandbox, &[], CALLERS).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
@@ -72,16 +72,16 @@ async fn a_rotation_under_load_fails_no_request() {
         futures_util::future::join_all(calling).await.concat()
     };
     let rotating = async {
-        met.further(100).await;
+        met.send_further(100).await;
         let old = key_of(&sandbox.requests().pop().unwrap());
-        assert_eq!(ops::run(&running, &["key", "stage"], NEW).await.code, 0);
-        let rotated = ops::run(&running, &["key", "rotate"], "").await;
+        assert_eq!(ops::run_ops(&running, &["key", "stage"], NEW).await.code, 0);
+        let rotated = ops::run_ops(&running, &["key", "rotate"], "").await;
         assert_eq!(rotated.code, 0, "{rotated:?}");
-        met.further(50).await;
+        met.send_further(50).await;
         sandbox.revoke_key(&old);
         let before = sandbox.requests().len();
         // Every instance meets the revoked key at least once.
-        met.further(CALLERS * 8).await;
+        met.send_further(CALLERS * 8).await;
         met.over.store(true, Ordering::Relaxed);
         (old, before)
     };
@@ -92,10 +92,12 @@ async fn a_rotation_under_load_fails_no_request() {
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
     let instances = running.gateway.started("chat") + running.gateway.started("embed");
     let answered = met.answered.load(Ordering::Relaxed);
-    say(&format!("rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"));
+    print_line(&format!(
+        "rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"
+    ));
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
     assert_eq!(key_of(seen.last().unwrap()), NEW);
-    let lines = running.lines();
+    let lines = running.read_lines();
     assert!(!lines.iter().any(|line| line.contains("upstream_auth")), "a cured refusal is no alarm");
     let versions = lines
         .iter()

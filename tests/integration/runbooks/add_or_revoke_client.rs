@@ -1,6 +1,6 @@
 //! `docs/runbooks/add-or-revoke-client.md`, with a look at who comes in after each step.
 
-use gateway_tests::gateway::{self, Running, read};
+use gateway_tests::gateway::{self, Running, read_answer};
 use gateway_tests::runbook::Runbook;
 use http::Method;
 use local::Options;
@@ -10,16 +10,17 @@ const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that
 /// The bound of a change here (list 1 s, verdict 0.3 s), and time for a busy machine.
 const BOUND: Duration = Duration::from_millis(1_300 + 2_000);
 
-async fn status(running: &Running, token: &str) -> u16 {
-    let request =
-        running.plain(Method::POST, "/v2/rerank").header("authorization", format!("Bearer {token}"));
-    read(request.body(BODY)).await.status
+async fn status_for(running: &Running, token: &str) -> u16 {
+    let request = running
+        .request_without_token(Method::POST, "/v2/rerank")
+        .header("authorization", format!("Bearer {token}"));
+    read_answer(request.body(BODY)).await.status
 }
 
 /// Waits until a token gets this answer.
-async fn becomes(running: &Running, token: &str, expected: u16) {
+async fn wait_for_status(running: &Running, token: &str, expected: u16) {
     let since = Instant::now();
-    while status(running, token).await != expected {
+    while status_for(running, token).await != expected {
         assert!(since.elapsed() < BOUND, "the token is not answered with {expected}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -32,7 +33,7 @@ fn token_in(printed: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_client_is_added_given_another_token_and_revoked_as_the_runbook_says() {
+async fn client_runbook_adds_renews_and_revokes() {
     let options = Options { verdicts_last: Some(Duration::from_millis(300)), ..Options::default() };
     let running = gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await;
     let mut runbook = Runbook::open(&running, "add-or-revoke-client", &[]);
@@ -41,19 +42,19 @@ async fn a_client_is_added_given_another_token_and_revoked_as_the_runbook_says()
     let added = runbook.next().await;
     let first = token_in(&added);
     assert!(added.lines().any(|line| line.starts_with("search-service ")), "{added}");
-    assert_eq!(status(&running, &first).await, 200);
+    assert_eq!(status_for(&running, &first).await, 200);
 
     let second = token_in(&runbook.next().await);
-    becomes(&running, &second, 200).await;
-    assert_eq!(status(&running, &first).await, 200);
+    wait_for_status(&running, &second, 200).await;
+    assert_eq!(status_for(&running, &first).await, 200);
 
     runbook.next().await;
-    becomes(&running, &first, 401).await;
-    assert_eq!(status(&running, &second).await, 200);
+    wait_for_status(&running, &first, 401).await;
+    assert_eq!(status_for(&running, &second).await, 200);
 
     let listed = runbook.next().await;
     assert!(!listed.contains("search-service") && listed.contains("local"), "{listed}");
-    becomes(&running, &second, 401).await;
+    wait_for_status(&running, &second, 401).await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200, "another client was disturbed");
     runbook.end().await;
 }

@@ -28,16 +28,25 @@ impl Document {
     pub fn read(path: &Path) -> Self {
         let text = std::fs::read_to_string(path).expect("a readable file");
         let documents = Yaml::load_from_str(&text).expect("YAML");
-        let mut root = plain(&documents[0]);
-        mend(&mut root);
+        let mut root = convert_yaml(&documents[0]);
+        correct_document(&mut root);
         Document(root)
     }
 
     /// Returns what is wrong with a value, each problem with its place; empty for a value that fits.
-    pub fn problems(&self, schema: &str, value: &Value) -> Vec<String> {
+    pub fn find_problems(&self, schema: &str, value: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         self.check(self.find(schema), value, "", &mut problems);
         problems
+    }
+
+    /// Returns the references that lead nowhere.
+    pub fn broken_references(&self) -> Vec<&str> {
+        let mut references = Vec::new();
+        add_references(&self.0, &mut references);
+        assert!(references.len() > 50, "only {} references were found", references.len());
+        references.retain(|reference| self.0.pointer(&reference[1..]).is_none());
+        references
     }
 
     fn find(&self, pointer: &str) -> &Value {
@@ -51,18 +60,19 @@ impl Document {
         let length = value.as_array().map(|elements| elements.len() as u64);
         for (keyword, wanted) in schema.as_object().expect("a schema") {
             match keyword.as_str() {
-                "type" if !has_type(value, wanted) => wrong(format!("{value} is no {}", text(wanted))),
-                "enum" if !list(wanted).contains(value) => wrong(format!("{value} is none of the values")),
-                "minimum" if below(value, wanted) => wrong(format!("{value} is under {wanted}")),
-                "maximum" if below(wanted, value) => wrong(format!("{value} is over {wanted}")),
-                "minItems" if length.is_some_and(|length| length < limit(wanted)) => {
-                    wrong(format!("{} elements are under {wanted}", list(value).len()));
+                "type" if !has_type(value, wanted) => wrong(format!("{value} is no {}", as_text(wanted))),
+                "enum" if !as_list(wanted).contains(value) => wrong(format!("{value} is none of the values")),
+                "minimum" if is_below(value, wanted) => wrong(format!("{value} is under {wanted}")),
+                "maximum" if is_below(wanted, value) => wrong(format!("{value} is over {wanted}")),
+                "minItems" if length.is_some_and(|length| length < as_limit(wanted)) => {
+                    wrong(format!("{} elements are under {wanted}", as_list(value).len()));
                 }
-                "maxItems" if length.is_some_and(|length| length > limit(wanted)) => {
-                    wrong(format!("{} elements are over {wanted}", list(value).len()));
+                "maxItems" if length.is_some_and(|length| length > as_limit(wanted)) => {
+                    wrong(format!("{} elements are over {wanted}", as_list(value).len()));
                 }
                 "required" => {
-                    for name in list(wanted).iter().map(text).filter(|name| value.get(*name).is_none()) {
+                    for name in as_list(wanted).iter().map(as_text).filter(|name| value.get(*name).is_none())
+                    {
                         wrong(format!("{name} is missing"));
                     }
                 }
@@ -79,9 +89,9 @@ impl Document {
 
     fn check_parts(&self, schema: &Value, value: &Value, place: &str, problems: &mut Vec<String>) {
         if let Some(reference) = schema["$ref"].as_str() {
-            self.check(self.referred(reference), value, place, problems);
+            self.check(self.resolve_reference(reference), value, place, problems);
         }
-        for part in list(&schema["allOf"]) {
+        for part in as_list(&schema["allOf"]) {
             self.check(part, value, place, problems);
         }
         for (name, schema) in schema["properties"].as_object().into_iter().flatten() {
@@ -90,7 +100,7 @@ impl Document {
             self.check(schema, value, &format!("{place}{dot}{name}"), problems);
         }
         if !schema["items"].is_null() {
-            for (index, element) in list(value).iter().enumerate() {
+            for (index, element) in as_list(value).iter().enumerate() {
                 self.check(&schema["items"], element, &format!("{place}[{index}]"), problems);
             }
         }
@@ -104,12 +114,12 @@ impl Document {
             let kind = &value[property];
             let dot = if place.is_empty() { "" } else { "." };
             match schema["discriminator"]["mapping"][kind.as_str().unwrap_or_default()].as_str() {
-                Some(reference) => self.check(self.referred(reference), value, place, problems),
+                Some(reference) => self.check(self.resolve_reference(reference), value, place, problems),
                 None => problems.push(format!("{place}{dot}{property}: {kind} is no kind that is known")),
             }
             return;
         }
-        let kinds = list(&schema["oneOf"]);
+        let kinds = as_list(&schema["oneOf"]);
         let fits = |kind: &&Value| {
             let mut problems = Vec::new();
             self.check(kind, value, place, &mut problems);
@@ -121,60 +131,85 @@ impl Document {
         }
     }
 
-    fn referred(&self, reference: &str) -> &Value {
+    fn resolve_reference(&self, reference: &str) -> &Value {
         self.find(reference.strip_prefix('#').expect("a reference inside the document"))
     }
 }
 
 /// Writes a path as one part of a JSON pointer.
-pub fn escaped(path: &str) -> String {
+pub fn escape_pointer(path: &str) -> String {
     path.replace('~', "~0").replace('/', "~1")
 }
 
 /// Changes the places where the real API, as recorded, does otherwise.
-fn mend(root: &mut Value) {
+///
+/// Each change first checks that the document still says what it corrects, so that none outlives
+/// its cause.
+fn correct_document(root: &mut Value) {
     let schemas = &mut root["components"]["schemas"];
-    // Stands in `meta`, and nowhere else.
-    schemas["EmbedByTypeResponse"]["required"] = json!(["id", "embeddings"]);
+    // `api_version` stands in `meta`, and nowhere else.
+    let (before, after) = (json!(["id", "embeddings", "api_version"]), json!(["id", "embeddings"]));
+    replace_required(schemas, "EmbedByTypeResponse", before, after);
     // Names fields that its own properties do not have.
-    schemas["LogprobItem"]["required"] = json!([]);
-    // Named as kinds of events, but not written down.
-    for event in ["CitationStartEvent", "CitationEndEvent"] {
-        assert!(schemas[event].is_null(), "the document has got a {event}");
-        schemas[event] = json!({ "$ref": "#/components/schemas/ChatStreamEventType" });
-    }
-    turn_off(root);
+    let before = json!(["token", "token_ids", "logprob"]);
+    replace_required(schemas, "LogprobItem", before, json!([]));
+    let restored = restore_off(root);
+    assert!(restored > 0, "no enum holds false any more: this correction is not needed");
+}
+
+fn replace_required(schemas: &mut Value, name: &str, before: Value, after: Value) {
+    let required = &mut schemas[name]["required"];
+    assert_eq!(*required, before, "{name} has changed: does it still need this correction?");
+    *required = after;
 }
 
 /// Turns `false` among the values of an `enum` back into the `OFF` that an older YAML made it of.
-fn turn_off(value: &mut Value) {
+///
+/// Returns how many it has restored.
+fn restore_off(value: &mut Value) -> usize {
+    let mut restored = 0;
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
                 match (name.as_str(), &mut *field) {
                     ("enum", Value::Array(values)) => {
-                        let falses = values.iter_mut().filter(|value| **value == false);
-                        falses.for_each(|value| *value = json!("OFF"));
+                        for value in values.iter_mut().filter(|value| **value == false) {
+                            *value = json!("OFF");
+                            restored += 1;
+                        }
                     }
-                    _ => turn_off(field),
+                    _ => restored += restore_off(field),
                 }
             }
         }
-        Value::Array(values) => values.iter_mut().for_each(turn_off),
+        Value::Array(values) => restored = values.iter_mut().map(restore_off).sum(),
+        _ => {}
+    }
+    restored
+}
+
+/// Adds the texts of a value that point to a place in the document.
+fn add_references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::String(text) if text.starts_with("#/") => found.push(text),
+        Value::Array(values) => values.iter().for_each(|value| add_references(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| add_references(value, found)),
         _ => {}
     }
 }
 
-fn plain(node: &Yaml) -> Value {
+fn convert_yaml(node: &Yaml) -> Value {
     match node {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(value)) => json!(value),
         Yaml::Value(Scalar::Integer(value)) => json!(value),
         Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
         Yaml::Value(Scalar::String(value)) => json!(value),
-        Yaml::Sequence(items) => items.iter().map(plain).collect(),
+        Yaml::Sequence(items) => items.iter().map(convert_yaml).collect(),
         Yaml::Mapping(entries) => {
-            let entries = entries.iter().map(|(key, value)| (text(&plain(key)).to_owned(), plain(value)));
+            let entries = entries
+                .iter()
+                .map(|(key, value)| (as_text(&convert_yaml(key)).to_owned(), convert_yaml(value)));
             Value::Object(entries.collect::<Map<_, _>>())
         }
         other => panic!("unsupported YAML: {other:?}"),
@@ -182,7 +217,7 @@ fn plain(node: &Yaml) -> Value {
 }
 
 fn has_type(value: &Value, name: &Value) -> bool {
-    match text(name) {
+    match as_text(name) {
         "object" => value.is_object(),
         "array" => value.is_array(),
         "string" => value.is_string(),
@@ -193,18 +228,18 @@ fn has_type(value: &Value, name: &Value) -> bool {
     }
 }
 
-fn list(value: &Value) -> &[Value] {
+fn as_list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-fn text(value: &Value) -> &str {
+fn as_text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn below(left: &Value, right: &Value) -> bool {
+fn is_below(left: &Value, right: &Value) -> bool {
     left.as_f64().zip(right.as_f64()).is_some_and(|(left, right)| left < right)
 }
 
-fn limit(value: &Value) -> u64 {
+fn as_limit(value: &Value) -> u64 {
     value.as_u64().expect("a whole number")
 }

@@ -115,7 +115,7 @@ async def _take_async(stream, count):
     return events
 
 
-# What the gateway keeps in memory must not stand in for an answer.
+# What the gateway has cached must not stand in for an answer.
 FRESH = {"x-gateway-cache": "no-store"}
 
 

@@ -52,8 +52,8 @@ def test_upstream_failures_have_their_class(caller, fault):
 @pytest.mark.parametrize("endpoint", ["embed", "rerank"])
 def test_the_other_endpoints_fail_alike(caller, endpoint):
     request = {
-        "embed": {"texts": ["in no memory"], "input_type": "search_query"},
-        "rerank": {"query": "in no memory", "documents": ["sea"]},
+        "embed": {"texts": ["not cached yet"], "input_type": "search_query"},
+        "rerank": {"query": "not cached yet", "documents": ["sea"]},
     }[endpoint]
     with pytest.raises(errors.ServiceUnavailableError) as caught:
         getattr(caller(fault="status=503"), endpoint)(**request)

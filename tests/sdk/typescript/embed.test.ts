@@ -60,11 +60,11 @@ withEachClient("equal texts of one call get equal vectors", async (connect) => {
     assert.equal(answer.meta!.billedUnits!.inputTokens, different.meta!.billedUnits!.inputTokens);
 });
 
-withEachClient("a second call is answered from memory", async (connect) => {
+withEachClient("second call is answered from the cache", async (connect) => {
     const client = connect();
     const request = documents([`kept ${randomUUID()}`]);
     const first = await client.embed(request);
-    // Each instance has a memory of its own; one that misses has the text from then on.
+    // Each instance has a cache of its own; one that misses has the text from then on.
     let outcome: string | null = "";
     for (let call = 0; call < 50 && outcome !== "hit"; call++) {
         const { rawResponse } = await client.embed(request).withRawResponse();

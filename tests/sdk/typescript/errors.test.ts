@@ -37,9 +37,9 @@ FAULTS.forEach(([fault, kind, status, code], index) => {
 
 withEachClient("the other endpoints fail alike", async (connect) => {
     const failing = connect({ fault: "status=503" });
-    const embed = failing.embed({ model: EMBED, inputType: "search_query", texts: ["in no memory"] });
+    const embed = failing.embed({ model: EMBED, inputType: "search_query", texts: ["not cached yet"] });
     assertContract(await failure(embed), 503, "upstream_error");
-    const rerank = failing.rerank({ model: RERANK, query: "in no memory", documents: ["sea"] });
+    const rerank = failing.rerank({ model: RERANK, query: "not cached yet", documents: ["sea"] });
     assertContract(await failure(rerank), 503, "upstream_error");
 });
 

@@ -44,7 +44,7 @@ export const RERANK = "rerank-v3.5";
 export const user = (content: string): Cohere.ChatMessages => [{ role: "user", content }];
 export const ask = (content: string) => ({ model: CHAT, messages: user(content) });
 
-/** For a call that the gateway's memory must not answer. */
+/** For a call that the cache of the gateway must not answer. */
 export const FRESH = { headers: { "x-gateway-cache": "no-store" } };
 
 /** All events of a stream, or the first ones, after which the stream is given up. */

@@ -42,8 +42,8 @@ async fn becomes_current(bench: &Bench) {
 
 /// Checks the lines of a rotation's four steps.
 async fn assert_told(bench: &Bench, token: &str, before: &str) {
-    bench.running.line_with(&format!("\"outcome\":\"finished\",\"pending_version\":\"{token}\"")).await;
-    let lines = bench.running.lines();
+    bench.running.wait_for_line(&format!("\"outcome\":\"finished\",\"pending_version\":\"{token}\"")).await;
+    let lines = bench.running.read_lines();
     let events: Vec<Value> =
         lines.iter().filter(|line| line.contains(token)).map(|line| json_of(line)).collect();
     let steps: Vec<_> = events
@@ -171,7 +171,7 @@ async fn next_missing(bench: &Bench) {
     let problem = secret.step("createSecret", &token).await.expect_err("nothing is staged");
     assert!(problem.contains("no key is under the label NEXT: stage a new key"), "{problem}");
     secret.assert_given_up(&before).await;
-    let line = bench.running.line_with(r#""RotationFailed":1"#).await;
+    let line = bench.running.wait_for_line(r#""RotationFailed":1"#).await;
     assert!(line.contains(r#""Metrics":[{"Name":"RotationFailed","Unit":"Count"}]"#), "{line}");
     rotate(&secret, "late").await;
 }

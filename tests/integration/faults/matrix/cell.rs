@@ -1,10 +1,10 @@
 //! Runs one cell of the matrix and says what came of it.
 
-use super::super::ask::{DELTA, DONE, START, Way, breaker_lines, verdict};
 use super::fault::{Fault, Needs};
 use super::table::{Outcome, Then};
-use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
+use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::Stub;
+use gateway_tests::ways::{DELTA, DONE, START, Way, count_breaker_lines, status_and_code};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const BREAKER_FAILURES: &str = "3";
 const BREAKER_FAILURES_BEGUN: &str = "1";
 pub const ATTEMPT: Duration = Duration::from_millis(400);
 pub const BEGUN_TOTAL: Duration = Duration::from_millis(1_500);
-/// Less than the shortest rest, so that a request into a resting model does not wait for its end.
+/// Less than the shortest cooldown, so that a request to a model in cooldown does not wait for its end.
 const SHORT: &str = "600";
 
 /// A gateway for the cells of one kind of upstream.
@@ -63,7 +63,7 @@ impl Lane {
 
     /// Runs a fault against a way of asking.
     pub async fn run(&self, way: Way, fault: &Fault) -> Observed {
-        let opened = breaker_lines(&self.running, "open");
+        let opened = count_breaker_lines(&self.running, "open");
         self.refresh(way).await;
         let (alone, took, calls) = self.strike(way, fault, "deny").await;
         assert_eq!(calls[1], 0, "{fault:?}: a fallback was called that the caller had forbidden");
@@ -71,7 +71,7 @@ impl Lane {
         self.refresh(way).await;
         let (allowed, _, with_fallback) = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
-        self.running.line_with(allowed.header("x-request-id")).await;
+        self.running.wait_for_line(allowed.header("x-request-id")).await;
         assert_eq!(with_fallback[0], calls[0], "{fault:?}, {way:?}: calls of the asked model");
         let outcome = Outcome {
             answer: said(way, &alone),
@@ -96,34 +96,34 @@ impl Lane {
     async fn refresh(&self, way: Way) {
         self.running.gateway.kill(way.function()).await;
         let Some(stub) = &self.stub else { return };
-        stub.otherwise(move |_| way.good());
-        let answer = way.ask(&self.running, "deny").await;
-        assert_eq!(verdict(&answer), "200");
+        stub.answer_others(move |_| way.good_steps());
+        let answer = way.send_request(&self.running, "deny").await;
+        assert_eq!(status_and_code(&answer), "200");
     }
 
     /// Lets the fault meet one request; returns the calls of the asked model and of the fallback.
-    async fn strike(&self, way: Way, fault: &Fault, wish: &str) -> (Answer, Duration, [usize; 2]) {
+    async fn strike(&self, way: Way, fault: &Fault, option: &str) -> (Answer, Duration, [usize; 2]) {
         let fault = *fault;
         let before = self.calls(way);
         if let Some(stub) = &self.stub {
             if fault == Fault::KeyReplaced {
-                stub.next(fault.steps(way));
+                stub.plan_answer(fault.steps(way));
                 let key = json!({ "CO_API_KEY": format!("{FAKE_KEY}-{}", stub.seen().len()) });
                 self.running.gateway.secrets.put(local::secrets::API_KEY, &key.to_string());
             } else {
-                stub.otherwise(move |seen| match seen.field("model") == way.model() {
+                stub.answer_others(move |seen| match seen.field("model") == way.model() {
                     true => fault.steps(way),
-                    false => way.good(),
+                    false => way.good_steps(),
                 });
             }
         }
         let started = Instant::now();
         let total = BEGUN_TOTAL.as_millis().to_string();
-        let mut request = self.running.post(&way.path()).header("x-gateway-fallback", wish);
+        let mut request = self.running.post(&way.path()).header("x-gateway-fallback", option);
         if way == Way::Begun {
             request = request.header("x-gateway-timeout-ms", total);
         }
-        let answer = read(request.body(way.body())).await;
+        let answer = read_answer(request.body(way.body())).await;
         let took = started.elapsed();
         let attempts: usize = answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
         let calls = match &self.stub {
@@ -139,29 +139,29 @@ impl Lane {
     }
 
     fn calls(&self, way: Way) -> [usize; 2] {
-        let count = |model| self.stub.as_ref().map_or(0, |stub| stub.calls(model));
+        let count = |model| self.stub.as_ref().map_or(0, |stub| stub.count_calls(model));
         [count(way.model()), count(way.fallback())]
     }
 
     /// Asks once more, now that nothing is wrong, and tells what the instance has learnt.
     async fn next(&self, way: Way, opened_before: usize) -> Then {
         if let Some(stub) = &self.stub {
-            stub.otherwise(move |_| way.good());
+            stub.answer_others(move |_| way.good_steps());
         }
         let before = self.calls(way);
         let request = self.running.post(&way.path()).header("x-gateway-fallback", "deny");
-        let answer = read(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
-        let then = match verdict(&answer).as_str() {
+        let answer = read_answer(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
+        let then = match status_and_code(&answer).as_str() {
             "200" => Then::Called,
             "503 circuit_open" => Then::BreakerOpen,
-            "429 rate_limited" => Then::ModelRests,
+            "429 rate_limited" => Then::ModelInCooldown,
             "502 upstream_auth" | "502 upstream_billing" => Then::KeyRefused,
             other => panic!("{way:?}: the next request met {other}"),
         };
         let called = self.calls(way)[0] - before[0];
         assert_eq!(called, usize::from(then == Then::Called), "{way:?}: calls of the next request");
-        self.running.line_with(answer.header("x-request-id")).await;
-        let opened = breaker_lines(&self.running, "open") - opened_before;
+        self.running.wait_for_line(answer.header("x-request-id")).await;
+        let opened = count_breaker_lines(&self.running, "open") - opened_before;
         assert_eq!(opened, usize::from(then == Then::BreakerOpen), "{way:?}: lines of a breaker that opened");
         then
     }
@@ -188,5 +188,5 @@ fn outcome_of(way: Way, answer: &Answer) -> String {
     if answer.status == 200 && way != Way::Begun {
         assert_eq!(answer.body, way.good_body(), "{way:?}");
     }
-    verdict(answer)
+    status_and_code(answer)
 }

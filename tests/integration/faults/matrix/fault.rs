@@ -1,8 +1,8 @@
 //! The faults, as what an upstream does on its socket.
 
-use super::super::ask::{DELTA, DONE, START, Way};
 use bytes::Bytes;
-use gateway_tests::stub::{Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::stub::{Step, write_answer, write_chunk, write_json, write_stream, write_stream_head};
+use gateway_tests::ways::{DELTA, DONE, END, START, Way};
 use serde_json::json;
 use std::time::Duration;
 
@@ -67,77 +67,81 @@ impl Fault {
                 if let Some(error_type) = error_type {
                     body["error_type"] = json!(error_type);
                 }
-                answer(status, &headers, body.to_string().as_bytes())
+                write_answer(status, &headers, body.to_string().as_bytes())
             }
-            Fault::Html => answer(502, &[("content-type", "text/html")], b"<html>Bad Gateway</html>"),
-            Fault::KeyReplaced => json(401, &json!({ "message": "invalid api token" })),
+            Fault::Html => write_answer(502, &[("content-type", "text/html")], b"<html>Bad Gateway</html>"),
+            Fault::KeyReplaced => write_json(401, &json!({ "message": "invalid api token" })),
             Fault::EndsInError(error_type) => ends_in_error(error_type),
             Fault::Refused | Fault::NoName => Vec::new(),
             Fault::ResetBeforeHead => vec![Step::Reset],
-            Fault::ResetInBody => begun(way, vec![Step::Reset]),
-            Fault::Truncated => begun(way, vec![Step::Close]),
+            Fault::ResetInBody => begin_stream(way, vec![Step::Reset]),
+            Fault::Truncated => begin_stream(way, vec![Step::Close]),
             Fault::WrongShape => wrong_shape(way),
             Fault::HeadLate => {
                 vec![Step::Wait(LATE), Step::Write(Bytes::from_static(b"HTTP/1.1 200 OK\r\n"))]
             }
-            Fault::Stalled => begun(way, vec![Step::Hang]),
-            Fault::Drip => drip(way),
-            Fault::Garbage => garbage(way),
+            Fault::Stalled => begin_stream(way, vec![Step::Hang]),
+            Fault::Drip => drip_bytes(way),
+            Fault::Garbage => write_garbage(way),
         }
     }
 }
 
 /// Writes an answer up to where the fault strikes.
-fn begun(way: Way, then: Vec<Step>) -> Vec<Step> {
+fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
     let begun = match way {
-        Way::Stream => vec![stream_head(&[]), chunk(START.as_bytes())],
-        Way::Begun => vec![stream_head(&[]), chunk(START.as_bytes()), chunk(DELTA.as_bytes())],
-        Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(half(way))],
+        Way::Stream => vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
+        Way::Begun => {
+            vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
+        }
+        Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
     };
     begun.into_iter().chain(then).collect()
 }
 
 /// Returns the head and all but the last bytes of the body.
-fn half(way: Way) -> Bytes {
-    let good = way.good();
+fn cut_half(way: Way) -> Bytes {
+    let good = way.good_steps();
     let Step::Write(whole) = &good[0] else { panic!("an answer is one write") };
     whole.slice(..whole.len() - 5)
 }
 
 fn wrong_shape(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begun(
+        Way::Begun => begin_stream(
             way,
             vec![
-                chunk(b"data: {\"unexpected\":true}\n\n"),
-                chunk(super::super::ask::END.as_bytes()),
-                chunk(DONE.as_bytes()),
+                write_chunk(b"data: {\"unexpected\":true}\n\n"),
+                write_chunk(END.as_bytes()),
+                write_chunk(DONE.as_bytes()),
                 Step::Write(Bytes::from_static(b"0\r\n\r\n")),
             ],
         ),
-        _ => json(200, &json!({ "unexpected": true })),
+        _ => write_json(200, &json!({ "unexpected": true })),
     }
 }
 
 /// Never silent for long, and never done.
-fn drip(way: Way) -> Vec<Step> {
+fn drip_bytes(way: Way) -> Vec<Step> {
     let pause = Step::Wait(Duration::from_millis(50));
     let drops: Vec<Step> = match way {
-        Way::Stream => vec![chunk(b": a comment\n\n"); 60],
-        Way::Begun => vec![chunk(DELTA.as_bytes()); 60],
+        Way::Stream => vec![write_chunk(b": a comment\n\n"); 60],
+        Way::Begun => vec![write_chunk(DELTA.as_bytes()); 60],
         Way::Chat | Way::Embed | Way::Rerank => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
             let letters = std::iter::repeat_n(Step::Write(Bytes::from_static(b" ")), 59);
             [Step::Write(Bytes::from_static(head))].into_iter().chain(letters).collect()
         }
     };
-    let head = if way.is_stream() { begun(way, Vec::new()) } else { Vec::new() };
+    let head = if way.is_stream() { begin_stream(way, Vec::new()) } else { Vec::new() };
     head.into_iter().chain(drops.into_iter().flat_map(|drop| [drop, pause.clone()])).collect()
 }
 
-fn garbage(way: Way) -> Vec<Step> {
+fn write_garbage(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begun(way, vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close]),
+        Way::Begun => {
+            begin_stream(way, vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close])
+        }
         _ => vec![Step::Write(Bytes::from_static(b"this is no HTTP\r\n\r\n")), Step::Close],
     }
 }
@@ -148,5 +152,5 @@ fn ends_in_error(error_type: Option<&str>) -> Vec<Step> {
         delta["error_type"] = json!(error_type);
     }
     let end = format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }));
-    stream(&[], &[START.as_bytes(), end.as_bytes(), DONE.as_bytes()])
+    write_stream(&[], &[START.as_bytes(), end.as_bytes(), DONE.as_bytes()])
 }

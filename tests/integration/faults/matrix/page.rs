@@ -1,7 +1,7 @@
-//! Prints the table as Markdown, and keeps it in `docs/errors.md`.
+//! Prints the table as Markdown into `docs/errors.md`.
 
-use super::super::ask::Way;
 use super::table::{Cell, Row};
+use gateway_tests::ways::Way;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
 const FROM: &str = "<!-- matrix:start -->\n";
@@ -23,13 +23,13 @@ pub fn markdown(rows: &[Row]) -> String {
             }
         }
         for (cell, ways) in groups {
-            out += &format!("| {} | {} | {} |\n", row.name, ways.join(", "), line(cell));
+            out += &format!("| {} | {} | {} |\n", row.name, ways.join(", "), format_line(cell));
         }
     }
     out
 }
 
-fn line(cell: &Cell) -> String {
+fn format_line(cell: &Cell) -> String {
     match cell {
         Cell::Never(why) => format!("n/a: {why} | | | | |"),
         Cell::Expect(expected) => {
@@ -37,13 +37,16 @@ fn line(cell: &Cell) -> String {
             let retry_after = outcome.retry_after.map_or("–".into(), |seconds| seconds.to_string());
             let (calls, then, within) = (outcome.calls, outcome.then.name(), expected.within.name());
             let fallback = &outcome.fallback;
-            format!("{} | {calls} | {retry_after} | {fallback} | {then} | {within}", code(&outcome.answer))
+            format!(
+                "{} | {calls} | {retry_after} | {fallback} | {then} | {within}",
+                mark_code(&outcome.answer)
+            )
         }
     }
 }
 
 /// Marks the code in "status code".
-fn code(answer: &str) -> String {
+fn mark_code(answer: &str) -> String {
     match answer.rsplit_once(' ') {
         Some((before, code)) => format!("{before} `{code}`"),
         None => answer.into(),

@@ -1,8 +1,8 @@
 //! The table: what each fault must come to.
 
-use super::super::ask::Way;
 use super::cell::{ATTEMPT, BEGUN_TOTAL};
 use super::fault::Fault;
+use gateway_tests::ways::Way;
 use std::time::Duration;
 
 /// What the instance does with the next request.
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub enum Then {
     Called,
     BreakerOpen,
-    ModelRests,
+    ModelInCooldown,
     KeyRefused,
 }
 
@@ -19,7 +19,7 @@ impl Then {
         match self {
             Then::Called => "calls Cohere",
             Then::BreakerOpen => "breaker open",
-            Then::ModelRests => "model rests",
+            Then::ModelInCooldown => "model in cooldown",
             Then::KeyRefused => "key known bad",
         }
     }
@@ -46,8 +46,8 @@ pub enum Within {
     Wait,
     /// Both waits between attempts.
     Waits,
-    /// A rest of one second.
-    Rest,
+    /// A cooldown of one second.
+    Cooldown,
     /// Three attempts that time out, and the waits.
     Attempts,
     Idle,
@@ -60,7 +60,7 @@ impl Within {
             Within::AtOnce => Duration::ZERO,
             Within::Wait => Duration::from_millis(250),
             Within::Waits => Duration::from_millis(750),
-            Within::Rest => Duration::from_secs(1),
+            Within::Cooldown => Duration::from_secs(1),
             Within::Attempts => ATTEMPT * 3 + Duration::from_millis(750),
             Within::Idle => ATTEMPT,
             Within::Total => BEGUN_TOTAL,
@@ -72,7 +72,7 @@ impl Within {
             Within::AtOnce => "at once",
             Within::Wait => "0.25 s",
             Within::Waits => "0.75 s",
-            Within::Rest => "1 s",
+            Within::Cooldown => "1 s",
             Within::Attempts => "3 attempts + 0.75 s",
             Within::Idle => "idle limit",
             Within::Total => "total time",
@@ -190,8 +190,11 @@ fn unprocessable(error_type: Option<&'static str>) -> Fault {
 /// Returns the whole table.
 pub fn rows() -> Vec<Row> {
     let transient = Some("NO_VALID_RESPONSE_GENERATED");
-    let resting = |calls, within, seconds| {
-        expect("429 rate_limited", calls, within).asks_to_wait(seconds).falls_back().then(Then::ModelRests)
+    let in_cooldown = |calls, within, seconds| {
+        expect("429 rate_limited", calls, within)
+            .asks_to_wait(seconds)
+            .falls_back()
+            .then(Then::ModelInCooldown)
     };
     let bad_key = |answer| expect(answer, 1, Within::AtOnce).then(Then::KeyRefused);
     let rejected = |answer| expect(answer, 1, Within::AtOnce);
@@ -200,9 +203,9 @@ pub fn rows() -> Vec<Row> {
     let out_of_time = ends_in("deadline", Within::Total).then(Then::Called);
     let never = Cell::Never;
     vec![
-        refusal("429, `Retry-After: 1`", throttled(Some("1")), resting(2, Within::Rest, 1)),
-        refusal("429, `Retry-After: 60`", throttled(Some("60")), resting(1, Within::AtOnce, 5)),
-        refusal("429", throttled(None), resting(2, Within::Rest, 2)),
+        refusal("429, `Retry-After: 1`", throttled(Some("1")), in_cooldown(2, Within::Cooldown, 1)),
+        refusal("429, `Retry-After: 60`", throttled(Some("60")), in_cooldown(1, Within::AtOnce, 5)),
+        refusal("429", throttled(None), in_cooldown(2, Within::Cooldown, 2)),
         refusal(
             "429 that names a month",
             Fault::status(429, "limited to 1000 API calls / month"),

@@ -1,33 +1,31 @@
 //! What Cohere, or something in front of it, answers: words that repeat the request and its key, garbage
 //! that does, headers that do, and streams that end anywhere.
 
-use super::callers::marked;
+use super::callers::marked_requests;
 use super::suite::{KEY, May, Suite, TEXT};
 use bytes::Bytes;
-use gateway_tests::stub::{Seen, Step, answer, chunk, json, stream, stream_head};
+use gateway_tests::stub::{
+    Seen, Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+};
+use gateway_tests::ways::{DONE, END, START};
 use serde_json::{Value, json};
 use shared::panic_on_request::PanicPoint;
 use std::time::Duration;
 
-const START: &str = "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
-const END: &str =
-    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
-
-fn delta(text: &str) -> String {
+fn write_delta(text: &str) -> String {
     let data = json!({ "type": "content-delta", "delta": { "text": text } });
     format!("event: content-delta\ndata: {data}\n\n")
 }
 
 /// The ending of a stream that failed.
-fn failed(error_type: Option<&str>) -> String {
+fn write_failed_ending(error_type: Option<&str>) -> String {
     let error = format!("no: {TEXT}, Bearer {KEY}");
     let delta = json!({ "finish_reason": "ERROR", "error": error, "error_type": error_type });
     format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }))
 }
 
 /// A good answer to whatever was asked, full of marks, over headers full of them.
-pub fn good(seen: &Seen) -> Vec<Step> {
+pub fn answer_marked(seen: &Seen) -> Vec<Step> {
     let asked: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
     let count = |field: &str| asked[field].as_array().map_or(0, Vec::len);
     let body = match seen.path.as_str() {
@@ -43,8 +41,8 @@ pub fn good(seen: &Seen) -> Vec<Step> {
     };
     let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
     match asked["stream"] == true {
-        true => stream(&HEADERS, &[START, &delta(TEXT), END, DONE].map(str::as_bytes)),
-        false => answer(200, &headers, body.to_string().as_bytes()),
+        true => write_stream(&HEADERS, &[START, &write_delta(TEXT), END, DONE].map(str::as_bytes)),
+        false => write_answer(200, &headers, body.to_string().as_bytes()),
     }
 }
 
@@ -60,41 +58,49 @@ const HEADERS: [(&str, &str); 7] = [
 ];
 
 /// Words that repeat a whole request, its key first.
-fn echo(seen: &Seen) -> String {
+fn echo_request(seen: &Seen) -> String {
     let authorization = seen.headers["authorization"].to_str().unwrap();
     format!("invalid request: {authorization} {}", String::from_utf8_lossy(&seen.body))
 }
 
 pub async fn play(suite: &mut Suite) {
-    refusals(suite).await;
-    garbage(suite).await;
-    streams(suite).await;
-    abandoned(suite).await;
-    health(suite).await;
+    answer_refusals(suite).await;
+    answer_garbage(suite).await;
+    answer_streams(suite).await;
+    abandon_stream(suite).await;
+    check_health(suite).await;
 }
 
 /// Every status, in Cohere's words, and some in HTML or about the month.
-async fn refusals(suite: &mut Suite) {
+async fn answer_refusals(suite: &mut Suite) {
     for status in [400, 401, 402, 403, 404, 413, 422, 429, 498, 499, 500, 503, 302] {
-        refused(suite, status, marked(), |words| {
+        answer_refusal(suite, status, marked_requests(), |words| {
             json!({ "id": TEXT, "message": words, "error_type": words }).to_string()
         })
         .await;
     }
     for status in [400, 429, 500] {
-        refused(suite, status, marked().drain(..1).collect(), |words| format!("<html>{words}</html>")).await;
+        answer_refusal(suite, status, marked_requests().drain(..1).collect(), |words| {
+            format!("<html>{words}</html>")
+        })
+        .await;
     }
     let month = |words| json!({ "message": format!("1000 calls / month, {words}") }).to_string();
-    refused(suite, 429, marked().drain(..1).collect(), month).await;
+    answer_refusal(suite, 429, marked_requests().drain(..1).collect(), month).await;
 }
 
-async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, body: fn(String) -> String) {
-    suite.stub.otherwise(move |seen| {
+async fn answer_refusal(
+    suite: &mut Suite,
+    status: u16,
+    requests: Vec<(&str, Value)>,
+    body: fn(String) -> String,
+) {
+    suite.stub.answer_others(move |seen| {
         let headers = [&HEADERS[..], &[("retry-after", TEXT)]].concat();
-        answer(status, &headers, body(echo(seen)).as_bytes())
+        write_answer(status, &headers, body(echo_request(seen)).as_bytes())
     });
     if status == 429 {
-        // A model rests after each of these, and is not called.
+        // After each of these the model is in cooldown, and is not called.
         suite.running.gateway.kill("chat").await;
     }
     for (path, body) in requests {
@@ -103,8 +109,8 @@ async fn refused(suite: &mut Suite, status: u16, requests: Vec<(&str, Value)>, b
 }
 
 /// What cannot be read as an answer.
-async fn garbage(suite: &mut Suite) {
-    let good = answer(
+async fn answer_garbage(suite: &mut Suite) {
+    let good = write_answer(
         200,
         &[("content-type", "application/json")],
         format!("{{\"message\":\"{TEXT} {KEY}").as_bytes(),
@@ -113,9 +119,9 @@ async fn garbage(suite: &mut Suite) {
     let write = |text: String| vec![Step::Write(Bytes::from(text)), Step::Close];
     let cases = [
         vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset],
-        answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
-        answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
-        answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
+        write_answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
+        write_answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
+        write_answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
         write(format!("{TEXT} {KEY} is no HTTP\r\n\r\n")),
         write(format!("HTTP/1.1 200 OK\r\n{TEXT} {KEY}\r\n\r\n")),
         write(format!("HTTP/1.1 200 OK\r\nx: {TEXT}\u{1}{KEY}\r\n\r\n")),
@@ -126,28 +132,30 @@ async fn garbage(suite: &mut Suite) {
         vec![Step::Hang],
     ];
     for steps in cases {
-        suite.stub.otherwise(move |_| steps.clone());
-        for (path, body) in marked().into_iter().step_by(2) {
+        suite.stub.answer_others(move |_| steps.clone());
+        for (path, body) in marked_requests().into_iter().step_by(2) {
             suite.post(path, body.to_string(), May::RepeatNothing).await;
         }
-        suite.stub.close_kept();
+        suite.stub.close_idle();
     }
 }
 
 /// Streams that are wrong, or end, in the middle of content.
-async fn streams(suite: &mut Suite) {
-    let frame = delta(&format!("{TEXT} {TEXT}"));
+async fn answer_streams(suite: &mut Suite) {
+    let frame = write_delta(&format!("{TEXT} {TEXT}"));
     let half = &frame[..frame.len() - 6];
-    let panicking = delta(&format!("{TEXT} {} {KEY}", PanicPoint::Stream.mark()));
-    let typed = failed(Some("NO_VALID_RESPONSE_GENERATED"));
-    let begun =
-        |last: Step| vec![stream_head(&HEADERS), chunk(START.as_bytes()), chunk(frame.as_bytes()), last];
-    let whole =
-        |pieces: &[&str]| stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>());
+    let panicking = write_delta(&format!("{TEXT} {} {KEY}", PanicPoint::Stream.mark()));
+    let typed = write_failed_ending(Some("NO_VALID_RESPONSE_GENERATED"));
+    let begun = |last: Step| {
+        vec![write_stream_head(&HEADERS), write_chunk(START.as_bytes()), write_chunk(frame.as_bytes()), last]
+    };
+    let whole = |pieces: &[&str]| {
+        write_stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>())
+    };
     let cases = [
-        whole(&[START, &failed(None)]),
+        whole(&[START, &write_failed_ending(None)]),
         whole(&[START, &typed]),
-        whole(&[START, &frame, &failed(None), DONE]),
+        whole(&[START, &frame, &write_failed_ending(None), DONE]),
         whole(&[START, &frame, &typed]),
         whole(&[START, &frame, half]),
         whole(&[START, &frame]),
@@ -155,41 +163,47 @@ async fn streams(suite: &mut Suite) {
         whole(&[TEXT, KEY]),
         whole(&[START, &frame, &format!("event: {TEXT}\ndata: {{\"{TEXT}\":\"{KEY}\"\n\n"), END, DONE]),
         whole(&[START, &frame, &format!("event: message-end\ndata: {TEXT} {KEY}\n\n"), DONE]),
-        [begun(Step::Wait(Duration::from_millis(50))), vec![chunk(panicking.as_bytes())]].concat(),
+        [begun(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]].concat(),
         begun(Step::Reset),
         begun(Step::Close),
         begun(Step::Hang),
         begun(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
-        begun(chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
+        begun(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
     ];
-    let body = marked().remove(1).1.to_string();
+    let body = marked_requests().remove(1).1.to_string();
     for steps in cases {
-        suite.stub.otherwise(move |_| steps.clone());
+        suite.stub.answer_others(move |_| steps.clone());
         suite.post("/v2/chat", body.clone(), May::RepeatText).await;
-        suite.stub.close_kept();
+        suite.stub.close_idle();
     }
 }
 
 /// A caller that goes away in the middle of a stream.
-async fn abandoned(suite: &mut Suite) {
-    let steps =
-        [vec![stream_head(&[]), chunk(START.as_bytes())], vec![chunk(delta(TEXT).as_bytes()); 3]].concat();
-    suite.stub.otherwise(move |_| [steps.clone(), vec![Step::Hang]].concat());
-    let body = marked().remove(1).1.to_string();
+async fn abandon_stream(suite: &mut Suite) {
+    let steps = [
+        vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
+        vec![write_chunk(write_delta(TEXT).as_bytes()); 3],
+    ]
+    .concat();
+    suite.stub.answer_others(move |_| [steps.clone(), vec![Step::Hang]].concat());
+    let body = marked_requests().remove(1).1.to_string();
     let mut response = suite.running.post("/v2/chat").body(body).send().await.unwrap();
     let id = response.headers()["x-request-id"].to_str().unwrap().to_string();
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
-    suite.running.line_with(&id).await;
+    suite.running.wait_for_line(&id).await;
 }
 
 /// The open route, while Cohere refuses its call in many words.
-async fn health(suite: &mut Suite) {
+async fn check_health(suite: &mut Suite) {
     for status in [400, 401, 429, 500] {
-        suite.stub.otherwise(move |seen| json(status, &json!({ "message": echo(seen), "id": TEXT })));
+        suite.stub.answer_others(move |seen| {
+            write_json(status, &json!({ "message": echo_request(seen), "id": TEXT }))
+        });
         suite.running.gateway.kill("health").await;
-        let request = suite.running.plain(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
-        let answer = gateway_tests::gateway::read(request.header("cookie", TEXT)).await;
+        let request =
+            suite.running.request_without_token(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
+        let answer = gateway_tests::gateway::read_answer(request.header("cookie", TEXT)).await;
         suite.assert_no_secret(&answer.body, "health");
         assert!(!String::from_utf8_lossy(&answer.body).contains(TEXT), "{answer:?}");
     }

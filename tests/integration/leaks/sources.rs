@@ -1,7 +1,7 @@
 //! What keeps logs as they are: in the sources of the functions only the telemetry prints, no span takes
 //! arguments along, no event prints a whole value, and every event and field stands in `docs/logging.md`.
 
-use crate::architecture::{ROOT, code_of, sources};
+use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -36,17 +36,18 @@ impl Event {
 }
 
 /// Returns the code of every function and of what they share, by path.
-fn codes() -> Vec<(String, String)> {
+fn read_sources() -> Vec<(String, String)> {
     let roots = ["shared/src", "functions"].map(|folder| Path::new(ROOT).join(folder));
-    let paths = roots.iter().flat_map(|root| sources(root)).filter(|path| !path.ends_with("tests.rs"));
-    let codes: Vec<_> = paths.map(|path| (path.display().to_string(), code_of(&path))).collect();
+    let paths =
+        roots.iter().flat_map(|root| find_rust_files(root)).filter(|path| !path.ends_with("tests.rs"));
+    let codes: Vec<_> = paths.map(|path| (path.display().to_string(), read_code(&path))).collect();
     assert!(codes.len() > 40, "only {} files were found: the test looks in the wrong place", codes.len());
     codes
 }
 
 #[test]
-fn only_the_telemetry_writes() {
-    for (path, code) in codes() {
+fn telemetry_alone_writes_output() {
+    for (path, code) in read_sources() {
         for (banned, homes) in BANNED {
             let is_home = homes.iter().any(|home| path.ends_with(home));
             assert!(is_home || !code.contains(banned), "{path} uses {banned}");
@@ -55,9 +56,9 @@ fn only_the_telemetry_writes() {
 }
 
 #[test]
-fn no_event_prints_a_whole_value() {
-    for (path, code) in codes() {
-        for Event { message, fields, .. } in events(&code) {
+fn event_never_prints_a_whole_value() {
+    for (path, code) in read_sources() {
+        for Event { message, fields, .. } in find_events(&code) {
             for field in &fields {
                 assert!(!field.contains('?'), "{path}: {message:?} prints {field} for debugging");
             }
@@ -66,11 +67,11 @@ fn no_event_prints_a_whole_value() {
 }
 
 #[test]
-fn every_event_and_every_field_is_documented_and_nothing_else() {
+fn events_and_fields_match_the_document() {
     let doc = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
     let (mut lines, mut names, mut fields) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-    for (path, code) in codes() {
-        for event in events(&code) {
+    for (path, code) in read_sources() {
+        for event in find_events(&code) {
             let line = format!("{} {}", event.level, event.message.replace("{PENDING}", "AWSPENDING"));
             let name = event.name().unwrap_or_else(|| panic!("{path}: {line:?} has no event name first"));
             assert!(names.insert(name.to_string()), "{path}: two lines are the event {name}");
@@ -78,32 +79,32 @@ fn every_event_and_every_field_is_documented_and_nothing_else() {
             fields.extend(event.field_names());
         }
     }
-    assert_eq!(pairs(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
-    assert_eq!(rows(&doc, "fields"), fields, "fields in docs/logging.md, and in the sources");
+    assert_eq!(read_pairs(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
+    assert_eq!(read_table_rows(&doc, "fields"), fields, "fields in docs/logging.md, and in the sources");
 }
 
 /// Returns the first two cells of a table's rows, without their backticks.
-fn pairs(doc: &str, table: &str) -> BTreeSet<(String, String)> {
-    let rows = table_of(doc, table).lines().filter(|line| line.starts_with("| `"));
+fn read_pairs(doc: &str, table: &str) -> BTreeSet<(String, String)> {
+    let rows = find_table(doc, table).lines().filter(|line| line.starts_with("| `"));
     let cells = rows.map(|row| row.split('`').skip(1).step_by(2).map(str::to_string));
     cells.filter_map(|mut cells| Some((cells.next()?, cells.next()?))).collect()
 }
 
 /// Returns the text of a table.
-fn table_of<'a>(doc: &'a str, table: &str) -> &'a str {
+fn find_table<'a>(doc: &'a str, table: &str) -> &'a str {
     let after = doc.split(&format!("<!-- {table}:start -->")).nth(1);
     after.and_then(|rest| rest.split("<!--").next()).unwrap_or_default()
 }
 
 /// Returns what stands in backticks in the first cells of a table.
-fn rows(doc: &str, table: &str) -> BTreeSet<String> {
-    let lines = table_of(doc, table).lines();
+fn read_table_rows(doc: &str, table: &str) -> BTreeSet<String> {
+    let lines = find_table(doc, table).lines();
     let cells = lines.filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_string).collect()
 }
 
 /// Finds the events that a piece of code writes.
-fn events(code: &str) -> Vec<Event> {
+fn find_events(code: &str) -> Vec<Event> {
     let calls = code.split("tracing::").skip(1).filter_map(|rest| {
         let (level, arguments) = rest.split_once("!(")?;
         let arguments = split_arguments(arguments);
@@ -140,9 +141,9 @@ fn split_arguments(code: &str) -> Vec<String> {
 }
 
 #[test]
-fn events_are_read_out_of_code() {
+fn event_parser_reads_level_message_and_fields() {
     let code = "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
-    let events = events(code);
+    let events = find_events(code);
     assert_eq!(
         (events.len(), events[0].level.as_str(), events[0].message.as_str()),
         (1, "WARN", "what, then")

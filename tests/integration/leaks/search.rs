@@ -50,7 +50,7 @@ fn base64_inside(text: &str, before: usize) -> String {
 }
 
 #[test]
-fn a_text_is_found_in_every_form() {
+fn marked_text_is_found_in_every_form() {
     let (search, text) = (Search::of("zqxsample"), "zqxsample");
     let coded = |form: fn(u8) -> String| text.bytes().map(form).collect::<String>();
     let forms = [

@@ -11,22 +11,22 @@ mod suite;
 
 use suite::Suite;
 
-async fn play(rust_log: Option<&str>) {
+async fn play_all(rust_log: Option<&str>) {
     let mut suite = Suite::start(rust_log).await;
     callers::play(&mut suite).await;
-    callers::raw_events(&mut suite).await;
+    callers::send_raw_events(&mut suite).await;
     cohere::play(&mut suite).await;
     stores::play(&mut suite).await;
     suite.finish().await;
 }
 
 #[tokio::test]
-async fn no_mark_is_logged_or_answered() {
-    play(None).await;
+async fn marks_reach_no_log_or_answer() {
+    play_all(None).await;
 }
 
 #[tokio::test]
-async fn no_mark_is_logged_or_answered_when_all_is_to_be_logged() {
-    play(Some("trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace"))
+async fn marks_reach_no_log_or_answer_at_trace() {
+    play_all(Some("trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace"))
         .await;
 }

@@ -1,20 +1,20 @@
 //! Secrets that cannot be used, a store that fails over them, and keys that a rotation tries.
 
-use super::callers::marked;
+use super::callers::marked_requests;
 use super::suite::{May, SECRET, Suite, TEXT};
 use gateway_tests::rotation::{NEXT, STEPS};
-use gateway_tests::stub::json;
+use gateway_tests::stub::write_json;
 use local::secrets::{API_KEY, Behaviour, CLIENTS};
 use serde_json::json;
 
 pub async fn play(suite: &mut Suite) {
-    rotations(suite).await;
-    keys(suite).await;
-    clients(suite).await;
+    spoil_rotations(suite).await;
+    spoil_keys(suite).await;
+    spoil_clients(suite).await;
 }
 
 /// Keys that a rotation must refuse, and a Cohere that repeats them.
-async fn rotations(suite: &mut Suite) {
+async fn spoil_rotations(suite: &mut Suite) {
     let said = |key: &str| json!({ "message": format!("{TEXT} Bearer {key} trial key"), "valid": TEXT });
     let new = format!("{SECRET}-next-key");
     let cases = [
@@ -27,8 +27,8 @@ async fn rotations(suite: &mut Suite) {
         (format!("{{\"CO_API_KEY\": \"{new}\"}}"), 302),
     ];
     for (number, (value, status)) in cases.into_iter().enumerate() {
-        let answered = json(status, &said(&new));
-        suite.stub.otherwise(move |_| answered.clone());
+        let answered = write_json(status, &said(&new));
+        suite.stub.answer_others(move |_| answered.clone());
         suite.running.gateway.secrets.put_under(API_KEY, &value, NEXT);
         let token = format!("00000000-0000-4000-8000-{number:012}");
         suite.running.gateway.secrets.begin_rotation(API_KEY, &token);
@@ -44,8 +44,8 @@ async fn rotations(suite: &mut Suite) {
     }
 }
 
-async fn keys(suite: &mut Suite) {
-    let (path, body) = marked().remove(0);
+async fn spoil_keys(suite: &mut Suite) {
+    let (path, body) = marked_requests().remove(0);
     let before = suite.running.gateway.secrets.current(API_KEY).expect("a key");
     let values = [
         format!("{SECRET} {SECRET}"),
@@ -74,8 +74,8 @@ async fn key_missing(suite: &mut Suite, path: &str, body: &str) {
     assert_eq!(answer.json()["code"], "key_missing", "{answer:?}");
 }
 
-async fn clients(suite: &mut Suite) {
-    let (path, body) = marked().remove(0);
+async fn spoil_clients(suite: &mut Suite) {
+    let (path, body) = marked_requests().remove(0);
     let hash = format!("{SECRET}{}", "0".repeat(64 - SECRET.len()));
     let values = [
         TEXT.to_string(),
@@ -90,8 +90,11 @@ async fn clients(suite: &mut Suite) {
         suite.running.gateway.kill("authorizer").await;
         // The front remembers what was said of a token.
         let token = format!("cgw_{SECRET}-of-a-bad-list-{number}");
-        let request =
-            suite.running.plain(http::Method::POST, path).bearer_auth(&token).body(body.to_string());
+        let request = suite
+            .running
+            .request_without_token(http::Method::POST, path)
+            .bearer_auth(&token)
+            .body(body.to_string());
         let answer = suite.send(request, value, May::RepeatNothing).await;
         assert_eq!(answer.status, 401, "{value}");
     }

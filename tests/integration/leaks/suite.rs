@@ -1,7 +1,7 @@
 //! A gateway whose key and token are marked, and the look at each answer.
 
 use super::search::Search;
-use gateway_tests::gateway::{self, Answer, Running, read};
+use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::stub::Stub;
 use local::{Options, Upstream};
 use std::collections::BTreeSet;
@@ -88,7 +88,7 @@ impl Suite {
         for (name, value) in CALLERS_HEADERS {
             request = request.header(name, value);
         }
-        let answer = read(request.timeout(Duration::from_secs(10))).await;
+        let answer = read_answer(request.timeout(Duration::from_secs(10))).await;
         self.look_at(&answer, shown, may);
         answer
     }
@@ -116,7 +116,7 @@ impl Suite {
 
     /// Ends everything and searches all that was written.
     pub async fn finish(self) {
-        let lines = self.running.stopped().await;
+        let lines = self.running.stop_and_read_lines().await;
         let all = lines.join("\n").into_bytes();
         for (what, search) in [("a text", &self.text), ("a secret", &self.secret)] {
             assert_eq!(search.found_in(&all), None, "{what} in the log");

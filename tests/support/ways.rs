@@ -1,7 +1,7 @@
 //! The ways of asking, and what a good answer to each looks like.
 
-use gateway_tests::gateway::{self, Answer, Running, read};
-use gateway_tests::stub::{Step, Stub, json, stream};
+use crate::gateway::{Answer, Running, read_answer};
+use crate::stub::{Step, write_json, write_stream};
 use serde_json::json;
 
 pub const START: &str =
@@ -95,33 +95,22 @@ impl Way {
     }
 
     /// Returns what the upstream does for a good answer.
-    pub fn good(self) -> Vec<Step> {
+    pub fn good_steps(self) -> Vec<Step> {
         match self.is_stream() {
-            true => stream(&[], &[self.good_body().as_bytes()]),
-            false => json(200, &serde_json::from_str(&self.good_body()).expect("JSON")),
+            true => write_stream(&[], &[self.good_body().as_bytes()]),
+            false => write_json(200, &serde_json::from_str(&self.good_body()).expect("JSON")),
         }
     }
 
     /// Asks, with the caller's word on falling back.
-    pub async fn ask(self, running: &Running, fallback: &str) -> Answer {
+    pub async fn send_request(self, running: &Running, fallback: &str) -> Answer {
         let request = running.post(&self.path()).header("x-gateway-fallback", fallback);
-        read(request.body(self.body())).await
+        read_answer(request.body(self.body())).await
     }
 }
 
-/// Starts a stub and a gateway in front of it whose functions have one environment each.
-pub async fn one_environment(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
-    (stub.clone(), gateway::start_within(upstream(&stub), settings, 1).await)
-}
-
-/// Returns the stub as a gateway's upstream.
-pub fn upstream(stub: &Stub) -> local::Upstream {
-    local::Upstream::Url { url: stub.url.clone(), key: gateway::FAKE_KEY.into() }
-}
-
 /// Returns status and code of an answer, `200` for a success.
-pub fn verdict(answer: &Answer) -> String {
+pub fn status_and_code(answer: &Answer) -> String {
     match answer.status {
         200 => "200".into(),
         status => format!("{status} {}", answer.json()["code"].as_str().unwrap_or("without a code")),
@@ -129,11 +118,8 @@ pub fn verdict(answer: &Answer) -> String {
 }
 
 /// Returns how many lines of the functions tell of a breaker that changed to `state`.
-pub fn breaker_lines(running: &Running, state: &str) -> usize {
+pub fn count_breaker_lines(running: &Running, state: &str) -> usize {
     let to = format!("\"to\":\"{state}\"");
-    running
-        .lines()
-        .iter()
-        .filter(|line| line.contains("\"message\":\"breaker\"") && line.contains(&to))
-        .count()
+    let lines = running.read_lines();
+    lines.iter().filter(|line| line.contains("\"message\":\"breaker\"") && line.contains(&to)).count()
 }

@@ -1,7 +1,7 @@
 //! What callers send: good requests full of marks, and every way of getting them wrong.
 
 use super::suite::{May, SECRET, Suite, TEXT, TOKEN};
-use gateway_tests::stub::json;
+use gateway_tests::stub::write_json;
 use http::Method;
 use serde_json::{Value, json};
 use shared::panic_on_request::PanicPoint;
@@ -10,7 +10,7 @@ use shared::panic_on_request::PanicPoint;
 const IMAGE: &str = "data:image/png;base64,enF4dGV4dCBhcyBhbiBpbWFnZQ==";
 
 /// A request of each kind, with marks wherever a text may stand.
-pub fn marked() -> Vec<(&'static str, Value)> {
+pub fn marked_requests() -> Vec<(&'static str, Value)> {
     let tool = json!({
         "type": "function",
         "function": { "name": TEXT, "description": TEXT, "parameters": { TEXT: { "type": TEXT } } },
@@ -51,22 +51,22 @@ pub fn marked() -> Vec<(&'static str, Value)> {
 
 /// Good answers, then everything that is refused before Cohere is asked.
 pub async fn play(suite: &mut Suite) {
-    suite.stub.otherwise(super::cohere::good);
-    for (path, body) in marked() {
+    suite.stub.answer_others(super::cohere::answer_marked);
+    for (path, body) in marked_requests() {
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");
     }
-    for (path, body) in marked() {
-        broken(suite, path, &body).await;
+    for (path, body) in marked_requests() {
+        send_broken(suite, path, &body).await;
     }
-    unusual_models(suite).await;
-    wishes_and_paths(suite).await;
-    strangers(suite).await;
-    panics(suite).await;
+    send_unusual_models(suite).await;
+    send_wrong_options_and_paths(suite).await;
+    send_as_stranger(suite).await;
+    provoke_panics(suite).await;
 }
 
 /// Cuts and spoils a good body.
-async fn broken(suite: &mut Suite, path: &str, body: &Value) {
+async fn send_broken(suite: &mut Suite, path: &str, body: &Value) {
     let text = body.to_string();
     for part in 1..8 {
         suite.post(path, &text.as_bytes()[..text.len() * part / 8], May::RepeatNothing).await;
@@ -101,26 +101,26 @@ async fn broken(suite: &mut Suite, path: &str, body: &Value) {
 }
 
 /// Whatever stands in place of a model's id, it is only logged if it has the form of one.
-async fn unusual_models(suite: &mut Suite) {
+async fn send_unusual_models(suite: &mut Suite) {
     for model in [format!("tell me {TEXT}"), format!("{TEXT}\n"), format!("{{{TEXT}}}"), TEXT.repeat(50)] {
-        for (path, mut body) in marked() {
+        for (path, mut body) in marked_requests() {
             body["model"] = model.clone().into();
             suite.post(path, body.to_string(), May::RepeatText).await;
         }
     }
-    let (path, mut body) = marked().remove(0);
+    let (path, mut body) = marked_requests().remove(0);
     body["model"] = TOKEN.into();
     // The answer would repeat the token to whoever has sent it.
     let request = suite.running.post(path).body(body.to_string());
-    assert_eq!(gateway_tests::gateway::read(request).await.status, 200);
+    assert_eq!(gateway_tests::gateway::read_answer(request).await.status, 200);
 }
 
-async fn wishes_and_paths(suite: &mut Suite) {
-    let (path, body) = marked().remove(0);
-    for wish in ["x-gateway-cache", "x-gateway-fallback", "x-gateway-timeout-ms"] {
-        let request = suite.running.post(path).header(wish, TEXT).body(body.to_string());
-        let answer = suite.send(request, wish, May::RepeatNothing).await;
-        assert_eq!(answer.status, 400, "{wish}");
+async fn send_wrong_options_and_paths(suite: &mut Suite) {
+    let (path, body) = marked_requests().remove(0);
+    for option in ["x-gateway-cache", "x-gateway-fallback", "x-gateway-timeout-ms"] {
+        let request = suite.running.post(path).header(option, TEXT).body(body.to_string());
+        let answer = suite.send(request, option, May::RepeatNothing).await;
+        assert_eq!(answer.status, 400, "{option}");
     }
     for (method, path) in [
         (Method::GET, "/v2/chat".to_string()),
@@ -128,15 +128,16 @@ async fn wishes_and_paths(suite: &mut Suite) {
         (Method::POST, format!("/{SECRET}?{TEXT}={TEXT}")),
         (Method::DELETE, format!("/api/health?{TEXT}")),
     ] {
-        let request = suite.running.plain(method, &path).bearer_auth(TOKEN).body(body.to_string());
+        let request =
+            suite.running.request_without_token(method, &path).bearer_auth(TOKEN).body(body.to_string());
         suite.send(request, &path, May::RepeatNothing).await;
     }
     let answer = suite.post(&format!("/v2/chat?{TEXT}={TEXT}"), body.to_string(), May::RepeatNothing).await;
     assert_eq!(answer.status, 200);
 }
 
-async fn strangers(suite: &mut Suite) {
-    let (path, body) = marked().remove(0);
+async fn send_as_stranger(suite: &mut Suite) {
+    let (path, body) = marked_requests().remove(0);
     for authorization in [
         format!("Bearer cgw_{SECRET}-unknown-0000000000"),
         format!("Bearer {SECRET}"),
@@ -146,14 +147,15 @@ async fn strangers(suite: &mut Suite) {
         SECRET.to_string(),
         format!("Bearer cgw_{SECRET}{}", PanicPoint::Authorizer.mark()),
     ] {
-        let request = suite.running.plain(Method::POST, path).header("authorization", &authorization);
+        let request =
+            suite.running.request_without_token(Method::POST, path).header("authorization", &authorization);
         let answer = suite.send(request.body(body.to_string()), &authorization, May::RepeatNothing).await;
         assert_eq!(answer.status, 401, "{authorization}");
     }
 }
 
-async fn panics(suite: &mut Suite) {
-    for (path, mut body) in marked() {
+async fn provoke_panics(suite: &mut Suite) {
+    for (path, mut body) in marked_requests() {
         body[TEXT] = format!("{TEXT} {} {SECRET}", PanicPoint::Handler.mark()).into();
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
@@ -161,9 +163,9 @@ async fn panics(suite: &mut Suite) {
 }
 
 /// Events that come past the front, as only an operator can send them.
-pub async fn raw_events(suite: &mut Suite) {
-    suite.stub.otherwise(|_| json(200, &json!({ "message": {} })));
-    let body = marked().remove(0).1.to_string();
+pub async fn send_raw_events(suite: &mut Suite) {
+    suite.stub.answer_others(|_| write_json(200, &json!({ "message": {} })));
+    let body = marked_requests().remove(0).1.to_string();
     let event = |client: &str, id: &str| {
         json!({
             "resource": TEXT, "path": "/v2/chat", "httpMethod": "POST",
