@@ -198,7 +198,7 @@ async fn a_bad_list_does_not_replace_a_good_one_and_is_told_without_its_content(
     let running = forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
-    running.gateway.secrets.put(local::secrets::CLIENTS, &bad);
+    running.gateway.secrets.put(local::secrets_manager::CLIENTS, &bad);
     let line = running_line(&running).await;
     assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
     assert!(!line.contains("MARK"), "{line}");

@@ -7,8 +7,8 @@ use gateway_tests::ops;
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PENDING, STEPS, Store};
 use http::Method;
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 use serde_json::json;
 use std::time::Duration;
 

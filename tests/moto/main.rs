@@ -56,8 +56,8 @@ async fn read_by_label(url: &str) {
     let bench = Bench::on_moto(url, &settings).await;
     let first = secret.value(CURRENT).await.unwrap();
     for key in [first.as_str(), "fake-next"] {
-        bench.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
-        store.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
+        bench.sandbox().accept_key(local::cohere_sandbox::Key { value: key.into(), trial: false });
+        store.sandbox().accept_key(local::cohere_sandbox::Key { value: key.into(), trial: false });
     }
     assert_eq!(key_sent(&bench).await, first);
     secret.put("fake-next", NEXT).await;

@@ -11,7 +11,7 @@ pub use scenarios::ALL;
 pub use store::Store;
 
 use crate::gateway::{self, Running};
-use local::sandbox::{Key, Sandbox};
+use local::cohere_sandbox::{Key, Sandbox};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -2,7 +2,7 @@
 
 use gateway_tests::gateway::{self, Answer, Running, read};
 use local::Upstream;
-use local::sandbox::Key;
+use local::cohere_sandbox::Key;
 use serde_json::Value;
 
 /// Obviously no key.

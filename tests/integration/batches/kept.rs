@@ -4,7 +4,7 @@ use super::cohere::{EMBED, Embedded, RERANK, Scripted, embed_body, inputs, numbe
 use gateway_tests::gateway::read;
 use gateway_tests::stub::Seen;
 use http::Method;
-use local::secrets::CLIENTS;
+use local::secrets_manager::CLIENTS;
 use serde_json::{Value, json};
 use std::time::Duration;
 

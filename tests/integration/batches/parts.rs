@@ -149,7 +149,7 @@ async fn a_replaced_key_is_taken_up_by_all_parts_and_read_once() {
     let cohere = Scripted::start(&[]).await;
     cohere.embed(&numbered("before", 0..1)).await;
     let gateway = &cohere.running.gateway;
-    gateway.secrets.put(local::secrets::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
+    gateway.secrets.put(local::secrets_manager::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
     cohere.stub.otherwise(|seen| match seen.headers["authorization"] == "Bearer fake-replaced-key" {
         true => good(seen),
         false => failed(401, "invalid api token"),

@@ -5,7 +5,7 @@
 use super::ask::{Way, one_environment, upstream, verdict};
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read};
 use gateway_tests::stub::{Step, Stub, json};
-use local::secrets::Behaviour;
+use local::secrets_manager::Behaviour;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ async fn down_at_the_start_requests_name_the_secret_until_it_is_back() {
             let answer = ask(&running).await;
             assert_eq!(verdict(&answer), "503 key_missing", "{behaviour:?}");
             let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
-            assert!(message.contains(local::secrets::API_KEY), "{message}");
+            assert!(message.contains(local::secrets_manager::API_KEY), "{message}");
             assert!(!answer.header("retry-after").is_empty());
         }
         running.gateway.secrets.behave(Behaviour::Normal);
@@ -103,7 +103,7 @@ async fn a_key_near_its_end_is_read_while_a_request_waits_for_cohere() {
     let begun = Instant::now();
     assert_eq!(ask(&running).await.status, 200);
     let replaced = json!({ "CO_API_KEY": "fake-key-after-the-first" });
-    running.gateway.secrets.put(local::secrets::API_KEY, &replaced.to_string());
+    running.gateway.secrets.put(local::secrets_manager::API_KEY, &replaced.to_string());
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_millis(200)));
     let reads = running.gateway.secrets.reads();
 

@@ -2,8 +2,8 @@
 
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
-use local::secrets::CLIENTS;
-use local::{Upstream, secrets::Behaviour};
+use local::secrets_manager::CLIENTS;
+use local::{Upstream, secrets_manager::Behaviour};
 use serde_json::{Value, json};
 use std::time::Duration;
 

@@ -3,8 +3,8 @@
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 
 const NEW: &str = "MARK-fake-new-cohere-key";
 
@@ -101,7 +101,10 @@ async fn a_key_staged_over_another_says_so_and_a_wait_that_ends_promises_nothing
     let staged = ops(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains(" instead of "), "{staged:?}");
     // A rotation whose function never ends it: the wait is over first.
-    running.gateway.secrets.behave(local::secrets::Behaviour::Slow(std::time::Duration::from_millis(700)));
+    running
+        .gateway
+        .secrets
+        .behave(local::secrets_manager::Behaviour::Slow(std::time::Duration::from_millis(700)));
     let late = ops(&running, &["rotate", "--wait-secs", "1"], "").await;
     assert_eq!(late.code, 1, "{late:?}");
     assert!(late.stderr.contains("it may still end either way: look at `ops key status`"), "{late:?}");

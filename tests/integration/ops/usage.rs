@@ -3,7 +3,7 @@
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
 use local::Upstream;
-use local::secrets::{API_KEY, Behaviour, CLIENTS};
+use local::secrets_manager::{API_KEY, Behaviour, CLIENTS};
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 

@@ -7,7 +7,7 @@ use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::material::say;
 use gateway_tests::ops;
 use local::Upstream;
-use local::sandbox::{Key, SeenRequest};
+use local::cohere_sandbox::{Key, SeenRequest};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};

@@ -3,7 +3,7 @@
 use gateway_tests::gateway;
 use gateway_tests::runbook::Runbook;
 use local::Upstream;
-use local::sandbox::Key;
+use local::cohere_sandbox::Key;
 use std::time::{Duration, Instant};
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;

@@ -3,8 +3,8 @@
 use gateway_tests::gateway;
 use gateway_tests::runbook::Runbook;
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
 const NEW: &str = "fake-new-key-of-the-runbook";

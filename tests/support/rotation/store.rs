@@ -1,7 +1,7 @@
 //! The store's own API, asked as an operator's tool would.
 
 use crate::gateway::Running;
-use local::secrets::Secrets;
+use local::secrets_manager::Secrets;
 use serde_json::{Value, json};
 
 /// A Secrets Manager.
@@ -38,7 +38,7 @@ impl Store {
         match &self.stand_in {
             Some(secrets) => {
                 secrets.create(name);
-                local::secrets::arn(name)
+                local::secrets_manager::arn(name)
             }
             None => {
                 let created = self.must("CreateSecret", json!({ "Name": name })).await;

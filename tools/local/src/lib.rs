@@ -7,19 +7,19 @@
 //! [`start`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
+mod api_gateway;
 pub mod build;
 pub mod cli;
-mod front;
-mod gateway;
+pub mod cohere_sandbox;
 mod lambda;
 mod loopback;
 mod output;
-pub mod sandbox;
-pub mod secrets;
+pub mod secrets_manager;
+mod stack;
 pub mod template;
 
-pub use gateway::{Gateway, Options, STACK, Upstream, start};
 pub use output::Output;
+pub use stack::{Gateway, Options, STACK, Upstream, start};
 
 /// The token that works unless another is asked for. No secret: it opens nothing but this machine.
 pub const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";

@@ -1,10 +1,10 @@
 //! One running gateway: every part started in order, and stopped together.
 
-use crate::front::Front;
+use crate::api_gateway::Front;
+use crate::cohere_sandbox::{Key, Sandbox};
 use crate::lambda::{ACCOUNT, Function, Launch, Limits, REGION};
 use crate::output::Output;
-use crate::sandbox::{Key, Sandbox};
-use crate::secrets::{self, Secrets};
+use crate::secrets_manager::{self, Secrets};
 use crate::template::{self, Names, Template};
 use crate::{LOCAL_TOKEN, build, loopback};
 use anyhow::{Context, bail, ensure};
@@ -98,10 +98,12 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
     );
     let credential = Credential::random();
     let secrets = Secrets::new(&credential.access_key);
-    secrets.put(secrets::API_KEY, &json!({"CO_API_KEY": key}).to_string());
+    secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
     let hash: String = Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
-    secrets
-        .put(secrets::CLIENTS, &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string());
+    secrets.put(
+        secrets_manager::CLIENTS,
+        &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string(),
+    );
     let (secrets_listener, secrets_address) = loopback::bind(0).await?;
     tokio::spawn(loopback::serve(secrets_listener, secrets.router(), stop.subscribe()));
 
@@ -239,8 +241,8 @@ fn names(upstream_url: &str) -> Names {
         ("AWS::AccountId", ACCOUNT.to_owned()),
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("UpstreamUrl", upstream_url.to_owned()),
-        (secrets::API_KEY, secrets::arn(secrets::API_KEY)),
-        (secrets::CLIENTS, secrets::arn(secrets::CLIENTS)),
+        (secrets_manager::API_KEY, secrets_manager::arn(secrets_manager::API_KEY)),
+        (secrets_manager::CLIENTS, secrets_manager::arn(secrets_manager::CLIENTS)),
     ];
     names.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -3,7 +3,7 @@
 //! Not cryptographic: two multiply-and-rotate lanes over eight bytes at a time, quick enough for
 //! bodies of many megabytes in a debug build.
 
-use crate::sandbox::SeenRequest;
+use crate::cohere_sandbox::SeenRequest;
 
 const LANES: [(u64, u64); 2] =
     [(0x9e37_79b9_7f4a_7c15, 0xff51_afd7_ed55_8ccd), (0xc2b2_ae3d_27d4_eb4f, 0x8764_4d2d_67cd_9d35)];

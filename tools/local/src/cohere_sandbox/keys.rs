@@ -1,8 +1,8 @@
 //! The API keys the sandbox accepts, and how it words a missing or wrong one.
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::Reply;
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::Reply;
 
 /// An API key; trial keys get the headers that tell of their limits.
 #[derive(Clone, Debug, PartialEq, Eq)]

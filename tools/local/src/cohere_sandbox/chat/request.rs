@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::chat::messages::{self, Document, Message, Role};
-use crate::sandbox::fields::Fields;
-use crate::sandbox::models::{self, Endpoint, Model};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::text;
+use crate::cohere_sandbox::chat::messages::{self, Document, Message, Role};
+use crate::cohere_sandbox::fields::Fields;
+use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::text;
 
 const MAX_STOP_SEQUENCES: usize = 5;
 const KNOWN: &[&str] = &[

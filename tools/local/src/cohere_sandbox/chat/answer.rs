@@ -5,12 +5,12 @@
 
 use serde_json::{Value, json};
 
-use crate::sandbox::chat::arguments::Writer;
-use crate::sandbox::chat::citation::{Citation, CitedText, Source};
-use crate::sandbox::chat::messages::Document;
-use crate::sandbox::chat::request::{ChatRequest, Tool, ToolChoice};
-use crate::sandbox::digest;
-use crate::sandbox::text::{overlap, pieces, sentences};
+use crate::cohere_sandbox::chat::arguments::Writer;
+use crate::cohere_sandbox::chat::citation::{Citation, CitedText, Source};
+use crate::cohere_sandbox::chat::messages::Document;
+use crate::cohere_sandbox::chat::request::{ChatRequest, Tool, ToolChoice};
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::text::{overlap, pieces, sentences};
 
 const MOST_QUOTED_SENTENCES: usize = 3;
 

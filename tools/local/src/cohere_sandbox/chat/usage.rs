@@ -1,9 +1,9 @@
 //! Counts tokens as the API reports them: what is billed, and what the model really read.
 
-use crate::sandbox::chat::answer::Answer;
-use crate::sandbox::chat::request::ChatRequest;
-use crate::sandbox::text::pieces;
-use crate::sandbox::text::tokens;
+use crate::cohere_sandbox::chat::answer::Answer;
+use crate::cohere_sandbox::chat::request::ChatRequest;
+use crate::cohere_sandbox::text::pieces;
+use crate::cohere_sandbox::text::tokens;
 
 /// What the API puts before every prompt, unbilled and cached; more with tools or documents.
 const PREAMBLE_TOKENS: usize = 495;

@@ -13,8 +13,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::sandbox::fault::{After, Ending, Fault};
-use crate::sandbox::reply::{Content, Reply};
+use crate::cohere_sandbox::fault::{After, Ending, Fault};
+use crate::cohere_sandbox::reply::{Content, Reply};
 
 /// A stalled connection is closed after that; no client waits longer.
 const STALL: Duration = Duration::from_secs(900);

@@ -6,9 +6,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::digest;
-use crate::sandbox::reply::Reply;
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::reply::Reply;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {

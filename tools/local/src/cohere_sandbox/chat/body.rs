@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::sandbox::chat::answer::{Answer, Call};
-use crate::sandbox::chat::usage::Usage;
-use crate::sandbox::digest;
-use crate::sandbox::text::pieces;
+use crate::cohere_sandbox::chat::answer::{Answer, Call};
+use crate::cohere_sandbox::chat::usage::Usage;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::text::pieces;
 
 pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> String {
     let mut message = vec![r#""role":"assistant""#.to_owned()];

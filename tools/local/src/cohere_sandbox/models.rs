@@ -4,7 +4,7 @@
 //! are what the API enforces (4096, 8192) where the pages round. `command`, `command-r` and
 //! `command-r-plus` are listed as deprecated but were seen removed, so they are removed here.
 
-use crate::sandbox::refusal::Refusal;
+use crate::cohere_sandbox::refusal::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {

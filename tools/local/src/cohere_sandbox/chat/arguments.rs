@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::sandbox::text::{is_common, words};
+use crate::cohere_sandbox::text::{is_common, words};
 
 /// Deeper schemas get null, so that a schema that contains itself ends.
 const MAX_DEPTH: usize = 12;

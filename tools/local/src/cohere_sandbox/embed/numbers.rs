@@ -63,7 +63,7 @@ fn write_list<T>(numbers: impl Iterator<Item = T>, out: &mut String, write: fn(T
 }
 
 /// The shortest text that reads back as the same float; an exponent only below a millionth.
-pub(in crate::sandbox) fn write_float(number: f32, out: &mut String) {
+pub(in crate::cohere_sandbox) fn write_float(number: f32, out: &mut String) {
     let tiny = number != 0.0 && number.abs() < 1e-6;
     let written = if tiny { write!(out, "{number:e}") } else { write!(out, "{number}") };
     written.expect("writing to a String succeeds");

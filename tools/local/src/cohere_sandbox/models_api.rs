@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::models::{self, Endpoint, Model};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::Reply;
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::Reply;
 
 const PAGE_SIZE: usize = 20;
 const CHAT_FEATURES: &[&str] = &["json_mode", "json_schema", "strict_tools", "safety_modes", "tools"];

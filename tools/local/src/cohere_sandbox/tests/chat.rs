@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::post;
-use crate::sandbox::tests::{Answer, PIXEL};
+use crate::cohere_sandbox::tests::{Answer, PIXEL};
 
 const MODEL: &str = "command-a-03-2025";
 const REASONING: &str = "command-a-reasoning-08-2025";

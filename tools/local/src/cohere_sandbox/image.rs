@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::sandbox::refusal::Refusal;
+use crate::cohere_sandbox::refusal::Refusal;
 
 pub(super) struct Image {
     pub(super) bytes: Vec<u8>,

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::embed::numbers::EmbeddingType;
-use crate::sandbox::fields::Fields;
-use crate::sandbox::image::Image;
-use crate::sandbox::models::{self, Endpoint, Model};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::similarity::Part;
+use crate::cohere_sandbox::embed::numbers::EmbeddingType;
+use crate::cohere_sandbox::fields::Fields;
+use crate::cohere_sandbox::image::Image;
+use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::similarity::Part;
 
 const MAX_INPUTS: usize = 96;
 const MAX_IMAGE_BYTES_V3: usize = 5_000_000;
@@ -68,7 +68,7 @@ impl Input<'_> {
 /// Counts tokens about as the API does for short texts: words and marks.
 pub(super) fn tokens(text: &str) -> usize {
     let marks = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).count();
-    crate::sandbox::text::words(text).count() + marks
+    crate::cohere_sandbox::text::words(text).count() + marks
 }
 
 impl<'a> EmbedRequest<'a> {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::chat;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::{Content, Reply};
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::chat;
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::{Content, Reply};
 
 /// One request's fault; the default is none.
 #[derive(Clone, Debug, Default, PartialEq)]

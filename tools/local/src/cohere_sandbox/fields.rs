@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::refusal::Refusal;
+use crate::cohere_sandbox::refusal::Refusal;
 
 /// A JSON object with the names of its fields' place, for messages.
 #[derive(Clone, Copy)]

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::fields::Fields;
-use crate::sandbox::refusal::Refusal;
+use crate::cohere_sandbox::fields::Fields;
+use crate::cohere_sandbox::refusal::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {

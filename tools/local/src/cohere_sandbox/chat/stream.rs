@@ -6,11 +6,11 @@
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::sandbox::chat::answer::{Answer, Call};
-use crate::sandbox::chat::body::{json, logprob, quoted, tool_call};
-use crate::sandbox::chat::citation::Citation;
-use crate::sandbox::chat::usage::Usage;
-use crate::sandbox::text::pieces;
+use crate::cohere_sandbox::chat::answer::{Answer, Call};
+use crate::cohere_sandbox::chat::body::{json, logprob, quoted, tool_call};
+use crate::cohere_sandbox::chat::citation::Citation;
+use crate::cohere_sandbox::chat::usage::Usage;
+use crate::cohere_sandbox::text::pieces;
 
 pub(super) fn events(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> Vec<String> {
     let mut events = vec![event(
@@ -43,7 +43,10 @@ pub(super) fn events(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -
 }
 
 /// How the API ends a stream whose generation failed.
-pub(in crate::sandbox) fn error_ending(message: &str, error_type: &str) -> impl Iterator<Item = String> {
+pub(in crate::cohere_sandbox) fn error_ending(
+    message: &str,
+    error_type: &str,
+) -> impl Iterator<Item = String> {
     let delta = format!(
         r#","delta":{{"finish_reason":"ERROR","usage":{{}},"error":{},"error_type":{}}}"#,
         quoted(message),

@@ -5,12 +5,12 @@
 mod numbers;
 mod request;
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::digest;
-use crate::sandbox::fields;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::Reply;
-use crate::sandbox::similarity::Space;
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::fields;
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::Reply;
+use crate::cohere_sandbox::similarity::Space;
 
 use numbers::EmbeddingType;
 pub(super) use numbers::write_float;

@@ -6,8 +6,8 @@
 //! that a query and a document are near but never equal. Different seeds are different spaces.
 //! Sparse on purpose: 96 texts must take few milliseconds in a debug build.
 
-use crate::sandbox::digest::finish;
-use crate::sandbox::text::{is_common, words};
+use crate::cohere_sandbox::digest::finish;
+use crate::cohere_sandbox::text::{is_common, words};
 
 const WORD: f32 = 1.0;
 const COMMON_WORD: f32 = 0.15;

@@ -7,10 +7,10 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::sandbox::fault::Fault;
-use crate::sandbox::keys::Key;
-use crate::sandbox::reply::Reply;
-use crate::sandbox::{Sandbox, SeenRequest};
+use crate::cohere_sandbox::fault::Fault;
+use crate::cohere_sandbox::keys::Key;
+use crate::cohere_sandbox::reply::Reply;
+use crate::cohere_sandbox::{Sandbox, SeenRequest};
 
 pub(super) fn answer(sandbox: &Sandbox, request: &SeenRequest) -> Reply {
     let path = request.path.trim_start_matches("/_sandbox/");

@@ -6,8 +6,8 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::{sandbox, send};
+use crate::cohere_sandbox::{After, Ending, Fault};
 use crate::loopback;
-use crate::sandbox::{After, Ending, Fault};
 
 const CHAT: &str =
     r#"{"model":"command-a-03-2025","stream":true,"messages":[{"role":"user","content":"héllo"}]}"#;

@@ -11,11 +11,11 @@ mod request;
 mod stream;
 mod usage;
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::digest;
-use crate::sandbox::fields;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::Reply;
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::fields;
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::Reply;
 
 use answer::Answer;
 use request::ChatRequest;

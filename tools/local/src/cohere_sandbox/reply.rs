@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
-use crate::sandbox::digest;
+use crate::cohere_sandbox::digest;
 
 /// On every answer of the real API.
 const COMMON_HEADERS: [(&str, &str); 10] = [

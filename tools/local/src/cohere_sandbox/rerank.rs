@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::sandbox::SeenRequest;
-use crate::sandbox::digest;
-use crate::sandbox::embed::write_float;
-use crate::sandbox::fields::{self, Fields};
-use crate::sandbox::models::{self, Endpoint, Model};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::reply::Reply;
-use crate::sandbox::similarity::{Part, Space, cosine};
+use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::embed::write_float;
+use crate::cohere_sandbox::fields::{self, Fields};
+use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::reply::Reply;
+use crate::cohere_sandbox::similarity::{Part, Space, cosine};
 
 const MAX_DOCUMENTS: usize = 10_000;
 const DOCUMENTS_OF_A_SEARCH_UNIT: usize = 100;
