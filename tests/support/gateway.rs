@@ -1,7 +1,7 @@
 //! A gateway of the test's own: the real function binaries behind the local front.
 
 use bytes::Bytes;
-use local::{Gateway, Options, Output, Upstream};
+use local::{Options, Output, Stack, Upstream};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -10,7 +10,7 @@ pub const FAKE_KEY: &str = "fake-cohere-key-for-tests";
 
 /// A running gateway and what its functions wrote.
 pub struct Running {
-    pub gateway: Gateway,
+    pub gateway: Stack,
     lines: Arc<Mutex<Vec<String>>>,
     client: reqwest::Client,
 }

@@ -11,7 +11,7 @@ pub use scenarios::ALL;
 pub use store::Store;
 
 use crate::gateway::{self, Running};
-use local::cohere_sandbox::{Key, Sandbox};
+use local::cohere_sandbox::{CohereSandbox, Key};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -44,7 +44,7 @@ impl Bench {
         Self { running, store: Store::moto(url) }
     }
 
-    pub fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &CohereSandbox {
         self.running.gateway.sandbox.as_ref().expect("the sandbox is the upstream")
     }
 

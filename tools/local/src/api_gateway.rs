@@ -1,4 +1,4 @@
-//! The API Gateway in front: what a REST API does with a request before and after its function.
+//! The API Gateway: what a REST API does with a request before and after its function.
 //!
 //! In order: route, throttling, authorizer, size, function, and the answer as it comes. Whatever
 //! stops a request on this way is a [`Refusal`], answered by the template's gateway responses.
@@ -39,7 +39,7 @@ const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
 /// Id of the API in ARNs and host names.
 pub const API: &str = "local";
 
-pub struct Front {
+pub struct ApiGateway {
     stage: String,
     routes: Vec<Route>,
     authorizer: Authorizer,
@@ -52,7 +52,7 @@ struct Route {
     bucket: Option<Bucket>,
 }
 
-impl Front {
+impl ApiGateway {
     /// Puts the template's routes in front of these functions.
     pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> anyhow::Result<Self> {
         let routes = template.routes.iter().map(|route| Route {
@@ -61,7 +61,7 @@ impl Front {
             route: route.clone(),
         });
         let authorizer = &template.authorizer;
-        Ok(Front {
+        Ok(ApiGateway {
             stage: template.stage.clone(),
             routes: routes.collect(),
             authorizer: Authorizer::new(
@@ -116,11 +116,11 @@ impl Front {
     }
 }
 
-async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
+async fn serve(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
     let id = Uuid::new_v4().to_string();
-    match front.answer(&id, request).await {
+    match api_gateway.answer(&id, request).await {
         Ok(response) => response,
-        Err(refusal) => front.responses.response(&refusal, &id),
+        Err(refusal) => api_gateway.responses.response(&refusal, &id),
     }
 }
 

@@ -48,13 +48,13 @@ async fn serve(arguments: Arguments) -> anyhow::Result<()> {
     let release = arguments.release;
     let options = arguments.options(key)?;
     build::functions(release)?;
-    let gateway = tokio::select! {
-        gateway = start(options) => gateway?,
+    let stack = tokio::select! {
+        stack = start(options) => stack?,
         signal = interrupted() => return signal,
     };
-    let _ = std::io::stdout().write_all(hints::text(&gateway, unused_key).as_bytes());
+    let _ = std::io::stdout().write_all(hints::text(&stack, unused_key).as_bytes());
     let signal = interrupted().await;
-    gateway.stop().await;
+    stack.stop().await;
     signal
 }
 

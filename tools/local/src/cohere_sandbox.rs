@@ -6,7 +6,7 @@
 //! request (`fault.rs`) make it fail in every way an upstream can.
 //!
 //! One request goes: record → fault, if any → key → path → endpoint → headers → delivery.
-//! All state is in memory and shared by the clones of one [`Sandbox`].
+//! All state is in memory and shared by the clones of one [`CohereSandbox`].
 
 mod admin;
 mod chat;
@@ -56,7 +56,7 @@ const EVENT_PAUSE: Duration = Duration::from_millis(4);
 
 /// What the sandbox accepts and remembers; cheap to clone.
 #[derive(Clone)]
-pub struct Sandbox {
+pub struct CohereSandbox {
     memory: Arc<Mutex<Memory>>,
     event_pause: Duration,
 }
@@ -88,7 +88,7 @@ struct Memory {
     seen_in_all: u64,
 }
 
-impl Sandbox {
+impl CohereSandbox {
     /// Creates a sandbox that accepts these keys.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
         let memory = Memory { keys: keys.into_iter().collect(), ..Memory::default() };
@@ -172,7 +172,7 @@ impl Sandbox {
     }
 }
 
-async fn handle(State(sandbox): State<Sandbox>, request: Request) -> Response {
+async fn handle(State(sandbox): State<CohereSandbox>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
         return Reply::text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large or broken off")

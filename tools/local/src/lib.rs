@@ -1,7 +1,7 @@
 //! Everything `cargo run` starts, as a library, so that the tests run the same thing.
 //!
 //! ```text
-//! caller ─ front ─ lambda ─ function processes ─ upstream (sandbox, or a real one)
+//! caller ─ api_gateway ─ lambda ─ function processes ─ upstream (sandbox, or a real one)
 //!            └─ authorizer ┘        └─ secrets
 //! ```
 //! [`start`] puts it together; [`template`] says what there is to start. All of it listens on
@@ -19,7 +19,7 @@ mod stack;
 pub mod template;
 
 pub use output::Output;
-pub use stack::{Gateway, Options, STACK, Upstream, start};
+pub use stack::{Options, STACK_NAME, Stack, Upstream, start};
 
 /// The token that works unless another is asked for. No secret: it opens nothing but this machine.
 pub const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";

@@ -2,7 +2,7 @@
 //!
 //! It serves what the gateway and its operator use: reading, putting and listing versions, moving
 //! labels ([`store`]), and rotation by the template's own function ([`rotation`]). Tests hold the same
-//! [`Secrets`]: they put another value, take one away, or make every request slow or fail, while the
+//! [`SecretsManager`]: they put another value, take one away, or make every request slow or fail, while the
 //! functions run.
 
 mod request;
@@ -37,7 +37,7 @@ const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// The secrets of one run; clones share them.
 #[derive(Clone)]
-pub struct Secrets {
+pub struct SecretsManager {
     access_key: String,
     shared: Arc<Mutex<Shared>>,
 }
@@ -68,10 +68,10 @@ pub enum Behaviour {
     Garbled,
 }
 
-impl Secrets {
+impl SecretsManager {
     /// Without any secret, for requests signed with this access key.
     pub fn new(access_key: &str) -> Self {
-        Secrets { access_key: access_key.to_owned(), shared: Arc::default() }
+        SecretsManager { access_key: access_key.to_owned(), shared: Arc::default() }
     }
 
     /// Makes a secret without a value, as the template does.
@@ -197,7 +197,7 @@ impl Failure {
     }
 }
 
-async fn serve(State(secrets): State<Secrets>, request: Request) -> Response {
+async fn serve(State(secrets): State<SecretsManager>, request: Request) -> Response {
     let (status, body) = match answer(&secrets, request).await {
         Ok(body) => (StatusCode::OK, body),
         Err(failure) => (failure.status, json!({"__type": failure.kind, "message": failure.message})),
@@ -209,7 +209,7 @@ async fn serve(State(secrets): State<Secrets>, request: Request) -> Response {
     (status, [("content-type", "application/x-amz-json-1.1")], text).into_response()
 }
 
-async fn answer(secrets: &Secrets, request: Request) -> Result<Value, Failure> {
+async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Failure> {
     let (parts, body) = request.into_parts();
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation = target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();

@@ -1,10 +1,10 @@
 //! One running gateway: every part started in order, and stopped together.
 
-use crate::api_gateway::Front;
-use crate::cohere_sandbox::{Key, Sandbox};
+use crate::api_gateway::ApiGateway;
+use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::lambda::{ACCOUNT, Function, Launch, Limits, REGION};
 use crate::output::Output;
-use crate::secrets_manager::{self, Secrets};
+use crate::secrets_manager::{self, SecretsManager};
 use crate::template::{self, Names, Template};
 use crate::{LOCAL_TOKEN, build, loopback};
 use anyhow::{Context, bail, ensure};
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 /// Name of the stack this run stands for.
-pub const STACK: &str = "cohere-gateway-local";
+pub const STACK_NAME: &str = "cohere-gateway-local";
 const DEFAULT_PORT: u16 = 8080;
 /// How long a request waits when a function may have no further environment.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
@@ -70,13 +70,13 @@ pub enum Upstream {
 }
 
 /// A running gateway; dropping it ends every child.
-pub struct Gateway {
+pub struct Stack {
     pub url: String,
     pub upstream_url: String,
     pub token: String,
     /// The sandbox, where that is the upstream.
-    pub sandbox: Option<Sandbox>,
-    pub secrets: Secrets,
+    pub sandbox: Option<CohereSandbox>,
+    pub secrets: SecretsManager,
     /// Variables with which AWS's own tools, and `ops`, reach this run's secrets.
     pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
@@ -84,8 +84,8 @@ pub struct Gateway {
 }
 
 /// Starts everything; returns once each function has taken its configuration and waits for work.
-pub async fn start(options: Options) -> anyhow::Result<Gateway> {
-    let (listener, address) = front_port(options.port).await?;
+pub async fn start(options: Options) -> anyhow::Result<Stack> {
+    let (listener, address) = bind_front_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
     let mut template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
@@ -97,7 +97,7 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
         "the token must be cgw_ and 20 to 120 letters, digits, - or _"
     );
     let credential = Credential::random();
-    let secrets = Secrets::new(&credential.access_key);
+    let secrets = SecretsManager::new(&credential.access_key);
     secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
     let hash: String = Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
     secrets.put(
@@ -123,7 +123,7 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
         let launch = Launch {
             function: function.clone(),
             binary,
-            stack: STACK.to_owned(),
+            stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
         };
         functions.insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
@@ -132,15 +132,15 @@ pub async fn start(options: Options) -> anyhow::Result<Gateway> {
         let function = functions.get(&rotation.function).context("a rotation's function is missing")?;
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
-    let front = Front::new(&template, &functions)?;
+    let api_gateway = ApiGateway::new(&template, &functions)?;
     let url = format!("http://{address}");
-    let gateway = Gateway { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
-    gateway.warm().await?;
-    tokio::spawn(loopback::serve(listener, front.router(), gateway.stop.subscribe()));
-    Ok(gateway)
+    let stack = Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
+    stack.warm().await?;
+    tokio::spawn(loopback::serve(listener, api_gateway.router(), stack.stop.subscribe()));
+    Ok(stack)
 }
 
-impl Gateway {
+impl Stack {
     /// Starts one environment of each function, so that a bad setting shows now and not at a request.
     async fn warm(&self) -> anyhow::Result<()> {
         let outcomes = join_all(self.functions.values().map(|function| function.warm())).await;
@@ -203,7 +203,7 @@ impl Gateway {
 }
 
 /// The port asked for, or the first free one from the default on.
-async fn front_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
+async fn bind_front_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
     if let Some(port) = asked {
         return loopback::bind(port)
             .await
@@ -220,12 +220,12 @@ async fn front_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAd
 async fn upstream(
     upstream: Upstream,
     stop: &watch::Sender<bool>,
-) -> anyhow::Result<(String, String, Option<Sandbox>)> {
+) -> anyhow::Result<(String, String, Option<CohereSandbox>)> {
     match upstream {
         Upstream::Url { url, key } => Ok((url, key, None)),
         Upstream::Sandbox => {
             let key = format!("sandbox-{}", Uuid::new_v4().simple());
-            let sandbox = Sandbox::new([Key { value: key.clone(), trial: false }]);
+            let sandbox = CohereSandbox::new([Key { value: key.clone(), trial: false }]);
             let (listener, address) = loopback::bind(0).await?;
             tokio::spawn(loopback::serve(listener, sandbox.router(), stop.subscribe()));
             Ok((format!("http://{address}"), key, Some(sandbox)))
@@ -236,7 +236,7 @@ async fn upstream(
 /// What the template's references stand for in this run.
 fn names(upstream_url: &str) -> Names {
     let names = [
-        ("AWS::StackName", STACK.to_owned()),
+        ("AWS::StackName", STACK_NAME.to_owned()),
         ("AWS::Region", REGION.to_owned()),
         ("AWS::AccountId", ACCOUNT.to_owned()),
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),

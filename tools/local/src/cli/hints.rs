@@ -1,11 +1,11 @@
 //! What `cargo run` says once it is up: where it is, and lines to paste.
 
-use crate::Gateway;
+use crate::Stack;
 
 /// The whole text, ready to print.
-pub fn text(gateway: &Gateway, unused_key: bool) -> String {
-    let Gateway { url, upstream_url, token, .. } = gateway;
-    let upstream = match gateway.sandbox {
+pub fn text(stack: &Stack, unused_key: bool) -> String {
+    let Stack { url, upstream_url, token, .. } = stack;
+    let upstream = match stack.sandbox {
         Some(_) => format!("the built-in sandbox at {upstream_url}: no key, no network, no cost"),
         None => upstream_url.clone(),
     };
@@ -34,11 +34,11 @@ pub fn text(gateway: &Gateway, unused_key: bool) -> String {
     for (label, line) in lines {
         text += &format!("  {label:<7} {line}\n");
     }
-    let aws: String = gateway.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let aws: String = stack.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     text += &format!(
         "\n  keys and clients, from another terminal:\n  export{aws}\n  cargo run -q -p ops -- --help\n"
     );
-    if gateway.sandbox.is_some() {
+    if stack.sandbox.is_some() {
         text += &format!(
             "\n  a next key that the sandbox accepts, and a fault of its next call:\n  \
              curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n  \

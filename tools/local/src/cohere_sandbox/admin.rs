@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::cohere_sandbox::fault::Fault;
 use crate::cohere_sandbox::keys::Key;
 use crate::cohere_sandbox::reply::Reply;
-use crate::cohere_sandbox::{Sandbox, SeenRequest};
+use crate::cohere_sandbox::{CohereSandbox, SeenRequest};
 
-pub(super) fn answer(sandbox: &Sandbox, request: &SeenRequest) -> Reply {
+pub(super) fn answer(sandbox: &CohereSandbox, request: &SeenRequest) -> Reply {
     let path = request.path.trim_start_matches("/_sandbox/");
     let result = match (request.method.as_str(), path) {
         ("PUT", "faults") => plan(sandbox, &request.body),
@@ -41,7 +41,7 @@ fn key_of(path: &str) -> Option<&str> {
     path.strip_prefix("keys/").filter(|key| !key.is_empty())
 }
 
-fn plan(sandbox: &Sandbox, body: &[u8]) -> Result<Value, String> {
+fn plan(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
     let lines: Vec<String> = serde_json::from_slice(body)
         .map_err(|error| format!("a JSON list of fault lines is expected: {error}"))?;
     let faults = lines.iter().map(|line| line.parse::<Fault>()).collect::<Result<Vec<_>, _>>()?;

@@ -13,7 +13,7 @@ use axum::extract::State;
 use http::{HeaderMap, Request};
 use serde_json::Value;
 
-use super::{Key, Sandbox, handle};
+use super::{CohereSandbox, Key, handle};
 
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
 
@@ -50,12 +50,19 @@ impl Answer {
     }
 }
 
-fn sandbox() -> Sandbox {
+fn sandbox() -> CohereSandbox {
     let key = |value: &str, trial| Key { value: value.to_owned(), trial };
-    Sandbox::new([key("test-key", false), key("trial-key", true)]).with_event_pause(std::time::Duration::ZERO)
+    CohereSandbox::new([key("test-key", false), key("trial-key", true)])
+        .with_event_pause(std::time::Duration::ZERO)
 }
 
-async fn send(sandbox: &Sandbox, method: &str, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
+async fn send(
+    sandbox: &CohereSandbox,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: String,
+) -> Answer {
     let mut request = Request::builder().method(method).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);

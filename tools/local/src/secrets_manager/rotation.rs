@@ -6,14 +6,14 @@
 
 use super::request::Rotate;
 use super::store::{CURRENT, PENDING, Refused, Result, now};
-use super::{Secrets, arn};
+use super::{SecretsManager, arn};
 use crate::lambda::Function;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
-impl Secrets {
+impl SecretsManager {
     /// Lets a function rotate a secret; one that does not exist is rotated by none.
     pub(crate) fn rotate_with(&self, secret_id: &str, function: Arc<Function>) {
         let mut shared = self.shared();

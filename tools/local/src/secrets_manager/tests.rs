@@ -5,15 +5,15 @@ use http_body_util::BodyExt;
 const SIGNED: &str =
     "AWS4-HMAC-SHA256 Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, Signature=0";
 
-async fn ask(secrets: &Secrets, authorization: &str, body: Value) -> (u16, Value) {
+async fn ask(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16, Value) {
     call(secrets, authorization, "GetSecretValue", body).await
 }
 
-async fn operate(secrets: &Secrets, operation: &str, body: Value) -> (u16, Value) {
+async fn operate(secrets: &SecretsManager, operation: &str, body: Value) -> (u16, Value) {
     call(secrets, SIGNED, operation, body).await
 }
 
-async fn call(secrets: &Secrets, authorization: &str, operation: &str, body: Value) -> (u16, Value) {
+async fn call(secrets: &SecretsManager, authorization: &str, operation: &str, body: Value) -> (u16, Value) {
     let request = http::Request::post("/")
         .header("authorization", authorization)
         .header("x-amz-target", format!("secretsmanager.{operation}"))
@@ -26,7 +26,7 @@ async fn call(secrets: &Secrets, authorization: &str, operation: &str, body: Val
 
 #[tokio::test]
 async fn a_secret_is_found_by_name_and_by_arn() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     let version = secrets.put(API_KEY, "value-1");
     for id in [API_KEY.to_owned(), arn(API_KEY)] {
         let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
@@ -40,7 +40,7 @@ async fn a_secret_is_found_by_name_and_by_arn() {
 
 #[tokio::test]
 async fn a_new_value_is_a_new_version() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     let first = secrets.put(CLIENTS, "a");
     let second = secrets.put(CLIENTS, "b");
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS})).await;
@@ -57,7 +57,7 @@ async fn a_new_value_is_a_new_version() {
 
 #[tokio::test]
 async fn what_is_not_there_is_not_found() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     secrets.remove(API_KEY);
     let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
@@ -70,7 +70,7 @@ async fn what_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn only_this_runs_credential_reads() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
     for stranger in
@@ -85,7 +85,7 @@ async fn only_this_runs_credential_reads() {
 
 #[tokio::test]
 async fn it_can_be_made_to_fail_and_to_recover() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
     secrets.behave(Behaviour::Failing);
@@ -106,7 +106,7 @@ fn put(token: &str, value: &str, labels: &[&str]) -> Value {
 
 #[tokio::test]
 async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     let current = secrets.put(API_KEY, "old");
     for (token, value) in [("t1", "new"), ("t1", "new"), ("t2", "newer")] {
         let (status, body) = operate(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
@@ -123,7 +123,7 @@ async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
 
 #[tokio::test]
 async fn the_first_value_is_current_whatever_its_label() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
     let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
@@ -133,7 +133,7 @@ async fn the_first_value_is_current_whatever_its_label() {
 
 #[tokio::test]
 async fn a_label_moves_only_from_where_it_is_said_to_be() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     let old = secrets.put(API_KEY, "old");
     operate(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
     let wish = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
@@ -158,7 +158,7 @@ async fn a_label_moves_only_from_where_it_is_said_to_be() {
 
 #[tokio::test]
 async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
     let largest = "x".repeat(65_536);
     assert_eq!(operate(&secrets, "PutSecretValue", put("t1", &largest, &[CURRENT])).await.0, 200);
@@ -174,7 +174,7 @@ async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
 
 #[tokio::test]
 async fn what_is_not_served_says_so_and_no_error_repeats_a_value() {
-    let secrets = Secrets::new("RUNKEY");
+    let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let (_, body) = operate(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;
     assert_eq!(body["__type"], "UnknownOperationException");

@@ -1,8 +1,8 @@
 use serde_json::json;
 
-use super::{Key, Sandbox, sandbox, send};
+use super::{CohereSandbox, Key, sandbox, send};
 
-async fn check(sandbox: &Sandbox, key: &str) -> u16 {
+async fn check(sandbox: &CohereSandbox, key: &str) -> u16 {
     let authorization = format!("Bearer {key}");
     send(sandbox, "POST", "/v1/check-api-key", &[("authorization", &authorization)], String::new())
         .await
