@@ -54,7 +54,10 @@ struct Route {
 
 impl ApiGateway {
     /// Puts the template's routes in front of these functions.
-    pub fn new(template: &Template, functions: &BTreeMap<String, Arc<Function>>) -> anyhow::Result<Self> {
+    pub fn new(
+        template: &Template,
+        functions: &BTreeMap<String, Arc<Function>>,
+    ) -> anyhow::Result<Self> {
         let routes = template.routes.iter().map(|route| Route {
             function: functions[&route.function].clone(),
             bucket: route.throttle.map(Bucket::new),
@@ -79,7 +82,10 @@ impl ApiGateway {
 
     /// The ARN a policy speaks of: `…/live/POST/v2/chat`.
     fn method_arn(&self, route: &template::Route) -> String {
-        format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}", self.stage, route.method, route.path)
+        format!(
+            "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}",
+            self.stage, route.method, route.path
+        )
     }
 
     async fn answer(&self, id: &str, request: Request) -> Result<Response, Refusal> {
@@ -91,7 +97,11 @@ impl ApiGateway {
         else {
             // With an Authorization header API Gateway takes the request for an IAM-signed one.
             let signed = parts.headers.contains_key("authorization");
-            return Err(if signed { Refusal::InvalidSignature } else { Refusal::MissingAuthenticationToken });
+            return Err(if signed {
+                Refusal::InvalidSignature
+            } else {
+                Refusal::MissingAuthenticationToken
+            });
         };
         if bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
             return Err(Refusal::Throttled);
@@ -108,8 +118,12 @@ impl ApiGateway {
         let deadline = Instant::now() + route.timeout;
         let payload = match timeout_at(deadline, function.invoke(event)).await {
             Ok(Ok(payload)) => payload,
-            Ok(Err(Failure::Throttled)) => return Err(Refusal::Default5xx("every environment is busy")),
-            Ok(Err(Failure::Crashed(_) | Failure::Reported(_))) => return Err(Refusal::IntegrationFailure),
+            Ok(Err(Failure::Throttled)) => {
+                return Err(Refusal::Default5xx("every environment is busy"));
+            }
+            Ok(Err(Failure::Crashed(_) | Failure::Reported(_))) => {
+                return Err(Refusal::IntegrationFailure);
+            }
             Err(_) => return Err(Refusal::IntegrationTimeout),
         };
         Answer::new(payload, deadline).response().await

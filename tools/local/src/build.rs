@@ -10,7 +10,8 @@ pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
 pub fn functions(release: bool) -> anyhow::Result<()> {
-    let template = Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
+    let template =
+        Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
     packages(&names, release)
 }
@@ -22,7 +23,12 @@ pub fn functions(release: bool) -> anyhow::Result<()> {
 pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.current_dir(WORKSPACE).arg("build").arg("--target-dir").arg(target()).args(["-p", "local"]);
+    command
+        .current_dir(WORKSPACE)
+        .arg("build")
+        .arg("--target-dir")
+        .arg(target())
+        .args(["-p", "local"]);
     for name in names {
         command.args(["-p", name]);
     }
@@ -33,14 +39,21 @@ pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     // would see another value each time and be built again and again.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }
     let status = command
         .status()
         .with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
-    ensure!(status.success(), "{} did not build ({status}); what is wrong stands above", names.join(", "));
+    ensure!(
+        status.success(),
+        "{} did not build ({status}); what is wrong stands above",
+        names.join(", ")
+    );
     Ok(())
 }
 

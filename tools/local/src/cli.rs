@@ -63,7 +63,9 @@ impl Arguments {
         let upstream = match (self.upstream, key) {
             (None, _) => Upstream::Sandbox,
             (Some(url), Some(key)) => Upstream::Url { url, key },
-            (Some(_), None) => bail!("--upstream needs a Cohere API key in the variable CO_API_KEY"),
+            (Some(_), None) => {
+                bail!("--upstream needs a Cohere API key in the variable CO_API_KEY")
+            }
         };
         Ok(Options {
             port: self.port,
@@ -86,7 +88,9 @@ fn upstream_url(text: &str) -> anyhow::Result<String> {
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if here => {}
-        Some("http") => bail!("http:// is allowed on this machine only: the key would travel unencrypted"),
+        Some("http") => {
+            bail!("http:// is allowed on this machine only: the key would travel unencrypted")
+        }
         _ => bail!("a URL that begins with https:// is expected"),
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -103,7 +107,8 @@ async fn interrupted() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut terminated =
+            signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         tokio::select! {
             interrupt = tokio::signal::ctrl_c() => interrupt.context("cannot listen for Ctrl-C"),
             _ = terminated.recv() => Ok(()),
@@ -125,13 +130,17 @@ mod tests {
     fn without_arguments_it_is_the_sandbox_and_the_fixed_token() {
         let options = parsed(&[]).unwrap().options(Some("a-key".to_owned())).unwrap();
         assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
-        assert_eq!((options.port, options.token.as_str(), options.release), (None, LOCAL_TOKEN, false));
+        assert_eq!(
+            (options.port, options.token.as_str(), options.release),
+            (None, LOCAL_TOKEN, false)
+        );
     }
 
     #[test]
     fn an_upstream_needs_a_key() {
         let arguments = || parsed(&["--upstream", "https://api.cohere.com/"]).unwrap();
-        let Upstream::Url { url, key } = arguments().options(Some("a-key".to_owned())).unwrap().upstream
+        let Upstream::Url { url, key } =
+            arguments().options(Some("a-key".to_owned())).unwrap().upstream
         else {
             panic!("the sandbox was taken");
         };
@@ -141,8 +150,12 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_this_machine_only() {
-        for good in ["http://127.0.0.1:9", "http://localhost:9/base", "http://[::1]:9", "https://example.com"]
-        {
+        for good in [
+            "http://127.0.0.1:9",
+            "http://localhost:9/base",
+            "http://[::1]:9",
+            "https://example.com",
+        ] {
             assert!(upstream_url(good).is_ok(), "{good}");
         }
         for bad in [

@@ -146,7 +146,9 @@ impl CohereSandbox {
             return Ok(planned);
         }
         match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
-            Some(wanted) => wanted.parse().map_err(|problem| Refusal::bad(format!("sandbox: {problem}"))),
+            Some(wanted) => {
+                wanted.parse().map_err(|problem| Refusal::bad(format!("sandbox: {problem}")))
+            }
             None => Ok(Fault::default()),
         }
     }
@@ -154,15 +156,16 @@ impl CohereSandbox {
     /// What the real API would answer.
     fn answer(&self, request: &SeenRequest) -> Reply {
         let path = request.path.as_str();
-        let endpoint: fn(&SeenRequest) -> Result<Reply, Refusal> = match (request.method.as_str(), path) {
-            ("POST", "/v2/chat") => chat::answer,
-            ("POST", "/v2/embed") => embed::answer,
-            ("POST", "/v2/rerank") => rerank::answer,
-            ("POST", "/v1/check-api-key") => keys::check,
-            ("GET", "/v1/models") => models_api::list,
-            ("GET", _) if path.starts_with("/v1/models/") => models_api::one,
-            _ => return Reply::page_not_found(),
-        };
+        let endpoint: fn(&SeenRequest) -> Result<Reply, Refusal> =
+            match (request.method.as_str(), path) {
+                ("POST", "/v2/chat") => chat::answer,
+                ("POST", "/v2/embed") => embed::answer,
+                ("POST", "/v2/rerank") => rerank::answer,
+                ("POST", "/v1/check-api-key") => keys::check,
+                ("GET", "/v1/models") => models_api::list,
+                ("GET", _) if path.starts_with("/v1/models/") => models_api::one,
+                _ => return Reply::page_not_found(),
+            };
         let key = match self.memory().keys.admit(request.header("authorization")) {
             Ok(key) => key,
             Err(refusal) => return refusal.into_reply(request),
@@ -201,7 +204,11 @@ fn seen(parts: Parts, body: Bytes) -> SeenRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().map(str::to_owned),
-        headers: parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        headers: parts
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
         body,
     }
 }

@@ -173,8 +173,9 @@ pub fn arn(name: &str) -> String {
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
     // Without serde's own words, which may quote a value.
-    let unread =
-        |_| Refused("InvalidParameterException", "these are not the operation's parameters".to_owned());
+    let unread = |_| {
+        Refused("InvalidParameterException", "these are not the operation's parameters".to_owned())
+    };
     serde_json::from_slice(body).map_err(unread)
 }
 
@@ -200,7 +201,9 @@ impl Failure {
 async fn serve(State(secrets): State<SecretsManager>, request: Request) -> Response {
     let (status, body) = match answer(&secrets, request).await {
         Ok(body) => (StatusCode::OK, body),
-        Err(failure) => (failure.status, json!({"__type": failure.kind, "message": failure.message})),
+        Err(failure) => {
+            (failure.status, json!({"__type": failure.kind, "message": failure.message}))
+        }
     };
     let mut text = body.to_string();
     if matches!(secrets.shared().behaviour, Behaviour::Garbled) {
@@ -212,7 +215,8 @@ async fn serve(State(secrets): State<SecretsManager>, request: Request) -> Respo
 async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Failure> {
     let (parts, body) = request.into_parts();
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
-    let operation = target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();
+    let operation =
+        target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();
     let behaviour = {
         let mut shared = secrets.shared();
         shared.reads += usize::from(operation == "GetSecretValue");
@@ -227,7 +231,10 @@ async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Fai
             return Err(Failure { status, kind: "InternalServiceError", message });
         }
         Behaviour::Denying => {
-            return Err(Failure::bad_request("AccessDeniedException", "not authorized to use this secret"));
+            return Err(Failure::bad_request(
+                "AccessDeniedException",
+                "not authorized to use this secret",
+            ));
         }
         Behaviour::Throttling => {
             return Err(Failure::bad_request("ThrottlingException", "Rate exceeded"));
@@ -243,9 +250,13 @@ fn check_credential(headers: &HeaderMap, access_key: &str) -> Result<(), Failure
     let authorization =
         headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if authorization.is_empty() {
-        return Err(Failure::bad_request("MissingAuthenticationTokenException", "the request is not signed"));
+        return Err(Failure::bad_request(
+            "MissingAuthenticationTokenException",
+            "the request is not signed",
+        ));
     }
-    let credential = authorization.split_once("Credential=").map_or("", |(_, credential)| credential);
+    let credential =
+        authorization.split_once("Credential=").map_or("", |(_, credential)| credential);
     if credential.split('/').next() != Some(access_key) {
         let message = "The security token included in the request is invalid.";
         return Err(Failure::bad_request("UnrecognizedClientException", message));

@@ -88,7 +88,8 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let (listener, address) = bind_front_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
-    let mut template = Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    let mut template =
+        Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
     if let Some(time) = options.verdicts_last {
         template.authorizer.remembered = time;
     }
@@ -99,7 +100,8 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let credential = Credential::random();
     let secrets = SecretsManager::new(&credential.access_key);
     secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
-    let hash: String = Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
     secrets.put(
         secrets_manager::CLIENTS,
         &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string(),
@@ -126,15 +128,18 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
         };
-        functions.insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
+        functions
+            .insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
     }
     for rotation in &template.rotations {
-        let function = functions.get(&rotation.function).context("a rotation's function is missing")?;
+        let function =
+            functions.get(&rotation.function).context("a rotation's function is missing")?;
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
     let api_gateway = ApiGateway::new(&template, &functions)?;
     let url = format!("http://{address}");
-    let stack = Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
+    let stack =
+        Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
     stack.warm().await?;
     tokio::spawn(loopback::serve(listener, api_gateway.router(), stack.stop.subscribe()));
     Ok(stack)
@@ -144,14 +149,20 @@ impl Stack {
     /// Starts one environment of each function, so that a bad setting shows now and not at a request.
     async fn warm(&self) -> anyhow::Result<()> {
         let outcomes = join_all(self.functions.values().map(|function| function.warm())).await;
-        let failed =
-            self.functions.values().zip(outcomes).filter_map(|(f, outcome)| Some((f.name(), outcome.err()?)));
+        let failed = self
+            .functions
+            .values()
+            .zip(outcomes)
+            .filter_map(|(f, outcome)| Some((f.name(), outcome.err()?)));
         let failed: Vec<_> = failed.collect();
         // They share their settings: one story tells what to mend.
         let Some((name, why)) = failed.first() else { return Ok(()) };
         let others: Vec<_> = failed[1..].iter().map(|(name, _)| *name).collect();
-        let others =
-            if others.is_empty() { String::new() } else { format!(" (nor did {})", others.join(", ")) };
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!(" (nor did {})", others.join(", "))
+        };
         self.end().await;
         bail!("{name} did not start{others}: {why}")
     }
@@ -160,7 +171,9 @@ impl Stack {
     /// piece, with prelude and NUL bytes.
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
         match self.function(function)?.invoke(event.into()).await {
-            Ok(payload) => payload.collect().await.map_err(|_| anyhow::anyhow!("the answer broke off")),
+            Ok(payload) => {
+                payload.collect().await.map_err(|_| anyhow::anyhow!("the answer broke off"))
+            }
             Err(failure) => bail!("{failure}"),
         }
     }

@@ -92,8 +92,8 @@ pub struct GatewayResponse {
 impl Template {
     /// Reads a template as if it were deployed with these names.
     pub fn read(text: &str, names: Names) -> anyhow::Result<Template> {
-        let document: Document =
-            serde_json::from_value(cloudformation::resolve(text, names)?).context("unknown shape")?;
+        let document: Document = serde_json::from_value(cloudformation::resolve(text, names)?)
+            .context("unknown shape")?;
         let mut functions = Vec::new();
         let mut events = Vec::new();
         for (resource, properties) in
@@ -109,11 +109,18 @@ impl Template {
                 handler: document.globals.function.handler.clone(),
                 timeout: Duration::from_secs(properties.timeout),
                 memory_mb: properties.memory_size.unwrap_or(document.globals.function.memory_size),
-                variables: variables.into_iter().map(|(name, value)| (name, plain(&value))).collect(),
+                variables: variables
+                    .into_iter()
+                    .map(|(name, value)| (name, plain(&value)))
+                    .collect(),
             });
         }
         let mut apis = document.resources_of::<ApiProperties>("AWS::Serverless::Api")?;
-        ensure!(apis.len() == 1, "exactly one AWS::Serverless::Api is expected, found {}", apis.len());
+        ensure!(
+            apis.len() == 1,
+            "exactly one AWS::Serverless::Api is expected, found {}",
+            apis.len()
+        );
         let (_, api) = apis.remove(0);
         let authorizer = api.auth.authorizer()?;
         ensure!(
@@ -131,9 +138,16 @@ impl Template {
                 .collect::<anyhow::Result<_>>()?,
             functions,
             authorizer,
-            responses: api.gateway_responses.into_iter().map(|(kind, r)| (kind, r.plain())).collect(),
+            responses: api
+                .gateway_responses
+                .into_iter()
+                .map(|(kind, r)| (kind, r.plain()))
+                .collect(),
             usage_plan_keys: keys.iter().map(|(_, key)| plain(&key["Value"])).collect(),
-            rotations: rotations.into_iter().map(|(_, r)| r.plain()).collect::<anyhow::Result<_>>()?,
+            rotations: rotations
+                .into_iter()
+                .map(|(_, r)| r.plain())
+                .collect::<anyhow::Result<_>>()?,
             stage: api.stage_name,
         })
     }

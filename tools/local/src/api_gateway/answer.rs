@@ -50,7 +50,9 @@ impl Answer {
             let Some(Ok(chunk)) = chunk.map_err(|_| Refusal::IntegrationTimeout)? else {
                 return Err(Refusal::IntegrationFailure);
             };
-            if let Some((head, first)) = reader.push(&chunk).map_err(|_| Refusal::IntegrationFailure)? {
+            if let Some((head, first)) =
+                reader.push(&chunk).map_err(|_| Refusal::IntegrationFailure)?
+            {
                 self.first = first;
                 return Ok(head);
             }
@@ -67,11 +69,14 @@ impl Answer {
         match timeout_at(limit, self.payload.chunk()).await {
             Ok(chunk) => match chunk.transpose() {
                 Ok(chunk) => Ok(chunk.map(|chunk| (chunk, self))),
-                Err(_) => {
-                    Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the function's answer broke off"))
-                }
+                Err(_) => Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the function's answer broke off",
+                )),
             },
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the integration's time is over")),
+            Err(_) => {
+                Err(io::Error::new(io::ErrorKind::TimedOut, "the integration's time is over"))
+            }
         }
     }
 }

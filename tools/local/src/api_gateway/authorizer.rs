@@ -61,8 +61,9 @@ impl Authorizer {
     /// Lets a request through to this method, with what its function will know of the caller.
     pub async fn admit(&self, headers: &HeaderMap, method_arn: &str) -> Result<Caller, Refusal> {
         let token = headers.get(&self.settings.header).and_then(|value| value.to_str().ok());
-        let token =
-            token.filter(|token| self.settings.expression.is_match(token)).ok_or(Refusal::Unauthorized)?;
+        let token = token
+            .filter(|token| self.settings.expression.is_match(token))
+            .ok_or(Refusal::Unauthorized)?;
         let asked = Instant::now();
         let known = self.recall(token, asked);
         let (admission, latency) = match known {
@@ -104,7 +105,8 @@ impl Authorizer {
     fn remember(&self, token: &str, now: Instant, admission: &Arc<Admission>) {
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED_LIMIT {
-            remembered.retain(|_, (since, _)| now.duration_since(*since) < self.settings.remembered);
+            remembered
+                .retain(|_, (since, _)| now.duration_since(*since) < self.settings.remembered);
         }
         if remembered.len() >= REMEMBERED_LIMIT {
             remembered.clear();

@@ -41,8 +41,10 @@ impl Exchange<'_> {
     pub fn event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {
         let Parts { method, uri, headers, .. } = self.parts;
         let (single, multi) = listed(self.headers());
-        let (query, multi_query) = listed(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()));
-        let none_if_empty = |map: Map<String, Value>| if map.is_empty() { Value::Null } else { map.into() };
+        let (query, multi_query) =
+            listed(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()));
+        let none_if_empty =
+            |map: Map<String, Value>| if map.is_empty() { Value::Null } else { map.into() };
         let mut context = self.context(headers);
         if let Some(caller) = caller {
             context["authorizer"] = caller.context;
@@ -68,22 +70,29 @@ impl Exchange<'_> {
 
     /// What the caller sent, less what ends here, and what API Gateway adds.
     fn headers(&self) -> impl Iterator<Item = (String, String)> {
-        let host =
-            self.parts.headers.get("host").map_or("127.0.0.1", |host| host.to_str().unwrap_or_default());
+        let host = self
+            .parts
+            .headers
+            .get("host")
+            .map_or("127.0.0.1", |host| host.to_str().unwrap_or_default());
         let added = [
             ("X-Forwarded-For", SOURCE_IP.to_owned()),
             ("X-Forwarded-Port", host.rsplit_once(':').map_or("80", |(_, port)| port).to_owned()),
             ("X-Forwarded-Proto", "http".to_owned()),
             ("X-Amzn-Trace-Id", lambda::trace_id()),
         ];
-        let sent = self.parts.headers.iter().filter(|(name, _)| !CONNECTION.contains(&name.as_str()));
-        sent.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
-            .chain(added.map(|(name, value)| (name.to_owned(), value)))
+        let sent =
+            self.parts.headers.iter().filter(|(name, _)| !CONNECTION.contains(&name.as_str()));
+        sent.map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .chain(added.map(|(name, value)| (name.to_owned(), value)))
     }
 
     fn context(&self, headers: &HeaderMap) -> Value {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let user_agent = headers.get("user-agent").map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let user_agent =
+            headers.get("user-agent").map(|value| String::from_utf8_lossy(value.as_bytes()));
         json!({
             "accountId": ACCOUNT,
             "apiId": API,

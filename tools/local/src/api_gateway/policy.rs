@@ -124,7 +124,10 @@ mod tests {
         let stage = "arn:aws:execute-api:us-east-1:123456789012:local/live/*";
         assert_eq!(verdict(json!([statement("Allow", stage)])), Verdict::Allowed);
         assert_eq!(verdict(json!(statement("Allow", "*"))), Verdict::Allowed);
-        assert_eq!(verdict(json!([statement("Allow", &format!("{stage}/embed"))])), Verdict::Unmentioned);
+        assert_eq!(
+            verdict(json!([statement("Allow", &format!("{stage}/embed"))])),
+            Verdict::Unmentioned
+        );
     }
 
     #[test]
@@ -140,19 +143,24 @@ mod tests {
         assert_eq!(verdict(json!([])), Verdict::Unmentioned);
         let other = json!([{"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"}]);
         assert_eq!(verdict(other), Verdict::Unmentioned);
-        let lists =
-            json!([{"Effect": "Allow", "Action": ["s3:*", "execute-api:*"], "Resource": ["x", CHAT]}]);
+        let lists = json!([{"Effect": "Allow", "Action": ["s3:*", "execute-api:*"], "Resource": ["x", CHAT]}]);
         assert_eq!(verdict(lists), Verdict::Allowed);
     }
 
     #[test]
     fn wildcards_match_runs_and_single_letters() {
-        for (pattern, text) in
-            [("*", ""), ("a*", "a"), ("a*c", "abc"), ("a*b*c", "a-b-b-c"), ("a?c", "abc"), ("**", "x")]
-        {
+        for (pattern, text) in [
+            ("*", ""),
+            ("a*", "a"),
+            ("a*c", "abc"),
+            ("a*b*c", "a-b-b-c"),
+            ("a?c", "abc"),
+            ("**", "x"),
+        ] {
             assert!(matches(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in [("", "a"), ("a", "ab"), ("a?", "a"), ("a*d", "abc"), ("?", ""), ("*b", "ba")]
+        for (pattern, text) in
+            [("", "a"), ("a", "ab"), ("a?", "a"), ("a*d", "abc"), ("?", ""), ("*b", "ba")]
         {
             assert!(!matches(pattern, text), "{pattern} {text}");
         }

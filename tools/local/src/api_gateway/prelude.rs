@@ -73,7 +73,8 @@ impl Head {
         for (name, value) in json.headers.into_iter().chain(cookies) {
             let name = HeaderName::try_from(name).map_err(|_| Unreadable::Malformed)?;
             if !CONNECTION.contains(&name.as_str()) {
-                headers.push((name, HeaderValue::try_from(value).map_err(|_| Unreadable::Malformed)?));
+                headers
+                    .push((name, HeaderValue::try_from(value).map_err(|_| Unreadable::Malformed)?));
             }
         }
         Ok(Head {

@@ -30,9 +30,11 @@ impl Refusal {
     /// Response type, status and message as AWS has them unless a template says otherwise.
     fn defaults(&self) -> (&'static str, u16, &'static str) {
         match self {
-            Refusal::AccessDenied { explicit: true } => {
-                ("ACCESS_DENIED", 403, "User is not authorized to access this resource with an explicit deny")
-            }
+            Refusal::AccessDenied { explicit: true } => (
+                "ACCESS_DENIED",
+                403,
+                "User is not authorized to access this resource with an explicit deny",
+            ),
             Refusal::AccessDenied { explicit: false } => {
                 ("ACCESS_DENIED", 403, "User is not authorized to access this resource")
             }
@@ -40,9 +42,13 @@ impl Refusal {
             Refusal::AuthorizerFailure => ("AUTHORIZER_FAILURE", 500, ""),
             Refusal::Default5xx(message) => ("DEFAULT_5XX", 500, message),
             Refusal::IntegrationFailure => ("INTEGRATION_FAILURE", 504, "Internal server error"),
-            Refusal::IntegrationTimeout => ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out"),
+            Refusal::IntegrationTimeout => {
+                ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
+            }
             Refusal::InvalidApiKey => ("INVALID_API_KEY", 403, "Forbidden"),
-            Refusal::InvalidSignature => ("INVALID_SIGNATURE", 403, "Authorization header is no signature"),
+            Refusal::InvalidSignature => {
+                ("INVALID_SIGNATURE", 403, "Authorization header is no signature")
+            }
             Refusal::MissingAuthenticationToken => {
                 ("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token")
             }
@@ -67,17 +73,26 @@ impl Responses {
     pub fn response(&self, refusal: &Refusal, request_id: &str) -> Response {
         let (kind, default_status, message) = refusal.defaults();
         let fallback = if default_status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
-        let given =
-            self.by_type.get(kind).or_else(|| self.by_type.get(fallback)).cloned().unwrap_or_default();
+        let given = self
+            .by_type
+            .get(kind)
+            .or_else(|| self.by_type.get(fallback))
+            .cloned()
+            .unwrap_or_default();
         let status = given.status.unwrap_or(default_status);
-        let template =
-            given.template.unwrap_or_else(|| r#"{"message":$context.error.messageString}"#.to_owned());
-        let mut response = Response::new(Body::from(rendered(&template, request_id, kind, message)));
-        *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let template = given
+            .template
+            .unwrap_or_else(|| r#"{"message":$context.error.messageString}"#.to_owned());
+        let mut response =
+            Response::new(Body::from(rendered(&template, request_id, kind, message)));
+        *response.status_mut() =
+            StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &given.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
                 headers.insert(name, value);
             }
         }
@@ -100,18 +115,28 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::{Value, json};
 
-    async fn answer(responses: &[(&str, GatewayResponse)], refusal: Refusal) -> (u16, Option<String>, Value) {
-        let by_type =
-            responses.iter().map(|(kind, response)| ((*kind).to_owned(), response.clone())).collect();
+    async fn answer(
+        responses: &[(&str, GatewayResponse)],
+        refusal: Refusal,
+    ) -> (u16, Option<String>, Value) {
+        let by_type = responses
+            .iter()
+            .map(|(kind, response)| ((*kind).to_owned(), response.clone()))
+            .collect();
         let response = Responses::new(by_type).response(&refusal, "id-1");
-        let header = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        let header =
+            response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, header, serde_json::from_slice(&body).unwrap())
     }
 
     fn saying(status: Option<u16>, template: &str) -> GatewayResponse {
-        GatewayResponse { status, template: Some(template.to_owned()), ..GatewayResponse::default() }
+        GatewayResponse {
+            status,
+            template: Some(template.to_owned()),
+            ..GatewayResponse::default()
+        }
     }
 
     #[tokio::test]
@@ -126,10 +151,15 @@ mod tests {
     #[tokio::test]
     async fn a_type_not_mentioned_is_answered_as_the_default_says() {
         let template = r#"{"m":$context.error.messageString,"t":"$context.error.responseType"}"#;
-        let defaults =
-            [("DEFAULT_4XX", saying(None, template)), ("DEFAULT_5XX", saying(Some(503), r#"{"five":1}"#))];
+        let defaults = [
+            ("DEFAULT_4XX", saying(None, template)),
+            ("DEFAULT_5XX", saying(Some(503), r#"{"five":1}"#)),
+        ];
         let (status, _, body) = answer(&defaults, Refusal::RequestTooLarge).await;
-        assert_eq!((status, body), (413, json!({"m": "Request Too Long", "t": "REQUEST_TOO_LARGE"})));
+        assert_eq!(
+            (status, body),
+            (413, json!({"m": "Request Too Long", "t": "REQUEST_TOO_LARGE"}))
+        );
         let (status, _, body) = answer(&defaults, Refusal::AuthorizerFailure).await;
         assert_eq!((status, body), (503, json!({"five": 1})));
     }
@@ -142,7 +172,10 @@ mod tests {
 
     #[test]
     fn a_quoted_message_is_a_json_string() {
-        assert_eq!(rendered("$context.error.messageString", "", "", "say \"no\""), r#""say \"no\"""#);
+        assert_eq!(
+            rendered("$context.error.messageString", "", "", "say \"no\""),
+            r#""say \"no\"""#
+        );
         assert_eq!(rendered("$context.error.message", "", "", "say \"no\""), "say \"no\"");
     }
 }

@@ -19,7 +19,8 @@ impl Bucket {
     pub fn take(&self, now: Instant) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, since) = level.unwrap_or((self.limit.burst, now));
-        let refilled = tokens + now.saturating_duration_since(since).as_secs_f64() * self.limit.rate;
+        let refilled =
+            tokens + now.saturating_duration_since(since).as_secs_f64() * self.limit.rate;
         let tokens = refilled.min(self.limit.burst);
         let granted = tokens >= 1.0;
         *level = Some((if granted { tokens - 1.0 } else { tokens }, now));

@@ -19,14 +19,23 @@ pub fn text(stack: &Stack, unused_key: bool) -> String {
     let hello = r#""messages":[{"role":"user","content":"Hello"}]"#;
     let lines = [
         ("chat", post("/v2/chat", &format!("{{{hello}}}"))),
-        ("stream", post("/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#)).replace("-sS", "-sSN")),
+        (
+            "stream",
+            post("/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#)).replace("-sS", "-sSN"),
+        ),
         (
             "embed",
-            post("/v2/embed", r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#),
+            post(
+                "/v2/embed",
+                r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#,
+            ),
         ),
         (
             "rerank",
-            post("/v2/rerank", r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#),
+            post(
+                "/v2/rerank",
+                r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#,
+            ),
         ),
         ("health", format!("curl -sS {url}/api/health")),
         ("python", format!(r#"cohere.ClientV2("{token}", base_url="{url}")"#)),

@@ -31,9 +31,8 @@ pub(super) fn answer(sandbox: &CohereSandbox, request: &SeenRequest) -> Reply {
     };
     match result {
         Ok(value) => Reply::json(value.to_string()),
-        Err(problem) => {
-            Reply::json(json!({ "message": problem }).to_string()).with_status(StatusCode::BAD_REQUEST)
-        }
+        Err(problem) => Reply::json(json!({ "message": problem }).to_string())
+            .with_status(StatusCode::BAD_REQUEST),
     }
 }
 
@@ -52,9 +51,11 @@ fn plan(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
 
 fn shown(request: &SeenRequest) -> Value {
     // Somebody may have tried a real key here, and this listing asks for none.
-    let visible =
-        |name: &str, value: &str| if name == "authorization" { "[hidden]".into() } else { value.to_owned() };
-    let headers: Vec<_> = request.headers.iter().map(|(name, value)| (name, visible(name, value))).collect();
+    let visible = |name: &str, value: &str| {
+        if name == "authorization" { "[hidden]".into() } else { value.to_owned() }
+    };
+    let headers: Vec<_> =
+        request.headers.iter().map(|(name, value)| (name, visible(name, value))).collect();
     let body = serde_json::from_slice(&request.body)
         .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&request.body).into_owned()));
     json!({ "method": request.method, "path": request.path, "query": request.query, "headers": headers, "body": body })

@@ -123,7 +123,10 @@ fn inside_characters(piece: Bytes) -> Vec<Bytes> {
 }
 
 fn in_chunks(body: Bytes, size: usize) -> Vec<Bytes> {
-    (0..body.len()).step_by(size).map(|start| body.slice(start..body.len().min(start + size))).collect()
+    (0..body.len())
+        .step_by(size)
+        .map(|start| body.slice(start..body.len().min(start + size)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -138,8 +141,13 @@ mod tests {
     #[test]
     fn a_cut_by_bytes_may_fall_inside_an_event() {
         let between = Step::Wait(Duration::ZERO);
-        let expected =
-            [Step::Send("one".into()), between.clone(), Step::Send("t".into()), between.clone(), between];
+        let expected = [
+            Step::Send("one".into()),
+            between.clone(),
+            Step::Send("t".into()),
+            between.clone(),
+            between,
+        ];
         let steps = plan(&["one", "two", "three"], "cut_after_bytes=4");
         assert_eq!(steps[..5], expected);
         assert_eq!(steps[5..], [Step::Abort]);

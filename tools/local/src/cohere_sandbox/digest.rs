@@ -5,12 +5,16 @@
 
 use crate::cohere_sandbox::SeenRequest;
 
-const LANES: [(u64, u64); 2] =
-    [(0x9e37_79b9_7f4a_7c15, 0xff51_afd7_ed55_8ccd), (0xc2b2_ae3d_27d4_eb4f, 0x8764_4d2d_67cd_9d35)];
+const LANES: [(u64, u64); 2] = [
+    (0x9e37_79b9_7f4a_7c15, 0xff51_afd7_ed55_8ccd),
+    (0xc2b2_ae3d_27d4_eb4f, 0x8764_4d2d_67cd_9d35),
+];
 
 /// The digest of a request's method, path and body.
 pub(super) fn of_request(request: &SeenRequest) -> u128 {
-    of(request.body.as_ref()) ^ of(request.method.as_bytes()) ^ of(request.path.as_bytes()).rotate_left(7)
+    of(request.body.as_ref())
+        ^ of(request.method.as_bytes())
+        ^ of(request.path.as_bytes()).rotate_left(7)
 }
 
 /// The digest of these bytes.

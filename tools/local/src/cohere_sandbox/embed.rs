@@ -23,7 +23,8 @@ pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
     let object = fields::parse(&seen.body)?;
     let request = EmbedRequest::read(&object)?;
     let space = Space::new(request.model.space(), request.dimension, request.input_type);
-    let vectors: Vec<Vec<f32>> = request.inputs.iter().map(|input| space.vector(input.parts())).collect();
+    let vectors: Vec<Vec<f32>> =
+        request.inputs.iter().map(|input| space.vector(input.parts())).collect();
 
     let usage = Usage::of(&request);
     let body = format!(
@@ -34,7 +35,9 @@ pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
         embeddings = embeddings(&request.types, &vectors),
         billed = usage.billed(&request),
     );
-    Ok(Reply::json(body).with_counts(usage.chars, usage.billed_tokens()).with_warnings(&request.warnings))
+    Ok(Reply::json(body)
+        .with_counts(usage.chars, usage.billed_tokens())
+        .with_warnings(&request.warnings))
 }
 
 fn embeddings(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
@@ -90,7 +93,10 @@ impl Usage {
             (true, 0) => format!(r#"{{"input_tokens":{text_tokens}}}"#),
             (true, _) => format!(r#"{{"images":{images}}}"#),
             (false, _) => {
-                format!(r#"{{"input_tokens":{text_tokens},"image_tokens":{}}}"#, images * TOKENS_OF_AN_IMAGE)
+                format!(
+                    r#"{{"input_tokens":{text_tokens},"image_tokens":{}}}"#,
+                    images * TOKENS_OF_AN_IMAGE
+                )
             }
         }
     }

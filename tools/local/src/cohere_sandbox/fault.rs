@@ -86,7 +86,8 @@ impl FromStr for Fault {
 impl Fault {
     fn take(&mut self, part: &str) -> Result<(), String> {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let number = || value.parse::<usize>().map_err(|_| format!("`{part}`: a whole number is expected"));
+        let number =
+            || value.parse::<usize>().map_err(|_| format!("`{part}`: a whole number is expected"));
         let milliseconds = || number().map(|n| Duration::from_millis(n as u64));
         match name {
             "status" => self.status = Some(parse_status(part, value)?),
@@ -120,7 +121,8 @@ impl Fault {
     /// The answer that this fault gives in place of the real one, if it does.
     pub(super) fn replacement(&self, request: &SeenRequest) -> Option<Reply> {
         let status = self.status;
-        let with = |reply: Reply, default: StatusCode| Some(reply.with_status(status.unwrap_or(default)));
+        let with =
+            |reply: Reply, default: StatusCode| Some(reply.with_status(status.unwrap_or(default)));
         if let Some(body) = &self.body {
             return with(Reply::json(body.clone()), StatusCode::OK);
         }
@@ -133,7 +135,8 @@ impl Fault {
         let status = status.filter(|status| status.as_u16() >= 400)?;
         let refusal = Refusal::new(status.as_u16(), default_message(status));
         let typed = status == StatusCode::UNPROCESSABLE_ENTITY;
-        let refusal = if typed { refusal.with_type("NO_VALID_RESPONSE_GENERATED") } else { refusal };
+        let refusal =
+            if typed { refusal.with_type("NO_VALID_RESPONSE_GENERATED") } else { refusal };
         Some(refusal.into_reply(request))
     }
 
@@ -168,8 +171,7 @@ fn break_json(content: &mut Content) {
     match content {
         Content::Whole(body) => body.truncate(body.len() / 2),
         Content::Events(events) => {
-            let broken =
-                "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"mess\n\n";
+            let broken = "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"mess\n\n";
             events.insert(1.min(events.len()), Bytes::from(broken));
         }
     }
@@ -183,15 +185,18 @@ fn parse_status(part: &str, value: &str) -> Result<StatusCode, String> {
 }
 
 fn parse_header(part: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let parsed =
-        value.split_once(':').and_then(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+    let parsed = value
+        .split_once(':')
+        .and_then(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
     parsed.ok_or_else(|| format!("`{part}`: header=name:value is expected"))
 }
 
 /// The API's words for a status.
 fn default_message(status: StatusCode) -> &'static str {
     match status.as_u16() {
-        400 => "invalid request: message must be at least 1 token long or tool results must be specified.",
+        400 => {
+            "invalid request: message must be at least 1 token long or tool results must be specified."
+        }
         401 => "invalid api token",
         402 => {
             "Please add or update your payment method at https://dashboard.cohere.com/billing?tab=payment to continue"

@@ -61,7 +61,11 @@ impl<'a> Fields<'a> {
     }
 
     /// The fields of an object inside, whose name for messages is `within`.
-    pub(super) fn object(&self, name: &str, within: &'static str) -> Result<Option<Fields<'a>>, Refusal> {
+    pub(super) fn object(
+        &self,
+        name: &str,
+        within: &'static str,
+    ) -> Result<Option<Fields<'a>>, Refusal> {
         let object = self.read(name, "object", Value::as_object)?;
         Ok(object.map(|object| Fields { object, within, reference: self.reference }))
     }
@@ -69,7 +73,8 @@ impl<'a> Fields<'a> {
     pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, Refusal> {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let text = |(index, item): (usize, &'a Value)| {
-            item.as_str().ok_or_else(|| self.wrong_type(&format!("{name}[{index}]"), item, "string"))
+            item.as_str()
+                .ok_or_else(|| self.wrong_type(&format!("{name}[{index}]"), item, "string"))
         };
         items.iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
     }
@@ -77,7 +82,9 @@ impl<'a> Fields<'a> {
     /// One warning for each field that is not in `known`, in the API's words.
     pub(super) fn warnings(&self, known: &[&str]) -> Vec<String> {
         let unknown = self.object.keys().filter(|name| !known.contains(&name.as_str()));
-        unknown.map(|name| format!("unknown field: parameter {name} is not a valid field")).collect()
+        unknown
+            .map(|name| format!("unknown field: parameter {name} is not a valid field"))
+            .collect()
     }
 
     fn read<T>(

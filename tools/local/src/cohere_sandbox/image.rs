@@ -24,9 +24,11 @@ impl Image {
     /// Reads `data:image/…;base64,…`. The wording of the refusals is our own.
     pub(super) fn from_data_uri(uri: &str) -> Result<Self, Refusal> {
         let encoded = uri.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
-        let (_, encoded) =
-            encoded.ok_or_else(|| Refusal::invalid("image must be a data URI of a base64 encoded image"))?;
-        let bytes = STANDARD.decode(encoded).map_err(|_| Refusal::invalid("image is not valid base64"))?;
+        let (_, encoded) = encoded.ok_or_else(|| {
+            Refusal::invalid("image must be a data URI of a base64 encoded image")
+        })?;
+        let bytes =
+            STANDARD.decode(encoded).map_err(|_| Refusal::invalid("image is not valid base64"))?;
         let facts = facts(&bytes).ok_or_else(|| {
             Refusal::invalid("image format not supported, must be one of: png, jpeg, webp, gif")
         })?;
@@ -79,7 +81,8 @@ fn jpeg(bytes: &[u8]) -> Option<(u32, u32, u32)> {
 fn webp(bytes: &[u8]) -> Option<(u32, u32, u32)> {
     match bytes.get(12..16)? {
         b"VP8X" => {
-            let size = |at: usize| Some(le16(bytes, at)? + (u32::from(*bytes.get(at + 2)?) << 16) + 1);
+            let size =
+                |at: usize| Some(le16(bytes, at)? + (u32::from(*bytes.get(at + 2)?) << 16) + 1);
             Some((size(24)?, size(27)?, 24))
         }
         b"VP8L" => {
@@ -114,9 +117,11 @@ mod tests {
 
     #[test]
     fn what_is_no_image_is_refused() {
-        for uri in
-            ["https://example.com/cat.png", "data:image/png;base64,###", "data:image/png;base64,aGVsbG8="]
-        {
+        for uri in [
+            "https://example.com/cat.png",
+            "data:image/png;base64,###",
+            "data:image/png;base64,aGVsbG8=",
+        ] {
             assert!(Image::from_data_uri(uri).is_err(), "{uri}");
         }
     }

@@ -42,7 +42,11 @@ impl Keys {
         if given.is_empty() {
             return Err(unauthorized("no api key supplied"));
         }
-        self.0.iter().find(|key| key.value == given).cloned().ok_or_else(|| unauthorized("invalid api token"))
+        self.0
+            .iter()
+            .find(|key| key.value == given)
+            .cloned()
+            .ok_or_else(|| unauthorized("invalid api token"))
     }
 }
 

@@ -121,7 +121,8 @@ pub(super) fn find(id: &str) -> Result<&'static Model, Refusal> {
             "model '{id}' not found, make sure the correct model ID was used and that you have access to the model."
         )
     };
-    let model = MODELS.iter().find(|model| model.id == id).ok_or_else(|| Refusal::new(404, not_found()))?;
+    let model =
+        MODELS.iter().find(|model| model.id == id).ok_or_else(|| Refusal::new(404, not_found()))?;
     if let Status::Removed(day) = model.status {
         let page = if model.endpoint == Endpoint::Chat { "command" } else { model.endpoint.name() };
         return Err(Refusal::new(
@@ -168,7 +169,16 @@ impl Model {
 
     const fn status(self, status: Status) -> Self {
         // Written out because a constant function cannot drop the old status.
-        let Model { id, endpoint, context_tokens, max_output_tokens, reasons, sees, dimensions, .. } = self;
+        let Model {
+            id,
+            endpoint,
+            context_tokens,
+            max_output_tokens,
+            reasons,
+            sees,
+            dimensions,
+            ..
+        } = self;
         Model { id, endpoint, status, context_tokens, max_output_tokens, reasons, sees, dimensions }
     }
 }

@@ -8,7 +8,8 @@ use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::Reply;
 
 const PAGE_SIZE: usize = 20;
-const CHAT_FEATURES: &[&str] = &["json_mode", "json_schema", "strict_tools", "safety_modes", "tools"];
+const CHAT_FEATURES: &[&str] =
+    &["json_mode", "json_schema", "strict_tools", "safety_modes", "tools"];
 /// The model each endpoint is documented with.
 const DEFAULTS: &[&str] = &["command-a-03-2025", "embed-v4.0", "rerank-v3.5"];
 
@@ -35,18 +36,28 @@ struct Page {
 
 pub(super) fn list(request: &SeenRequest) -> Result<Reply, Refusal> {
     let asked = |name: &str| {
-        let pairs =
-            request.query.as_deref().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        pairs.filter(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value).next()
+        let pairs = request
+            .query
+            .as_deref()
+            .unwrap_or_default()
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        pairs
+            .filter(|(key, value)| *key == name && !value.is_empty())
+            .map(|(_, value)| value)
+            .next()
     };
     let number = |name: &str| {
         let problem = || Refusal::invalid(format!("{name} must be a number"));
         asked(name).map(|value| value.parse::<usize>().map_err(|_| problem())).transpose()
     };
     let endpoint = asked("endpoint");
-    let default_only = asked("default_only").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let (size, start) =
-        (number("page_size")?.unwrap_or(PAGE_SIZE).clamp(1, 1000), number("page_token")?.unwrap_or(0));
+    let default_only =
+        asked("default_only").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let (size, start) = (
+        number("page_size")?.unwrap_or(PAGE_SIZE).clamp(1, 1000),
+        number("page_token")?.unwrap_or(0),
+    );
 
     let matching = models::served()
         .filter(|model| endpoint.is_none_or(|endpoint| model.endpoint.name() == endpoint))
@@ -60,7 +71,8 @@ pub(super) fn list(request: &SeenRequest) -> Result<Reply, Refusal> {
 
 pub(super) fn one(request: &SeenRequest) -> Result<Reply, Refusal> {
     let model = models::find(request.path.trim_start_matches("/v1/models/"))?;
-    let reply = Reply::json(serde_json::to_string(&shown(model)).expect("strings and numbers serialize"));
+    let reply =
+        Reply::json(serde_json::to_string(&shown(model)).expect("strings and numbers serialize"));
     Ok(reply.with_warnings(model.warning().as_slice()))
 }
 
@@ -72,7 +84,10 @@ fn shown(model: &Model) -> Shown {
         endpoints: [endpoint],
         finetuned: false,
         context_length: model.context_tokens,
-        tokenizer_url: format!("https://storage.googleapis.com/cohere-public/tokenizers/{}.json", model.id),
+        tokenizer_url: format!(
+            "https://storage.googleapis.com/cohere-public/tokenizers/{}.json",
+            model.id
+        ),
         features: if model.endpoint == Endpoint::Chat { CHAT_FEATURES } else { &[] },
         default_endpoints: if DEFAULTS.contains(&model.id) { vec![endpoint] } else { Vec::new() },
     }

@@ -82,18 +82,24 @@ impl Reply {
     pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a valid header name");
         // Warnings quote what the caller sent, which may hold what a header may not.
-        let value: String = value.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+        let value: String =
+            value.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
         self.headers.insert(name, HeaderValue::from_str(&value).expect("visible characters"));
         self
     }
 
     /// Adds the size headers of chat and embed answers.
     pub(super) fn with_counts(self, chars: usize, tokens: usize) -> Self {
-        self.with_header("num_chars", &chars.to_string()).with_header("num_tokens", &tokens.to_string())
+        self.with_header("num_chars", &chars.to_string())
+            .with_header("num_tokens", &tokens.to_string())
     }
 
     pub(super) fn with_warnings(self, warnings: &[String]) -> Self {
-        if warnings.is_empty() { self } else { self.with_header("x-api-warning", &warnings.join("; ")) }
+        if warnings.is_empty() {
+            self
+        } else {
+            self.with_header("x-api-warning", &warnings.join("; "))
+        }
     }
 
     /// Adds what trial keys see: on success, 400 and 404, but not on 402, 422 or 429.

@@ -48,7 +48,8 @@ impl<'a> RerankRequest<'a> {
         let fields = Fields::new(object, "rerank");
         let model = models::resolve(fields.text("model")?, Endpoint::Rerank)?;
         let query = fields.text("query")?.filter(|query| !query.trim().is_empty());
-        let query = query.ok_or_else(|| Refusal::invalid("query must not be empty or be only whitespace"))?;
+        let query = query
+            .ok_or_else(|| Refusal::invalid("query must not be empty or be only whitespace"))?;
         let documents = fields.texts("documents")?.unwrap_or_default();
         if documents.is_empty() {
             return Err(Refusal::invalid("list of documents must not be empty"));
@@ -63,10 +64,14 @@ impl<'a> RerankRequest<'a> {
         }
         let top_n = match fields.whole("top_n")? {
             None => documents.len(),
-            Some(asked) => usize::try_from(asked).ok().filter(|asked| *asked > 0).ok_or_else(|| {
-                let most = documents.len();
-                Refusal::invalid(format!("return_top_n is invalid, value must be between 1 and {most}"))
-            })?,
+            Some(asked) => {
+                usize::try_from(asked).ok().filter(|asked| *asked > 0).ok_or_else(|| {
+                    let most = documents.len();
+                    Refusal::invalid(format!(
+                        "return_top_n is invalid, value must be between 1 and {most}"
+                    ))
+                })?
+            }
         };
         fields.whole("max_tokens_per_doc")?;
         let mut warnings: Vec<String> = model.warning().into_iter().collect();
@@ -78,7 +83,8 @@ impl<'a> RerankRequest<'a> {
     fn ranked(&self) -> Vec<(usize, f32)> {
         let space = Space::bare(self.model.space(), DIMENSION);
         let query = space.vector([Part::Text(self.query)]);
-        let score = |document: &&str| relevance(cosine(&query, &space.vector([Part::Text(document)])));
+        let score =
+            |document: &&str| relevance(cosine(&query, &space.vector([Part::Text(document)])));
         let mut ranked: Vec<(usize, f32)> = self.documents.iter().map(score).enumerate().collect();
         ranked.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
         ranked

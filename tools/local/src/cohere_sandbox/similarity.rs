@@ -45,9 +45,9 @@ impl Space {
         for part in parts {
             match part {
                 Part::Text(text) => self.add_text(&mut vector, text),
-                Part::Image(bytes) => {
-                    bytes.chunks(64).for_each(|chunk| self.add(&mut vector, hash(chunk, self.seed), WORD))
-                }
+                Part::Image(bytes) => bytes
+                    .chunks(64)
+                    .for_each(|chunk| self.add(&mut vector, hash(chunk, self.seed), WORD)),
             }
         }
         scale(&mut vector, 1.0);
@@ -125,15 +125,18 @@ mod tests {
     use super::*;
 
     fn nearness(tints: [&str; 2], texts: [&str; 2]) -> f32 {
-        let vector =
-            |index: usize| Space::new("embed", 1024, tints[index]).vector([Part::Text(texts[index])]);
+        let vector = |index: usize| {
+            Space::new("embed", 1024, tints[index]).vector([Part::Text(texts[index])])
+        };
         cosine(&vector(0), &vector(1))
     }
 
     #[test]
     fn shared_words_make_texts_near() {
-        let near = nearness(["q", "q"], ["The capital of France is Paris", "Paris, the French capital"]);
-        let far = nearness(["q", "q"], ["The capital of France is Paris", "Bread needs flour and yeast"]);
+        let near =
+            nearness(["q", "q"], ["The capital of France is Paris", "Paris, the French capital"]);
+        let far =
+            nearness(["q", "q"], ["The capital of France is Paris", "Bread needs flour and yeast"]);
         assert!(near > 0.35 && far < 0.2, "near {near}, far {far}");
     }
 

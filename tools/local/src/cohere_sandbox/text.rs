@@ -2,10 +2,11 @@
 
 /// Words that say little about what a text is about.
 const COMMON: &[&str] = &[
-    "a", "about", "an", "and", "are", "as", "at", "be", "by", "can", "did", "do", "does", "for", "from",
-    "get", "has", "have", "how", "i", "in", "is", "it", "its", "me", "my", "of", "on", "or", "please", "s",
-    "tell", "that", "the", "their", "there", "they", "this", "to", "use", "was", "we", "were", "what",
-    "when", "where", "which", "who", "why", "will", "with", "you", "your",
+    "a", "about", "an", "and", "are", "as", "at", "be", "by", "can", "did", "do", "does", "for",
+    "from", "get", "has", "have", "how", "i", "in", "is", "it", "its", "me", "my", "of", "on",
+    "or", "please", "s", "tell", "that", "the", "their", "there", "they", "this", "to", "use",
+    "was", "we", "were", "what", "when", "where", "which", "who", "why", "will", "with", "you",
+    "your",
 ];
 
 /// The runs of letters and digits; lower the text's case first to compare them.
@@ -86,6 +87,9 @@ mod tests {
 
     #[test]
     fn sentences_keep_decimal_points() {
-        assert_eq!(sentences("It is 7.5. Really? Yes\nEnd"), ["It is 7.5.", "Really?", "Yes", "End"]);
+        assert_eq!(
+            sentences("It is 7.5. Really? Yes\nEnd"),
+            ["It is 7.5.", "Really?", "Yes", "End"]
+        );
     }
 }

@@ -187,7 +187,8 @@ impl Environment {
                 let mut state = self.state();
                 if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
                     state.place = Some(place);
-                    state.running = Some(Running { id: id.clone(), answer: Some(answer), answered: false });
+                    state.running =
+                        Some(Running { id: id.clone(), answer: Some(answer), answered: false });
                     self.deadline.send_replace(Some(Instant::now() + limit));
                     return Work { id, event };
                 }

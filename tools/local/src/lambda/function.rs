@@ -40,7 +40,12 @@ pub struct Function {
 }
 
 impl Function {
-    pub fn new(launch: Launch, limits: Limits, output: Output, stop: watch::Receiver<bool>) -> Arc<Self> {
+    pub fn new(
+        launch: Launch,
+        limits: Limits,
+        output: Output,
+        stop: watch::Receiver<bool>,
+    ) -> Arc<Self> {
         Arc::new(Function {
             launch,
             limits,
@@ -84,7 +89,9 @@ impl Function {
                 Err(returned) => invocation = returned,
             }
         }
-        answered.await.unwrap_or_else(|_| Err(Failure::Crashed("the environment is gone".to_owned())))
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Failure::Crashed("the environment is gone".to_owned())))
     }
 
     /// A warm environment, or a new one.
@@ -118,7 +125,12 @@ impl Function {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let environment = Arc::new(Environment::new(number, START_LIMIT));
         self.alive().push(environment.clone());
-        tokio::spawn(process::run(self.clone(), environment.clone(), self.output.clone(), self.stop.clone()));
+        tokio::spawn(process::run(
+            self.clone(),
+            environment.clone(),
+            self.output.clone(),
+            self.stop.clone(),
+        ));
         environment
     }
 
@@ -179,7 +191,11 @@ impl Function {
     async fn gone(&self, environments: &[Arc<Environment>]) {
         // A killed process is gone within milliseconds; two seconds are for a machine under load.
         for _ in 0..400 {
-            if !self.alive().iter().any(|one| environments.iter().any(|other| Arc::ptr_eq(one, other))) {
+            if !self
+                .alive()
+                .iter()
+                .any(|one| environments.iter().any(|other| Arc::ptr_eq(one, other)))
+            {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -80,8 +80,14 @@ pub async fn run(
             environment.set_process(child.id());
             tokio::spawn(release(environment.clone(), lines.clone()));
             let readers = [
-                child.stdout.take().map(|out| tokio::spawn(read(out, lines.clone(), environment.clone()))),
-                child.stderr.take().map(|err| tokio::spawn(read(err, lines.clone(), environment.clone()))),
+                child
+                    .stdout
+                    .take()
+                    .map(|out| tokio::spawn(read(out, lines.clone(), environment.clone()))),
+                child
+                    .stderr
+                    .take()
+                    .map(|err| tokio::spawn(read(err, lines.clone(), environment.clone()))),
             ];
             let why = tokio::select! {
                 status = child.wait() => match status {
@@ -123,7 +129,8 @@ pub async fn run(
 /// The text of a log line: a person reads it, and sees only this one.
 fn readable(line: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
-    let texts: Vec<_> = ["message", "error"].iter().filter_map(|name| fields.get(*name)?.as_str()).collect();
+    let texts: Vec<_> =
+        ["message", "error"].iter().filter_map(|name| fields.get(*name)?.as_str()).collect();
     if texts.is_empty() { line.to_owned() } else { texts.join(": ") }
 }
 
@@ -171,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_log_line_is_read_to_a_person_as_its_text() {
-        let line = r#"{"level":"ERROR","message":"cannot start","error":"no such setting","target":"x"}"#;
+        let line =
+            r#"{"level":"ERROR","message":"cannot start","error":"no such setting","target":"x"}"#;
         assert_eq!(readable(line), "cannot start: no such setting");
         for other in ["thread panicked", "[1]", "{}", r#"{"message":1}"#, ""] {
             assert_eq!(readable(other), other);

@@ -52,8 +52,9 @@ async fn response(
     body: Body,
 ) -> Response {
     let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
-    let streamed =
-        headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
+    let streamed = headers
+        .get("lambda-runtime-function-response-mode")
+        .is_some_and(|mode| mode == "streaming");
     let (pieces, payload) = Payload::channel(streamed);
     let _ = answer.send(Ok(payload));
     if pass_on(body, &pieces).await {
@@ -77,7 +78,11 @@ async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) -> bool {
     true
 }
 
-async fn error(State((_, environment)): State<Session>, Path(id): Path<String>, body: Body) -> Response {
+async fn error(
+    State((_, environment)): State<Session>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Response {
     let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
     let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
     environment.set_answered();
@@ -92,7 +97,8 @@ async fn init_error(State((function, _)): State<Session>, body: Body) -> Respons
 }
 
 fn accepted() -> Response {
-    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#).into_response()
+    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#)
+        .into_response()
 }
 
 fn no_such_invocation() -> Response {
@@ -108,5 +114,10 @@ fn since_epoch() -> Duration {
 pub fn trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();
-    format!("Root=1-{:08x}-{};Parent={};Sampled=0", since_epoch().as_secs(), &random[..24], &parent[..16])
+    format!(
+        "Root=1-{:08x}-{};Parent={};Sampled=0",
+        since_epoch().as_secs(),
+        &random[..24],
+        &parent[..16]
+    )
 }

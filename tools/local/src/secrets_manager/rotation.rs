@@ -26,11 +26,13 @@ impl SecretsManager {
         let mut shared = self.shared();
         let name = shared.store.find(&rotate.secret_id)?.name().to_owned();
         let Some(function) = shared.functions.get(&name).cloned() else {
-            let message = "No Lambda rotation function ARN is associated with this secret.".to_owned();
+            let message =
+                "No Lambda rotation function ARN is associated with this secret.".to_owned();
             return Err(Refused("InvalidRequestException", message));
         };
         let secret = shared.store.find(&rotate.secret_id)?;
-        let left = secret.holder(PENDING).filter(|pending| Some(*pending) != secret.holder(CURRENT));
+        let left =
+            secret.holder(PENDING).filter(|pending| Some(*pending) != secret.holder(CURRENT));
         let left = left.map(str::to_owned);
         let is_test = rotate.rotate_immediately == Some(false);
         let token = left.clone().unwrap_or(rotate.client_request_token);
@@ -39,10 +41,16 @@ impl SecretsManager {
             if left.is_none() {
                 secret.begin(&token);
             }
-            tokio::spawn(self.clone().run(name.clone(), token.clone(), function, is_test && left.is_none()));
+            tokio::spawn(self.clone().run(
+                name.clone(),
+                token.clone(),
+                function,
+                is_test && left.is_none(),
+            ));
         }
         if left.is_some() {
-            let message = "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
+            let message =
+                "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
             return Err(Refused("InvalidRequestException", message));
         }
         Ok(json!({ "ARN": arn(&name), "Name": name, "VersionId": token }))
@@ -52,9 +60,12 @@ impl SecretsManager {
     async fn run(self, name: String, token: String, function: Arc<Function>, is_test: bool) {
         let mut completed = true;
         for step in STEPS.into_iter().filter(|step| !is_test || *step == "testSecret") {
-            let event = json!({ "Step": step, "SecretId": arn(&name), "ClientRequestToken": token });
+            let event =
+                json!({ "Step": step, "SecretId": arn(&name), "ClientRequestToken": token });
             let outcome = match function.invoke(event.to_string().into()).await {
-                Ok(payload) => payload.collect().await.map_err(|_| "the answer broke off".to_owned()),
+                Ok(payload) => {
+                    payload.collect().await.map_err(|_| "the answer broke off".to_owned())
+                }
                 Err(failure) => Err(failure.to_string()),
             };
             if let Err(problem) = outcome {

@@ -24,7 +24,10 @@ pub(super) struct Refused(pub(super) &'static str, pub(super) String);
 pub(super) type Result<T> = std::result::Result<T, Refused>;
 
 fn not_found(what: &str) -> Refused {
-    Refused("ResourceNotFoundException", format!("Secrets Manager can't find the specified {what}."))
+    Refused(
+        "ResourceNotFoundException",
+        format!("Secrets Manager can't find the specified {what}."),
+    )
 }
 
 fn invalid(message: impl Into<String>) -> Refused {
@@ -80,7 +83,14 @@ impl Store {
 impl Secret {
     fn new(name: &str) -> Self {
         let name = name.to_owned();
-        Secret { name, versions: Vec::new(), created: now(), changed: now(), rotated: None, rotating: false }
+        Secret {
+            name,
+            versions: Vec::new(),
+            created: now(),
+            changed: now(),
+            rotated: None,
+            rotating: false,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -142,20 +152,28 @@ impl Secret {
         Ok(answer)
     }
 
-    fn put_content(&mut self, id: &str, content: Content, mut labels: BTreeSet<String>) -> Result<()> {
+    fn put_content(
+        &mut self,
+        id: &str,
+        content: Content,
+        mut labels: BTreeSet<String>,
+    ) -> Result<()> {
         let existing = self.versions.iter().position(|version| version.id == id);
         let old = existing.and_then(|at| self.versions[at].content.as_ref());
         match old {
             // The same request again.
             Some(old) if *old == content => return Ok(()),
             Some(_) => {
-                let message = "You can't use ClientRequestToken again with another value.".to_owned();
+                let message =
+                    "You can't use ClientRequestToken again with another value.".to_owned();
                 return Err(Refused("ResourceExistsException", message));
             }
             None => {}
         }
         // The first value a secret gets is current whatever the request says.
-        if self.versions.iter().all(|version| version.content.is_none()) && !labels.contains(PENDING) {
+        if self.versions.iter().all(|version| version.content.is_none())
+            && !labels.contains(PENDING)
+        {
             labels.insert(CURRENT.to_owned());
         }
         match existing {
@@ -184,13 +202,18 @@ impl Secret {
         }
         match (&wish.move_to_version_id, &wish.remove_from_version_id) {
             (_, Some(from)) if holder.as_ref() != Some(from) => {
-                return Err(invalid(format!("The label {label} is not on the version to remove it from.")));
+                return Err(invalid(format!(
+                    "The label {label} is not on the version to remove it from."
+                )));
             }
             (Some(to), None) if holder.as_ref().is_some_and(|holder| holder != to) => {
-                let message = format!("The label {label} is on another version: name RemoveFromVersionId.");
+                let message =
+                    format!("The label {label} is on another version: name RemoveFromVersionId.");
                 return Err(invalid(message));
             }
-            (None, None) => return Err(invalid("MoveToVersionId or RemoveFromVersionId is expected.")),
+            (None, None) => {
+                return Err(invalid("MoveToVersionId or RemoveFromVersionId is expected."));
+            }
             (None, Some(_)) if label == CURRENT => {
                 return Err(invalid(format!("{CURRENT} can be moved, but not removed.")));
             }
@@ -203,7 +226,8 @@ impl Secret {
 
     pub(super) fn describe(&self, rotation_function: Option<&str>) -> Value {
         let labelled = self.versions.iter().filter(|version| !version.labels.is_empty());
-        let labels: BTreeMap<_, _> = labelled.map(|version| (&version.id, &version.labels)).collect();
+        let labels: BTreeMap<_, _> =
+            labelled.map(|version| (&version.id, &version.labels)).collect();
         let mut answer = self.identity();
         answer["CreatedDate"] = json!(self.created);
         answer["LastChangedDate"] = json!(self.changed);
@@ -221,8 +245,10 @@ impl Secret {
     }
 
     pub(super) fn list(&self, list: &List) -> Value {
-        let listed =
-            self.versions.iter().filter(|version| list.include_deprecated || !version.labels.is_empty());
+        let listed = self
+            .versions
+            .iter()
+            .filter(|version| list.include_deprecated || !version.labels.is_empty());
         let versions = listed.map(|version| {
             json!({ "VersionId": version.id, "VersionStages": version.labels, "CreatedDate": version.created })
         });

@@ -2,8 +2,7 @@ use super::*;
 use axum::body::Body;
 use http_body_util::BodyExt;
 
-const SIGNED: &str =
-    "AWS4-HMAC-SHA256 Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, Signature=0";
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, Signature=0";
 
 async fn ask(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16, Value) {
     call(secrets, authorization, "GetSecretValue", body).await
@@ -13,7 +12,12 @@ async fn operate(secrets: &SecretsManager, operation: &str, body: Value) -> (u16
     call(secrets, SIGNED, operation, body).await
 }
 
-async fn call(secrets: &SecretsManager, authorization: &str, operation: &str, body: Value) -> (u16, Value) {
+async fn call(
+    secrets: &SecretsManager,
+    authorization: &str,
+    operation: &str,
+    body: Value,
+) -> (u16, Value) {
     let request = http::Request::post("/")
         .header("authorization", authorization)
         .header("x-amz-target", format!("secretsmanager.{operation}"))
@@ -21,7 +25,10 @@ async fn call(secrets: &SecretsManager, authorization: &str, operation: &str, bo
         .unwrap();
     let response = serve(State(secrets.clone()), request).await;
     let status = response.status().as_u16();
-    (status, serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap())
+    (
+        status,
+        serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap(),
+    )
 }
 
 #[tokio::test]
@@ -29,12 +36,14 @@ async fn a_secret_is_found_by_name_and_by_arn() {
     let secrets = SecretsManager::new("RUNKEY");
     let version = secrets.put(API_KEY, "value-1");
     for id in [API_KEY.to_owned(), arn(API_KEY)] {
-        let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
+        let (status, body) =
+            ask(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
         assert_eq!((status, &body["SecretString"]), (200, &json!("value-1")));
         assert_eq!((&body["VersionId"], &body["ARN"]), (&json!(version), &json!(arn(API_KEY))));
         assert!(body["CreatedDate"].as_f64().unwrap() > 1.7e9);
     }
-    let (_, other) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionId": version})).await;
+    let (_, other) =
+        ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionId": version})).await;
     assert_eq!(other["SecretString"], "value-1");
 }
 
@@ -46,10 +55,17 @@ async fn a_new_value_is_a_new_version() {
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS})).await;
     assert_eq!((&body["SecretString"], &body["VersionId"]), (&json!("b"), &json!(second)));
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS, "VersionId": first})).await;
-    assert_eq!((&body["SecretString"], &body["VersionStages"]), (&json!("a"), &json!(["AWSPREVIOUS"])));
+    assert_eq!(
+        (&body["SecretString"], &body["VersionStages"]),
+        (&json!("a"), &json!(["AWSPREVIOUS"]))
+    );
     secrets.put(CLIENTS, "c");
     let (_, body) = operate(&secrets, "ListSecretVersionIds", json!({"SecretId": CLIENTS})).await;
-    assert_eq!(body["Versions"].as_array().unwrap().len(), 2, "the first has no label any more: {body}");
+    assert_eq!(
+        body["Versions"].as_array().unwrap().len(),
+        2,
+        "the first has no label any more: {body}"
+    );
     let all = json!({"SecretId": CLIENTS, "IncludeDeprecated": true});
     let (_, body) = operate(&secrets, "ListSecretVersionIds", all).await;
     assert_eq!(body["Versions"].as_array().unwrap().len(), 3);
@@ -63,7 +79,8 @@ async fn what_is_not_there_is_not_found() {
     let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
     secrets.put(API_KEY, "value");
-    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionStage": "NEXT"})).await;
+    let (_, body) =
+        ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionStage": "NEXT"})).await;
     assert_eq!(body["__type"], "ResourceNotFoundException");
     assert_eq!(secrets.reads(), 2);
 }
@@ -73,11 +90,17 @@ async fn only_this_runs_credential_reads() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
-    for stranger in
-        [SIGNED.replace("RUNKEY", "OTHER"), SIGNED.replace("RUNKEY", "RUNKEY2"), "Bearer x".to_owned()]
-    {
+    for stranger in [
+        SIGNED.replace("RUNKEY", "OTHER"),
+        SIGNED.replace("RUNKEY", "RUNKEY2"),
+        "Bearer x".to_owned(),
+    ] {
         let (status, body) = ask(&secrets, &stranger, get.clone()).await;
-        assert_eq!((status, &body["__type"]), (400, &json!("UnrecognizedClientException")), "{stranger}");
+        assert_eq!(
+            (status, &body["__type"]),
+            (400, &json!("UnrecognizedClientException")),
+            "{stranger}"
+        );
     }
     let (_, body) = ask(&secrets, "", get).await;
     assert_eq!(body["__type"], "MissingAuthenticationTokenException");
@@ -109,7 +132,8 @@ async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
     let secrets = SecretsManager::new("RUNKEY");
     let current = secrets.put(API_KEY, "old");
     for (token, value) in [("t1", "new"), ("t1", "new"), ("t2", "newer")] {
-        let (status, body) = operate(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
+        let (status, body) =
+            operate(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
         assert_eq!((status, &body["VersionStages"]), (200, &json!(["NEXT"])));
     }
     let (status, body) = operate(&secrets, "PutSecretValue", put("t1", "another", &["NEXT"])).await;
@@ -162,14 +186,18 @@ async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
     secrets.create(API_KEY);
     let largest = "x".repeat(65_536);
     assert_eq!(operate(&secrets, "PutSecretValue", put("t1", &largest, &[CURRENT])).await.0, 200);
-    let (_, body) = operate(&secrets, "PutSecretValue", put("t2", &format!("{largest}x"), &[CURRENT])).await;
+    let (_, body) =
+        operate(&secrets, "PutSecretValue", put("t2", &format!("{largest}x"), &[CURRENT])).await;
     assert_eq!(body["__type"], "ValidationException");
     let binary = json!({"SecretId": API_KEY, "ClientRequestToken": "t3", "SecretBinary": "AAE="});
     assert_eq!(operate(&secrets, "PutSecretValue", binary).await.0, 200);
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((&body["SecretBinary"], &body["SecretString"]), (&json!("AAE="), &Value::Null));
     let nothing = json!({"SecretId": API_KEY, "ClientRequestToken": "t4"});
-    assert_eq!(operate(&secrets, "PutSecretValue", nothing).await.1["__type"], "InvalidParameterException");
+    assert_eq!(
+        operate(&secrets, "PutSecretValue", nothing).await.1["__type"],
+        "InvalidParameterException"
+    );
 }
 
 #[tokio::test]
@@ -179,9 +207,11 @@ async fn what_is_not_served_says_so_and_no_error_repeats_a_value() {
     let (_, body) = operate(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;
     assert_eq!(body["__type"], "UnknownOperationException");
     let (_, body) =
-        operate(&secrets, "RotateSecret", json!({"SecretId": API_KEY, "ClientRequestToken": "t"})).await;
+        operate(&secrets, "RotateSecret", json!({"SecretId": API_KEY, "ClientRequestToken": "t"}))
+            .await;
     assert_eq!(body["__type"], "InvalidRequestException", "no function rotates it");
-    let strange = json!({"SecretId": API_KEY, "ClientRequestToken": "t", "VersionStages": "hidden"});
+    let strange =
+        json!({"SecretId": API_KEY, "ClientRequestToken": "t", "VersionStages": "hidden"});
     let (_, body) = operate(&secrets, "PutSecretValue", strange).await;
     assert!(!body.to_string().contains("hidden"), "{body}");
 }

@@ -44,7 +44,8 @@ fn json(node: &Yaml) -> anyhow::Result<Value> {
             Value::Object(object)
         }
         Yaml::Tagged(tag, inner) => {
-            let name = if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
+            let name =
+                if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
             Value::Object(Map::from_iter([(name, json(inner)?)]))
         }
         other => bail!("unsupported YAML: {other:?}"),

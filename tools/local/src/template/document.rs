@@ -18,7 +18,10 @@ pub struct Document {
 }
 
 impl Document {
-    pub fn resources_of<P: for<'a> Deserialize<'a>>(&self, kind: &str) -> anyhow::Result<Vec<(String, P)>> {
+    pub fn resources_of<P: for<'a> Deserialize<'a>>(
+        &self,
+        kind: &str,
+    ) -> anyhow::Result<Vec<(String, P)>> {
         self.resources
             .iter()
             .filter(|(_, resource)| resource.kind == kind)
@@ -118,8 +121,8 @@ pub struct EventAuth {
 
 impl Event {
     pub fn route(&self, function: String, settings: &[MethodSetting]) -> anyhow::Result<Route> {
-        let event =
-            ApiEvent::deserialize(&self.properties).with_context(|| format!("in a route of {function}"))?;
+        let event = ApiEvent::deserialize(&self.properties)
+            .with_context(|| format!("in a route of {function}"))?;
         ensure!(
             event.response_transfer_mode == "RESPONSE_STREAM",
             "{} {} must have ResponseTransferMode RESPONSE_STREAM: its function only streams",
@@ -161,12 +164,14 @@ pub struct Auth {
 impl Auth {
     pub fn authorizer(&self) -> anyhow::Result<Authorizer> {
         let name = &self.default_authorizer;
-        let authorizer = self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
+        let authorizer =
+            self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
         let identity = &authorizer.identity;
         Ok(Authorizer {
             function: function_of(&authorizer.function_arn)?,
             header: identity.header.to_ascii_lowercase(),
-            expression: Regex::new(&identity.validation_expression).context("in the ValidationExpression")?,
+            expression: Regex::new(&identity.validation_expression)
+                .context("in the ValidationExpression")?,
             remembered: Duration::from_secs(identity.reauthorize_every),
         })
     }

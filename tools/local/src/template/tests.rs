@@ -57,13 +57,17 @@ fn the_routes_are_the_four_that_are_served() {
 #[test]
 fn variables_come_from_globals_and_the_function_with_parameters_resolved() {
     let template = ours();
-    let of = |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
+    let of =
+        |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
     let chat = of("chat");
     assert_eq!(chat["GATEWAY_SERVICE"], "a-stack");
     assert_eq!(chat["GATEWAY_VERSION"], "dev", "a parameter without a given value has its default");
     assert_eq!(chat["GATEWAY_UPSTREAM_URL"], "http://127.0.0.1:1");
     assert_eq!(chat["GATEWAY_SECRET_ID"], "arn:secret");
-    assert_eq!(chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret", "what has no value is its own name");
+    assert_eq!(
+        chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret",
+        "what has no value is its own name"
+    );
     assert_eq!(chat.get("GATEWAY_DEFAULT_USAGE_PLAN_KEY"), None);
     assert_eq!(of("authorizer")["GATEWAY_DEFAULT_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-default");
     assert_eq!(template.usage_plan_keys, ["usage-plan-of-a-stack-default"]);
@@ -72,7 +76,10 @@ fn variables_come_from_globals_and_the_function_with_parameters_resolved() {
 #[test]
 fn the_authorizer_is_asked_only_about_what_can_be_a_token() {
     let authorizer = ours().authorizer;
-    assert_eq!((authorizer.function.as_str(), authorizer.header.as_str()), ("authorizer", "authorization"));
+    assert_eq!(
+        (authorizer.function.as_str(), authorizer.header.as_str()),
+        ("authorizer", "authorization")
+    );
     assert_eq!(authorizer.remembered, Duration::from_secs(60));
     let allows = |text: &str| authorizer.expression.is_match(text);
     assert!(allows("Bearer cgw_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
@@ -102,7 +109,10 @@ fn gateway_responses_carry_status_headers_and_template() {
         let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["code", "id", "message"], "{kind}");
     }
-    assert_eq!(responses["DEFAULT_4XX"].status, None, "a status here would replace that of every other type");
+    assert_eq!(
+        responses["DEFAULT_4XX"].status, None,
+        "a status here would replace that of every other type"
+    );
 }
 
 #[test]
@@ -110,8 +120,13 @@ fn what_cannot_be_run_as_written_is_an_error_that_names_it() {
     let stream = "RESPONSE_STREAM\n            TimeoutInMillis: 70000";
     assert!(read_with(stream, "STREAM").contains("POST /v2/rerank must have ResponseTransferMode"));
     assert!(read_with("Timeout: 130", "Timeout: soon").contains("EmbedFunction"));
-    assert!(read_with("DefaultAuthorizer: ClientToken", "DefaultAuthorizer: Other").contains("Other"));
-    assert!(read_with("!Ref AuthorizerFunction.Alias", "!Ref OtherFunction.Alias").contains("authorizer"));
+    assert!(
+        read_with("DefaultAuthorizer: ClientToken", "DefaultAuthorizer: Other").contains("Other")
+    );
+    assert!(
+        read_with("!Ref AuthorizerFunction.Alias", "!Ref OtherFunction.Alias")
+            .contains("authorizer")
+    );
     assert!(read_with("[Bb][Ee]", "[Bb[Ee]").contains("ValidationExpression"));
     assert!(read_with("Resources:", "\tResources:").contains("YAML"));
 }

@@ -18,9 +18,12 @@ fn a_request_becomes_a_rest_proxy_event() {
     assert_eq!(event["httpMethod"], "POST");
     assert_eq!(event["body"], "{\"a\":1}");
     assert_eq!(event["isBase64Encoded"], false);
-    for absent in
-        ["pathParameters", "queryStringParameters", "multiValueQueryStringParameters", "stageVariables"]
-    {
+    for absent in [
+        "pathParameters",
+        "queryStringParameters",
+        "multiValueQueryStringParameters",
+        "stageVariables",
+    ] {
         assert_eq!(event.get(absent), Some(&Value::Null), "{absent}");
     }
     let context = &event["requestContext"];
@@ -62,8 +65,11 @@ fn an_authorizers_answer_travels_in_the_context() {
 
 #[test]
 fn repeated_headers_keep_all_values_and_the_last_one_alone() {
-    let request =
-        chat().header("x-a", "1").header("x-a", "2").header("connection", "close").header("te", "gzip");
+    let request = chat()
+        .header("x-a", "1")
+        .header("x-a", "2")
+        .header("connection", "close")
+        .header("te", "gzip");
     let event = event(request, b"", None);
     assert_eq!(event["headers"]["x-a"], "2");
     assert_eq!(event["multiValueHeaders"]["x-a"], json!(["1", "2"]));

@@ -52,7 +52,8 @@ impl Finish {
 impl Answer {
     pub(super) fn compose(request: &ChatRequest, digest: u128) -> Self {
         let tools = tools_to_call(request);
-        let mut answer = if tools.is_empty() { say(request) } else { call(request, &tools, digest) };
+        let mut answer =
+            if tools.is_empty() { say(request) } else { call(request, &tools, digest) };
         if request.thinks {
             answer.thinking = Some(think(request, &tools));
             // A model that thinks plans in its thoughts.
@@ -61,9 +62,9 @@ impl Answer {
         }
         answer.stop_at(&request.stop_sequences);
         answer.cut_to(request.max_tokens, request.thinking_budget);
-        answer
-            .citations
-            .retain(|citation| citation.end <= answer.text.as_deref().unwrap_or_default().chars().count());
+        answer.citations.retain(|citation| {
+            citation.end <= answer.text.as_deref().unwrap_or_default().chars().count()
+        });
         answer
     }
 
@@ -136,7 +137,11 @@ fn tools_to_call<'a>(request: &'a ChatRequest) -> Vec<&'a Tool<'a>> {
 fn call(request: &ChatRequest, tools: &[&Tool], digest: u128) -> Answer {
     let question = &request.question().text;
     let calls = tools.iter().enumerate().map(|(index, tool)| Call {
-        id: format!("{}_{}", tool.name, digest::letters(digest.rotate_left(11 * index as u32 + 3), 12)),
+        id: format!(
+            "{}_{}",
+            tool.name,
+            digest::letters(digest.rotate_left(11 * index as u32 + 3), 12)
+        ),
         name: tool.name.to_owned(),
         arguments: has_parameters(tool).then(|| Writer::new(question).value(tool.parameters)),
     });
@@ -158,10 +163,14 @@ fn has_parameters(tool: &Tool) -> bool {
 fn think(request: &ChatRequest, tools: &[&Tool]) -> String {
     let next = match (tools, request.documents.is_empty()) {
         ([tool, ..], _) => {
-            format!("The {} tool can help, so I will call it with what the message says.", tool.name)
+            format!(
+                "The {} tool can help, so I will call it with what the message says.",
+                tool.name
+            )
         }
         ([], false) => {
-            "The documents given may hold the answer, so I will look for sentences about it.".to_owned()
+            "The documents given may hold the answer, so I will look for sentences about it."
+                .to_owned()
         }
         ([], true) => "I can answer that directly.".to_owned(),
     };
@@ -185,8 +194,7 @@ fn say(request: &ChatRequest) -> Answer {
 }
 
 fn json_answer(mut writer: Writer, schema: Option<&Value>) -> String {
-    let default =
-        json!({"type": "object", "properties": {"answer": {"type": "string", "title": "question"}}});
+    let default = json!({"type": "object", "properties": {"answer": {"type": "string", "title": "question"}}});
     let value = writer.value(schema.unwrap_or(&default));
     value.to_string()
 }
@@ -233,7 +241,9 @@ fn quote_documents(request: &ChatRequest) -> CitedText {
     };
     let mut best: Vec<(usize, usize, usize, &str)> = all()
         .enumerate()
-        .map(|(place, (document, sentence))| (overlap(question, sentence), place, document, sentence))
+        .map(|(place, (document, sentence))| {
+            (overlap(question, sentence), place, document, sentence)
+        })
         .filter(|(score, ..)| *score > 0)
         .collect();
     best.sort_by_key(|(score, place, ..)| (usize::MAX - score, *place));

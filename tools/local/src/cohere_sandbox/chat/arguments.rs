@@ -39,8 +39,10 @@ impl<'a> Writer<'a> {
             return Value::Null;
         }
         if let Some(target) = schema["$ref"].as_str() {
-            let target =
-                target.strip_prefix('#').and_then(|pointer| root.pointer(pointer)).unwrap_or(&Value::Null);
+            let target = target
+                .strip_prefix('#')
+                .and_then(|pointer| root.pointer(pointer))
+                .unwrap_or(&Value::Null);
             return self.fit(target, root, name, depth + 1);
         }
         if let Some(constant) = schema.get("const") {
@@ -55,7 +57,8 @@ impl<'a> Writer<'a> {
             return self.fit(first, root, name, depth + 1);
         }
         let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
-        let kind = kind.unwrap_or(if schema["properties"].is_object() { "object" } else { "string" });
+        let kind =
+            kind.unwrap_or(if schema["properties"].is_object() { "object" } else { "string" });
         match kind {
             "object" | "dict" => self.object(schema, root, depth),
             "array" | "list" => {
@@ -81,8 +84,9 @@ impl<'a> Writer<'a> {
     /// The choice that the message names, else the first.
     fn choose(&self, choices: &[Value]) -> Value {
         let message = self.message.to_lowercase();
-        let named =
-            |choice: &&Value| choice.as_str().is_some_and(|choice| message.contains(&choice.to_lowercase()));
+        let named = |choice: &&Value| {
+            choice.as_str().is_some_and(|choice| message.contains(&choice.to_lowercase()))
+        };
         choices.iter().find(named).unwrap_or(&choices[0]).clone()
     }
 
@@ -135,8 +139,9 @@ fn names(message: &str) -> Vec<String> {
     if found.len() > 1 && message.trim_start().starts_with(&found[0]) {
         found.rotate_left(1);
     }
-    let telling =
-        |word: &&str| !is_common(&word.to_lowercase()) && !word.starts_with(|c: char| c.is_ascii_digit());
+    let telling = |word: &&str| {
+        !is_common(&word.to_lowercase()) && !word.starts_with(|c: char| c.is_ascii_digit())
+    };
     if found.is_empty() {
         found.extend(words(message).filter(telling).last().map(str::to_owned));
     }
@@ -161,8 +166,12 @@ mod tests {
             "unit": {"enum": ["celsius", "fahrenheit"]},
             "verbose": {"type": "boolean"},
         }});
-        let value = fitted("What is the weather in San Francisco for 10 days in Fahrenheit?", schema);
-        assert_eq!(value, json!({"city": "San Francisco", "days": 7, "unit": "fahrenheit", "verbose": true}));
+        let value =
+            fitted("What is the weather in San Francisco for 10 days in Fahrenheit?", schema);
+        assert_eq!(
+            value,
+            json!({"city": "San Francisco", "days": 7, "unit": "fahrenheit", "verbose": true})
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> 
         message.push(format!(r#""content":[{}]"#, blocks.join(",")));
     }
     if !answer.calls.is_empty() {
-        let calls: Vec<String> = answer.calls.iter().map(|call| tool_call(call, &arguments(call))).collect();
+        let calls: Vec<String> =
+            answer.calls.iter().map(|call| tool_call(call, &arguments(call))).collect();
         message.push(format!(r#""tool_calls":[{}]"#, calls.join(",")));
     }
     if !answer.citations.is_empty() {
@@ -35,9 +36,12 @@ pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> 
 
 /// Thinking first, then text.
 fn blocks(answer: &Answer) -> Vec<String> {
-    let thinking =
-        answer.thinking.iter().map(|text| format!(r#"{{"type":"thinking","thinking":{}}}"#, quoted(text)));
-    let text = answer.text.iter().map(|text| format!(r#"{{"type":"text","text":{}}}"#, quoted(text)));
+    let thinking = answer
+        .thinking
+        .iter()
+        .map(|text| format!(r#"{{"type":"thinking","thinking":{}}}"#, quoted(text)));
+    let text =
+        answer.text.iter().map(|text| format!(r#"{{"type":"text","text":{}}}"#, quoted(text)));
     thinking.chain(text).collect()
 }
 

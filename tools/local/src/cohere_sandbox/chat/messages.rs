@@ -55,7 +55,9 @@ pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, Refusal> 
     let mut messages: Vec<Message> = Vec::new();
     for (index, message) in given.iter().enumerate() {
         let message = read_message(index, message, &messages)?;
-        if message.role == Role::System && messages.iter().any(|earlier| earlier.role != Role::System) {
+        if message.role == Role::System
+            && messages.iter().any(|earlier| earlier.role != Role::System)
+        {
             return Err(Refusal::bad("system turn must be the first in the list"));
         }
         messages.push(message);
@@ -63,7 +65,11 @@ pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, Refusal> 
     Ok(messages)
 }
 
-fn read_message<'a>(index: usize, given: &'a Value, earlier: &[Message]) -> Result<Message<'a>, Refusal> {
+fn read_message<'a>(
+    index: usize,
+    given: &'a Value,
+    earlier: &[Message],
+) -> Result<Message<'a>, Refusal> {
     let role = match given["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
@@ -76,12 +82,14 @@ fn read_message<'a>(index: usize, given: &'a Value, earlier: &[Message]) -> Resu
         }
     };
     let ReadContent { text, images, parts } = read_content(&given["content"]);
-    let mut message = Message { role, text, images, calls: Vec::new(), answers: None, outputs: Vec::new() };
+    let mut message =
+        Message { role, text, images, calls: Vec::new(), answers: None, outputs: Vec::new() };
     match role {
         Role::Assistant => message.calls = read_calls(given)?,
         Role::Tool => {
             let id = given["tool_call_id"].as_str().filter(|id| !id.is_empty());
-            let id = id.ok_or_else(|| Refusal::bad("tool call id must be provided with tool message"))?;
+            let id =
+                id.ok_or_else(|| Refusal::bad("tool call id must be provided with tool message"))?;
             if !earlier.iter().flat_map(|message| &message.calls).any(|call| call.id == id) {
                 return Err(Refusal::bad("tool call id not found in previous tool calls"));
             }
@@ -127,7 +135,8 @@ fn read_content(content: &Value) -> ReadContent {
             Some("document") => {
                 let document = &part["document"];
                 let data = document["data"].as_object().cloned();
-                let data = data.unwrap_or_else(|| plain(document["data"].as_str().unwrap_or_default()));
+                let data =
+                    data.unwrap_or_else(|| plain(document["data"].as_str().unwrap_or_default()));
                 read.parts.push((document["id"].as_str().map(str::to_owned), data));
             }
             _ => {

@@ -87,7 +87,9 @@ impl<'a> ChatRequest<'a> {
             cites: cites(fields)?,
             json,
             thinks: thinking_kind.map_or(model.reasons, |kind| kind == "enabled"),
-            thinking_budget: budget.and_then(|budget| usize::try_from(budget).ok()).unwrap_or(usize::MAX),
+            thinking_budget: budget
+                .and_then(|budget| usize::try_from(budget).ok())
+                .unwrap_or(usize::MAX),
             max_tokens: read_max_tokens(fields, model)?,
             stop_sequences: read_stop_sequences(fields)?,
             stream: fields.flag("stream")?.unwrap_or(false),
@@ -108,13 +110,17 @@ impl<'a> ChatRequest<'a> {
 
     /// Results of tools since the user last spoke, with the names of the tools.
     pub(super) fn tool_results(&self) -> Vec<(&'a str, &Document)> {
-        let since = self.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
+        let since =
+            self.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
         let calls = || self.messages.iter().flat_map(|message| &message.calls);
-        let name =
-            |id: Option<&str>| calls().find(|call| Some(call.id) == id).map_or("the tool", |call| call.name);
+        let name = |id: Option<&str>| {
+            calls().find(|call| Some(call.id) == id).map_or("the tool", |call| call.name)
+        };
         let recent = self.messages[since..].iter();
         recent
-            .flat_map(|message| message.outputs.iter().map(|output| (name(message.answers), output)))
+            .flat_map(|message| {
+                message.outputs.iter().map(|output| (name(message.answers), output))
+            })
             .collect()
     }
 
@@ -135,7 +141,10 @@ impl<'a> ChatRequest<'a> {
 /// The wording is our own.
 fn check_images(model: &Model, messages: &[Message]) -> Result<(), Refusal> {
     if !model.sees && messages.iter().any(|message| message.images > 0) {
-        return Err(Refusal::invalid(format!("image content is not supported by model '{}'", model.id)));
+        return Err(Refusal::invalid(format!(
+            "image content is not supported by model '{}'",
+            model.id
+        )));
     }
     Ok(())
 }
@@ -181,8 +190,9 @@ fn read_documents(fields: Fields) -> Result<Vec<Document>, Refusal> {
             .as_object()
             .cloned()
             .or_else(|| given.as_str().or(given["data"].as_str()).map(plain));
-        let data =
-            data.ok_or_else(|| Refusal::invalid(format!("document at index {index} cannot be empty")))?;
+        let data = data.ok_or_else(|| {
+            Refusal::invalid(format!("document at index {index} cannot be empty"))
+        })?;
         let id = given["id"].as_str().map_or_else(|| format!("doc:{index}"), str::to_owned);
         if let Some(earlier) = documents.iter().position(|document| document.id == id) {
             return Err(Refusal::invalid(format!(
@@ -202,7 +212,9 @@ fn cites(fields: Fields) -> Result<bool, Refusal> {
 }
 
 fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, Refusal> {
-    let Some(format) = fields.object("response_format", "response_format.")? else { return Ok(None) };
+    let Some(format) = fields.object("response_format", "response_format.")? else {
+        return Ok(None);
+    };
     match format.text("type")? {
         None | Some("text") => Ok(None),
         Some("json_object") => {
@@ -222,7 +234,8 @@ fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, Refusal> {
     let Some(asked) = fields.whole("max_tokens")? else { return Ok(model.max_output_tokens) };
     let most = model.max_output_tokens;
     let number = usize::try_from(asked).ok().filter(|number| *number > 0);
-    let number = number.ok_or_else(|| Refusal::invalid("max_tokens must be greater than or equal to 1."))?;
+    let number =
+        number.ok_or_else(|| Refusal::invalid("max_tokens must be greater than or equal to 1."))?;
     if number > most {
         return Err(Refusal::too_many_tokens(format!(
             "max tokens must be less than or equal to {most}, the maximum output for this model - received {asked}."
@@ -261,8 +274,12 @@ fn check_sampling(fields: Fields) -> Result<(), Refusal> {
     if outside("p", 0.01, 0.99)? {
         return Err(Refusal::invalid("p must be between 0.01 and 0.99 inclusive."));
     }
-    if fields.number("frequency_penalty")? > Some(0.0) && fields.number("presence_penalty")? > Some(0.0) {
-        return Err(Refusal::invalid("cannot specify both frequency_penalty and presence_penalty."));
+    if fields.number("frequency_penalty")? > Some(0.0)
+        && fields.number("presence_penalty")? > Some(0.0)
+    {
+        return Err(Refusal::invalid(
+            "cannot specify both frequency_penalty and presence_penalty.",
+        ));
     }
     let known_mode = |mode: &Value| {
         matches!(mode.as_str(), Some("CONTEXTUAL" | "STRICT" | "NONE" | "OFF"))

@@ -37,7 +37,10 @@ pub(super) fn events(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -
         events.extend(block(index, "text", text, &answer.citations, logprobs));
     }
     let (finish, usage) = (answer.finish.name(), usage.json());
-    events.push(typed("message-end", &format!(r#","delta":{{"finish_reason":"{finish}","usage":{usage}}}"#)));
+    events.push(typed(
+        "message-end",
+        &format!(r#","delta":{{"finish_reason":"{finish}","usage":{usage}}}"#),
+    ));
     events.push(done());
     events
 }
@@ -55,18 +58,29 @@ pub(in crate::cohere_sandbox) fn error_ending(
     [typed("message-end", &delta), done()].into_iter()
 }
 
-fn block(index: usize, kind: &str, text: &str, citations: &[Citation], logprobs: bool) -> Vec<String> {
-    let start =
-        format!(r#","index":{index},"delta":{{"message":{{"content":{{"type":"{kind}","{kind}":""}}}}}}"#);
+fn block(
+    index: usize,
+    kind: &str,
+    text: &str,
+    citations: &[Citation],
+    logprobs: bool,
+) -> Vec<String> {
+    let start = format!(
+        r#","index":{index},"delta":{{"message":{{"content":{{"type":"{kind}","{kind}":""}}}}}}"#
+    );
     let mut events = vec![typed("content-start", &start)];
     let mut written = 0;
     let mut uncited = citations.iter().enumerate().peekable();
     for piece in pieces(text) {
-        let logprobs = if logprobs { format!(r#","logprobs":{}"#, logprob(piece)) } else { String::new() };
-        let delta = format!(r#""delta":{{"message":{{"content":{{"{kind}":{}}}}}}}"#, quoted(piece));
+        let logprobs =
+            if logprobs { format!(r#","logprobs":{}"#, logprob(piece)) } else { String::new() };
+        let delta =
+            format!(r#""delta":{{"message":{{"content":{{"{kind}":{}}}}}}}"#, quoted(piece));
         events.push(typed("content-delta", &format!(r#","index":{index},{delta}{logprobs}"#)));
         written += piece.chars().count();
-        while let Some((number, citation)) = uncited.next_if(|(_, citation)| citation.end <= written) {
+        while let Some((number, citation)) =
+            uncited.next_if(|(_, citation)| citation.end <= written)
+        {
             let citation = format!(r#""delta":{{"message":{{"citations":{}}}}}"#, json(citation));
             events.push(typed("citation-start", &format!(r#","index":{number},{citation}"#)));
             events.push(typed("citation-end", &format!(r#","index":{number}"#)));
@@ -78,12 +92,16 @@ fn block(index: usize, kind: &str, text: &str, citations: &[Citation], logprobs:
 
 /// Start, the arguments in pieces (none for a tool without parameters), end.
 fn call_events(index: usize, call: &Call) -> Vec<String> {
-    let start = format!(r#","index":{index},"delta":{{"message":{{"tool_calls":{}}}}}"#, tool_call(call, ""));
+    let start = format!(
+        r#","index":{index},"delta":{{"message":{{"tool_calls":{}}}}}"#,
+        tool_call(call, "")
+    );
     let mut events = vec![typed("tool-call-start", &start)];
     let arguments = call.arguments.as_ref().map(pretty).unwrap_or_default();
     for piece in pieces(&arguments) {
         let function = format!(r#"{{"function":{{"arguments":{}}}}}"#, quoted(piece));
-        let delta = format!(r#","index":{index},"delta":{{"message":{{"tool_calls":{function}}}}}"#);
+        let delta =
+            format!(r#","index":{index},"delta":{{"message":{{"tool_calls":{function}}}}}"#);
         events.push(typed("tool-call-delta", &delta));
     }
     events.push(typed("tool-call-end", &format!(r#","index":{index}"#)));
@@ -93,7 +111,8 @@ fn call_events(index: usize, call: &Call) -> Vec<String> {
 /// Streamed arguments are indented by four spaces, unlike those of a plain answer.
 fn pretty(value: &serde_json::Value) -> String {
     let mut out = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
+    let mut serializer =
+        Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
     value.serialize(&mut serializer).expect("a value serializes");
     String::from_utf8(out).expect("JSON is UTF-8")
 }

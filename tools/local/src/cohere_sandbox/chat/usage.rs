@@ -30,10 +30,16 @@ impl Usage {
             .iter()
             .map(|tool| format!("{} {} {}", tool.name, tool.description, tool.parameters));
         let documents = request.documents.iter().map(|document| document.text());
-        let outputs =
-            request.messages.iter().flat_map(|message| &message.outputs).map(|output| output.text());
-        let messages =
-            request.messages.iter().filter(|message| message.outputs.is_empty()).map(|m| m.text.clone());
+        let outputs = request
+            .messages
+            .iter()
+            .flat_map(|message| &message.outputs)
+            .map(|output| output.text());
+        let messages = request
+            .messages
+            .iter()
+            .filter(|message| message.outputs.is_empty())
+            .map(|m| m.text.clone());
         let prompt: Vec<String> = messages.chain(outputs).chain(documents).chain(tools).collect();
 
         let images = request.messages.iter().map(|message| message.images).sum();
@@ -45,15 +51,18 @@ impl Usage {
             .map(|call| 2 + call.arguments.as_ref().map_or(0, |a| a.to_string().len() / 4));
         let thinking = written(&answer.thinking);
         Self {
-            billed_input: prompt.iter().map(|text| tokens(text)).sum::<usize>() + images * TOKENS_OF_AN_IMAGE,
+            billed_input: prompt.iter().map(|text| tokens(text)).sum::<usize>()
+                + images * TOKENS_OF_AN_IMAGE,
             billed_output: thinking
                 + written(&answer.tool_plan)
                 + written(&answer.text)
                 + arguments.sum::<usize>(),
             preamble: if grounded { PREAMBLE_TOKENS_WITH_TOOLS } else { PREAMBLE_TOKENS },
             images,
-            reasoning: (request.model.id.starts_with("command-a-plus") && thinking > 0).then_some(thinking),
-            prompt_chars: PREAMBLE_CHARS + prompt.iter().map(|text| text.chars().count()).sum::<usize>(),
+            reasoning: (request.model.id.starts_with("command-a-plus") && thinking > 0)
+                .then_some(thinking),
+            prompt_chars: PREAMBLE_CHARS
+                + prompt.iter().map(|text| text.chars().count()).sum::<usize>(),
         }
     }
 
@@ -64,10 +73,15 @@ impl Usage {
     pub(super) fn json(&self) -> String {
         let image_tokens = self.images * TOKENS_OF_AN_IMAGE;
         let read = self.preamble + self.billed_input - image_tokens;
-        let images =
-            if self.images > 0 { format!(",\"image_tokens\":{image_tokens}") } else { String::new() };
-        let reasoning =
-            self.reasoning.map(|count| format!(",\"reasoning_tokens\":{count}")).unwrap_or_default();
+        let images = if self.images > 0 {
+            format!(",\"image_tokens\":{image_tokens}")
+        } else {
+            String::new()
+        };
+        let reasoning = self
+            .reasoning
+            .map(|count| format!(",\"reasoning_tokens\":{count}"))
+            .unwrap_or_default();
         format!(
             r#"{{"billed_units":{{"input_tokens":{},"output_tokens":{}}},"tokens":{{"input_tokens":{read},"output_tokens":{}{images}{reasoning}}},"cached_tokens":{}}}"#,
             self.billed_input,

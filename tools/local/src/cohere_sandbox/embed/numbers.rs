@@ -39,11 +39,16 @@ impl EmbeddingType {
         match self {
             Self::Float => write_list(vector.iter().copied(), out, write_float),
             Self::Int8 => write_list(eight_bits(vector), out, write_whole),
-            Self::Uint8 => write_list(eight_bits(vector).map(|number| number + 128), out, write_whole),
-            Self::Binary => write_list(signs(vector).map(|byte| i32::from(byte) - 128), out, write_whole),
+            Self::Uint8 => {
+                write_list(eight_bits(vector).map(|number| number + 128), out, write_whole)
+            }
+            Self::Binary => {
+                write_list(signs(vector).map(|byte| i32::from(byte) - 128), out, write_whole)
+            }
             Self::Ubinary => write_list(signs(vector).map(i32::from), out, write_whole),
             Self::Base64 => {
-                let bytes: Vec<u8> = vector.iter().flat_map(|number| number.to_le_bytes()).collect();
+                let bytes: Vec<u8> =
+                    vector.iter().flat_map(|number| number.to_le_bytes()).collect();
                 out.push('"');
                 STANDARD.encode_string(bytes, out);
                 out.push('"');
@@ -74,12 +79,15 @@ fn write_whole(number: i32, out: &mut String) {
 }
 
 fn eight_bits(vector: &[f32]) -> impl Iterator<Item = i32> {
-    let largest = vector.iter().fold(f32::MIN_POSITIVE, |largest, number| largest.max(number.abs()));
+    let largest =
+        vector.iter().fold(f32::MIN_POSITIVE, |largest, number| largest.max(number.abs()));
     vector.iter().map(move |number| (number / largest * 127.0).round() as i32)
 }
 
 fn signs(vector: &[f32]) -> impl Iterator<Item = u8> {
-    vector.chunks(8).map(|eight| eight.iter().fold(0, |byte, number| byte << 1 | u8::from(*number > 0.0)))
+    vector
+        .chunks(8)
+        .map(|eight| eight.iter().fold(0, |byte, number| byte << 1 | u8::from(*number > 0.0)))
 }
 
 #[cfg(test)]
@@ -96,7 +104,10 @@ mod tests {
 
     #[test]
     fn floats_are_written_as_the_api_writes_them() {
-        assert_eq!(written(EmbeddingType::Float), "[0.5,-0.25,0.000052154064,-2.5e-7,1,-1,0,0.125]");
+        assert_eq!(
+            written(EmbeddingType::Float),
+            "[0.5,-0.25,0.000052154064,-2.5e-7,1,-1,0,0.125]"
+        );
     }
 
     #[test]

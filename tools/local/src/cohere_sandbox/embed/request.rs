@@ -12,7 +12,8 @@ use crate::cohere_sandbox::similarity::Part;
 const MAX_INPUTS: usize = 96;
 const MAX_IMAGE_BYTES_V3: usize = 5_000_000;
 const MAX_IMAGE_BYTES_IN_ALL: usize = 20_000_000;
-const INPUT_TYPES: &[&str] = &["search_document", "search_query", "classification", "clustering", "image"];
+const INPUT_TYPES: &[&str] =
+    &["search_document", "search_query", "classification", "clustering", "image"];
 const KNOWN: &[&str] = &[
     "model",
     "input_type",
@@ -76,8 +77,9 @@ impl<'a> EmbedRequest<'a> {
         let fields = Fields::new(object, "embed");
         let model = models::resolve(fields.text("model")?, Endpoint::Embed)?;
         let input_type = fields.text("input_type")?.filter(|kind| INPUT_TYPES.contains(kind));
-        let input_type = input_type
-            .ok_or_else(|| Refusal::invalid("valid input_type must be provided with the provided model"))?;
+        let input_type = input_type.ok_or_else(|| {
+            Refusal::invalid("valid input_type must be provided with the provided model")
+        })?;
         let inputs = read_inputs(fields, model, input_type)?;
         check_length(fields, model, &inputs)?;
         let mut warnings: Vec<String> = model.warning().into_iter().collect();
@@ -119,7 +121,11 @@ fn normalised(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn read_inputs<'a>(fields: Fields<'a>, model: &Model, input_type: &str) -> Result<Vec<Input<'a>>, Refusal> {
+fn read_inputs<'a>(
+    fields: Fields<'a>,
+    model: &Model,
+    input_type: &str,
+) -> Result<Vec<Input<'a>>, Refusal> {
     let given: Vec<&'static str> =
         ["texts", "images", "inputs"].into_iter().filter(|name| fields.has(name)).collect();
     let [name] = given[..] else {
@@ -132,9 +138,16 @@ fn read_inputs<'a>(fields: Fields<'a>, model: &Model, input_type: &str) -> Resul
         return Err(Refusal::invalid(problem));
     };
     let inputs = match name {
-        "texts" => fields.texts("texts")?.unwrap_or_default().into_iter().map(Input::Text).collect(),
+        "texts" => {
+            fields.texts("texts")?.unwrap_or_default().into_iter().map(Input::Text).collect()
+        }
         "images" => read_images(fields.texts("images")?.unwrap_or_default())?,
-        _ => fields.list("inputs")?.unwrap_or_default().iter().map(mixed).collect::<Result<Vec<_>, _>>()?,
+        _ => fields
+            .list("inputs")?
+            .unwrap_or_default()
+            .iter()
+            .map(mixed)
+            .collect::<Result<Vec<_>, _>>()?,
     };
     if inputs.is_empty() {
         return Err(Refusal::invalid(format!("{name} must not be empty")));
@@ -145,7 +158,8 @@ fn read_inputs<'a>(fields: Fields<'a>, model: &Model, input_type: &str) -> Resul
             "total number of {name} must be at most {MAX_INPUTS} - received {received}"
         )));
     }
-    let empty = inputs.iter().position(|input| matches!(input, Input::Text(text) if text.is_empty()));
+    let empty =
+        inputs.iter().position(|input| matches!(input, Input::Text(text) if text.is_empty()));
     if let Some(index) = empty {
         return Err(Refusal::invalid(format!(
             "{name} contains an element that is the empty string at index {index}"
@@ -161,8 +175,10 @@ fn read_images<'a>(uris: Vec<&str>) -> Result<Vec<Input<'a>>, Refusal> {
 
 /// `{"content":[{"type":"text","text":…},{"type":"image_url","image_url":{"url":…}}]}`
 fn mixed(input: &Value) -> Result<Input<'_>, Refusal> {
-    let unusable = || Refusal::invalid("inputs must have a content list of text and image_url elements");
-    let content = input["content"].as_array().filter(|content| !content.is_empty()).ok_or_else(unusable)?;
+    let unusable =
+        || Refusal::invalid("inputs must have a content list of text and image_url elements");
+    let content =
+        input["content"].as_array().filter(|content| !content.is_empty()).ok_or_else(unusable)?;
     let parts = content.iter().map(|part| match part["type"].as_str() {
         Some("text") => part["text"].as_str().map(Input::Text).ok_or_else(unusable),
         Some("image_url") => {
@@ -174,13 +190,23 @@ fn mixed(input: &Value) -> Result<Input<'_>, Refusal> {
     parts.collect::<Result<_, _>>().map(Input::Mixed)
 }
 
-fn check_images(model: &Model, name: &str, input_type: &str, inputs: &[Input]) -> Result<(), Refusal> {
+fn check_images(
+    model: &Model,
+    name: &str,
+    input_type: &str,
+    inputs: &[Input],
+) -> Result<(), Refusal> {
     let images: Vec<&Image> = inputs.iter().flat_map(Input::images).collect();
     let bytes: usize = images.iter().map(|image| image.bytes.len()).sum();
     if !model.is_embed_v3() {
-        let problem =
-            format!("total size of images must be at most {MAX_IMAGE_BYTES_IN_ALL} bytes - received {bytes}");
-        return if bytes > MAX_IMAGE_BYTES_IN_ALL { Err(Refusal::invalid(problem)) } else { Ok(()) };
+        let problem = format!(
+            "total size of images must be at most {MAX_IMAGE_BYTES_IN_ALL} bytes - received {bytes}"
+        );
+        return if bytes > MAX_IMAGE_BYTES_IN_ALL {
+            Err(Refusal::invalid(problem))
+        } else {
+            Ok(())
+        };
     }
     if name == "inputs" {
         return Err(Refusal::invalid(format!("inputs is not supported for model '{}'", model.id)));
@@ -210,8 +236,11 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), R
     }
     let own = fields.whole("max_tokens")?.and_then(|limit| usize::try_from(limit).ok());
     let limit = own.unwrap_or(usize::MAX).min(model.context_tokens);
-    let longest =
-        inputs.iter().map(|input| input.texts().into_iter().map(tokens).sum::<usize>()).max().unwrap_or(0);
+    let longest = inputs
+        .iter()
+        .map(|input| input.texts().into_iter().map(tokens).sum::<usize>())
+        .max()
+        .unwrap_or(0);
     if truncate == "NONE" && longest > limit {
         return Err(Refusal::too_many_tokens(format!(
             "total number of tokens in the prompt cannot exceed {limit} - received {longest}. Try using a shorter prompt, \
@@ -222,7 +251,9 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), R
 }
 
 fn types(fields: Fields) -> Result<Vec<EmbeddingType>, Refusal> {
-    let Some(names) = fields.texts("embedding_types")? else { return Ok(vec![EmbeddingType::Float]) };
+    let Some(names) = fields.texts("embedding_types")? else {
+        return Ok(vec![EmbeddingType::Float]);
+    };
     if names.is_empty() {
         return Err(Refusal::bad("embedding_types parameter is required"));
     }
@@ -233,7 +264,8 @@ fn types(fields: Fields) -> Result<Vec<EmbeddingType>, Refusal> {
             types.push(kind);
         }
     }
-    let unknown = names.iter().find(|name| !EmbeddingType::ALL.iter().any(|kind| kind.name() == **name));
+    let unknown =
+        names.iter().find(|name| !EmbeddingType::ALL.iter().any(|kind| kind.name() == **name));
     match unknown {
         Some(name) => Err(Refusal::invalid(format!("embedding type '{name}' is not supported"))),
         None => Ok(types),

@@ -27,7 +27,11 @@ fn order(answer: &Answer) -> Vec<String> {
 }
 
 fn joined(answer: &Answer, pointer: &str) -> String {
-    answer.events().iter().filter_map(|event| event.pointer(pointer)?.as_str().map(str::to_owned)).collect()
+    answer
+        .events()
+        .iter()
+        .filter_map(|event| event.pointer(pointer)?.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn assert_citations_slice(text: &str, citations: &[Value]) {
@@ -76,7 +80,8 @@ async fn limits_end_an_answer_and_say_why() {
 
 #[tokio::test]
 async fn the_tool_that_fits_is_called_with_arguments_from_the_question() {
-    let answer = ask("What is the weather in San Francisco?", json!({"tools": weather()})).await.json();
+    let answer =
+        ask("What is the weather in San Francisco?", json!({"tools": weather()})).await.json();
     let message = &answer["message"];
     assert_eq!(answer["finish_reason"], "TOOL_CALL");
     assert!(message["tool_plan"].is_string() && message.get("content").is_none());
@@ -113,8 +118,7 @@ async fn tools_are_left_alone_when_told_so_and_called_again_when_required() {
 }
 
 fn after_a_tool_result() -> Value {
-    let call =
-        json!({"id": "w_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}});
+    let call = json!({"id": "w_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}});
     json!({"model": MODEL, "tools": weather(), "messages": [
         {"role": "user", "content": "weather in Zürich?"},
         {"role": "assistant", "tool_calls": [call]},
@@ -143,10 +147,12 @@ async fn sentences_of_documents_are_chosen_by_the_question_and_cited() {
     assert_eq!(message["citations"][0]["content_index"], 1);
     assert_eq!(message["citations"][0]["sources"][0]["document"]["id"], "tower");
 
-    let unnamed = ask("Bread?", json!({"documents": ["Bread is — flour. And water."]})).await.json();
+    let unnamed =
+        ask("Bread?", json!({"documents": ["Bread is — flour. And water."]})).await.json();
     assert_eq!(unnamed["message"]["citations"][0]["sources"][0]["id"], "doc:0");
     let uncited =
-        ask("Bread?", json!({"documents": ["Bread."], "citation_options": {"mode": "DISABLED"}})).await;
+        ask("Bread?", json!({"documents": ["Bread."], "citation_options": {"mode": "DISABLED"}}))
+            .await;
     assert!(uncited.json()["message"].get("citations").is_none());
 }
 
@@ -168,8 +174,7 @@ async fn thinking_follows_the_model_unless_the_request_decides() {
 
 #[tokio::test]
 async fn a_json_answer_fits_its_schema() {
-    let schema =
-        json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}});
+    let schema = json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}});
     let format = json!({"response_format": {"type": "json_object", "json_schema": schema}});
     let answer = ask("The person is John and he is 30 years old", format).await.json();
     let answer: Value =
@@ -180,8 +185,7 @@ async fn a_json_answer_fits_its_schema() {
 
 #[tokio::test]
 async fn images_and_log_probabilities_are_counted() {
-    let content =
-        json!([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
+    let content = json!([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
     let body = json!({"model": "command-a-vision-07-2025", "logprobs": true, "messages": [{"role": "user", "content": content}]});
     let answer = post("/v2/chat", body).await.json();
     assert_eq!(answer["usage"]["tokens"]["image_tokens"], 259);
@@ -189,7 +193,9 @@ async fn images_and_log_probabilities_are_counted() {
     let logprobs = answer["logprobs"].as_array().unwrap();
     let joined: String = logprobs.iter().map(|item| item["text"].as_str().unwrap()).collect();
     assert_eq!(answer["message"]["content"][0]["text"], joined);
-    assert!(logprobs.iter().all(|item| item["token_ids"][0].is_u64() && item["logprobs"][0].is_f64()));
+    assert!(
+        logprobs.iter().all(|item| item["token_ids"][0].is_u64() && item["logprobs"][0].is_f64())
+    );
 }
 
 #[tokio::test]
@@ -216,7 +222,8 @@ async fn streams_keep_the_orders_of_the_api() {
 
     let reasoning = ask("hi", json!({"stream": true, "model": REASONING})).await;
     assert_eq!(order(&reasoning), expected(&[&block, &block]));
-    let both = ask("weather", json!({"stream": true, "model": REASONING, "tools": weather()})).await;
+    let both =
+        ask("weather", json!({"stream": true, "model": REASONING, "tools": weather()})).await;
     assert_eq!(order(&both), expected(&[&block, &call]));
 }
 

@@ -28,8 +28,14 @@ async fn only_trial_keys_see_their_limits() {
     let sandbox = sandbox();
     let limit = async |key: &str, body: &str| {
         let authorization = format!("Bearer {key}");
-        let answer =
-            send(&sandbox, "POST", "/v2/chat", &[("authorization", &authorization)], body.to_owned()).await;
+        let answer = send(
+            &sandbox,
+            "POST",
+            "/v2/chat",
+            &[("authorization", &authorization)],
+            body.to_owned(),
+        )
+        .await;
         answer.header("x-trial-endpoint-call-limit").map(str::to_owned)
     };
     assert_eq!(limit("trial-key", "{}").await.as_deref(), Some("20"));
@@ -40,13 +46,12 @@ async fn only_trial_keys_see_their_limits() {
 
 #[tokio::test]
 async fn warnings_name_deprecated_models_and_unknown_fields() {
-    let body =
-        json!({"model": "command-r-03-2024", "odd": 1, "messages": [{"role": "user", "content": "hi"}]});
+    let body = json!({"model": "command-r-03-2024", "odd": 1, "messages": [{"role": "user", "content": "hi"}]});
     let answer = super::post("/v2/chat", body).await;
     let warning = answer.header("x-api-warning").unwrap();
-    assert!(
-        warning.starts_with("model 'command-r-03-2024' is deprecated and will be removed September 15 2025.")
-    );
+    assert!(warning.starts_with(
+        "model 'command-r-03-2024' is deprecated and will be removed September 15 2025."
+    ));
     assert!(warning.ends_with("; unknown field: parameter odd is not a valid field"), "{warning}");
 }
 
@@ -79,7 +84,8 @@ async fn models_are_listed_by_endpoint_and_page() {
     let page = get("/v1/models?endpoint=rerank&page_size=5").await.json();
     assert_eq!(page["models"].as_array().unwrap().len(), 5);
     let token = page["next_page_token"].as_str().unwrap();
-    let rest = get(&format!("/v1/models?endpoint=rerank&page_size=5&page_token={token}")).await.json();
+    let rest =
+        get(&format!("/v1/models?endpoint=rerank&page_size=5&page_token={token}")).await.json();
     assert_eq!(rest["models"].as_array().unwrap().len(), 2);
     assert!(rest.get("next_page_token").is_none());
     let default = get("/v1/models?endpoint=chat&default_only=true").await.json();

@@ -12,17 +12,22 @@ async fn embed(fields: Value) -> super::Answer {
 async fn only_the_types_asked_for_come_back_in_their_sizes() {
     let types = ["float", "int8", "uint8", "binary", "ubinary", "base64"];
     for dimension in [256, 512, 1024, 1536] {
-        let fields =
-            json!({"texts": ["one", "two"], "embedding_types": types, "output_dimension": dimension});
+        let fields = json!({"texts": ["one", "two"], "embedding_types": types, "output_dimension": dimension});
         let embeddings = embed(fields).await.json()["embeddings"].clone();
-        for (name, size) in types.iter().zip([dimension, dimension, dimension, dimension / 8, dimension / 8])
+        for (name, size) in
+            types.iter().zip([dimension, dimension, dimension, dimension / 8, dimension / 8])
         {
             assert_eq!(embeddings[name][1].as_array().unwrap().len(), size, "{name}");
         }
-        assert_eq!(embeddings["base64"][1].as_str().unwrap().len(), (dimension * 4).div_ceil(3) * 4);
+        assert_eq!(
+            embeddings["base64"][1].as_str().unwrap().len(),
+            (dimension * 4).div_ceil(3) * 4
+        );
     }
     let default =
-        embed(json!({"texts": ["one"], "embedding_types": null, "output_dimension": null})).await.json();
+        embed(json!({"texts": ["one"], "embedding_types": null, "output_dimension": null}))
+            .await
+            .json();
     assert_eq!(default["embeddings"].as_object().unwrap().keys().collect::<Vec<_>>(), ["float"]);
     assert_eq!(default["embeddings"]["float"][0].as_array().unwrap().len(), 1536);
 }
@@ -45,15 +50,18 @@ async fn an_answer_repeats_the_texts_and_counts_them() {
 async fn images_are_embedded_and_described() {
     let facts = json!([{"width": 1, "height": 1, "format": "png", "bit_depth": 32}]);
     let old =
-        embed(json!({"model": "embed-english-v3.0", "input_type": "image", "images": [PIXEL]})).await.json();
+        embed(json!({"model": "embed-english-v3.0", "input_type": "image", "images": [PIXEL]}))
+            .await
+            .json();
     assert_eq!(old["images"], facts);
     assert_eq!(old["texts"], json!([]));
     assert_eq!(old["meta"]["billed_units"], json!({"images": 1}));
-    let content =
-        json!([{"type": "text", "text": "a pixel"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
-    let new = embed(json!({"inputs": [{"content": content}, {"content": [{"type": "text", "text": "b"}]}]}))
-        .await
-        .json();
+    let content = json!([{"type": "text", "text": "a pixel"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
+    let new = embed(
+        json!({"inputs": [{"content": content}, {"content": [{"type": "text", "text": "b"}]}]}),
+    )
+    .await
+    .json();
     assert_eq!(new["images"], facts);
     assert_eq!(new["embeddings"]["float"].as_array().unwrap().len(), 2);
     assert_eq!(new["meta"]["billed_units"], json!({"input_tokens": 3, "image_tokens": 259}));
@@ -61,19 +69,28 @@ async fn images_are_embedded_and_described() {
 
 #[tokio::test]
 async fn a_rerank_puts_what_shares_words_first_and_equals_in_their_order() {
-    let documents =
-        json!(["Bread", "Paris is the capital of France", "Berlin is the capital of Germany", "Bread"]);
-    let body = json!({"model": "rerank-v3.5", "query": "capital of France", "documents": documents});
+    let documents = json!([
+        "Bread",
+        "Paris is the capital of France",
+        "Berlin is the capital of Germany",
+        "Bread"
+    ]);
+    let body =
+        json!({"model": "rerank-v3.5", "query": "capital of France", "documents": documents});
     let answer = post("/v2/rerank", body.clone()).await.json();
     let results = answer["results"].as_array().unwrap();
     let order: Vec<u64> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
     assert_eq!(order, [1, 2, 0, 3]);
-    let scores: Vec<f64> = results.iter().map(|result| result["relevance_score"].as_f64().unwrap()).collect();
+    let scores: Vec<f64> =
+        results.iter().map(|result| result["relevance_score"].as_f64().unwrap()).collect();
     assert!(scores[0] > 0.9 && scores[3] < 0.1, "{scores:?}");
     for (top_n, expected) in [(2, 2), (99, 4)] {
         let mut body = body.clone();
         body["top_n"] = json!(top_n);
-        assert_eq!(post("/v2/rerank", body).await.json()["results"].as_array().unwrap().len(), expected);
+        assert_eq!(
+            post("/v2/rerank", body).await.json()["results"].as_array().unwrap().len(),
+            expected
+        );
     }
 }
 

@@ -49,7 +49,8 @@ async fn on_the_wire(line: &str, patience: Duration) -> (String, bool, Vec<usize
 
 #[test]
 fn a_line_names_several_parts() {
-    let fault: Fault = "status=429  header=retry-after:2 delay_ms=5 body={\"a\": 1}".parse().unwrap();
+    let fault: Fault =
+        "status=429  header=retry-after:2 delay_ms=5 body={\"a\": 1}".parse().unwrap();
     assert_eq!(fault.status.unwrap(), 429);
     assert_eq!(fault.headers[0].1, "2");
     assert_eq!(fault.delay, Duration::from_millis(5));
@@ -60,7 +61,8 @@ fn a_line_names_several_parts() {
 
 #[test]
 fn a_bad_line_names_the_part() {
-    for line in ["status=999", "header=x", "delay_ms=soon", "boom", "malformed=1", "stream_error="] {
+    for line in ["status=999", "header=x", "delay_ms=soon", "boom", "malformed=1", "stream_error="]
+    {
         let problem = format!("html {line}").parse::<Fault>().unwrap_err();
         assert!(problem.starts_with(&format!("`{line}`")), "{problem}");
     }
@@ -84,7 +86,9 @@ async fn planned_faults_come_first_and_once_each() {
         "You are past the per minute request limit, please wait and try again later."
     );
     assert_eq!(next().await.status, 500);
-    let bad = send(&sandbox, "PUT", "/_sandbox/faults", &[], json!(["status=503", "boom"]).to_string()).await;
+    let bad =
+        send(&sandbox, "PUT", "/_sandbox/faults", &[], json!(["status=503", "boom"]).to_string())
+            .await;
     assert!(bad.status == 400 && bad.message().starts_with("`boom`"));
     assert_eq!(next().await.status, 500, "a plan with an error plans nothing");
 }
@@ -115,7 +119,9 @@ async fn a_failed_generation_ends_as_the_api_ends_it() {
         "{}",
         stream.body
     );
-    let whole = with_fault("stream_error=NO_VALID_RESPONSE_GENERATED", &CHAT.replace("true", "false")).await;
+    let whole =
+        with_fault("stream_error=NO_VALID_RESPONSE_GENERATED", &CHAT.replace("true", "false"))
+            .await;
     assert_eq!(
         (whole.status, whole.json()["error_type"].as_str()),
         (422, Some("NO_VALID_RESPONSE_GENERATED"))
@@ -125,14 +131,18 @@ async fn a_failed_generation_ends_as_the_api_ends_it() {
 #[tokio::test]
 async fn a_cut_stream_is_never_ended() {
     let (received, ended, _) = on_the_wire("cut_after_events=2", Duration::from_secs(5)).await;
-    assert!(received.contains("event: content-start") && !received.contains("content-delta"), "{received}");
+    assert!(
+        received.contains("event: content-start") && !received.contains("content-delta"),
+        "{received}"
+    );
     assert!(!ended);
 }
 
 #[tokio::test]
 async fn a_stalled_stream_stays_open_and_silent() {
     let started = Instant::now();
-    let (received, ended, _) = on_the_wire("stall_after_events=1", Duration::from_millis(300)).await;
+    let (received, ended, _) =
+        on_the_wire("stall_after_events=1", Duration::from_millis(300)).await;
     assert!(received.contains("message-start") && !ended);
     assert!(started.elapsed() >= Duration::from_millis(300), "the connection was closed");
 }
@@ -147,7 +157,8 @@ async fn every_event_is_a_write_of_its_own() {
 
 #[tokio::test]
 async fn split_characters_arrive_whole_in_the_end() {
-    let (received, ended, reads) = on_the_wire("split_utf8 trickle_ms=1", Duration::from_secs(5)).await;
+    let (received, ended, reads) =
+        on_the_wire("split_utf8 trickle_ms=1", Duration::from_secs(5)).await;
     assert!(ended && reads.len() > 3);
     let (before, _) = received.split_once("llo").unwrap();
     assert!(before.contains("h\u{fffd}\r\n"), "the character is split over two chunks: {before}");

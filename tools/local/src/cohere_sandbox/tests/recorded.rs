@@ -32,8 +32,7 @@ const ANSWERS: &[&str] = &[
 
 /// Recorded without their requests: the name, and a request of the same kind.
 fn streams() -> Vec<(&'static str, Value)> {
-    let tool =
-        |parameters| json!({"type": "function", "function": {"name": "count", "parameters": parameters}});
+    let tool = |parameters| json!({"type": "function", "function": {"name": "count", "parameters": parameters}});
     let city = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     let ask = |model: &str, more: Value| {
         let mut body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "count to Five"}]});
@@ -53,13 +52,17 @@ fn streams() -> Vec<(&'static str, Value)> {
             "chat-stream-tools--vai-empty-tool-call-stream",
             ask("command-a-03-2025", json!({"tools": [tool(json!({}))]})),
         ),
-        ("chat-stream-tools--aal-chat-stream-thinking-tool-call", ask(plus, json!({"tools": [tool(city)]}))),
+        (
+            "chat-stream-tools--aal-chat-stream-thinking-tool-call",
+            ask(plus, json!({"tools": [tool(city)]})),
+        ),
     ]
 }
 
 /// The folder of recordings; says so when there is none.
 fn recordings(test: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cohere/recorded"));
+    let folder =
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cohere/recorded"));
     if !folder.is_dir() {
         eprintln!("{test}: skipped, no recordings at {}", folder.display());
         return None;
@@ -70,7 +73,8 @@ fn recordings(test: &str) -> Option<PathBuf> {
 /// Each event's name and shape, repeated ones once.
 fn event_shapes(stream: &str) -> Vec<(String, Shape)> {
     let frames = stream.split("\n\n").filter_map(|frame| frame.trim().split_once("\ndata: "));
-    let mut shapes: Vec<_> = frames.map(|(event, data)| (event.to_owned(), Shape::of(data))).collect();
+    let mut shapes: Vec<_> =
+        frames.map(|(event, data)| (event.to_owned(), Shape::of(data))).collect();
     shapes.dedup();
     shapes
 }

@@ -17,7 +17,8 @@ fn with(base: Value, fields: Value) -> Value {
 #[tokio::test]
 async fn every_endpoint_words_a_bad_model_alike() {
     for path in ["/v2/chat", "/v2/embed", "/v2/rerank"] {
-        assert_refused(path, json!({}), 400, "a model parameter is required for this endpoint.").await;
+        assert_refused(path, json!({}), 400, "a model parameter is required for this endpoint.")
+            .await;
         let unknown = "model 'x' not found, make sure the correct model ID was used and that you have access to the model.";
         assert_refused(path, json!({"model": "x"}), 404, unknown).await;
     }
@@ -30,7 +31,8 @@ async fn every_endpoint_words_a_bad_model_alike() {
 
 #[tokio::test]
 async fn chat_refuses_what_the_api_refuses() {
-    let base = json!({"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hi"}]});
+    let base =
+        json!({"model": "command-a-03-2025", "messages": [{"role": "user", "content": "hi"}]});
     let tool = |name: &str| json!([{"type": "function", "function": {"name": name}}]);
     let turns = |turn: Value| json!([{"role": "user", "content": "hi"}, turn]);
     let no_message =
@@ -38,7 +40,10 @@ async fn chat_refuses_what_the_api_refuses() {
     for (fields, message) in [
         (json!({"messages": null}), no_message),
         (json!({"messages": []}), no_message),
-        (json!({"messages": [{"role": "user", "content": ""}]}), "message must not be empty in a turn"),
+        (
+            json!({"messages": [{"role": "user", "content": ""}]}),
+            "message must not be empty in a turn",
+        ),
         (
             json!({"messages": turns(json!({"role": "system", "content": "s"}))}),
             "system turn must be the first in the list",
@@ -51,7 +56,10 @@ async fn chat_refuses_what_the_api_refuses() {
             json!({"messages": turns(json!({"role": "tool", "tool_call_id": "a", "content": "s"}))}),
             "tool call id not found in previous tool calls",
         ),
-        (json!({"temperature": 1.5}), "invalid request: temperature must be between 0 and 1.0 inclusive."),
+        (
+            json!({"temperature": 1.5}),
+            "invalid request: temperature must be between 0 and 1.0 inclusive.",
+        ),
         (
             json!({"max_tokens": 8193}),
             "too many tokens: max tokens must be less than or equal to 8192, the maximum output for this model - received 8193.",
@@ -126,10 +134,14 @@ async fn embed_refuses_what_the_api_refuses() {
     ] {
         assert_refused("/v2/embed", with(base.clone(), fields), 400, message).await;
     }
-    let dimension =
-        "invalid request: output_dimension 999 is not supported, only [256 512 1024 1536] is supported";
-    assert_refused("/v2/embed", with(base, json!({"texts": ["a"], "output_dimension": 999})), 422, dimension)
-        .await;
+    let dimension = "invalid request: output_dimension 999 is not supported, only [256 512 1024 1536] is supported";
+    assert_refused(
+        "/v2/embed",
+        with(base, json!({"texts": ["a"], "output_dimension": 999})),
+        422,
+        dimension,
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -141,7 +153,10 @@ async fn rerank_refuses_what_the_api_refuses() {
         (json!({"documents": []}), "invalid request: list of documents must not be empty"),
         (json!({"documents": ["a", ""]}), "invalid request: document at index 1 cannot be empty"),
         (json!({"documents": vec!["a"; 10_001]}), many),
-        (json!({"top_n": 0}), "invalid request: return_top_n is invalid, value must be between 1 and 2"),
+        (
+            json!({"top_n": 0}),
+            "invalid request: return_top_n is invalid, value must be between 1 and 2",
+        ),
     ] {
         assert_refused("/v2/rerank", with(base.clone(), fields), 400, message).await;
     }
@@ -161,6 +176,10 @@ async fn keys_are_checked_before_the_request_and_after_the_path() {
     }
     for (method, path) in [("POST", "/v1/chat"), ("GET", "/v2/chat"), ("GET", "/")] {
         let answer = send(&sandbox, method, path, &[], String::new()).await;
-        assert_eq!((answer.status, answer.body.as_str()), (404, "404 page not found"), "{method} {path}");
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (404, "404 page not found"),
+            "{method} {path}"
+        );
     }
 }

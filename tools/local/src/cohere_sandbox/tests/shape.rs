@@ -27,7 +27,9 @@ impl Shape {
             Shape::List(items) => Shape::List(items.into_iter().map(Shape::sorted).collect()),
             Shape::Object(mut fields) => {
                 fields.sort_by(|left, right| left.0.cmp(&right.0));
-                Shape::Object(fields.into_iter().map(|(name, shape)| (name, shape.sorted())).collect())
+                Shape::Object(
+                    fields.into_iter().map(|(name, shape)| (name, shape.sorted())).collect(),
+                )
             }
             other => other,
         }

@@ -91,7 +91,10 @@ async fn time_runs_while_starting_and_while_working_but_not_while_idle() {
 
     environment.rest();
     let a_day = Duration::from_secs(86_400);
-    assert!(tokio::time::timeout(a_day, environment.overdue()).await.is_err(), "an idle one is never late");
+    assert!(
+        tokio::time::timeout(a_day, environment.overdue()).await.is_err(),
+        "an idle one is never late"
+    );
 
     let late = tokio::spawn({
         let environment = environment.clone();
