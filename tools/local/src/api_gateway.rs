@@ -12,7 +12,8 @@ mod prelude;
 mod refusal;
 mod throttle;
 
-use crate::lambda::{ACCOUNT, Failure, Function, REGION};
+use crate::aws_account::{ACCOUNT, REGION};
+use crate::lambda::{Failure, Function};
 use crate::template::{self, Template};
 use answer::Answer;
 use authorizer::Authorizer;

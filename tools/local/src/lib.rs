@@ -8,6 +8,7 @@
 //! 127.0.0.1 only.
 
 mod api_gateway;
+mod aws_account;
 pub mod build;
 pub mod cli;
 pub mod cohere_sandbox;

@@ -11,7 +11,8 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use crate::lambda::{ACCOUNT, Function, REGION};
+use crate::aws_account::{ACCOUNT, REGION};
+use crate::lambda::Function;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};

@@ -1,8 +1,9 @@
 //! One running gateway: every part started in order, and stopped together.
 
 use crate::api_gateway::ApiGateway;
+use crate::aws_account::{ACCOUNT, REGION};
 use crate::cohere_sandbox::{CohereSandbox, Key};
-use crate::lambda::{ACCOUNT, Function, Launch, Limits, REGION};
+use crate::lambda::{Function, Launch, Limits};
 use crate::output::Output;
 use crate::secrets_manager::{self, SecretsManager};
 use crate::template::{self, Names, Template};
@@ -127,9 +128,9 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
             binary,
             stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
+            output: options.output.clone(),
         };
-        functions
-            .insert(name, Function::new(launch, limits, options.output.clone(), stop.subscribe()));
+        functions.insert(name, Arc::new(Function::new(launch, limits, stop.subscribe())));
     }
     for rotation in &template.rotations {
         let function =

@@ -5,7 +5,8 @@ mod tests;
 
 use super::API;
 use super::authorizer::Caller;
-use crate::lambda::{self, ACCOUNT, REGION};
+use crate::aws_account::{ACCOUNT, REGION};
+use crate::lambda;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;

@@ -9,94 +9,10 @@
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-use std::fmt;
+use super::invocation::{Failure, Invocation, Payload, Work};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Duration, Instant};
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Failure {
-    /// The process ended, or was ended, before it answered.
-    Crashed(String),
-    /// The function reported an error: the JSON it posted.
-    Reported(Bytes),
-    /// Every environment stayed busy.
-    Throttled,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Crashed(why) => write!(f, "the function crashed: it {why}"),
-            Failure::Reported(report) => {
-                write!(f, "the function failed: {}", String::from_utf8_lossy(report))
-            }
-            Failure::Throttled => f.write_str("every environment of the function is busy"),
-        }
-    }
-}
-
-/// A piece of an answer; an answer that stops without its `End` was cut.
-#[derive(Debug)]
-pub enum Piece {
-    Data(Bytes),
-    End,
-}
-
-/// An answer as the function posts it, read while it comes.
-#[derive(Debug)]
-pub struct Payload {
-    pub streamed: bool,
-    pieces: mpsc::Receiver<Piece>,
-}
-
-/// The answer broke off.
-#[derive(Debug)]
-pub struct Cut;
-
-impl Payload {
-    /// A payload and the end that feeds it.
-    pub fn channel(streamed: bool) -> (mpsc::Sender<Piece>, Payload) {
-        let (sender, pieces) = mpsc::channel(16);
-        (sender, Payload { streamed, pieces })
-    }
-
-    /// The next chunk exactly as it was posted, `None` after the last.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, Cut>> {
-        match self.pieces.recv().await {
-            Some(Piece::Data(data)) => Some(Ok(data)),
-            Some(Piece::End) => None,
-            None => Some(Err(Cut)),
-        }
-    }
-
-    /// The whole answer.
-    pub async fn collect(mut self) -> Result<Bytes, Cut> {
-        let mut whole = Vec::new();
-        while let Some(chunk) = self.chunk().await {
-            whole.extend_from_slice(&chunk?);
-        }
-        Ok(whole.into())
-    }
-}
-
-/// One event on its way, and where its answer goes.
-#[derive(Debug)]
-pub struct Invocation {
-    pub id: String,
-    pub event: Bytes,
-    pub answer: oneshot::Sender<Result<Payload, Failure>>,
-    pub place: OwnedSemaphorePermit,
-}
-
-/// What a child gets when it asks for work.
-#[derive(Debug)]
-pub struct Work {
-    pub id: String,
-    pub event: Bytes,
-}
 
 /// How far an environment has come.
 #[derive(Debug, Clone, PartialEq)]

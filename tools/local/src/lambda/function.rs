@@ -1,15 +1,15 @@
-//! One function and its environments: the warm ones, the busy ones, and how many there may be.
+//! One function: starts environments as they are needed, and sends each invocation to a free one.
 
-use super::environment::{Environment, Failure, Invocation, Payload, Phase};
-use super::process::{self, Launch};
-use super::{ACCOUNT, REGION};
-use crate::output::Output;
-use crate::template;
+use super::environment::Environment;
+use super::environments::Environments;
+use super::invocation::{Failure, Invocation, Payload};
+use super::launch::Launch;
+use super::process;
 use bytes::Bytes;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, Semaphore, oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -26,55 +26,44 @@ pub struct Limits {
 }
 
 pub struct Function {
-    pub launch: Launch,
+    launch: Arc<Launch>,
+    environments: Arc<Environments>,
     limits: Limits,
-    output: Output,
-    stop: watch::Receiver<bool>,
     places: Arc<Semaphore>,
-    /// Warm and free, the last used at the end.
-    idle: Mutex<Vec<Arc<Environment>>>,
-    alive: Mutex<Vec<Arc<Environment>>>,
-    rested: Notify,
+    stop: watch::Receiver<bool>,
     started: AtomicUsize,
     invoked: AtomicUsize,
 }
 
 impl Function {
-    pub fn new(
-        launch: Launch,
-        limits: Limits,
-        output: Output,
-        stop: watch::Receiver<bool>,
-    ) -> Arc<Self> {
-        Arc::new(Function {
-            launch,
+    pub fn new(launch: Launch, limits: Limits, stop: watch::Receiver<bool>) -> Self {
+        Function {
+            launch: Arc::new(launch),
+            environments: Arc::default(),
             limits,
-            output,
-            stop,
             places: Arc::new(Semaphore::new(limits.environments)),
-            idle: Mutex::default(),
-            alive: Mutex::default(),
-            rested: Notify::new(),
+            stop,
             started: AtomicUsize::new(0),
             invoked: AtomicUsize::new(0),
-        })
+        }
     }
 
     pub fn name(&self) -> &str {
-        &self.launch.function.name
+        self.launch.name()
     }
 
-    pub fn timeout(&self) -> Duration {
-        self.launch.function.timeout
-    }
-
-    /// The ARN under which API Gateway invokes it: that of its alias.
+    /// The ARN under which AWS invokes it.
     pub fn arn(&self) -> String {
-        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:live", self.launch.deployed_name())
+        self.launch.arn()
+    }
+
+    /// Says something about the function where its own lines appear.
+    pub fn say(&self, text: &str) {
+        self.launch.say(text);
     }
 
     /// Sends one event, waiting a moment for a free environment if there may be no further one.
-    pub async fn invoke(self: &Arc<Self>, event: Bytes) -> Result<Payload, Failure> {
+    pub async fn invoke(&self, event: Bytes) -> Result<Payload, Failure> {
         let places = self.places.clone().acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(self.limits.wait, places).await else {
             return Err(Failure::Throttled);
@@ -89,31 +78,34 @@ impl Function {
                 Err(returned) => invocation = returned,
             }
         }
-        answered
-            .await
-            .unwrap_or_else(|_| Err(Failure::Crashed("the environment is gone".to_owned())))
+        match answered.await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::Crashed("the environment is gone".to_owned())),
+        }
     }
 
     /// A warm environment, or a new one.
     ///
-    /// One that has just answered will ask for work within a fraction of a millisecond: a caller that
-    /// sends its next request at once must not start another process.
-    async fn free(self: &Arc<Self>) -> Arc<Environment> {
+    /// One that has just answered will ask for work within a fraction of a millisecond: a caller
+    /// that sends its next request at once must not start another process.
+    async fn free(&self) -> Arc<Environment> {
         let patience = Instant::now() + RETURN_WAIT;
         // Ends with the patience: what is notified was a rest, and each rest is noticed once.
         loop {
-            if let Some(environment) = self.idle().pop() {
+            if let Some(environment) = self.environments.take_idle() {
                 return environment;
             }
-            let returning = self.alive().iter().any(|environment| environment.returning());
-            if !returning || timeout_at(patience, self.rested.notified()).await.is_err() {
+            if !self.environments.has_returning() {
+                return self.start();
+            }
+            if timeout_at(patience, self.environments.wait_for_idle()).await.is_err() {
                 return self.start();
             }
         }
     }
 
     /// Starts an environment ahead of the first request: it is ready, or this is what it said.
-    pub async fn warm(self: &Arc<Self>) -> Result<(), String> {
+    pub async fn warm(&self) -> Result<(), String> {
         let environment = self.start();
         if let Ok(place) = self.places.clone().try_acquire_owned() {
             environment.occupy(place);
@@ -121,46 +113,22 @@ impl Function {
         environment.ready().await
     }
 
-    fn start(self: &Arc<Self>) -> Arc<Environment> {
+    fn start(&self) -> Arc<Environment> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let environment = Arc::new(Environment::new(number, START_LIMIT));
-        self.alive().push(environment.clone());
-        tokio::spawn(process::run(
-            self.clone(),
-            environment.clone(),
-            self.output.clone(),
-            self.stop.clone(),
-        ));
+        self.environments.add(environment.clone());
+        let session = process::Session {
+            launch: self.launch.clone(),
+            environments: self.environments.clone(),
+            environment: environment.clone(),
+        };
+        tokio::spawn(process::run(session, self.stop.clone()));
         environment
-    }
-
-    /// The environment asks for work: it is idle, unless its next invocation waits already.
-    pub fn rest(&self, environment: &Arc<Environment>) {
-        if let Some(place) = environment.rest() {
-            // First findable, then free: whoever gets the place must find the environment.
-            self.idle().push(environment.clone());
-            drop(place);
-            self.rested.notify_one();
-        }
-    }
-
-    /// The environment's process is gone; returns how far it had come.
-    pub fn forget(&self, environment: &Arc<Environment>, why: &str) -> Phase {
-        let phase = environment.phase();
-        self.idle().retain(|other| !Arc::ptr_eq(other, environment));
-        environment.end(why);
-        self.alive().retain(|other| !Arc::ptr_eq(other, environment));
-        phase
-    }
-
-    /// Says something about the function where its own lines appear.
-    pub fn say(&self, text: &str) {
-        self.output.line(self.name(), text);
     }
 
     /// Process ids of its environments, oldest first.
     pub fn processes(&self) -> Vec<u32> {
-        self.alive().iter().filter_map(|environment| environment.process()).collect()
+        self.environments.processes()
     }
 
     /// Environments started so far.
@@ -175,46 +143,11 @@ impl Function {
 
     /// Kills every environment it has now and waits until they are gone.
     pub async fn kill(&self) {
-        let doomed: Vec<_> = self.alive().clone();
-        for environment in &doomed {
-            environment.kill();
-        }
-        self.gone(&doomed).await;
+        self.environments.kill().await;
     }
 
     /// Waits until every environment is gone; the stop signal must have been given.
     pub async fn stopped(&self) {
-        let all: Vec<_> = self.alive().clone();
-        self.gone(&all).await;
-    }
-
-    async fn gone(&self, environments: &[Arc<Environment>]) {
-        // A killed process is gone within milliseconds; two seconds are for a machine under load.
-        for _ in 0..400 {
-            if !self
-                .alive()
-                .iter()
-                .any(|one| environments.iter().any(|other| Arc::ptr_eq(one, other)))
-            {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn alive(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Launch {
-    /// Functions are deployed under the stack's name and their resource.
-    pub fn deployed_name(&self) -> String {
-        let template::Function { resource, .. } = &self.function;
-        format!("{}-{resource}", self.stack)
+        self.environments.stopped().await;
     }
 }

@@ -1,111 +1,36 @@
 //! The process of one environment, from spawn to end.
 //!
-//! It starts from an empty environment plus what Lambda sets, so that nothing of the developer's
-//! shell (a real key, AWS credentials, a proxy) can reach it. It is a process group of its own: a
-//! Ctrl-C in the terminal reaches this tool alone, which then ends every child. When this tool is
-//! killed instead, the children lose their Runtime API and end by themselves.
+//! When this tool is killed, the children lose their Runtime API and end by themselves.
 
 use super::environment::{Environment, Phase};
-use super::function::Function;
-use super::{REGION, runtime_api};
+use super::launch::Launch;
+use super::runtime_api;
 use crate::loopback;
-use crate::output::{Lines, Output};
-use crate::template;
+use crate::output::Lines;
 use anyhow::Context;
 use serde_json::Value;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::io;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::sync::watch;
 
-/// Everything needed to start a process of a function.
-pub struct Launch {
-    pub function: template::Function,
-    pub binary: PathBuf,
-    /// Name of the stack this run stands for.
-    pub stack: String,
-    /// Variables beside the template's: credentials of this run, endpoints, settings by hand.
-    pub variables: Vec<(String, String)>,
-}
+pub use super::runtime_api::Session;
 
-impl Launch {
-    fn command(&self, runtime_api: &str) -> Command {
-        let function = &self.function;
-        let deployed_name = self.deployed_name();
-        let mut command = Command::new(&self.binary);
-        command
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
-            .env("AWS_LAMBDA_FUNCTION_NAME", &deployed_name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
-            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{deployed_name}"))
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "local")
-            .env("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023")
-            .env("AWS_REGION", REGION)
-            .env("AWS_DEFAULT_REGION", REGION)
-            .env("_HANDLER", &function.handler)
-            .env("LAMBDA_TASK_ROOT", self.binary.parent().unwrap_or(&self.binary))
-            .env("LANG", "en_US.UTF-8")
-            .env("TZ", ":UTC")
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .envs(&function.variables)
-            .envs(self.variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        #[cfg(unix)]
-        command.process_group(0);
-        command
-    }
-}
+/// How long a process that has ended may still write: a grandchild could hold the pipe open.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs an environment until its process ends, is killed, is overdue, or everything stops.
-pub async fn run(
-    function: Arc<Function>,
-    environment: Arc<Environment>,
-    output: Output,
-    mut stop: watch::Receiver<bool>,
-) {
-    let lines = Arc::new(Lines::held(function.name(), output));
+pub async fn run(session: Session, mut stop: watch::Receiver<bool>) {
+    let Session { launch, environments, environment } = &session;
+    let lines = Arc::new(Lines::held(launch.name(), launch.output.clone()));
+    // Dropping `end` stops the Runtime API.
     let (end, ended) = watch::channel(false);
-    let why = match start(&function, &environment, ended).await {
+    let why = match start(&session, ended).await {
         Err(problem) => format!("{problem:#}"),
-        Ok(mut child) => {
-            environment.set_process(child.id());
-            tokio::spawn(release(environment.clone(), lines.clone()));
-            let readers = [
-                child
-                    .stdout
-                    .take()
-                    .map(|out| tokio::spawn(read(out, lines.clone(), environment.clone()))),
-                child
-                    .stderr
-                    .take()
-                    .map(|err| tokio::spawn(read(err, lines.clone(), environment.clone()))),
-            ];
-            let why = tokio::select! {
-                status = child.wait() => match status {
-                    Ok(status) => format!("ended ({status})"),
-                    Err(problem) => format!("cannot be watched: {problem}"),
-                },
-                () = environment.overdue() => format!("timed out {}", stage(&environment, &function)),
-                () = environment.killed() => "was killed".to_owned(),
-                _ = stop.changed() => "was stopped".to_owned(),
-            };
-            let _ = child.kill().await;
-            environment.set_process(None);
-            for reader in readers.into_iter().flatten() {
-                // Its last lines; bounded, because a grandchild could hold the pipe open.
-                let _ = tokio::time::timeout(Duration::from_secs(1), reader).await;
-            }
-            why
-        }
+        Ok(child) => watch_child(child, &session, &lines, &mut stop).await,
     };
     let busy = environment.busy();
     let stopping = *stop.borrow() || stop.has_changed().is_err();
@@ -114,16 +39,54 @@ pub async fn run(
     if environment.phase() == Phase::Starting && number == 1 {
         // Whoever waits for the first one gets the whole story, and tells it once.
         let said = last_words.iter().map(|line| format!("\n  {}", readable(line)));
-        function.forget(&environment, &format!("it {why}{}", said.collect::<String>()));
+        environments.forget(environment, &format!("it {why}{}", said.collect::<String>()));
     } else {
-        last_words.iter().for_each(|line| function.say(line));
-        let starting = function.forget(&environment, &why) == Phase::Starting;
+        last_words.iter().for_each(|line| launch.say(line));
+        let starting = environments.forget(environment, &why) == Phase::Starting;
         if !stopping && (busy || starting) {
             let when = if starting { "at its start" } else { "during a request" };
-            function.say(&format!("environment {number} {why} {when}"));
+            launch.say(&format!("environment {number} {why} {when}"));
         }
     }
     drop(end);
+}
+
+/// Waits for the end of a process and returns how it ended; its last lines are read by then.
+async fn watch_child(
+    mut child: Child,
+    session: &Session,
+    lines: &Arc<Lines>,
+    stop: &mut watch::Receiver<bool>,
+) -> String {
+    let environment = &session.environment;
+    environment.set_process(child.id());
+    tokio::spawn(release(environment.clone(), lines.clone()));
+    let mut readers = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        readers.push(tokio::spawn(read(stdout, lines.clone(), environment.clone())));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        readers.push(tokio::spawn(read(stderr, lines.clone(), environment.clone())));
+    }
+    let why = tokio::select! {
+        status = child.wait() => exit_text(status),
+        () = environment.overdue() => format!("timed out {}", stage(environment, &session.launch)),
+        () = environment.killed() => "was killed".to_owned(),
+        _ = stop.changed() => "was stopped".to_owned(),
+    };
+    let _ = child.kill().await;
+    environment.set_process(None);
+    for reader in readers {
+        let _ = tokio::time::timeout(LAST_LINES_WAIT, reader).await;
+    }
+    why
+}
+
+fn exit_text(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => format!("ended ({status})"),
+        Err(problem) => format!("cannot be watched: {problem}"),
+    }
 }
 
 /// The text of a log line: a person reads it, and sees only this one.
@@ -135,23 +98,19 @@ fn readable(line: &str) -> String {
 }
 
 /// What a process was doing, for the sentence that it took too long.
-fn stage(environment: &Environment, function: &Function) -> String {
+fn stage(environment: &Environment, launch: &Launch) -> String {
     match environment.phase() {
         Phase::Starting => "before it asked for work".to_owned(),
-        _ => format!("after {} seconds", function.timeout().as_secs()),
+        _ => format!("after {} seconds", launch.timeout().as_secs()),
     }
 }
 
-async fn start(
-    function: &Arc<Function>,
-    environment: &Arc<Environment>,
-    ended: watch::Receiver<bool>,
-) -> anyhow::Result<Child> {
+async fn start(session: &Session, ended: watch::Receiver<bool>) -> anyhow::Result<Child> {
     let (listener, address) = loopback::bind(0).await?;
-    let router = runtime_api::router(function.clone(), environment.clone());
-    tokio::spawn(loopback::serve(listener, router, ended));
-    let mut command = function.launch.command(&address.to_string());
-    command.spawn().with_context(|| format!("cannot start {}", function.launch.binary.display()))
+    tokio::spawn(loopback::serve(listener, runtime_api::router(session.clone()), ended));
+    let launch = &session.launch;
+    let mut command = launch.command(&address.to_string());
+    command.spawn().with_context(|| format!("cannot start {}", launch.binary.display()))
 }
 
 /// Shows what was held back once the start has succeeded.

@@ -3,8 +3,10 @@
 //! A response is passed on piece by piece while it is posted, whatever its mode. Once the caller is
 //! gone the rest is read and thrown away: on Lambda too a function runs on when nobody listens.
 
-use super::environment::{Environment, Failure, Payload, Piece};
-use super::function::Function;
+use super::environment::Environment;
+use super::environments::Environments;
+use super::invocation::{Failure, Payload, Piece};
+use super::launch::Launch;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
@@ -20,25 +22,32 @@ use uuid::Uuid;
 /// Reported errors are short texts.
 const ERROR_LIMIT: usize = 256 * 1024;
 
-type Session = (Arc<Function>, Arc<Environment>);
+/// One environment and what it belongs to.
+#[derive(Clone)]
+pub struct Session {
+    pub launch: Arc<Launch>,
+    pub environments: Arc<Environments>,
+    pub environment: Arc<Environment>,
+}
 
-pub fn router(function: Arc<Function>, environment: Arc<Environment>) -> Router {
+pub fn router(session: Session) -> Router {
     Router::new()
         .route("/2018-06-01/runtime/invocation/next", get(next))
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        .with_state((function, environment))
+        .with_state(session)
 }
 
-async fn next(State((function, environment)): State<Session>) -> Response {
-    function.rest(&environment);
-    let timeout = function.timeout();
+async fn next(State(session): State<Session>) -> Response {
+    let Session { launch, environments, environment } = session;
+    environments.rest(&environment);
+    let timeout = launch.timeout();
     let work = environment.next(timeout).await;
     let headers = [
         ("lambda-runtime-aws-request-id", work.id),
         ("lambda-runtime-deadline-ms", (since_epoch() + timeout).as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", function.arn()),
+        ("lambda-runtime-invoked-function-arn", launch.arn()),
         ("lambda-runtime-trace-id", trace_id()),
         ("content-type", "application/json".to_owned()),
     ];
@@ -46,7 +55,7 @@ async fn next(State((function, environment)): State<Session>) -> Response {
 }
 
 async fn response(
-    State((_, environment)): State<Session>,
+    State(Session { environment, .. }): State<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -79,7 +88,7 @@ async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) -> bool {
 }
 
 async fn error(
-    State((_, environment)): State<Session>,
+    State(Session { environment, .. }): State<Session>,
     Path(id): Path<String>,
     body: Body,
 ) -> Response {
@@ -90,9 +99,9 @@ async fn error(
     accepted()
 }
 
-async fn init_error(State((function, _)): State<Session>, body: Body) -> Response {
+async fn init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
     let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
-    function.say(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
+    launch.say(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
     accepted()
 }
 

@@ -1,4 +1,6 @@
+use super::super::invocation::Piece;
 use super::*;
+use bytes::Bytes;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 

@@ -1,0 +1,103 @@
+//! The environments of one function: which are alive, and which of them are idle.
+//!
+//! The environment used last is used first, so that those a burst needed can end.
+
+use super::environment::{Environment, Phase};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Waiting for killed processes: 400 times 5 ms. One is gone within milliseconds; two seconds are
+/// for a machine under load.
+const GONE_POLLS: usize = 400;
+const GONE_POLL_PAUSE: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+pub struct Environments {
+    /// Warm and free, the last used at the end.
+    idle: Mutex<Vec<Arc<Environment>>>,
+    alive: Mutex<Vec<Arc<Environment>>>,
+    rested: Notify,
+}
+
+impl Environments {
+    /// Adds an environment whose process is being started.
+    pub fn add(&self, environment: Arc<Environment>) {
+        self.alive().push(environment);
+    }
+
+    /// Takes the idle environment that was used last.
+    pub fn take_idle(&self) -> Option<Arc<Environment>> {
+        self.idle().pop()
+    }
+
+    /// The environment asks for work: it is idle, unless its next invocation waits already.
+    pub fn rest(&self, environment: &Arc<Environment>) {
+        if let Some(place) = environment.rest() {
+            // First findable, then free: whoever gets the place must find the environment.
+            self.idle().push(environment.clone());
+            drop(place);
+            self.rested.notify_one();
+        }
+    }
+
+    /// Returns once an environment has become idle.
+    pub async fn wait_for_idle(&self) {
+        self.rested.notified().await;
+    }
+
+    /// Whether one of them has answered and will ask for work any moment.
+    pub fn has_returning(&self) -> bool {
+        self.alive().iter().any(|environment| environment.returning())
+    }
+
+    /// The environment's process is gone; returns how far it had come.
+    pub fn forget(&self, environment: &Arc<Environment>, why: &str) -> Phase {
+        let phase = environment.phase();
+        self.idle().retain(|other| !Arc::ptr_eq(other, environment));
+        environment.end(why);
+        self.alive().retain(|other| !Arc::ptr_eq(other, environment));
+        phase
+    }
+
+    /// Process ids, oldest environment first.
+    pub fn processes(&self) -> Vec<u32> {
+        self.alive().iter().filter_map(|environment| environment.process()).collect()
+    }
+
+    /// Kills every environment there is now and waits until they are gone.
+    pub async fn kill(&self) {
+        let doomed: Vec<_> = self.alive().clone();
+        for environment in &doomed {
+            environment.kill();
+        }
+        self.gone(&doomed).await;
+    }
+
+    /// Waits until every environment is gone; the stop signal must have been given.
+    pub async fn stopped(&self) {
+        let all: Vec<_> = self.alive().clone();
+        self.gone(&all).await;
+    }
+
+    async fn gone(&self, environments: &[Arc<Environment>]) {
+        for _ in 0..GONE_POLLS {
+            if !environments.iter().any(|environment| self.is_alive(environment)) {
+                return;
+            }
+            tokio::time::sleep(GONE_POLL_PAUSE).await;
+        }
+    }
+
+    fn is_alive(&self, environment: &Arc<Environment>) -> bool {
+        self.alive().iter().any(|other| Arc::ptr_eq(other, environment))
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn alive(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
