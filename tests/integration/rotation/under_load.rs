@@ -7,7 +7,7 @@ use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::material::say;
 use gateway_tests::ops;
 use local::Upstream;
-use local::cohere_sandbox::{Key, SeenRequest};
+use local::cohere_sandbox::{Key, ReceivedRequest};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -107,7 +107,7 @@ async fn a_rotation_under_load_fails_no_request() {
     assert_eq!(versions.len(), 2, "the log tells which key an instance uses: {versions:?}");
 }
 
-fn key_of(request: &SeenRequest) -> String {
+fn key_of(request: &ReceivedRequest) -> String {
     request.header("authorization").unwrap_or_default().trim_start_matches("Bearer ").to_string()
 }
 

@@ -1,33 +1,33 @@
 //! The API Gateway: what a REST API does with a request before and after its function.
 //!
 //! In order: route, throttling, authorizer, size, function, and the answer as it comes. Whatever
-//! stops a request on this way is a [`Refusal`], answered by the template's gateway responses.
+//! stops a request on this way is a [`Rejection`], answered by the template's gateway responses.
 //! Nothing is added to an answer that a function makes.
 
-mod answer;
 mod authorizer;
 mod event;
 mod policy;
 mod prelude;
-mod refusal;
+mod rejection;
+mod streamed_response;
 mod throttle;
 
 use crate::aws_account::{ACCOUNT, REGION};
-use crate::lambda::{Failure, Function};
+use crate::lambda::{Function, InvocationError};
 use crate::template::{self, Template};
-use answer::Answer;
 use authorizer::Authorizer;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
-use event::Exchange;
+use event::ProxyRequest;
 use http_body_util::BodyExt;
-use refusal::{Refusal, Responses};
+use rejection::{GatewayResponses, Rejection};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use throttle::Bucket;
+use streamed_response::StreamedResponse;
+use throttle::TokenBucket;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -44,13 +44,13 @@ pub struct ApiGateway {
     stage: String,
     routes: Vec<Route>,
     authorizer: Authorizer,
-    responses: Responses,
+    responses: GatewayResponses,
 }
 
 struct Route {
-    route: template::Route,
+    route: template::TemplateRoute,
     function: Arc<Function>,
-    bucket: Option<Bucket>,
+    bucket: Option<TokenBucket>,
 }
 
 impl ApiGateway {
@@ -61,7 +61,7 @@ impl ApiGateway {
     ) -> anyhow::Result<Self> {
         let routes = template.routes.iter().map(|route| Route {
             function: functions[&route.function].clone(),
-            bucket: route.throttle.map(Bucket::new),
+            bucket: route.throttle.map(TokenBucket::new),
             route: route.clone(),
         });
         let authorizer = &template.authorizer;
@@ -73,7 +73,7 @@ impl ApiGateway {
                 functions[&authorizer.function].clone(),
                 template.usage_plan_keys.clone(),
             ),
-            responses: Responses::new(template.responses.clone()),
+            responses: GatewayResponses::new(template.responses.clone()),
         })
     }
 
@@ -82,14 +82,14 @@ impl ApiGateway {
     }
 
     /// The ARN a policy speaks of: `…/live/POST/v2/chat`.
-    fn method_arn(&self, route: &template::Route) -> String {
+    fn method_arn(&self, route: &template::TemplateRoute) -> String {
         format!(
             "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}",
             self.stage, route.method, route.path
         )
     }
 
-    async fn answer(&self, id: &str, request: Request) -> Result<Response, Refusal> {
+    async fn answer(&self, id: &str, request: Request) -> Result<Response, Rejection> {
         let (parts, body) = request.into_parts();
         let body = read(body).await;
         let (method, path) = (parts.method.as_str(), parts.uri.path());
@@ -99,35 +99,35 @@ impl ApiGateway {
             // With an Authorization header API Gateway takes the request for an IAM-signed one.
             let signed = parts.headers.contains_key("authorization");
             return Err(if signed {
-                Refusal::InvalidSignature
+                Rejection::InvalidSignature
             } else {
-                Refusal::MissingAuthenticationToken
+                Rejection::MissingAuthenticationToken
             });
         };
         if bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
-            return Err(Refusal::Throttled);
+            return Err(Rejection::Throttled);
         }
         let caller = match route.authorized {
             true => Some(self.authorizer.admit(&parts.headers, &self.method_arn(route)).await?),
             false => None,
         };
-        let exchange = Exchange { id, stage: &self.stage, resource: &route.path, parts: &parts };
-        let event = exchange.event(&body?, caller);
+        let request = ProxyRequest { id, stage: &self.stage, resource: &route.path, parts: &parts };
+        let event = request.event(&body?, caller);
         if event.len() > EVENT_LIMIT {
-            return Err(Refusal::RequestTooLarge);
+            return Err(Rejection::RequestTooLarge);
         }
         let deadline = Instant::now() + route.timeout;
         let payload = match timeout_at(deadline, function.invoke(event)).await {
             Ok(Ok(payload)) => payload,
-            Ok(Err(Failure::Throttled)) => {
-                return Err(Refusal::Default5xx("every environment is busy"));
+            Ok(Err(InvocationError::Throttled)) => {
+                return Err(Rejection::Default5xx("every environment is busy"));
             }
-            Ok(Err(Failure::Crashed(_) | Failure::Reported(_))) => {
-                return Err(Refusal::IntegrationFailure);
+            Ok(Err(InvocationError::Crashed(_) | InvocationError::Reported(_))) => {
+                return Err(Rejection::IntegrationFailure);
             }
-            Err(_) => return Err(Refusal::IntegrationTimeout),
+            Err(_) => return Err(Rejection::IntegrationTimeout),
         };
-        Answer::new(payload, deadline).response().await
+        StreamedResponse::new(payload, deadline).response().await
     }
 }
 
@@ -135,12 +135,12 @@ async fn serve(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> 
     let id = Uuid::new_v4().to_string();
     match api_gateway.answer(&id, request).await {
         Ok(response) => response,
-        Err(refusal) => api_gateway.responses.response(&refusal, &id),
+        Err(rejection) => api_gateway.responses.response(&rejection, &id),
     }
 }
 
 /// Reads the body before anything is decided, as API Gateway does: it cannot stream requests.
-async fn read(mut body: Body) -> Result<Bytes, Refusal> {
+async fn read(mut body: Body) -> Result<Bytes, Rejection> {
     let mut whole = BytesMut::new();
     let mut length = 0;
     while let Some(Ok(frame)) = body.frame().await {
@@ -152,5 +152,5 @@ async fn read(mut body: Body) -> Result<Bytes, Refusal> {
             break;
         }
     }
-    if length <= BODY_LIMIT { Ok(whole.freeze()) } else { Err(Refusal::RequestTooLarge) }
+    if length <= BODY_LIMIT { Ok(whole.freeze()) } else { Err(Rejection::RequestTooLarge) }
 }

@@ -10,8 +10,8 @@ pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
 pub fn functions(release: bool) -> anyhow::Result<()> {
-    let template =
-        Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
+    let template = Template::read(template::TEXT, template::ReferenceValues::new())
+        .context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
     packages(&names, release)
 }

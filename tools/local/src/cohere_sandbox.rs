@@ -9,6 +9,7 @@
 //! All state is in memory and shared by the clones of one [`CohereSandbox`].
 
 mod admin;
+mod api_error;
 mod chat;
 mod delivery;
 mod digest;
@@ -19,7 +20,6 @@ mod image;
 mod keys;
 mod models;
 mod models_api;
-mod refusal;
 mod reply;
 mod rerank;
 mod similarity;
@@ -40,11 +40,11 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::request::Parts;
 
-pub use fault::{After, Ending, Fault};
+pub use fault::{BodyPosition, Ending, Fault};
 pub use keys::Key;
 
-use keys::Keys;
-use refusal::Refusal;
+use api_error::ApiError;
+use keys::AcceptedKeys;
 use reply::Reply;
 
 /// How many of the newest requests are remembered.
@@ -57,13 +57,13 @@ const EVENT_PAUSE: Duration = Duration::from_millis(4);
 /// What the sandbox accepts and remembers; cheap to clone.
 #[derive(Clone)]
 pub struct CohereSandbox {
-    memory: Arc<Mutex<Memory>>,
+    memory: Arc<Mutex<SandboxState>>,
     event_pause: Duration,
 }
 
 /// A request as it reached the sandbox.
 #[derive(Clone, Debug)]
-pub struct SeenRequest {
+pub struct ReceivedRequest {
     pub method: String,
     /// Without the query.
     pub path: String,
@@ -73,7 +73,7 @@ pub struct SeenRequest {
     pub body: Bytes,
 }
 
-impl SeenRequest {
+impl ReceivedRequest {
     /// The first header of that name (given in lower case).
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -81,17 +81,17 @@ impl SeenRequest {
 }
 
 #[derive(Default)]
-struct Memory {
-    keys: Keys,
+struct SandboxState {
+    keys: AcceptedKeys,
     planned: VecDeque<Fault>,
-    seen: VecDeque<SeenRequest>,
+    seen: VecDeque<ReceivedRequest>,
     seen_in_all: u64,
 }
 
 impl CohereSandbox {
     /// Creates a sandbox that accepts these keys.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        let memory = Memory { keys: keys.into_iter().collect(), ..Memory::default() };
+        let memory = SandboxState { keys: keys.into_iter().collect(), ..SandboxState::default() };
         Self { memory: Arc::new(Mutex::new(memory)), event_pause: EVENT_PAUSE }
     }
 
@@ -117,7 +117,7 @@ impl CohereSandbox {
     }
 
     /// The newest requests, oldest first; those to `/_sandbox/` are not counted.
-    pub fn requests(&self) -> Vec<SeenRequest> {
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.memory().seen.iter().cloned().collect()
     }
 
@@ -126,12 +126,12 @@ impl CohereSandbox {
         Router::new().fallback(handle).with_state(self.clone())
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, SandboxState> {
         // Every change is a single assignment or push, so a poisoned lock holds sound data.
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, request: SeenRequest) {
+    fn remember(&self, request: ReceivedRequest) {
         let mut memory = self.memory();
         if memory.seen.len() == REMEMBERED_REQUESTS {
             memory.seen.pop_front();
@@ -141,22 +141,22 @@ impl CohereSandbox {
     }
 
     /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`.
-    fn fault_for(&self, request: &SeenRequest) -> Result<Fault, Refusal> {
+    fn fault_for(&self, request: &ReceivedRequest) -> Result<Fault, ApiError> {
         if let Some(planned) = self.memory().planned.pop_front() {
             return Ok(planned);
         }
         match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
             Some(wanted) => {
-                wanted.parse().map_err(|problem| Refusal::bad(format!("sandbox: {problem}")))
+                wanted.parse().map_err(|problem| ApiError::bad(format!("sandbox: {problem}")))
             }
             None => Ok(Fault::default()),
         }
     }
 
     /// What the real API would answer.
-    fn answer(&self, request: &SeenRequest) -> Reply {
+    fn answer(&self, request: &ReceivedRequest) -> Reply {
         let path = request.path.as_str();
-        let endpoint: fn(&SeenRequest) -> Result<Reply, Refusal> =
+        let endpoint: fn(&ReceivedRequest) -> Result<Reply, ApiError> =
             match (request.method.as_str(), path) {
                 ("POST", "/v2/chat") => chat::answer,
                 ("POST", "/v2/embed") => embed::answer,
@@ -168,9 +168,9 @@ impl CohereSandbox {
             };
         let key = match self.memory().keys.admit(request.header("authorization")) {
             Ok(key) => key,
-            Err(refusal) => return refusal.into_reply(request),
+            Err(error) => return error.into_reply(request),
         };
-        let reply = endpoint(request).unwrap_or_else(|refusal| refusal.into_reply(request));
+        let reply = endpoint(request).unwrap_or_else(|error| error.into_reply(request));
         if key.trial { reply.on_trial_key(path) } else { reply }
     }
 }
@@ -189,7 +189,7 @@ async fn handle(State(sandbox): State<CohereSandbox>, request: Request) -> Respo
     sandbox.remember(request.clone());
     let fault = match fault {
         Ok(fault) => fault,
-        Err(refusal) => return refusal.into_reply(&request).into_response(),
+        Err(error) => return error.into_reply(&request).into_response(),
     };
     if !fault.delay.is_zero() {
         tokio::time::sleep(fault.delay).await;
@@ -198,9 +198,9 @@ async fn handle(State(sandbox): State<CohereSandbox>, request: Request) -> Respo
     delivery::deliver(fault.spoil(reply, &request), &fault, sandbox.event_pause)
 }
 
-fn seen(parts: Parts, body: Bytes) -> SeenRequest {
+fn seen(parts: Parts, body: Bytes) -> ReceivedRequest {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    SeenRequest {
+    ReceivedRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().map(str::to_owned),

@@ -19,6 +19,6 @@ mod runtime_api;
 mod tests;
 
 pub use function::{Function, Limits};
-pub use invocation::{Failure, Payload};
+pub use invocation::{InvocationError, Payload};
 pub use launch::Launch;
 pub use runtime_api::trace_id;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Called with a function's name and one line it wrote.
-pub type Taker = Arc<dyn Fn(&str, &str) + Send + Sync>;
+pub type LineHandler = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// Where lines go.
 #[derive(Clone, Default)]
@@ -13,7 +13,7 @@ pub enum Output {
     #[default]
     Terminal,
     /// To whoever wants to look at them.
-    To(Taker),
+    To(LineHandler),
 }
 
 impl Output {
@@ -41,15 +41,15 @@ fn is_metric(line: &str) -> bool {
 /// Lines of one process, held back until it is clear whether its start succeeds.
 ///
 /// A failing start is told once and whole by whoever waits for it, instead of line by line before it.
-pub struct Lines {
+pub struct ProcessLines {
     function: String,
     output: Output,
     held: Mutex<Vec<String>>,
 }
 
-impl Lines {
+impl ProcessLines {
     pub fn held(function: &str, output: Output) -> Self {
-        Lines { function: function.to_owned(), output, held: Mutex::default() }
+        ProcessLines { function: function.to_owned(), output, held: Mutex::default() }
     }
 
     /// Holds the line while the process is starting; afterwards passes it on after what was held.

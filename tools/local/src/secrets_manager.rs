@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{CURRENT, Refused, Store};
+use store::{CURRENT, Store, StoreError};
 use uuid::Uuid;
 
 /// The secret with the Cohere API key, by its resource in the template.
@@ -40,11 +40,11 @@ const MAX_REQUEST_BYTES: usize = 256 * 1024;
 #[derive(Clone)]
 pub struct SecretsManager {
     access_key: String,
-    shared: Arc<Mutex<Shared>>,
+    shared: Arc<Mutex<SharedState>>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct SharedState {
     store: Store,
     /// Which function rotates a secret.
     functions: BTreeMap<String, Arc<Function>>,
@@ -128,41 +128,41 @@ impl SecretsManager {
     }
 
     /// Does what a request asks for, by the operation's name.
-    fn operate(&self, operation: &str, body: &[u8]) -> Result<Value, Failure> {
+    fn operate(&self, operation: &str, body: &[u8]) -> Result<Value, ErrorResponse> {
         let answer = match operation {
             "GetSecretValue" => {
-                let get: request::Get = read(body)?;
+                let get: request::GetRequest = read(body)?;
                 self.shared().store.find(&get.secret_id)?.get(&get)?
             }
             "PutSecretValue" => {
-                let put: request::Put = read(body)?;
+                let put: request::PutRequest = read(body)?;
                 self.shared().store.find(&put.secret_id)?.put(put)?
             }
             "UpdateSecretVersionStage" => {
-                let wish: request::Move = read(body)?;
+                let wish: request::MoveRequest = read(body)?;
                 self.shared().store.find(&wish.secret_id)?.move_label(&wish)?
             }
             "DescribeSecret" => {
-                let request::Describe { secret_id } = read(body)?;
+                let request::DescribeRequest { secret_id } = read(body)?;
                 let mut shared = self.shared();
                 let name = shared.store.find(&secret_id)?.name().to_owned();
                 let function = shared.functions.get(&name).map(|function| function.arn());
                 shared.store.find(&secret_id)?.describe(function.as_deref())
             }
             "ListSecretVersionIds" => {
-                let list: request::List = read(body)?;
+                let list: request::ListRequest = read(body)?;
                 self.shared().store.find(&list.secret_id)?.list(&list)
             }
             "RotateSecret" => self.rotate(read(body)?)?,
             _ => {
                 let message = format!("{operation:?} is not served here");
-                return Err(Refused("UnknownOperationException", message).into());
+                return Err(StoreError("UnknownOperationException", message).into());
             }
         };
         Ok(answer)
     }
 
-    fn shared(&self) -> MutexGuard<'_, Shared> {
+    fn shared(&self) -> MutexGuard<'_, SharedState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -172,30 +172,33 @@ pub fn arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refused> {
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {
     // Without serde's own words, which may quote a value.
     let unread = |_| {
-        Refused("InvalidParameterException", "these are not the operation's parameters".to_owned())
+        StoreError(
+            "InvalidParameterException",
+            "these are not the operation's parameters".to_owned(),
+        )
     };
     serde_json::from_slice(body).map_err(unread)
 }
 
 /// An error as AWS answers it.
-struct Failure {
+struct ErrorResponse {
     status: StatusCode,
     kind: &'static str,
     message: String,
 }
 
-impl From<Refused> for Failure {
-    fn from(Refused(kind, message): Refused) -> Self {
-        Failure { status: StatusCode::BAD_REQUEST, kind, message }
+impl From<StoreError> for ErrorResponse {
+    fn from(StoreError(kind, message): StoreError) -> Self {
+        ErrorResponse { status: StatusCode::BAD_REQUEST, kind, message }
     }
 }
 
-impl Failure {
+impl ErrorResponse {
     fn bad_request(kind: &'static str, message: &str) -> Self {
-        Refused(kind, message.to_owned()).into()
+        StoreError(kind, message.to_owned()).into()
     }
 }
 
@@ -213,7 +216,7 @@ async fn serve(State(secrets): State<SecretsManager>, request: Request) -> Respo
     (status, [("content-type", "application/x-amz-json-1.1")], text).into_response()
 }
 
-async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Failure> {
+async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, ErrorResponse> {
     let (parts, body) = request.into_parts();
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation =
@@ -229,16 +232,16 @@ async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Fai
         Behaviour::Failing => {
             let message = "An error occurred on the server side.".to_owned();
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return Err(Failure { status, kind: "InternalServiceError", message });
+            return Err(ErrorResponse { status, kind: "InternalServiceError", message });
         }
         Behaviour::Denying => {
-            return Err(Failure::bad_request(
+            return Err(ErrorResponse::bad_request(
                 "AccessDeniedException",
                 "not authorized to use this secret",
             ));
         }
         Behaviour::Throttling => {
-            return Err(Failure::bad_request("ThrottlingException", "Rate exceeded"));
+            return Err(ErrorResponse::bad_request("ThrottlingException", "Rate exceeded"));
         }
     }
     check_credential(&parts.headers, &secrets.access_key)?;
@@ -247,11 +250,11 @@ async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Fai
 }
 
 /// The signature itself is not verified: the credential it names must be this run's.
-fn check_credential(headers: &HeaderMap, access_key: &str) -> Result<(), Failure> {
+fn check_credential(headers: &HeaderMap, access_key: &str) -> Result<(), ErrorResponse> {
     let authorization =
         headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if authorization.is_empty() {
-        return Err(Failure::bad_request(
+        return Err(ErrorResponse::bad_request(
             "MissingAuthenticationTokenException",
             "the request is not signed",
         ));
@@ -260,7 +263,7 @@ fn check_credential(headers: &HeaderMap, access_key: &str) -> Result<(), Failure
         authorization.split_once("Credential=").map_or("", |(_, credential)| credential);
     if credential.split('/').next() != Some(access_key) {
         let message = "The security token included in the request is invalid.";
-        return Err(Failure::bad_request("UnrecognizedClientException", message));
+        return Err(ErrorResponse::bad_request("UnrecognizedClientException", message));
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::lambda::{Function, Launch, Limits};
 use crate::output::Output;
 use crate::secrets_manager::{self, SecretsManager};
-use crate::template::{self, Names, Template};
+use crate::template::{self, ReferenceValues, Template};
 use crate::{LOCAL_TOKEN, build, loopback};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
@@ -248,7 +248,7 @@ async fn upstream(
 }
 
 /// What the template's references stand for in this run.
-fn names(upstream_url: &str) -> Names {
+fn names(upstream_url: &str) -> ReferenceValues {
     let names = [
         ("AWS::StackName", STACK_NAME.to_owned()),
         ("AWS::Region", REGION.to_owned()),

@@ -10,8 +10,8 @@ mod document;
 mod tests;
 
 use anyhow::{Context, bail, ensure};
-pub use cloudformation::Names;
-use document::{ApiProperties, Document, FunctionProperties, RotationProperties};
+pub use cloudformation::ReferenceValues;
+use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
 use regex_lite::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ pub const TEXT: &str = include_str!("../../../template.yaml");
 #[derive(Debug)]
 pub struct Template {
     pub stage: String,
-    pub functions: Vec<Function>,
-    pub routes: Vec<Route>,
-    pub authorizer: Authorizer,
+    pub functions: Vec<TemplateFunction>,
+    pub routes: Vec<TemplateRoute>,
+    pub authorizer: TemplateAuthorizer,
     /// By response type, such as `UNAUTHORIZED`.
     pub responses: BTreeMap<String, GatewayResponse>,
     /// Values of the keys an authorizer may name; another one is an `INVALID_API_KEY`.
@@ -43,7 +43,7 @@ pub struct Rotation {
 
 /// One Lambda function.
 #[derive(Debug, Clone)]
-pub struct Function {
+pub struct TemplateFunction {
     /// Folder, package and binary: `chat` for the resource `ChatFunction`.
     pub name: String,
     pub resource: String,
@@ -55,7 +55,7 @@ pub struct Function {
 
 /// One method of one path.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub struct TemplateRoute {
     pub method: String,
     pub path: String,
     pub function: String,
@@ -73,7 +73,7 @@ pub struct Throttle {
 
 /// The token authorizer in front of the routes.
 #[derive(Debug, Clone)]
-pub struct Authorizer {
+pub struct TemplateAuthorizer {
     pub function: String,
     pub header: String,
     /// What a token must look like for the function to be asked at all.
@@ -91,9 +91,10 @@ pub struct GatewayResponse {
 
 impl Template {
     /// Reads a template as if it were deployed with these names.
-    pub fn read(text: &str, names: Names) -> anyhow::Result<Template> {
-        let document: Document = serde_json::from_value(cloudformation::resolve(text, names)?)
-            .context("unknown shape")?;
+    pub fn read(text: &str, names: ReferenceValues) -> anyhow::Result<Template> {
+        let document: TemplateDocument =
+            serde_json::from_value(cloudformation::resolve(text, names)?)
+                .context("unknown shape")?;
         let mut functions = Vec::new();
         let mut events = Vec::new();
         for (resource, properties) in
@@ -103,7 +104,7 @@ impl Template {
             events.extend(properties.events.into_values().map(|event| (name.clone(), event)));
             let mut variables = document.globals.function.environment.variables.clone();
             variables.extend(properties.environment.variables);
-            functions.push(Function {
+            functions.push(TemplateFunction {
                 name,
                 resource,
                 handler: document.globals.function.handler.clone(),

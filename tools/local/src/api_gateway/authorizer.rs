@@ -7,8 +7,8 @@
 mod tests;
 
 use super::policy::{Policy, Verdict};
-use super::refusal::Refusal;
-use crate::lambda::{Failure, Function};
+use super::rejection::Rejection;
+use crate::lambda::{Function, InvocationError};
 use crate::template;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -24,10 +24,10 @@ const RESOURCE_LIMIT: usize = 512;
 const REMEMBERED_LIMIT: usize = 10_000;
 
 pub struct Authorizer {
-    settings: template::Authorizer,
+    settings: template::TemplateAuthorizer,
     function: Arc<Function>,
     usage_plan_keys: Vec<String>,
-    remembered: Mutex<HashMap<String, (Instant, Arc<Admission>)>>,
+    remembered: Mutex<HashMap<String, (Instant, Arc<AuthorizerResponse>)>>,
 }
 
 /// Who calls, as the function gets it.
@@ -40,7 +40,7 @@ pub struct Caller {
 /// What the authorizer function answered about a token.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Admission {
+struct AuthorizerResponse {
     principal_id: String,
     policy_document: Policy,
     #[serde(default)]
@@ -51,7 +51,7 @@ struct Admission {
 
 impl Authorizer {
     pub fn new(
-        settings: template::Authorizer,
+        settings: template::TemplateAuthorizer,
         function: Arc<Function>,
         usage_plan_keys: Vec<String>,
     ) -> Self {
@@ -59,50 +59,50 @@ impl Authorizer {
     }
 
     /// Lets a request through to this method, with what its function will know of the caller.
-    pub async fn admit(&self, headers: &HeaderMap, method_arn: &str) -> Result<Caller, Refusal> {
+    pub async fn admit(&self, headers: &HeaderMap, method_arn: &str) -> Result<Caller, Rejection> {
         let token = headers.get(&self.settings.header).and_then(|value| value.to_str().ok());
         let token = token
             .filter(|token| self.settings.expression.is_match(token))
-            .ok_or(Refusal::Unauthorized)?;
+            .ok_or(Rejection::Unauthorized)?;
         let asked = Instant::now();
         let known = self.recall(token, asked);
-        let (admission, latency) = match known {
-            Some(admission) => (admission, 0),
+        let (response, latency) = match known {
+            Some(response) => (response, 0),
             None => {
-                let admission = Arc::new(self.ask(token, method_arn).await?);
-                self.remember(token, asked, &admission);
-                (admission, asked.elapsed().as_millis())
+                let response = Arc::new(self.ask(token, method_arn).await?);
+                self.remember(token, asked, &response);
+                (response, asked.elapsed().as_millis())
             }
         };
-        match admission.policy_document.verdict(method_arn) {
+        match response.policy_document.verdict(method_arn) {
             Verdict::Allowed => {}
-            Verdict::Denied => return Err(Refusal::AccessDenied { explicit: true }),
-            Verdict::Unmentioned => return Err(Refusal::AccessDenied { explicit: false }),
+            Verdict::Denied => return Err(Rejection::AccessDenied { explicit: true }),
+            Verdict::Unmentioned => return Err(Rejection::AccessDenied { explicit: false }),
         }
-        let usage_plan_key = admission.usage_identifier_key.clone();
+        let usage_plan_key = response.usage_identifier_key.clone();
         if !usage_plan_key.as_ref().is_some_and(|key| self.usage_plan_keys.contains(key)) {
-            return Err(Refusal::InvalidApiKey);
+            return Err(Rejection::InvalidApiKey);
         }
         let latency = u64::try_from(latency).unwrap_or(u64::MAX);
-        Ok(Caller { context: admission.context(latency), usage_plan_key })
+        Ok(Caller { context: response.context(latency), usage_plan_key })
     }
 
-    async fn ask(&self, token: &str, method_arn: &str) -> Result<Admission, Refusal> {
+    async fn ask(&self, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Rejection> {
         let event = json!({"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token});
         let answer = match self.function.invoke(event.to_string().into()).await {
-            Ok(payload) => payload.collect().await.map_err(|_| Refusal::AuthorizerFailure)?,
-            Err(failure) => return Err(refusal(&failure)),
+            Ok(payload) => payload.collect().await.map_err(|_| Rejection::AuthorizerFailure)?,
+            Err(failure) => return Err(rejection(&failure)),
         };
-        Admission::read(&answer)
+        AuthorizerResponse::read(&answer)
     }
 
-    fn recall(&self, token: &str, now: Instant) -> Option<Arc<Admission>> {
+    fn recall(&self, token: &str, now: Instant) -> Option<Arc<AuthorizerResponse>> {
         let remembered = self.remembered();
-        let (since, admission) = remembered.get(token)?;
-        (now.duration_since(*since) < self.settings.remembered).then(|| admission.clone())
+        let (since, response) = remembered.get(token)?;
+        (now.duration_since(*since) < self.settings.remembered).then(|| response.clone())
     }
 
-    fn remember(&self, token: &str, now: Instant, admission: &Arc<Admission>) {
+    fn remember(&self, token: &str, now: Instant, response: &Arc<AuthorizerResponse>) {
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED_LIMIT {
             remembered
@@ -111,27 +111,27 @@ impl Authorizer {
         if remembered.len() >= REMEMBERED_LIMIT {
             remembered.clear();
         }
-        remembered.insert(token.to_owned(), (now, admission.clone()));
+        remembered.insert(token.to_owned(), (now, response.clone()));
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<Admission>)>> {
+    fn remembered(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<AuthorizerResponse>)>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Admission {
+impl AuthorizerResponse {
     /// Reads an authorizer's answer; context values may only be scalars, and resources only so long.
-    fn read(answer: &Bytes) -> Result<Admission, Refusal> {
-        let admission: Admission =
-            serde_json::from_slice(answer).map_err(|_| Refusal::AuthorizerConfigurationError)?;
+    fn read(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
+        let response: AuthorizerResponse =
+            serde_json::from_slice(answer).map_err(|_| Rejection::AuthorizerConfigurationError)?;
         let nested = |value: &Value| value.is_array() || value.is_object();
         let is_too_long = |resource: &str| resource.len() > RESOURCE_LIMIT;
-        if admission.context.iter().flat_map(Map::values).any(nested)
-            || admission.policy_document.resources().any(is_too_long)
+        if response.context.iter().flat_map(Map::values).any(nested)
+            || response.policy_document.resources().any(is_too_long)
         {
-            return Err(Refusal::AuthorizerConfigurationError);
+            return Err(Rejection::AuthorizerConfigurationError);
         }
-        Ok(admission)
+        Ok(response)
     }
 
     /// `requestContext.authorizer`: every value of the context becomes text.
@@ -148,10 +148,10 @@ impl Admission {
 }
 
 /// An authorizer says no either by a policy or by failing with exactly this word.
-fn refusal(failure: &Failure) -> Refusal {
-    let Failure::Reported(report) = failure else { return Refusal::AuthorizerFailure };
+fn rejection(failure: &InvocationError) -> Rejection {
+    let InvocationError::Reported(report) = failure else { return Rejection::AuthorizerFailure };
     match serde_json::from_slice::<Value>(report) {
-        Ok(report) if report["errorMessage"] == "Unauthorized" => Refusal::Unauthorized,
-        _ => Refusal::AuthorizerFailure,
+        Ok(report) if report["errorMessage"] == "Unauthorized" => Rejection::Unauthorized,
+        _ => Rejection::AuthorizerFailure,
     }
 }

@@ -29,14 +29,14 @@ const CONNECTION: [&str; 9] = [
 const SOURCE_IP: &str = "127.0.0.1";
 
 /// A request as it arrived, and where it goes.
-pub struct Exchange<'a> {
+pub struct ProxyRequest<'a> {
     pub id: &'a str,
     pub stage: &'a str,
     pub resource: &'a str,
     pub parts: &'a Parts,
 }
 
-impl Exchange<'_> {
+impl ProxyRequest<'_> {
     /// The event as JSON. The body is always text: without binary media types API Gateway reads it as
     /// UTF-8 and replaces what is none.
     pub fn event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {

@@ -16,21 +16,21 @@ const CONNECTION: [&str; 4] = ["connection", "content-length", "keep-alive", "tr
 
 /// Status and headers of an answer.
 #[derive(Debug, PartialEq)]
-pub struct Head {
+pub struct ResponseHead {
     pub status: StatusCode,
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// Why no head could be read.
 #[derive(Debug, PartialEq)]
-pub enum Unreadable {
+pub enum PreludeError {
     TooLong,
     Malformed,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Json {
+struct PreludeJson {
     #[serde(default = "ok")]
     status_code: u16,
     /// One value each: API Gateway does not take arrays here.
@@ -46,39 +46,42 @@ fn ok() -> u16 {
 
 /// Collects chunks until the head is complete.
 #[derive(Default)]
-pub struct Reader {
+pub struct PreludeReader {
     seen: BytesMut,
 }
 
-impl Reader {
+impl PreludeReader {
     /// Takes a chunk; gives the head and what followed it as soon as the head has ended.
-    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<(Head, Bytes)>, Unreadable> {
+    pub fn push(&mut self, chunk: &[u8]) -> Result<Option<(ResponseHead, Bytes)>, PreludeError> {
         // The end may have begun in the chunk before.
         let from = self.seen.len().saturating_sub(END.len() - 1);
         self.seen.extend_from_slice(chunk);
         let Some(at) = self.seen[from..].windows(END.len()).position(|window| window == END) else {
-            return if self.seen.len() > LIMIT { Err(Unreadable::TooLong) } else { Ok(None) };
+            return if self.seen.len() > LIMIT { Err(PreludeError::TooLong) } else { Ok(None) };
         };
         let mut rest = self.seen.split_off(from + at);
-        let head = Head::read(&self.seen)?;
+        let head = ResponseHead::read(&self.seen)?;
         Ok(Some((head, rest.split_off(END.len()).freeze())))
     }
 }
 
-impl Head {
-    fn read(json: &[u8]) -> Result<Head, Unreadable> {
-        let json: Json = serde_json::from_slice(json).map_err(|_| Unreadable::Malformed)?;
+impl ResponseHead {
+    fn read(json: &[u8]) -> Result<ResponseHead, PreludeError> {
+        let json: PreludeJson =
+            serde_json::from_slice(json).map_err(|_| PreludeError::Malformed)?;
         let cookies = json.cookies.into_iter().map(|cookie| ("set-cookie".to_owned(), cookie));
         let mut headers = Vec::new();
         for (name, value) in json.headers.into_iter().chain(cookies) {
-            let name = HeaderName::try_from(name).map_err(|_| Unreadable::Malformed)?;
+            let name = HeaderName::try_from(name).map_err(|_| PreludeError::Malformed)?;
             if !CONNECTION.contains(&name.as_str()) {
-                headers
-                    .push((name, HeaderValue::try_from(value).map_err(|_| Unreadable::Malformed)?));
+                headers.push((
+                    name,
+                    HeaderValue::try_from(value).map_err(|_| PreludeError::Malformed)?,
+                ));
             }
         }
-        Ok(Head {
-            status: StatusCode::from_u16(json.status_code).map_err(|_| Unreadable::Malformed)?,
+        Ok(ResponseHead {
+            status: StatusCode::from_u16(json.status_code).map_err(|_| PreludeError::Malformed)?,
             headers,
         })
     }

@@ -4,15 +4,15 @@ use crate::template::Throttle;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-pub struct Bucket {
+pub struct TokenBucket {
     limit: Throttle,
     level: Mutex<Option<(f64, Instant)>>,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket.
     pub fn new(limit: Throttle) -> Self {
-        Bucket { limit, level: Mutex::new(None) }
+        TokenBucket { limit, level: Mutex::new(None) }
     }
 
     /// Takes one token if there is one.
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_the_rate() {
-        let bucket = Bucket::new(Throttle { rate: 2.0, burst: 5.0 });
+        let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 5.0 });
         let start = Instant::now();
         let granted = (0..8).filter(|_| bucket.take(start)).count();
         assert_eq!(granted, 5);
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_long_rest_fills_it_no_further_than_the_burst() {
-        let bucket = Bucket::new(Throttle { rate: 2.0, burst: 3.0 });
+        let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 3.0 });
         let later = Instant::now() + Duration::from_secs(3600);
         assert!(bucket.take(Instant::now()));
         assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn refused_requests_cost_nothing() {
-        let bucket = Bucket::new(Throttle { rate: 1.0, burst: 1.0 });
+        let bucket = TokenBucket::new(Throttle { rate: 1.0, burst: 1.0 });
         let start = Instant::now();
         assert!(bucket.take(start));
         for tenth in 1..10 {

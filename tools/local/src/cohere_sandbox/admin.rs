@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::cohere_sandbox::fault::Fault;
 use crate::cohere_sandbox::keys::Key;
 use crate::cohere_sandbox::reply::Reply;
-use crate::cohere_sandbox::{CohereSandbox, SeenRequest};
+use crate::cohere_sandbox::{CohereSandbox, ReceivedRequest};
 
-pub(super) fn answer(sandbox: &CohereSandbox, request: &SeenRequest) -> Reply {
+pub(super) fn answer(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Reply {
     let path = request.path.trim_start_matches("/_sandbox/");
     let result = match (request.method.as_str(), path) {
         ("PUT", "faults") => plan(sandbox, &request.body),
@@ -49,7 +49,7 @@ fn plan(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
     Ok(json!({ "planned": planned }))
 }
 
-fn shown(request: &SeenRequest) -> Value {
+fn shown(request: &ReceivedRequest) -> Value {
     // Somebody may have tried a real key here, and this listing asks for none.
     let visible = |name: &str, value: &str| {
         if name == "authorization" { "[hidden]".into() } else { value.to_owned() }

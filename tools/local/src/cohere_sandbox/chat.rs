@@ -11,24 +11,24 @@ mod request;
 mod stream;
 mod usage;
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::fields;
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::Reply;
 
-use answer::Answer;
+use answer::ChatAnswer;
 use request::ChatRequest;
-use usage::Usage;
+use usage::ChatUsage;
 
 pub(super) use stream::error_ending;
 
-pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn answer(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     let object = fields::parse(&seen.body)?;
     let request = ChatRequest::read(&object)?;
     let digest = digest::of_request(seen);
-    let answer = Answer::compose(&request, digest);
-    let usage = Usage::of(&request, &answer);
+    let answer = ChatAnswer::compose(&request, digest);
+    let usage = ChatUsage::of(&request, &answer);
     let id = digest::uuid(digest);
     let reply = if request.stream {
         Reply::events(stream::events(&id, &answer, &usage, request.logprobs))

@@ -13,7 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 
-use crate::cohere_sandbox::fault::{After, Ending, Fault};
+use crate::cohere_sandbox::fault::{BodyPosition, Ending, Fault};
 use crate::cohere_sandbox::reply::{Content, Reply};
 
 /// A stalled connection is closed after that; no client waits longer.
@@ -22,7 +22,7 @@ const STALL: Duration = Duration::from_secs(900);
 const SPLIT_PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Clone, Debug, PartialEq)]
-enum Step {
+enum DeliveryStep {
     Send(Bytes),
     Wait(Duration),
     /// Closes the connection without ending the body.
@@ -54,13 +54,13 @@ pub(super) fn deliver(reply: Reply, fault: &Fault, event_pause: Duration) -> Res
 }
 
 /// Works off steps up to the next thing the connection must see.
-async fn run(steps: &mut VecDeque<Step>) -> Option<io::Result<Bytes>> {
+async fn run(steps: &mut VecDeque<DeliveryStep>) -> Option<io::Result<Bytes>> {
     while let Some(step) = steps.pop_front() {
         match step {
-            Step::Send(piece) => return Some(Ok(piece)),
-            Step::Wait(Duration::ZERO) => tokio::task::yield_now().await,
-            Step::Wait(time) => tokio::time::sleep(time).await,
-            Step::Abort => {
+            DeliveryStep::Send(piece) => return Some(Ok(piece)),
+            DeliveryStep::Wait(Duration::ZERO) => tokio::task::yield_now().await,
+            DeliveryStep::Wait(time) => tokio::time::sleep(time).await,
+            DeliveryStep::Abort => {
                 steps.clear();
                 return Some(Err(io::Error::other("the sandbox was asked to cut the connection")));
             }
@@ -69,10 +69,10 @@ async fn run(steps: &mut VecDeque<Step>) -> Option<io::Result<Bytes>> {
     None
 }
 
-fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<Step> {
+fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<DeliveryStep> {
     let pieces = match fault.ending {
-        Some((_, After::Events(count))) => pieces.into_iter().take(count).collect(),
-        Some((_, After::Bytes(count))) => first_bytes(pieces, count),
+        Some((_, BodyPosition::Events(count))) => pieces.into_iter().take(count).collect(),
+        Some((_, BodyPosition::Bytes(count))) => first_bytes(pieces, count),
         None => pieces,
     };
     let mut steps = VecDeque::new();
@@ -80,15 +80,17 @@ fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<Step> {
         let parts = if fault.split_utf8 { inside_characters(piece) } else { vec![piece] };
         for (index, part) in parts.into_iter().enumerate() {
             if index > 0 {
-                steps.push_back(Step::Wait(SPLIT_PAUSE));
+                steps.push_back(DeliveryStep::Wait(SPLIT_PAUSE));
             }
-            steps.push_back(Step::Send(part));
+            steps.push_back(DeliveryStep::Send(part));
         }
-        steps.push_back(Step::Wait(pause));
+        steps.push_back(DeliveryStep::Wait(pause));
     }
     match fault.ending {
-        Some((Ending::Stall, _)) => steps.extend([Step::Wait(STALL), Step::Abort]),
-        Some((Ending::Cut, _)) => steps.extend([Step::Wait(Duration::ZERO), Step::Abort]),
+        Some((Ending::Stall, _)) => steps.extend([DeliveryStep::Wait(STALL), DeliveryStep::Abort]),
+        Some((Ending::Cut, _)) => {
+            steps.extend([DeliveryStep::Wait(Duration::ZERO), DeliveryStep::Abort])
+        }
         None => {}
     }
     steps
@@ -133,31 +135,31 @@ fn in_chunks(body: Bytes, size: usize) -> Vec<Bytes> {
 mod tests {
     use super::*;
 
-    fn plan(pieces: &[&'static str], fault: &str) -> Vec<Step> {
+    fn plan(pieces: &[&'static str], fault: &str) -> Vec<DeliveryStep> {
         let pieces = pieces.iter().map(|piece| Bytes::from(*piece)).collect();
         steps(pieces, &fault.parse().unwrap(), Duration::ZERO).into()
     }
 
     #[test]
     fn a_cut_by_bytes_may_fall_inside_an_event() {
-        let between = Step::Wait(Duration::ZERO);
+        let between = DeliveryStep::Wait(Duration::ZERO);
         let expected = [
-            Step::Send("one".into()),
+            DeliveryStep::Send("one".into()),
             between.clone(),
-            Step::Send("t".into()),
+            DeliveryStep::Send("t".into()),
             between.clone(),
             between,
         ];
         let steps = plan(&["one", "two", "three"], "cut_after_bytes=4");
         assert_eq!(steps[..5], expected);
-        assert_eq!(steps[5..], [Step::Abort]);
+        assert_eq!(steps[5..], [DeliveryStep::Abort]);
     }
 
     #[test]
     fn a_stall_sends_the_events_asked_for_and_keeps_the_connection() {
         let steps = plan(&["one", "two"], "stall_after_events=1");
-        assert_eq!(steps[0], Step::Send("one".into()));
-        assert_eq!(steps[2..], [Step::Wait(STALL), Step::Abort]);
+        assert_eq!(steps[0], DeliveryStep::Send("one".into()));
+        assert_eq!(steps[2..], [DeliveryStep::Wait(STALL), DeliveryStep::Abort]);
     }
 
     #[test]

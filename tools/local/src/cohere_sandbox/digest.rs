@@ -3,7 +3,7 @@
 //! Not cryptographic: two multiply-and-rotate lanes over eight bytes at a time, quick enough for
 //! bodies of many megabytes in a debug build.
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
 
 const LANES: [(u64, u64); 2] = [
     (0x9e37_79b9_7f4a_7c15, 0xff51_afd7_ed55_8ccd),
@@ -11,7 +11,7 @@ const LANES: [(u64, u64); 2] = [
 ];
 
 /// The digest of a request's method, path and body.
-pub(super) fn of_request(request: &SeenRequest) -> u128 {
+pub(super) fn of_request(request: &ReceivedRequest) -> u128 {
     of(request.body.as_ref())
         ^ of(request.method.as_bytes())
         ^ of(request.path.as_bytes()).rotate_left(7)

@@ -5,12 +5,12 @@
 mod numbers;
 mod request;
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::fields;
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::Reply;
-use crate::cohere_sandbox::similarity::Space;
+use crate::cohere_sandbox::similarity::VectorSpace;
 
 use numbers::EmbeddingType;
 pub(super) use numbers::write_float;
@@ -19,14 +19,14 @@ use request::{EmbedRequest, Input};
 /// About what the API counts for a small image.
 const TOKENS_OF_AN_IMAGE: usize = 259;
 
-pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn answer(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     let object = fields::parse(&seen.body)?;
     let request = EmbedRequest::read(&object)?;
-    let space = Space::new(request.model.space(), request.dimension, request.input_type);
+    let space = VectorSpace::new(request.model.space(), request.dimension, request.input_type);
     let vectors: Vec<Vec<f32>> =
         request.inputs.iter().map(|input| space.vector(input.parts())).collect();
 
-    let usage = Usage::of(&request);
+    let usage = EmbedUsage::of(&request);
     let body = format!(
         r#"{{"id":"{id}","texts":{texts}{images},"embeddings":{{{embeddings}}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{billed}}},"response_type":"embeddings_by_type"}}"#,
         id = digest::uuid(digest::of_request(seen)),
@@ -66,13 +66,13 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers serialize")
 }
 
-struct Usage {
+struct EmbedUsage {
     chars: usize,
     text_tokens: usize,
     images: usize,
 }
 
-impl Usage {
+impl EmbedUsage {
     fn of(request: &EmbedRequest) -> Self {
         let texts = || request.inputs.iter().flat_map(Input::texts);
         Self {

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::chat;
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::{Content, Reply};
 
 /// One request's fault; the default is none.
@@ -27,7 +27,7 @@ pub struct Fault {
     /// `delay_ms=N`: nothing at all is sent before that time.
     pub delay: Duration,
     /// `stall_after_…=N`, `cut_after_…=N`: how the body ends early.
-    pub ending: Option<(Ending, After)>,
+    pub ending: Option<(Ending, BodyPosition)>,
     /// `malformed`: broken JSON, in a stream in the event after `message-start`.
     pub malformed: bool,
     /// `html`: a proxy's HTML page, status 502 unless another is given.
@@ -53,7 +53,7 @@ pub enum Ending {
 
 /// Where a body ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum After {
+pub enum BodyPosition {
     Events(usize),
     Bytes(usize),
 }
@@ -94,10 +94,16 @@ impl Fault {
             "header" => self.headers.push(parse_header(part, value)?),
             "delay_ms" => self.delay = milliseconds()?,
             "trickle_ms" => self.trickle = Some(milliseconds()?),
-            "stall_after_events" => self.ending = Some((Ending::Stall, After::Events(number()?))),
-            "stall_after_bytes" => self.ending = Some((Ending::Stall, After::Bytes(number()?))),
-            "cut_after_events" => self.ending = Some((Ending::Cut, After::Events(number()?))),
-            "cut_after_bytes" => self.ending = Some((Ending::Cut, After::Bytes(number()?))),
+            "stall_after_events" => {
+                self.ending = Some((Ending::Stall, BodyPosition::Events(number()?)))
+            }
+            "stall_after_bytes" => {
+                self.ending = Some((Ending::Stall, BodyPosition::Bytes(number()?)))
+            }
+            "cut_after_events" => {
+                self.ending = Some((Ending::Cut, BodyPosition::Events(number()?)))
+            }
+            "cut_after_bytes" => self.ending = Some((Ending::Cut, BodyPosition::Bytes(number()?))),
             "after_events" => self.after_events = Some(number()?),
             "stream_error" if !value.is_empty() => self.stream_error = Some(value.to_owned()),
             "stream_error" => return Err(format!("`{part}`: an error type is expected")),
@@ -119,7 +125,7 @@ impl Fault {
     }
 
     /// The answer that this fault gives in place of the real one, if it does.
-    pub(super) fn replacement(&self, request: &SeenRequest) -> Option<Reply> {
+    pub(super) fn replacement(&self, request: &ReceivedRequest) -> Option<Reply> {
         let status = self.status;
         let with =
             |reply: Reply, default: StatusCode| Some(reply.with_status(status.unwrap_or(default)));
@@ -133,15 +139,14 @@ impl Fault {
             return with(page, StatusCode::BAD_GATEWAY);
         }
         let status = status.filter(|status| status.as_u16() >= 400)?;
-        let refusal = Refusal::new(status.as_u16(), default_message(status));
+        let error = ApiError::new(status.as_u16(), default_message(status));
         let typed = status == StatusCode::UNPROCESSABLE_ENTITY;
-        let refusal =
-            if typed { refusal.with_type("NO_VALID_RESPONSE_GENERATED") } else { refusal };
-        Some(refusal.into_reply(request))
+        let error = if typed { error.with_type("NO_VALID_RESPONSE_GENERATED") } else { error };
+        Some(error.into_reply(request))
     }
 
     /// Changes an answer's content and head as asked; how it is sent is `delivery.rs`.
-    pub(super) fn spoil(&self, mut reply: Reply, request: &SeenRequest) -> Reply {
+    pub(super) fn spoil(&self, mut reply: Reply, request: &ReceivedRequest) -> Reply {
         if let Some(error_type) = &self.stream_error {
             let message = chat::stream_error_message(error_type);
             match &mut reply.content {
@@ -150,7 +155,7 @@ impl Fault {
                     events.extend(chat::error_ending(&message, error_type).map(Bytes::from));
                 }
                 Content::Whole(_) => {
-                    reply = Refusal::new(422, message).with_type(error_type).into_reply(request)
+                    reply = ApiError::new(422, message).with_type(error_type).into_reply(request)
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::api_error::ApiError;
 
 /// A JSON object with the names of its fields' place, for messages.
 #[derive(Clone, Copy)]
@@ -14,14 +14,14 @@ pub(super) struct Fields<'a> {
 }
 
 /// Parses a body that must be a JSON object.
-pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(Refusal::bad(format!(
+        Ok(other) => Err(ApiError::bad(format!(
             "invalid type: request body is of type {} but should be of type object",
             kind(&other)
         ))),
-        Err(error) => Err(Refusal::bad(format!("invalid json syntax: {error}"))),
+        Err(error) => Err(ApiError::bad(format!("invalid json syntax: {error}"))),
     }
 }
 
@@ -39,24 +39,24 @@ impl<'a> Fields<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
         self.read(name, "string", Value::as_str)
     }
 
-    pub(super) fn list(&self, name: &str) -> Result<Option<&'a [Value]>, Refusal> {
+    pub(super) fn list(&self, name: &str) -> Result<Option<&'a [Value]>, ApiError> {
         self.read(name, "array", |value| value.as_array().map(Vec::as_slice))
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, Refusal> {
+    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
         self.read(name, "boolean", Value::as_bool)
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, Refusal> {
+    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, ApiError> {
         self.read(name, "number", Value::as_f64)
     }
 
     /// A whole number; negative ones too, so that their refusal can name the range.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, Refusal> {
+    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, ApiError> {
         self.read(name, "integer", Value::as_i64)
     }
 
@@ -65,12 +65,12 @@ impl<'a> Fields<'a> {
         &self,
         name: &str,
         within: &'static str,
-    ) -> Result<Option<Fields<'a>>, Refusal> {
+    ) -> Result<Option<Fields<'a>>, ApiError> {
         let object = self.read(name, "object", Value::as_object)?;
         Ok(object.map(|object| Fields { object, within, reference: self.reference }))
     }
 
-    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, Refusal> {
+    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, ApiError> {
         let Some(items) = self.list(name)? else { return Ok(None) };
         let text = |(index, item): (usize, &'a Value)| {
             item.as_str()
@@ -92,13 +92,13 @@ impl<'a> Fields<'a> {
         name: &str,
         kind: &str,
         get: impl Fn(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, Refusal> {
+    ) -> Result<Option<T>, ApiError> {
         let Some(value) = self.value(name) else { return Ok(None) };
         get(value).map(Some).ok_or_else(|| self.wrong_type(name, value, kind))
     }
 
-    fn wrong_type(&self, name: &str, value: &Value, expected: &str) -> Refusal {
-        Refusal::bad(format!(
+    fn wrong_type(&self, name: &str, value: &Value, expected: &str) -> ApiError {
+        ApiError::bad(format!(
             "invalid type: parameter '{}{name}' is of type {} but should be of type {expected}. For proper usage, please \
              refer to https://docs.cohere.com/reference/{}",
             self.within,

@@ -4,16 +4,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::api_error::ApiError;
 
 pub(super) struct Image {
     pub(super) bytes: Vec<u8>,
-    pub(super) facts: Facts,
+    pub(super) facts: ImageFacts,
 }
 
 /// What an embed answer tells about an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Facts {
+pub(super) struct ImageFacts {
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) format: &'static str,
@@ -22,22 +22,23 @@ pub(super) struct Facts {
 
 impl Image {
     /// Reads `data:image/…;base64,…`. The wording of the refusals is our own.
-    pub(super) fn from_data_uri(uri: &str) -> Result<Self, Refusal> {
+    pub(super) fn from_data_uri(uri: &str) -> Result<Self, ApiError> {
         let encoded = uri.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
         let (_, encoded) = encoded.ok_or_else(|| {
-            Refusal::invalid("image must be a data URI of a base64 encoded image")
+            ApiError::invalid("image must be a data URI of a base64 encoded image")
         })?;
         let bytes =
-            STANDARD.decode(encoded).map_err(|_| Refusal::invalid("image is not valid base64"))?;
+            STANDARD.decode(encoded).map_err(|_| ApiError::invalid("image is not valid base64"))?;
         let facts = facts(&bytes).ok_or_else(|| {
-            Refusal::invalid("image format not supported, must be one of: png, jpeg, webp, gif")
+            ApiError::invalid("image format not supported, must be one of: png, jpeg, webp, gif")
         })?;
         Ok(Self { bytes, facts })
     }
 }
 
-fn facts(bytes: &[u8]) -> Option<Facts> {
-    let known = |format, (width, height, bit_depth)| Facts { width, height, format, bit_depth };
+fn facts(bytes: &[u8]) -> Option<ImageFacts> {
+    let known =
+        |format, (width, height, bit_depth)| ImageFacts { width, height, format, bit_depth };
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         png(bytes).map(|found| known("png", found))
     } else if bytes.starts_with(&[0xff, 0xd8]) {
@@ -108,11 +109,20 @@ mod tests {
     #[test]
     fn sizes_are_read_from_the_first_bytes() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x06";
-        assert_eq!(facts(png), Some(Facts { width: 3, height: 2, format: "png", bit_depth: 32 }));
+        assert_eq!(
+            facts(png),
+            Some(ImageFacts { width: 3, height: 2, format: "png", bit_depth: 32 })
+        );
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x02\0\x03\x03";
-        assert_eq!(facts(jpeg), Some(Facts { width: 3, height: 2, format: "jpeg", bit_depth: 24 }));
+        assert_eq!(
+            facts(jpeg),
+            Some(ImageFacts { width: 3, height: 2, format: "jpeg", bit_depth: 24 })
+        );
         let gif = b"GIF89a\x03\0\x02\0";
-        assert_eq!(facts(gif), Some(Facts { width: 3, height: 2, format: "gif", bit_depth: 8 }));
+        assert_eq!(
+            facts(gif),
+            Some(ImageFacts { width: 3, height: 2, format: "gif", bit_depth: 8 })
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The API keys the sandbox accepts, and how it words a missing or wrong one.
 
-use crate::cohere_sandbox::SeenRequest;
-use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::reply::Reply;
 
 /// An API key; trial keys get the headers that tell of their limits.
@@ -12,15 +12,15 @@ pub struct Key {
 }
 
 #[derive(Default)]
-pub(super) struct Keys(Vec<Key>);
+pub(super) struct AcceptedKeys(Vec<Key>);
 
-impl FromIterator<Key> for Keys {
+impl FromIterator<Key> for AcceptedKeys {
     fn from_iter<I: IntoIterator<Item = Key>>(keys: I) -> Self {
         Self(keys.into_iter().collect())
     }
 }
 
-impl Keys {
+impl AcceptedKeys {
     pub(super) fn accept(&mut self, key: Key) {
         self.revoke(&key.value);
         self.0.push(key);
@@ -31,8 +31,8 @@ impl Keys {
     }
 
     /// The key named by an `Authorization` header.
-    pub(super) fn admit(&self, authorization: Option<&str>) -> Result<Key, Refusal> {
-        let unauthorized = |message: &str| Refusal::new(401, message);
+    pub(super) fn admit(&self, authorization: Option<&str>) -> Result<Key, ApiError> {
+        let unauthorized = |message: &str| ApiError::new(401, message);
         let given = authorization.map(str::trim).unwrap_or_default();
         let given = match given.split_once(' ') {
             Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => value.trim(),
@@ -51,7 +51,7 @@ impl Keys {
 }
 
 /// `POST /v1/check-api-key`: whoever gets here has a key that is accepted.
-pub(super) fn check(_: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn check(_: &ReceivedRequest) -> Result<Reply, ApiError> {
     let body = r#"{"valid":true,"organization_id":"00000000-0000-4000-8000-000000000001","owner_id":"00000000-0000-4000-8000-000000000002"}"#;
     Ok(Reply::json(body.to_owned()))
 }

@@ -4,7 +4,7 @@
 //! are what the API enforces (4096, 8192) where the pages round. `command`, `command-r` and
 //! `command-r-plus` are listed as deprecated but were seen removed, so they are removed here.
 
-use crate::cohere_sandbox::refusal::Refusal;
+use crate::cohere_sandbox::api_error::ApiError;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
@@ -99,14 +99,14 @@ pub(super) fn served() -> impl Iterator<Item = &'static Model> {
     MODELS.iter().filter(|model| !matches!(model.status, Status::Removed(_)))
 }
 
-/// The model for a request to `endpoint`, or the API's refusal.
-pub(super) fn resolve(id: Option<&str>, endpoint: Endpoint) -> Result<&'static Model, Refusal> {
+/// The model for a request to `endpoint`, or the API's error.
+pub(super) fn resolve(id: Option<&str>, endpoint: Endpoint) -> Result<&'static Model, ApiError> {
     let Some(id) = id.filter(|id| !id.is_empty()) else {
-        return Err(Refusal::bad("a model parameter is required for this endpoint."));
+        return Err(ApiError::bad("a model parameter is required for this endpoint."));
     };
     let model = find(id)?;
     if model.endpoint != endpoint {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "model '{id}' is not supported by the {} API",
             endpoint.name()
         )));
@@ -115,17 +115,19 @@ pub(super) fn resolve(id: Option<&str>, endpoint: Endpoint) -> Result<&'static M
 }
 
 /// The model of that name unless it is unknown or removed.
-pub(super) fn find(id: &str) -> Result<&'static Model, Refusal> {
+pub(super) fn find(id: &str) -> Result<&'static Model, ApiError> {
     let not_found = || {
         format!(
             "model '{id}' not found, make sure the correct model ID was used and that you have access to the model."
         )
     };
-    let model =
-        MODELS.iter().find(|model| model.id == id).ok_or_else(|| Refusal::new(404, not_found()))?;
+    let model = MODELS
+        .iter()
+        .find(|model| model.id == id)
+        .ok_or_else(|| ApiError::new(404, not_found()))?;
     if let Status::Removed(day) = model.status {
         let page = if model.endpoint == Endpoint::Chat { "command" } else { model.endpoint.name() };
-        return Err(Refusal::new(
+        return Err(ApiError::new(
             404,
             format!(
                 "model '{id}' was removed on {day}. See https://docs.cohere.com/docs/models#{page} for a list of models \

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::Reply;
 
 const PAGE_SIZE: usize = 20;
@@ -14,7 +14,7 @@ const CHAT_FEATURES: &[&str] =
 const DEFAULTS: &[&str] = &["command-a-03-2025", "embed-v4.0", "rerank-v3.5"];
 
 #[derive(Serialize)]
-struct Shown {
+struct ListedModel {
     name: &'static str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     is_deprecated: bool,
@@ -28,13 +28,13 @@ struct Shown {
 }
 
 #[derive(Serialize)]
-struct Page {
-    models: Vec<Shown>,
+struct ModelsPage {
+    models: Vec<ListedModel>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
 }
 
-pub(super) fn list(request: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn list(request: &ReceivedRequest) -> Result<Reply, ApiError> {
     let asked = |name: &str| {
         let pairs = request
             .query
@@ -48,7 +48,7 @@ pub(super) fn list(request: &SeenRequest) -> Result<Reply, Refusal> {
             .next()
     };
     let number = |name: &str| {
-        let problem = || Refusal::invalid(format!("{name} must be a number"));
+        let problem = || ApiError::invalid(format!("{name} must be a number"));
         asked(name).map(|value| value.parse::<usize>().map_err(|_| problem())).transpose()
     };
     let endpoint = asked("endpoint");
@@ -65,20 +65,20 @@ pub(super) fn list(request: &SeenRequest) -> Result<Reply, Refusal> {
     let mut found: Vec<&Model> = matching.skip(start).take(size + 1).collect();
     let next_page_token = (found.len() > size).then(|| (start + size).to_string());
     found.truncate(size);
-    let page = Page { models: found.into_iter().map(shown).collect(), next_page_token };
+    let page = ModelsPage { models: found.into_iter().map(shown).collect(), next_page_token };
     Ok(Reply::json(serde_json::to_string(&page).expect("strings and numbers serialize")))
 }
 
-pub(super) fn one(request: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn one(request: &ReceivedRequest) -> Result<Reply, ApiError> {
     let model = models::find(request.path.trim_start_matches("/v1/models/"))?;
     let reply =
         Reply::json(serde_json::to_string(&shown(model)).expect("strings and numbers serialize"));
     Ok(reply.with_warnings(model.warning().as_slice()))
 }
 
-fn shown(model: &Model) -> Shown {
+fn shown(model: &Model) -> ListedModel {
     let endpoint = model.endpoint.name();
-    Shown {
+    ListedModel {
         name: model.id,
         is_deprecated: model.warning().is_some(),
         endpoints: [endpoint],

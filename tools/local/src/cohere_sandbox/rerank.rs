@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::embed::write_float;
 use crate::cohere_sandbox::fields::{self, Fields};
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::reply::Reply;
-use crate::cohere_sandbox::similarity::{Part, Space, cosine};
+use crate::cohere_sandbox::similarity::{Part, VectorSpace, cosine};
 
 const MAX_DOCUMENTS: usize = 10_000;
 const DOCUMENTS_OF_A_SEARCH_UNIT: usize = 100;
@@ -26,7 +26,7 @@ struct RerankRequest<'a> {
     warnings: Vec<String>,
 }
 
-pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
+pub(super) fn answer(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     let object = fields::parse(&seen.body)?;
     let request = RerankRequest::read(&object)?;
     let results = request.ranked().into_iter().take(request.top_n).map(|(index, score)| {
@@ -44,30 +44,30 @@ pub(super) fn answer(seen: &SeenRequest) -> Result<Reply, Refusal> {
 }
 
 impl<'a> RerankRequest<'a> {
-    fn read(object: &'a Map<String, Value>) -> Result<Self, Refusal> {
+    fn read(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let fields = Fields::new(object, "rerank");
         let model = models::resolve(fields.text("model")?, Endpoint::Rerank)?;
         let query = fields.text("query")?.filter(|query| !query.trim().is_empty());
         let query = query
-            .ok_or_else(|| Refusal::invalid("query must not be empty or be only whitespace"))?;
+            .ok_or_else(|| ApiError::invalid("query must not be empty or be only whitespace"))?;
         let documents = fields.texts("documents")?.unwrap_or_default();
         if documents.is_empty() {
-            return Err(Refusal::invalid("list of documents must not be empty"));
+            return Err(ApiError::invalid("list of documents must not be empty"));
         }
         if documents.len() > MAX_DOCUMENTS {
-            return Err(Refusal::invalid(
+            return Err(ApiError::invalid(
                 "number of total max chunks (number of documents * max chunks per doc) must be less than 10000",
             ));
         }
         if let Some(index) = documents.iter().position(|document| document.is_empty()) {
-            return Err(Refusal::invalid(format!("document at index {index} cannot be empty")));
+            return Err(ApiError::invalid(format!("document at index {index} cannot be empty")));
         }
         let top_n = match fields.whole("top_n")? {
             None => documents.len(),
             Some(asked) => {
                 usize::try_from(asked).ok().filter(|asked| *asked > 0).ok_or_else(|| {
                     let most = documents.len();
-                    Refusal::invalid(format!(
+                    ApiError::invalid(format!(
                         "return_top_n is invalid, value must be between 1 and {most}"
                     ))
                 })?
@@ -81,7 +81,7 @@ impl<'a> RerankRequest<'a> {
 
     /// Index and score, the most relevant first, the earlier one first where scores are equal.
     fn ranked(&self) -> Vec<(usize, f32)> {
-        let space = Space::bare(self.model.space(), DIMENSION);
+        let space = VectorSpace::bare(self.model.space(), DIMENSION);
         let query = space.vector([Part::Text(self.query)]);
         let score =
             |document: &&str| relevance(cosine(&query, &space.vector([Part::Text(document)])));

@@ -18,12 +18,12 @@ const BACKGROUND: f32 = 0.25;
 /// Share of the background that depends on the input type.
 const TINT: f32 = 0.4;
 
-pub(super) struct Space {
+pub(super) struct VectorSpace {
     seed: u64,
     background: Vec<f32>,
 }
 
-impl Space {
+impl VectorSpace {
     /// A space of vectors with a background tinted by `tint` (an input type).
     pub(super) fn new(name: &str, dimension: usize, tint: &str) -> Self {
         let seed = hash(name.as_bytes(), 0);
@@ -126,7 +126,7 @@ mod tests {
 
     fn nearness(tints: [&str; 2], texts: [&str; 2]) -> f32 {
         let vector = |index: usize| {
-            Space::new("embed", 1024, tints[index]).vector([Part::Text(texts[index])])
+            VectorSpace::new("embed", 1024, tints[index]).vector([Part::Text(texts[index])])
         };
         cosine(&vector(0), &vector(1))
     }
@@ -148,14 +148,14 @@ mod tests {
 
     #[test]
     fn other_spaces_share_nothing() {
-        let vector = |name| Space::new(name, 1024, "").vector([Part::Text("hello world")]);
+        let vector = |name| VectorSpace::new(name, 1024, "").vector([Part::Text("hello world")]);
         assert!(cosine(&vector("one"), &vector("two")).abs() < 0.2);
     }
 
     #[test]
     fn vectors_have_unit_length_and_few_zeros() {
         for text in ["hello", "...", "漢字", ""] {
-            let vector = Space::new("embed", 256, "").vector([Part::Text(text)]);
+            let vector = VectorSpace::new("embed", 256, "").vector([Part::Text(text)]);
             assert!((cosine(&vector, &vector) - 1.0).abs() < 1e-4, "{text}");
             assert!(vector.iter().filter(|value| **value == 0.0).count() < 10, "{text}");
         }

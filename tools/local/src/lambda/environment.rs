@@ -9,7 +9,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::invocation::{Failure, Invocation, Payload, Work};
+use super::invocation::{Invocation, InvocationError, NextInvocation, Payload};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Duration, Instant};
@@ -25,7 +25,7 @@ pub enum Phase {
 #[derive(Debug)]
 pub struct Environment {
     pub number: usize,
-    state: Mutex<State>,
+    state: Mutex<EnvironmentState>,
     arrived: Notify,
     phase: watch::Sender<Phase>,
     /// When the child must have done what it does now.
@@ -34,17 +34,17 @@ pub struct Environment {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct EnvironmentState {
     pid: Option<u32>,
     waiting: Option<Invocation>,
-    running: Option<Running>,
+    running: Option<RunningInvocation>,
     place: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningInvocation {
     id: String,
-    answer: Option<oneshot::Sender<Result<Payload, Failure>>>,
+    answer: Option<oneshot::Sender<Result<Payload, InvocationError>>>,
     /// Its answer is complete; the child has only to ask for more.
     answered: bool,
 }
@@ -61,7 +61,7 @@ impl Environment {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, EnvironmentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -97,16 +97,19 @@ impl Environment {
     }
 
     /// The next invocation, which has this long from now on.
-    pub async fn next(&self, limit: Duration) -> Work {
+    pub async fn next(&self, limit: Duration) -> NextInvocation {
         loop {
             {
                 let mut state = self.state();
                 if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
                     state.place = Some(place);
-                    state.running =
-                        Some(Running { id: id.clone(), answer: Some(answer), answered: false });
+                    state.running = Some(RunningInvocation {
+                        id: id.clone(),
+                        answer: Some(answer),
+                        answered: false,
+                    });
                     self.deadline.send_replace(Some(Instant::now() + limit));
-                    return Work { id, event };
+                    return NextInvocation { id, event };
                 }
             }
             self.arrived.notified().await;
@@ -114,7 +117,7 @@ impl Environment {
     }
 
     /// Where the answer to this invocation goes; once only, and only while it runs.
-    pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, Failure>>> {
+    pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, InvocationError>>> {
         self.state().running.as_mut().filter(|running| running.id == id)?.answer.take()
     }
 
@@ -144,7 +147,7 @@ impl Environment {
         let running = state.running.take().and_then(|running| running.answer);
         state.place = None;
         for answer in waiting.into_iter().chain(running) {
-            let _ = answer.send(Err(Failure::Crashed(why.to_owned())));
+            let _ = answer.send(Err(InvocationError::Crashed(why.to_owned())));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::environment::Environment;
 use super::environments::Environments;
-use super::invocation::{Failure, Invocation, Payload};
+use super::invocation::{Invocation, InvocationError, Payload};
 use super::launch::Launch;
 use super::process;
 use bytes::Bytes;
@@ -63,10 +63,10 @@ impl Function {
     }
 
     /// Sends one event, waiting a moment for a free environment if there may be no further one.
-    pub async fn invoke(&self, event: Bytes) -> Result<Payload, Failure> {
+    pub async fn invoke(&self, event: Bytes) -> Result<Payload, InvocationError> {
         let places = self.places.clone().acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(self.limits.wait, places).await else {
-            return Err(Failure::Throttled);
+            return Err(InvocationError::Throttled);
         };
         self.invoked.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
@@ -80,7 +80,7 @@ impl Function {
         }
         match answered.await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Crashed("the environment is gone".to_owned())),
+            Err(_) => Err(InvocationError::Crashed("the environment is gone".to_owned())),
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Failure {
+pub enum InvocationError {
     /// The process ended, or was ended, before it answered.
     Crashed(String),
     /// The function reported an error: the JSON it posted.
@@ -15,21 +15,21 @@ pub enum Failure {
     Throttled,
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for InvocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Crashed(why) => write!(f, "the function crashed: it {why}"),
-            Failure::Reported(report) => {
+            InvocationError::Crashed(why) => write!(f, "the function crashed: it {why}"),
+            InvocationError::Reported(report) => {
                 write!(f, "the function failed: {}", String::from_utf8_lossy(report))
             }
-            Failure::Throttled => f.write_str("every environment of the function is busy"),
+            InvocationError::Throttled => f.write_str("every environment of the function is busy"),
         }
     }
 }
 
 /// A piece of an answer; an answer that stops without its `End` was cut.
 #[derive(Debug)]
-pub enum Piece {
+pub enum PayloadChunk {
     Data(Bytes),
     End,
 }
@@ -38,31 +38,31 @@ pub enum Piece {
 #[derive(Debug)]
 pub struct Payload {
     pub streamed: bool,
-    pieces: mpsc::Receiver<Piece>,
+    pieces: mpsc::Receiver<PayloadChunk>,
 }
 
 /// The answer broke off.
 #[derive(Debug)]
-pub struct Cut;
+pub struct BrokenOff;
 
 impl Payload {
     /// A payload and the end that feeds it.
-    pub fn channel(streamed: bool) -> (mpsc::Sender<Piece>, Payload) {
+    pub fn channel(streamed: bool) -> (mpsc::Sender<PayloadChunk>, Payload) {
         let (sender, pieces) = mpsc::channel(16);
         (sender, Payload { streamed, pieces })
     }
 
     /// The next chunk exactly as it was posted, `None` after the last.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, Cut>> {
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         match self.pieces.recv().await {
-            Some(Piece::Data(data)) => Some(Ok(data)),
-            Some(Piece::End) => None,
-            None => Some(Err(Cut)),
+            Some(PayloadChunk::Data(data)) => Some(Ok(data)),
+            Some(PayloadChunk::End) => None,
+            None => Some(Err(BrokenOff)),
         }
     }
 
     /// The whole answer.
-    pub async fn collect(mut self) -> Result<Bytes, Cut> {
+    pub async fn collect(mut self) -> Result<Bytes, BrokenOff> {
         let mut whole = Vec::new();
         while let Some(chunk) = self.chunk().await {
             whole.extend_from_slice(&chunk?);
@@ -76,13 +76,13 @@ impl Payload {
 pub struct Invocation {
     pub id: String,
     pub event: Bytes,
-    pub answer: oneshot::Sender<Result<Payload, Failure>>,
+    pub answer: oneshot::Sender<Result<Payload, InvocationError>>,
     pub place: OwnedSemaphorePermit,
 }
 
 /// What a child gets when it asks for work.
 #[derive(Debug)]
-pub struct Work {
+pub struct NextInvocation {
     pub id: String,
     pub event: Bytes,
 }

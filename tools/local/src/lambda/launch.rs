@@ -14,7 +14,7 @@ use tokio::process::Command;
 
 /// Everything needed to start a process of a function.
 pub struct Launch {
-    pub function: template::Function,
+    pub function: template::TemplateFunction,
     pub binary: PathBuf,
     /// Name of the stack this run stands for.
     pub stack: String,

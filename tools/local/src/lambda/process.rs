@@ -6,7 +6,7 @@ use super::environment::{Environment, Phase};
 use super::launch::Launch;
 use super::runtime_api;
 use crate::loopback;
-use crate::output::Lines;
+use crate::output::ProcessLines;
 use anyhow::Context;
 use serde_json::Value;
 use std::io;
@@ -25,7 +25,7 @@ const LAST_LINES_WAIT: Duration = Duration::from_secs(1);
 /// Runs an environment until its process ends, is killed, is overdue, or everything stops.
 pub async fn run(session: Session, mut stop: watch::Receiver<bool>) {
     let Session { launch, environments, environment } = &session;
-    let lines = Arc::new(Lines::held(launch.name(), launch.output.clone()));
+    let lines = Arc::new(ProcessLines::held(launch.name(), launch.output.clone()));
     // Dropping `end` stops the Runtime API.
     let (end, ended) = watch::channel(false);
     let why = match start(&session, ended).await {
@@ -55,7 +55,7 @@ pub async fn run(session: Session, mut stop: watch::Receiver<bool>) {
 async fn watch_child(
     mut child: Child,
     session: &Session,
-    lines: &Arc<Lines>,
+    lines: &Arc<ProcessLines>,
     stop: &mut watch::Receiver<bool>,
 ) -> String {
     let environment = &session.environment;
@@ -114,13 +114,17 @@ async fn start(session: &Session, ended: watch::Receiver<bool>) -> anyhow::Resul
 }
 
 /// Shows what was held back once the start has succeeded.
-async fn release(environment: Arc<Environment>, lines: Arc<Lines>) {
+async fn release(environment: Arc<Environment>, lines: Arc<ProcessLines>) {
     if environment.ready().await.is_ok() {
         lines.release();
     }
 }
 
-async fn read(pipe: impl AsyncRead + Unpin, lines: Arc<Lines>, environment: Arc<Environment>) {
+async fn read(
+    pipe: impl AsyncRead + Unpin,
+    lines: Arc<ProcessLines>,
+    environment: Arc<Environment>,
+) {
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     // Ends with the pipe, which ends with the process.

@@ -5,7 +5,7 @@
 
 use super::environment::Environment;
 use super::environments::Environments;
-use super::invocation::{Failure, Payload, Piece};
+use super::invocation::{InvocationError, Payload, PayloadChunk};
 use super::launch::Launch;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -68,20 +68,20 @@ async fn response(
     let _ = answer.send(Ok(payload));
     if pass_on(body, &pieces).await {
         environment.set_answered();
-        let _ = pieces.send(Piece::End).await;
+        let _ = pieces.send(PayloadChunk::End).await;
     }
     accepted()
 }
 
 /// Whether the answer came to its end.
-async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) -> bool {
+async fn pass_on(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
     let mut listening = true;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         if let Ok(data) = frame.into_data()
             && listening
         {
-            listening = pieces.send(Piece::Data(data)).await.is_ok();
+            listening = pieces.send(PayloadChunk::Data(data)).await.is_ok();
         }
     }
     true
@@ -95,7 +95,7 @@ async fn error(
     let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
     let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
     environment.set_answered();
-    let _ = answer.send(Err(Failure::Reported(report)));
+    let _ = answer.send(Err(InvocationError::Reported(report)));
     accepted()
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Get {
+pub(super) struct GetRequest {
     pub(super) secret_id: String,
     pub(super) version_id: Option<String>,
     pub(super) version_stage: Option<String>,
@@ -13,7 +13,7 @@ pub(super) struct Get {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Put {
+pub(super) struct PutRequest {
     pub(super) secret_id: String,
     pub(super) client_request_token: String,
     pub(super) secret_string: Option<String>,
@@ -23,7 +23,7 @@ pub(super) struct Put {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Move {
+pub(super) struct MoveRequest {
     pub(super) secret_id: String,
     pub(super) version_stage: String,
     pub(super) remove_from_version_id: Option<String>,
@@ -32,7 +32,7 @@ pub(super) struct Move {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct List {
+pub(super) struct ListRequest {
     pub(super) secret_id: String,
     #[serde(default)]
     pub(super) include_deprecated: bool,
@@ -40,13 +40,13 @@ pub(super) struct List {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Describe {
+pub(super) struct DescribeRequest {
     pub(super) secret_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Rotate {
+pub(super) struct RotateRequest {
     pub(super) secret_id: String,
     pub(super) client_request_token: String,
     pub(super) rotate_immediately: Option<bool>,

@@ -4,8 +4,8 @@
 //! leaves the labels as they are; the next `RotateSecret` then takes that rotation up again, from its
 //! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
-use super::request::Rotate;
-use super::store::{CURRENT, PENDING, Refused, Result, now};
+use super::request::RotateRequest;
+use super::store::{CURRENT, PENDING, Result, StoreError, now};
 use super::{SecretsManager, arn};
 use crate::lambda::Function;
 use serde_json::{Value, json};
@@ -22,13 +22,13 @@ impl SecretsManager {
         }
     }
 
-    pub(super) fn rotate(&self, rotate: Rotate) -> Result<Value> {
+    pub(super) fn rotate(&self, rotate: RotateRequest) -> Result<Value> {
         let mut shared = self.shared();
         let name = shared.store.find(&rotate.secret_id)?.name().to_owned();
         let Some(function) = shared.functions.get(&name).cloned() else {
             let message =
                 "No Lambda rotation function ARN is associated with this secret.".to_owned();
-            return Err(Refused("InvalidRequestException", message));
+            return Err(StoreError("InvalidRequestException", message));
         };
         let secret = shared.store.find(&rotate.secret_id)?;
         let left =
@@ -51,7 +51,7 @@ impl SecretsManager {
         if left.is_some() {
             let message =
                 "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
-            return Err(Refused("InvalidRequestException", message));
+            return Err(StoreError("InvalidRequestException", message));
         }
         Ok(json!({ "ARN": arn(&name), "Name": name, "VersionId": token }))
     }

@@ -5,7 +5,7 @@
 //! still there but counts as deprecated. What is refused is refused with AWS's kind of error.
 
 use super::arn;
-use super::request::{Get, List, Move, Put};
+use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,19 +19,19 @@ const MAX_VALUE_BYTES: usize = 65_536;
 
 /// Why a request is refused: AWS's name of the error, and a sentence.
 #[derive(Debug, PartialEq)]
-pub(super) struct Refused(pub(super) &'static str, pub(super) String);
+pub(super) struct StoreError(pub(super) &'static str, pub(super) String);
 
-pub(super) type Result<T> = std::result::Result<T, Refused>;
+pub(super) type Result<T> = std::result::Result<T, StoreError>;
 
-fn not_found(what: &str) -> Refused {
-    Refused(
+fn not_found(what: &str) -> StoreError {
+    StoreError(
         "ResourceNotFoundException",
         format!("Secrets Manager can't find the specified {what}."),
     )
 }
 
-fn invalid(message: impl Into<String>) -> Refused {
-    Refused("InvalidParameterException", message.into())
+fn invalid(message: impl Into<String>) -> StoreError {
+    StoreError("InvalidParameterException", message.into())
 }
 
 /// All secrets by name.
@@ -51,14 +51,14 @@ pub(super) struct Secret {
 struct Version {
     id: String,
     /// Absent while a rotation has made no value yet.
-    content: Option<Content>,
+    content: Option<SecretValue>,
     labels: BTreeSet<String>,
     created: f64,
 }
 
 /// The field of a value on the wire and its text; binary stays in base64.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Content {
+pub(super) struct SecretValue {
     field: &'static str,
     text: String,
 }
@@ -99,15 +99,15 @@ impl Secret {
 
     /// Puts a text as a new version under these labels.
     pub(super) fn put_text(&mut self, id: &str, text: &str, labels: &[&str]) -> Result<()> {
-        let content = Content { field: "SecretString", text: text.to_owned() };
+        let content = SecretValue { field: "SecretString", text: text.to_owned() };
         self.put_content(id, content, labels.iter().map(|label| (*label).to_owned()).collect())
     }
 
-    pub(super) fn get(&self, get: &Get) -> Result<Value> {
+    pub(super) fn get(&self, get: &GetRequest) -> Result<Value> {
         let named = get.version_id.as_ref().zip(get.version_stage.as_ref());
         if named.is_some_and(|(id, label)| self.has(id) && !self.labels_of(id).contains(label)) {
             let message = "The VersionStage is not on the version of that VersionId.".to_owned();
-            return Err(Refused("InvalidRequestException", message));
+            return Err(StoreError("InvalidRequestException", message));
         }
         let label = get.version_stage.as_deref();
         let label = label.or(get.version_id.is_none().then_some(CURRENT));
@@ -134,15 +134,15 @@ impl Secret {
         version.content.as_ref().map(|content| content.text.as_str())
     }
 
-    pub(super) fn put(&mut self, put: Put) -> Result<Value> {
+    pub(super) fn put(&mut self, put: PutRequest) -> Result<Value> {
         let content = match (put.secret_string, put.secret_binary) {
-            (Some(text), None) => Content { field: "SecretString", text },
-            (None, Some(text)) => Content { field: "SecretBinary", text },
+            (Some(text), None) => SecretValue { field: "SecretString", text },
+            (None, Some(text)) => SecretValue { field: "SecretBinary", text },
             _ => return Err(invalid("You must provide either SecretString or SecretBinary.")),
         };
         if content.text.len() > MAX_VALUE_BYTES {
             let message = "the value must have length less than or equal to 65536".to_owned();
-            return Err(Refused("ValidationException", message));
+            return Err(StoreError("ValidationException", message));
         }
         let labels = put.version_stages.unwrap_or_else(|| [CURRENT.to_owned()].into());
         self.put_content(&put.client_request_token, content, labels)?;
@@ -155,7 +155,7 @@ impl Secret {
     fn put_content(
         &mut self,
         id: &str,
-        content: Content,
+        content: SecretValue,
         mut labels: BTreeSet<String>,
     ) -> Result<()> {
         let existing = self.versions.iter().position(|version| version.id == id);
@@ -166,7 +166,7 @@ impl Secret {
             Some(_) => {
                 let message =
                     "You can't use ClientRequestToken again with another value.".to_owned();
-                return Err(Refused("ResourceExistsException", message));
+                return Err(StoreError("ResourceExistsException", message));
             }
             None => {}
         }
@@ -192,7 +192,7 @@ impl Secret {
         Ok(())
     }
 
-    pub(super) fn move_label(&mut self, wish: &Move) -> Result<Value> {
+    pub(super) fn move_label(&mut self, wish: &MoveRequest) -> Result<Value> {
         let label = wish.version_stage.as_str();
         let holder = self.holder(label).map(str::to_owned);
         for id in wish.remove_from_version_id.iter().chain(&wish.move_to_version_id) {
@@ -244,7 +244,7 @@ impl Secret {
         answer
     }
 
-    pub(super) fn list(&self, list: &List) -> Value {
+    pub(super) fn list(&self, list: &ListRequest) -> Value {
         let listed = self
             .versions
             .iter()

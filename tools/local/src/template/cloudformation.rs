@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Values by logical name: pseudo parameters, parameters and resources.
-pub type Names = BTreeMap<String, String>;
+pub type ReferenceValues = BTreeMap<String, String>;
 
 /// Reads a template; `names` win over the defaults of its parameters.
-pub fn resolve(text: &str, names: Names) -> anyhow::Result<Value> {
+pub fn resolve(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
     let documents = Yaml::load_from_str(text).context("not readable as YAML")?;
     let [document] = documents.as_slice() else { bail!("one YAML document is expected") };
     let mut document = json(document)?;
-    let mut known = Names::new();
+    let mut known = ReferenceValues::new();
     for (name, parameter) in document["Parameters"].as_object().into_iter().flatten() {
         if let Some(default) = parameter.get("Default") {
             known.insert(name.clone(), super::plain(default));
@@ -52,7 +52,7 @@ fn json(node: &Yaml) -> anyhow::Result<Value> {
     })
 }
 
-fn put_values(value: &mut Value, names: &Names) {
+fn put_values(value: &mut Value, names: &ReferenceValues) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| put_values(item, names)),
         Value::Object(entries) => {
@@ -67,7 +67,7 @@ fn put_values(value: &mut Value, names: &Names) {
     }
 }
 
-fn substituted(text: &str, names: &Names) -> String {
+fn substituted(text: &str, names: &ReferenceValues) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, name, after)) = rest

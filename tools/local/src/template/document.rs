@@ -2,7 +2,7 @@
 //!
 //! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
 
-use super::{Authorizer, GatewayResponse, Rotation, Route, Throttle, folder};
+use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder};
 use anyhow::{Context, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -12,12 +12,12 @@ use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Document {
+pub struct TemplateDocument {
     pub globals: Globals,
     pub resources: BTreeMap<String, Resource>,
 }
 
-impl Document {
+impl TemplateDocument {
     pub fn resources_of<P: for<'a> Deserialize<'a>>(
         &self,
         kind: &str,
@@ -53,12 +53,12 @@ pub struct FunctionGlobals {
     pub handler: String,
     pub memory_size: u64,
     #[serde(default)]
-    pub environment: Environment,
+    pub environment: EnvironmentProperties,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Environment {
+pub struct EnvironmentProperties {
     pub variables: BTreeMap<String, Value>,
 }
 
@@ -68,9 +68,9 @@ pub struct FunctionProperties {
     pub timeout: u64,
     pub memory_size: Option<u64>,
     #[serde(default)]
-    pub environment: Environment,
+    pub environment: EnvironmentProperties,
     #[serde(default)]
-    pub events: BTreeMap<String, Event>,
+    pub events: BTreeMap<String, EventProperties>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +93,7 @@ fn function_of(reference: &str) -> anyhow::Result<String> {
 }
 
 #[derive(Deserialize)]
-pub struct Event {
+pub struct EventProperties {
     #[serde(rename = "Type")]
     pub kind: String,
     #[serde(rename = "Properties", default)]
@@ -119,8 +119,12 @@ pub struct EventAuth {
     pub authorizer: Option<String>,
 }
 
-impl Event {
-    pub fn route(&self, function: String, settings: &[MethodSetting]) -> anyhow::Result<Route> {
+impl EventProperties {
+    pub fn route(
+        &self,
+        function: String,
+        settings: &[MethodSetting],
+    ) -> anyhow::Result<TemplateRoute> {
         let event = ApiEvent::deserialize(&self.properties)
             .with_context(|| format!("in a route of {function}"))?;
         ensure!(
@@ -132,7 +136,7 @@ impl Event {
         let own = |s: &&MethodSetting| s.http_method == event.method && s.path() == event.path;
         let all = |s: &&MethodSetting| s.http_method == "*" && s.resource_path == "/*";
         let setting = settings.iter().find(own).or_else(|| settings.iter().find(all));
-        Ok(Route {
+        Ok(TemplateRoute {
             throttle: setting.and_then(MethodSetting::throttle),
             authorized: event.auth.authorizer.as_deref() != Some("NONE"),
             timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
@@ -162,12 +166,12 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub fn authorizer(&self) -> anyhow::Result<Authorizer> {
+    pub fn authorizer(&self) -> anyhow::Result<TemplateAuthorizer> {
         let name = &self.default_authorizer;
         let authorizer =
             self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
         let identity = &authorizer.identity;
-        Ok(Authorizer {
+        Ok(TemplateAuthorizer {
             function: function_of(&authorizer.function_arn)?,
             header: identity.header.to_ascii_lowercase(),
             expression: Regex::new(&identity.validation_expression)

@@ -1,7 +1,7 @@
 use super::*;
 
-fn names() -> Names {
-    Names::from([
+fn names() -> ReferenceValues {
+    ReferenceValues::from([
         ("AWS::StackName".to_owned(), "a-stack".to_owned()),
         ("UpstreamUrl".to_owned(), "http://127.0.0.1:1".to_owned()),
         ("CohereApiKeySecret".to_owned(), "arn:secret".to_owned()),

@@ -14,17 +14,18 @@ fn answer(context: Value) -> Bytes {
 
 #[test]
 fn context_values_become_text_beside_who_it_is() {
-    let admission =
-        Admission::read(&answer(json!({"name": "x", "limit": 3, "trial": true, "note": null})))
-            .unwrap();
+    let response = AuthorizerResponse::read(&answer(
+        json!({"name": "x", "limit": 3, "trial": true, "note": null}),
+    ))
+    .unwrap();
     assert_eq!(
-        admission.context(7),
+        response.context(7),
         json!({
             "principalId": "a-client", "integrationLatency": 7,
             "name": "x", "limit": "3", "trial": "true", "note": "null",
         })
     );
-    assert_eq!(admission.usage_identifier_key.as_deref(), Some("plan"));
+    assert_eq!(response.usage_identifier_key.as_deref(), Some("plan"));
 }
 
 #[test]
@@ -33,30 +34,31 @@ fn an_answer_api_gateway_could_not_read_is_a_configuration_error() {
         [answer(json!({"models": ["a"]})), answer(json!({"a": {}})), "{}".into(), "no".into()]
     {
         assert_eq!(
-            Admission::read(&bad).err(),
-            Some(Refusal::AuthorizerConfigurationError),
+            AuthorizerResponse::read(&bad).err(),
+            Some(Rejection::AuthorizerConfigurationError),
             "{bad:?}"
         );
     }
-    assert!(Admission::read(&answer(Value::Null)).is_ok());
+    assert!(AuthorizerResponse::read(&answer(Value::Null)).is_ok());
     let with_resource = |length: usize| {
         let text = String::from_utf8(answer(Value::Null).to_vec()).unwrap();
         Bytes::from(text.replace("\"*\"", &format!("\"{}\"", "a".repeat(length))))
     };
-    assert!(Admission::read(&with_resource(512)).is_ok());
+    assert!(AuthorizerResponse::read(&with_resource(512)).is_ok());
     assert_eq!(
-        Admission::read(&with_resource(513)).err(),
-        Some(Refusal::AuthorizerConfigurationError)
+        AuthorizerResponse::read(&with_resource(513)).err(),
+        Some(Rejection::AuthorizerConfigurationError)
     );
 }
 
 #[test]
 fn only_the_exact_word_is_a_no_and_all_else_a_failure() {
-    let reported =
-        |message: &str| Failure::Reported(json!({"errorMessage": message}).to_string().into());
-    assert_eq!(refusal(&reported("Unauthorized")), Refusal::Unauthorized);
-    assert_eq!(refusal(&reported("unauthorized")), Refusal::AuthorizerFailure);
-    assert_eq!(refusal(&Failure::Reported("".into())), Refusal::AuthorizerFailure);
-    assert_eq!(refusal(&Failure::Crashed(String::new())), Refusal::AuthorizerFailure);
-    assert_eq!(refusal(&Failure::Throttled), Refusal::AuthorizerFailure);
+    let reported = |message: &str| {
+        InvocationError::Reported(json!({"errorMessage": message}).to_string().into())
+    };
+    assert_eq!(rejection(&reported("Unauthorized")), Rejection::Unauthorized);
+    assert_eq!(rejection(&reported("unauthorized")), Rejection::AuthorizerFailure);
+    assert_eq!(rejection(&InvocationError::Reported("".into())), Rejection::AuthorizerFailure);
+    assert_eq!(rejection(&InvocationError::Crashed(String::new())), Rejection::AuthorizerFailure);
+    assert_eq!(rejection(&InvocationError::Throttled), Rejection::AuthorizerFailure);
 }

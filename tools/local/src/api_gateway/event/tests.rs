@@ -2,8 +2,8 @@ use super::*;
 
 fn event(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let exchange = Exchange { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
-    serde_json::from_slice(&exchange.event(body, caller)).unwrap()
+    let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
+    serde_json::from_slice(&request.event(body, caller)).unwrap()
 }
 
 fn chat() -> http::request::Builder {
@@ -40,10 +40,10 @@ fn a_request_becomes_a_rest_proxy_event() {
 #[test]
 fn the_library_of_the_functions_reads_it() {
     let (parts, ()) = chat().uri("/v2/chat?x=1").body(()).unwrap().into_parts();
-    let exchange = Exchange { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
+    let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
     let context = json!({"principalId": "a-client", "integrationLatency": 0});
     let caller = Caller { context, usage_plan_key: None };
-    let request = shared_reads(&exchange.event("größe".as_bytes(), Some(caller)));
+    let request = shared_reads(&request.event("größe".as_bytes(), Some(caller)));
     assert_eq!((request.0.as_str(), request.1.as_str()), ("/v2/chat", "größe"));
 }
 

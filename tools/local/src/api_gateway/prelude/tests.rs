@@ -3,7 +3,7 @@ use super::*;
 const ANSWER: &[u8] =
     b"{\"statusCode\":201,\"headers\":{\"x-one\":\"1\",\"content-length\":\"9\"},\"cookies\":[\"a=1\",\"b=2\"]}\0\0\0\0\0\0\0\0body\0";
 
-fn text(head: &Head) -> Vec<(&str, &str)> {
+fn text(head: &ResponseHead) -> Vec<(&str, &str)> {
     head.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect()
 }
 
@@ -11,7 +11,7 @@ fn text(head: &Head) -> Vec<(&str, &str)> {
 fn a_head_is_read_wherever_the_chunks_are_cut() {
     for first in 0..ANSWER.len() {
         for second in first..ANSWER.len() {
-            let mut reader = Reader::default();
+            let mut reader = PreludeReader::default();
             let mut found = None;
             let mut body = Vec::new();
             for chunk in [&ANSWER[..first], &ANSWER[first..second], &ANSWER[second..]] {
@@ -32,7 +32,7 @@ fn a_head_is_read_wherever_the_chunks_are_cut() {
 
 #[test]
 fn a_head_without_a_status_is_a_200() {
-    let (head, rest) = Reader::default().push(b"{}\0\0\0\0\0\0\0\0").unwrap().unwrap();
+    let (head, rest) = PreludeReader::default().push(b"{}\0\0\0\0\0\0\0\0").unwrap().unwrap();
     assert_eq!((head.status, head.headers.len(), rest.len()), (StatusCode::OK, 0, 0));
 }
 
@@ -46,13 +46,13 @@ fn what_api_gateway_could_not_read_is_malformed() {
         r#"{"headers":{"a b":"1"}}"#,
     ] {
         let answer = [json.as_bytes(), &END].concat();
-        assert_eq!(Reader::default().push(&answer), Err(Unreadable::Malformed), "{json}");
+        assert_eq!(PreludeReader::default().push(&answer), Err(PreludeError::Malformed), "{json}");
     }
 }
 
 #[test]
 fn a_head_that_never_ends_is_given_up() {
-    let mut reader = Reader::default();
+    let mut reader = PreludeReader::default();
     assert_eq!(reader.push(&vec![b' '; LIMIT]), Ok(None));
-    assert_eq!(reader.push(b" "), Err(Unreadable::TooLong));
+    assert_eq!(reader.push(b" "), Err(PreludeError::TooLong));
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::cohere_sandbox::chat::arguments::Writer;
+use crate::cohere_sandbox::chat::arguments::ValueWriter;
 use crate::cohere_sandbox::chat::citation::{Citation, CitedText, Source};
 use crate::cohere_sandbox::chat::messages::Document;
 use crate::cohere_sandbox::chat::request::{ChatRequest, Tool, ToolChoice};
@@ -14,16 +14,16 @@ use crate::cohere_sandbox::text::{overlap, pieces, sentences};
 
 const MOST_QUOTED_SENTENCES: usize = 3;
 
-pub(super) struct Answer {
+pub(super) struct ChatAnswer {
     pub(super) thinking: Option<String>,
     pub(super) tool_plan: Option<String>,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<ToolCall>,
     pub(super) text: Option<String>,
     pub(super) citations: Vec<Citation>,
-    pub(super) finish: Finish,
+    pub(super) finish: FinishReason,
 }
 
-pub(super) struct Call {
+pub(super) struct ToolCall {
     pub(super) id: String,
     pub(super) name: String,
     /// None for a tool without parameters.
@@ -31,25 +31,25 @@ pub(super) struct Call {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finish {
+pub(super) enum FinishReason {
     Complete,
     StopSequence,
     MaxTokens,
     ToolCall,
 }
 
-impl Finish {
+impl FinishReason {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Finish::Complete => "COMPLETE",
-            Finish::StopSequence => "STOP_SEQUENCE",
-            Finish::MaxTokens => "MAX_TOKENS",
-            Finish::ToolCall => "TOOL_CALL",
+            FinishReason::Complete => "COMPLETE",
+            FinishReason::StopSequence => "STOP_SEQUENCE",
+            FinishReason::MaxTokens => "MAX_TOKENS",
+            FinishReason::ToolCall => "TOOL_CALL",
         }
     }
 }
 
-impl Answer {
+impl ChatAnswer {
     pub(super) fn compose(request: &ChatRequest, digest: u128) -> Self {
         let tools = tools_to_call(request);
         let mut answer =
@@ -76,7 +76,7 @@ impl Answer {
             calls: Vec::new(),
             text: Some(text),
             citations,
-            finish: Finish::Complete,
+            finish: FinishReason::Complete,
         }
     }
 
@@ -84,7 +84,7 @@ impl Answer {
         let Some(text) = &mut self.text else { return };
         if let Some(end) = sequences.iter().filter_map(|sequence| text.find(sequence)).min() {
             text.truncate(text[..end].trim_end().len());
-            self.finish = Finish::StopSequence;
+            self.finish = FinishReason::StopSequence;
         }
     }
 
@@ -101,7 +101,7 @@ impl Answer {
             is_cut |= cut(text, left);
         }
         if is_cut {
-            self.finish = Finish::MaxTokens;
+            self.finish = FinishReason::MaxTokens;
             self.calls.clear();
             self.text = self.text.take().filter(|text| !text.is_empty());
         }
@@ -134,25 +134,25 @@ fn tools_to_call<'a>(request: &'a ChatRequest) -> Vec<&'a Tool<'a>> {
     fitting.take(if best == 0 { 1 } else { usize::MAX }).collect()
 }
 
-fn call(request: &ChatRequest, tools: &[&Tool], digest: u128) -> Answer {
+fn call(request: &ChatRequest, tools: &[&Tool], digest: u128) -> ChatAnswer {
     let question = &request.question().text;
-    let calls = tools.iter().enumerate().map(|(index, tool)| Call {
+    let calls = tools.iter().enumerate().map(|(index, tool)| ToolCall {
         id: format!(
             "{}_{}",
             tool.name,
             digest::letters(digest.rotate_left(11 * index as u32 + 3), 12)
         ),
         name: tool.name.to_owned(),
-        arguments: has_parameters(tool).then(|| Writer::new(question).value(tool.parameters)),
+        arguments: has_parameters(tool).then(|| ValueWriter::new(question).value(tool.parameters)),
     });
     let names = tools.iter().map(|tool| tool.name).collect::<Vec<_>>().join(" and the ");
-    Answer {
+    ChatAnswer {
         thinking: None,
         tool_plan: Some(format!("I will use the {names} tool to answer: {}", question.trim())),
         calls: calls.collect(),
         text: None,
         citations: Vec::new(),
-        finish: Finish::ToolCall,
+        finish: FinishReason::ToolCall,
     }
 }
 
@@ -177,10 +177,10 @@ fn think(request: &ChatRequest, tools: &[&Tool]) -> String {
     format!("The user says: \"{}\". {next}", request.question().text.trim())
 }
 
-fn say(request: &ChatRequest) -> Answer {
+fn say(request: &ChatRequest) -> ChatAnswer {
     if let Some(schema) = request.json {
-        let writer = Writer::new(&request.question().text);
-        return Answer::of_text(CitedText::plain(json_answer(writer, schema)));
+        let writer = ValueWriter::new(&request.question().text);
+        return ChatAnswer::of_text(CitedText::plain(json_answer(writer, schema)));
     }
     let results = request.tool_results();
     let text = if !results.is_empty() {
@@ -190,10 +190,10 @@ fn say(request: &ChatRequest) -> Answer {
     } else {
         CitedText::plain(echo(request))
     };
-    Answer::of_text(text)
+    ChatAnswer::of_text(text)
 }
 
-fn json_answer(mut writer: Writer, schema: Option<&Value>) -> String {
+fn json_answer(mut writer: ValueWriter, schema: Option<&Value>) -> String {
     let default = json!({"type": "object", "properties": {"answer": {"type": "string", "title": "question"}}});
     let value = writer.value(schema.unwrap_or(&default));
     value.to_string()

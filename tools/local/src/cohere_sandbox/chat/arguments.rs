@@ -14,13 +14,13 @@ const WHOLE_MESSAGE: &[&str] =
     &["answer", "code", "content", "input", "message", "prompt", "query", "question", "text"];
 
 /// Writes values; each number of the message is used once.
-pub(super) struct Writer<'a> {
+pub(super) struct ValueWriter<'a> {
     message: &'a str,
     numbers: std::vec::IntoIter<f64>,
     names: std::iter::Cycle<std::vec::IntoIter<String>>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ValueWriter<'a> {
     pub(super) fn new(message: &'a str) -> Self {
         let numbers: Vec<f64> = message
             .split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-')))
@@ -155,7 +155,7 @@ mod tests {
     use super::*;
 
     fn fitted(message: &str, schema: Value) -> Value {
-        Writer::new(message).value(&schema)
+        ValueWriter::new(message).value(&schema)
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::cohere_sandbox::chat::answer::{Answer, Call};
-use crate::cohere_sandbox::chat::usage::Usage;
+use crate::cohere_sandbox::chat::answer::{ChatAnswer, ToolCall};
+use crate::cohere_sandbox::chat::usage::ChatUsage;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::text::pieces;
 
-pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> String {
+pub(super) fn body(id: &str, answer: &ChatAnswer, usage: &ChatUsage, logprobs: bool) -> String {
     let mut message = vec![r#""role":"assistant""#.to_owned()];
     if let Some(plan) = &answer.tool_plan {
         message.push(format!(r#""tool_plan":{}"#, quoted(plan)));
@@ -35,7 +35,7 @@ pub(super) fn body(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> 
 }
 
 /// Thinking first, then text.
-fn blocks(answer: &Answer) -> Vec<String> {
+fn blocks(answer: &ChatAnswer) -> Vec<String> {
     let thinking = answer
         .thinking
         .iter()
@@ -46,7 +46,7 @@ fn blocks(answer: &Answer) -> Vec<String> {
 }
 
 /// A call with its arguments as a JSON string; a stream begins with an empty one.
-pub(super) fn tool_call(call: &Call, arguments: &str) -> String {
+pub(super) fn tool_call(call: &ToolCall, arguments: &str) -> String {
     format!(
         r#"{{"id":{},"type":"function","function":{{"name":{},"arguments":{}}}}}"#,
         quoted(&call.id),
@@ -56,11 +56,11 @@ pub(super) fn tool_call(call: &Call, arguments: &str) -> String {
 }
 
 /// A tool without parameters has the arguments `null`.
-fn arguments(call: &Call) -> String {
+fn arguments(call: &ToolCall) -> String {
     call.arguments.as_ref().unwrap_or(&Value::Null).to_string()
 }
 
-fn all_logprobs(answer: &Answer) -> String {
+fn all_logprobs(answer: &ChatAnswer) -> String {
     let text = answer.text.as_deref().unwrap_or_default();
     pieces(text).into_iter().map(logprob).collect::<Vec<_>>().join(",")
 }

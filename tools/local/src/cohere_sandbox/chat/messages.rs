@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::fields::Fields;
-use crate::cohere_sandbox::refusal::Refusal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -45,10 +45,10 @@ impl Document {
     }
 }
 
-pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, Refusal> {
+pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, ApiError> {
     let given = fields.list("messages")?.unwrap_or_default();
     if given.is_empty() {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "message must be at least 1 token long or tool results must be specified.",
         ));
     }
@@ -58,7 +58,7 @@ pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, Refusal> 
         if message.role == Role::System
             && messages.iter().any(|earlier| earlier.role != Role::System)
         {
-            return Err(Refusal::bad("system turn must be the first in the list"));
+            return Err(ApiError::bad("system turn must be the first in the list"));
         }
         messages.push(message);
     }
@@ -69,14 +69,14 @@ fn read_message<'a>(
     index: usize,
     given: &'a Value,
     earlier: &[Message],
-) -> Result<Message<'a>, Refusal> {
+) -> Result<Message<'a>, ApiError> {
     let role = match given["role"].as_str() {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         Some("system") => Role::System,
         Some("tool") => Role::Tool,
         _ => {
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "Invalid role in messages at index {index}. Role must be one of the following: user, assistant, system, tool"
             )));
         }
@@ -89,15 +89,15 @@ fn read_message<'a>(
         Role::Tool => {
             let id = given["tool_call_id"].as_str().filter(|id| !id.is_empty());
             let id =
-                id.ok_or_else(|| Refusal::bad("tool call id must be provided with tool message"))?;
+                id.ok_or_else(|| ApiError::bad("tool call id must be provided with tool message"))?;
             if !earlier.iter().flat_map(|message| &message.calls).any(|call| call.id == id) {
-                return Err(Refusal::bad("tool call id not found in previous tool calls"));
+                return Err(ApiError::bad("tool call id not found in previous tool calls"));
             }
             message.answers = Some(id);
             message.outputs = outputs(id, parts);
         }
         Role::User | Role::System if message.text.is_empty() && message.images == 0 => {
-            return Err(Refusal::bad("message must not be empty in a turn"));
+            return Err(ApiError::bad("message must not be empty in a turn"));
         }
         Role::User | Role::System => {}
     }
@@ -152,15 +152,15 @@ fn read_content(content: &Value) -> ReadContent {
     read
 }
 
-fn read_calls(message: &Value) -> Result<Vec<PastCall<'_>>, Refusal> {
+fn read_calls(message: &Value) -> Result<Vec<PastCall<'_>>, ApiError> {
     let mut calls: Vec<PastCall> = Vec::new();
     for call in message["tool_calls"].as_array().into_iter().flatten() {
         if call["type"].as_str() != Some("function") {
-            return Err(Refusal::bad("tool call must be of type function"));
+            return Err(ApiError::bad("tool call must be of type function"));
         }
         let id = call["id"].as_str().unwrap_or_default();
         if calls.iter().any(|known| known.id == id) {
-            return Err(Refusal::bad("cannot have duplicate tool ids"));
+            return Err(ApiError::bad("cannot have duplicate tool ids"));
         }
         calls.push(PastCall { id, name: call["function"]["name"].as_str().unwrap_or_default() });
     }

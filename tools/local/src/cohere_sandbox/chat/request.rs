@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::chat::messages::{self, Document, Message, Role};
 use crate::cohere_sandbox::fields::Fields;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::text;
 
 const MAX_STOP_SEQUENCES: usize = 5;
@@ -65,7 +65,7 @@ pub(super) struct Tool<'a> {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, Refusal> {
+    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let fields = Fields::new(object, "chat");
         let model = models::resolve(fields.text("model")?, Endpoint::Chat)?;
         let messages = messages::read(fields)?;
@@ -75,7 +75,7 @@ impl<'a> ChatRequest<'a> {
         check_sampling(fields)?;
         let json = read_format(fields)?;
         if json.is_some() && !documents.is_empty() {
-            return Err(Refusal::invalid("response_format is not supported with RAG."));
+            return Err(ApiError::invalid("response_format is not supported with RAG."));
         }
         let thinking = fields.object("thinking", "thinking.")?;
         let thinking_kind = thinking.map(|thinking| thinking.text("type")).transpose()?.flatten();
@@ -124,13 +124,13 @@ impl<'a> ChatRequest<'a> {
             .collect()
     }
 
-    fn check_context(&self) -> Result<(), Refusal> {
+    fn check_context(&self) -> Result<(), ApiError> {
         let texts = self.messages.iter().map(|message| text::tokens(&message.text));
         let documents = self.documents.iter().map(|document| text::tokens(&document.text()));
         let tokens = texts.chain(documents).sum::<usize>();
         let over = tokens.saturating_sub(self.model.context_tokens);
         if over > 0 {
-            return Err(Refusal::too_many_tokens(format!(
+            return Err(ApiError::too_many_tokens(format!(
                 "size limit exceeded by {over} tokens. Try using shorter or fewer inputs, or setting prompt_truncation='AUTO'."
             )));
         }
@@ -139,9 +139,9 @@ impl<'a> ChatRequest<'a> {
 }
 
 /// The wording is our own.
-fn check_images(model: &Model, messages: &[Message]) -> Result<(), Refusal> {
+fn check_images(model: &Model, messages: &[Message]) -> Result<(), ApiError> {
     if !model.sees && messages.iter().any(|message| message.images > 0) {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "image content is not supported by model '{}'",
             model.id
         )));
@@ -149,7 +149,7 @@ fn check_images(model: &Model, messages: &[Message]) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, Refusal> {
+fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, ApiError> {
     let read = |tool: &'a Value| {
         let function = &tool["function"];
         let name = function["name"].as_str().unwrap_or_default();
@@ -157,7 +157,7 @@ fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, Refusal> {
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         if !sound {
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit (provided name: '{name}')."
             )));
         }
@@ -167,22 +167,22 @@ fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, Refusal> {
     fields.list("tools")?.unwrap_or_default().iter().map(read).collect()
 }
 
-fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, Refusal> {
+fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiError> {
     match fields.text("tool_choice")? {
         None => Ok(ToolChoice::Auto),
         Some("NONE") => Ok(ToolChoice::None),
         // Both wordings are our own.
         Some("REQUIRED") if tools.is_empty() => {
-            Err(Refusal::invalid("tool_choice requires tools to be provided"))
+            Err(ApiError::invalid("tool_choice requires tools to be provided"))
         }
         Some("REQUIRED") => Ok(ToolChoice::Required),
-        Some(other) => Err(Refusal::invalid(format!(
+        Some(other) => Err(ApiError::invalid(format!(
             "tool_choice must be one of 'REQUIRED' or 'NONE' - received '{other}'"
         ))),
     }
 }
 
-fn read_documents(fields: Fields) -> Result<Vec<Document>, Refusal> {
+fn read_documents(fields: Fields) -> Result<Vec<Document>, ApiError> {
     let mut documents: Vec<Document> = Vec::new();
     for (index, given) in fields.list("documents")?.unwrap_or_default().iter().enumerate() {
         let plain = |text: &str| Map::from_iter([("text".to_owned(), Value::from(text))]);
@@ -191,11 +191,11 @@ fn read_documents(fields: Fields) -> Result<Vec<Document>, Refusal> {
             .cloned()
             .or_else(|| given.as_str().or(given["data"].as_str()).map(plain));
         let data = data.ok_or_else(|| {
-            Refusal::invalid(format!("document at index {index} cannot be empty"))
+            ApiError::invalid(format!("document at index {index} cannot be empty"))
         })?;
         let id = given["id"].as_str().map_or_else(|| format!("doc:{index}"), str::to_owned);
         if let Some(earlier) = documents.iter().position(|document| document.id == id) {
-            return Err(Refusal::invalid(format!(
+            return Err(ApiError::invalid(format!(
                 "duplicate document ID {id} at index {index} and {earlier}"
             )));
         }
@@ -204,14 +204,14 @@ fn read_documents(fields: Fields) -> Result<Vec<Document>, Refusal> {
     Ok(documents)
 }
 
-fn cites(fields: Fields) -> Result<bool, Refusal> {
+fn cites(fields: Fields) -> Result<bool, ApiError> {
     let options = fields.object("citation_options", "citation_options.")?;
     Ok(options.and_then(|options| options.value("mode")).is_none_or(|mode| {
         !matches!(mode.as_str(), Some("DISABLED" | "OFF")) && mode.as_bool() != Some(false)
     }))
 }
 
-fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, Refusal> {
+fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, ApiError> {
     let Some(format) = fields.object("response_format", "response_format.")? else {
         return Ok(None);
     };
@@ -220,42 +220,42 @@ fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, Refu
         Some("json_object") => {
             let schema = format.value("json_schema").or(format.value("schema"));
             if schema.is_some_and(|schema| !schema.is_object()) {
-                return Err(Refusal::bad("schema must be an object"));
+                return Err(ApiError::bad("schema must be an object"));
             }
             Ok(Some(schema))
         }
-        Some(other) => Err(Refusal::invalid(format!(
+        Some(other) => Err(ApiError::invalid(format!(
             "response_format type must be one of 'text' or 'json_object' - received '{other}'"
         ))),
     }
 }
 
-fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, Refusal> {
+fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     let Some(asked) = fields.whole("max_tokens")? else { return Ok(model.max_output_tokens) };
     let most = model.max_output_tokens;
     let number = usize::try_from(asked).ok().filter(|number| *number > 0);
-    let number =
-        number.ok_or_else(|| Refusal::invalid("max_tokens must be greater than or equal to 1."))?;
+    let number = number
+        .ok_or_else(|| ApiError::invalid("max_tokens must be greater than or equal to 1."))?;
     if number > most {
-        return Err(Refusal::too_many_tokens(format!(
+        return Err(ApiError::too_many_tokens(format!(
             "max tokens must be less than or equal to {most}, the maximum output for this model - received {asked}."
         )));
     }
     Ok(number)
 }
 
-fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, Refusal> {
+fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, ApiError> {
     let sequences = fields.texts("stop_sequences")?.unwrap_or_default();
     if sequences.len() > MAX_STOP_SEQUENCES {
         let received = sequences.len();
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "too many stop sequences provided, maximum is {MAX_STOP_SEQUENCES}, received {received}."
         )));
     }
     Ok(sequences.into_iter().filter(|sequence| !sequence.is_empty()).collect())
 }
 
-fn check_sampling(fields: Fields) -> Result<(), Refusal> {
+fn check_sampling(fields: Fields) -> Result<(), ApiError> {
     let outside = |name: &str, low: f64, high: f64| {
         fields.number(name).map(|value| value.is_some_and(|value| !(low..=high).contains(&value)))
     };
@@ -268,16 +268,16 @@ fn check_sampling(fields: Fields) -> Result<(), Refusal> {
     ];
     for (name, high, problem) in ranges {
         if outside(name, 0.0, high)? {
-            return Err(Refusal::invalid(problem));
+            return Err(ApiError::invalid(problem));
         }
     }
     if outside("p", 0.01, 0.99)? {
-        return Err(Refusal::invalid("p must be between 0.01 and 0.99 inclusive."));
+        return Err(ApiError::invalid("p must be between 0.01 and 0.99 inclusive."));
     }
     if fields.number("frequency_penalty")? > Some(0.0)
         && fields.number("presence_penalty")? > Some(0.0)
     {
-        return Err(Refusal::invalid(
+        return Err(ApiError::invalid(
             "cannot specify both frequency_penalty and presence_penalty.",
         ));
     }
@@ -286,7 +286,7 @@ fn check_sampling(fields: Fields) -> Result<(), Refusal> {
             || mode.as_bool() == Some(false)
     };
     match fields.value("safety_mode").filter(|mode| !known_mode(mode)) {
-        Some(mode) => Err(Refusal::bad(format!(
+        Some(mode) => Err(ApiError::bad(format!(
             "unrecognized safety mode '{}'. For proper usage, please refer to https://docs.cohere.com/reference/chat",
             mode.as_str().unwrap_or_default()
         ))),

@@ -6,13 +6,18 @@
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
-use crate::cohere_sandbox::chat::answer::{Answer, Call};
+use crate::cohere_sandbox::chat::answer::{ChatAnswer, ToolCall};
 use crate::cohere_sandbox::chat::body::{json, logprob, quoted, tool_call};
 use crate::cohere_sandbox::chat::citation::Citation;
-use crate::cohere_sandbox::chat::usage::Usage;
+use crate::cohere_sandbox::chat::usage::ChatUsage;
 use crate::cohere_sandbox::text::pieces;
 
-pub(super) fn events(id: &str, answer: &Answer, usage: &Usage, logprobs: bool) -> Vec<String> {
+pub(super) fn events(
+    id: &str,
+    answer: &ChatAnswer,
+    usage: &ChatUsage,
+    logprobs: bool,
+) -> Vec<String> {
     let mut events = vec![event(
         "message-start",
         &format!(
@@ -91,7 +96,7 @@ fn block(
 }
 
 /// Start, the arguments in pieces (none for a tool without parameters), end.
-fn call_events(index: usize, call: &Call) -> Vec<String> {
+fn call_events(index: usize, call: &ToolCall) -> Vec<String> {
     let start = format!(
         r#","index":{index},"delta":{{"message":{{"tool_calls":{}}}}}"#,
         tool_call(call, "")

@@ -1,6 +1,6 @@
 //! Counts tokens as the API reports them: what is billed, and what the model really read.
 
-use crate::cohere_sandbox::chat::answer::Answer;
+use crate::cohere_sandbox::chat::answer::ChatAnswer;
 use crate::cohere_sandbox::chat::request::ChatRequest;
 use crate::cohere_sandbox::text::pieces;
 use crate::cohere_sandbox::text::tokens;
@@ -13,7 +13,7 @@ const PREAMBLE_CHARS: usize = 2_580;
 const FRAME_TOKENS: usize = 3;
 const TOKENS_OF_AN_IMAGE: usize = 259;
 
-pub(super) struct Usage {
+pub(super) struct ChatUsage {
     billed_input: usize,
     billed_output: usize,
     preamble: usize,
@@ -23,8 +23,8 @@ pub(super) struct Usage {
     pub(super) prompt_chars: usize,
 }
 
-impl Usage {
-    pub(super) fn of(request: &ChatRequest, answer: &Answer) -> Self {
+impl ChatUsage {
+    pub(super) fn of(request: &ChatRequest, answer: &ChatAnswer) -> Self {
         let tools = request
             .tools
             .iter()

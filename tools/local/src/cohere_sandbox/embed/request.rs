@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
+use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::embed::numbers::EmbeddingType;
 use crate::cohere_sandbox::fields::Fields;
 use crate::cohere_sandbox::image::Image;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
-use crate::cohere_sandbox::refusal::Refusal;
 use crate::cohere_sandbox::similarity::Part;
 
 const MAX_INPUTS: usize = 96;
@@ -73,12 +73,12 @@ pub(super) fn tokens(text: &str) -> usize {
 }
 
 impl<'a> EmbedRequest<'a> {
-    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, Refusal> {
+    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let fields = Fields::new(object, "embed");
         let model = models::resolve(fields.text("model")?, Endpoint::Embed)?;
         let input_type = fields.text("input_type")?.filter(|kind| INPUT_TYPES.contains(kind));
         let input_type = input_type.ok_or_else(|| {
-            Refusal::invalid("valid input_type must be provided with the provided model")
+            ApiError::invalid("valid input_type must be provided with the provided model")
         })?;
         let inputs = read_inputs(fields, model, input_type)?;
         check_length(fields, model, &inputs)?;
@@ -125,7 +125,7 @@ fn read_inputs<'a>(
     fields: Fields<'a>,
     model: &Model,
     input_type: &str,
-) -> Result<Vec<Input<'a>>, Refusal> {
+) -> Result<Vec<Input<'a>>, ApiError> {
     let given: Vec<&'static str> =
         ["texts", "images", "inputs"].into_iter().filter(|name| fields.has(name)).collect();
     let [name] = given[..] else {
@@ -135,7 +135,7 @@ fn read_inputs<'a>(
         } else {
             "only one of texts, images or inputs can be provided"
         };
-        return Err(Refusal::invalid(problem));
+        return Err(ApiError::invalid(problem));
     };
     let inputs = match name {
         "texts" => {
@@ -150,18 +150,18 @@ fn read_inputs<'a>(
             .collect::<Result<Vec<_>, _>>()?,
     };
     if inputs.is_empty() {
-        return Err(Refusal::invalid(format!("{name} must not be empty")));
+        return Err(ApiError::invalid(format!("{name} must not be empty")));
     }
     if inputs.len() > MAX_INPUTS {
         let received = inputs.len();
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "total number of {name} must be at most {MAX_INPUTS} - received {received}"
         )));
     }
     let empty =
         inputs.iter().position(|input| matches!(input, Input::Text(text) if text.is_empty()));
     if let Some(index) = empty {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "{name} contains an element that is the empty string at index {index}"
         )));
     }
@@ -169,14 +169,14 @@ fn read_inputs<'a>(
     Ok(inputs)
 }
 
-fn read_images<'a>(uris: Vec<&str>) -> Result<Vec<Input<'a>>, Refusal> {
+fn read_images<'a>(uris: Vec<&str>) -> Result<Vec<Input<'a>>, ApiError> {
     uris.into_iter().map(|uri| Image::from_data_uri(uri).map(Input::Image)).collect()
 }
 
 /// `{"content":[{"type":"text","text":…},{"type":"image_url","image_url":{"url":…}}]}`
-fn mixed(input: &Value) -> Result<Input<'_>, Refusal> {
+fn mixed(input: &Value) -> Result<Input<'_>, ApiError> {
     let unusable =
-        || Refusal::invalid("inputs must have a content list of text and image_url elements");
+        || ApiError::invalid("inputs must have a content list of text and image_url elements");
     let content =
         input["content"].as_array().filter(|content| !content.is_empty()).ok_or_else(unusable)?;
     let parts = content.iter().map(|part| match part["type"].as_str() {
@@ -195,7 +195,7 @@ fn check_images(
     name: &str,
     input_type: &str,
     inputs: &[Input],
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     let images: Vec<&Image> = inputs.iter().flat_map(Input::images).collect();
     let bytes: usize = images.iter().map(|image| image.bytes.len()).sum();
     if !model.is_embed_v3() {
@@ -203,25 +203,25 @@ fn check_images(
             "total size of images must be at most {MAX_IMAGE_BYTES_IN_ALL} bytes - received {bytes}"
         );
         return if bytes > MAX_IMAGE_BYTES_IN_ALL {
-            Err(Refusal::invalid(problem))
+            Err(ApiError::invalid(problem))
         } else {
             Ok(())
         };
     }
     if name == "inputs" {
-        return Err(Refusal::invalid(format!("inputs is not supported for model '{}'", model.id)));
+        return Err(ApiError::invalid(format!("inputs is not supported for model '{}'", model.id)));
     }
     if !images.is_empty() && input_type != "image" {
-        return Err(Refusal::invalid("images must be used with input_type=image"));
+        return Err(ApiError::invalid("images must be used with input_type=image"));
     }
     if images.len() > 1 {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "total number of images must be at most 1 - received {}",
             images.len()
         )));
     }
     if bytes > MAX_IMAGE_BYTES_V3 {
-        return Err(Refusal::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "image must be at most {MAX_IMAGE_BYTES_V3} bytes - received {bytes}"
         )));
     }
@@ -229,10 +229,10 @@ fn check_images(
 }
 
 /// Longer texts are cut unless the caller forbids it.
-fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), Refusal> {
+fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), ApiError> {
     let truncate = fields.text("truncate")?.unwrap_or("END");
     if !matches!(truncate, "NONE" | "START" | "END") {
-        return Err(Refusal::invalid("truncate must be one of 'NONE', 'START', or 'END'."));
+        return Err(ApiError::invalid("truncate must be one of 'NONE', 'START', or 'END'."));
     }
     let own = fields.whole("max_tokens")?.and_then(|limit| usize::try_from(limit).ok());
     let limit = own.unwrap_or(usize::MAX).min(model.context_tokens);
@@ -242,7 +242,7 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), R
         .max()
         .unwrap_or(0);
     if truncate == "NONE" && longest > limit {
-        return Err(Refusal::too_many_tokens(format!(
+        return Err(ApiError::too_many_tokens(format!(
             "total number of tokens in the prompt cannot exceed {limit} - received {longest}. Try using a shorter prompt, \
              or enabling prompt truncating. See https://docs.cohere.com/reference/embed for more details."
         )));
@@ -250,12 +250,12 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), R
     Ok(())
 }
 
-fn types(fields: Fields) -> Result<Vec<EmbeddingType>, Refusal> {
+fn types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
     let Some(names) = fields.texts("embedding_types")? else {
         return Ok(vec![EmbeddingType::Float]);
     };
     if names.is_empty() {
-        return Err(Refusal::bad("embedding_types parameter is required"));
+        return Err(ApiError::bad("embedding_types parameter is required"));
     }
     let mut types = Vec::new();
     for kind in EmbeddingType::ALL {
@@ -267,21 +267,21 @@ fn types(fields: Fields) -> Result<Vec<EmbeddingType>, Refusal> {
     let unknown =
         names.iter().find(|name| !EmbeddingType::ALL.iter().any(|kind| kind.name() == **name));
     match unknown {
-        Some(name) => Err(Refusal::invalid(format!("embedding type '{name}' is not supported"))),
+        Some(name) => Err(ApiError::invalid(format!("embedding type '{name}' is not supported"))),
         None => Ok(types),
     }
 }
 
-fn dimension(fields: Fields, model: &Model) -> Result<usize, Refusal> {
+fn dimension(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     let default = *model.dimensions.last().expect("embedding models have a dimension");
     let Some(asked) = fields.whole("output_dimension")? else { return Ok(default) };
     if model.is_embed_v3() {
-        return Err(Refusal::invalid("output_dimension is not supported for this model"));
+        return Err(ApiError::invalid("output_dimension is not supported for this model"));
     }
     let found = model.dimensions.iter().find(|dimension| i64::try_from(**dimension) == Ok(asked));
     found.copied().ok_or_else(|| {
         let list = model.dimensions.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
-        Refusal::new(
+        ApiError::new(
             422,
             format!("invalid request: output_dimension {asked} is not supported, only [{list}] is supported"),
         )

@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::{sandbox, send};
-use crate::cohere_sandbox::{After, Ending, Fault};
+use crate::cohere_sandbox::{BodyPosition, Ending, Fault};
 use crate::loopback;
 
 const CHAT: &str =
@@ -56,7 +56,7 @@ fn a_line_names_several_parts() {
     assert_eq!(fault.delay, Duration::from_millis(5));
     assert_eq!(fault.body.as_deref(), Some("{\"a\": 1}"));
     let fault: Fault = "cut_after_bytes=7 trickle_ms=1".parse().unwrap();
-    assert_eq!(fault.ending, Some((Ending::Cut, After::Bytes(7))));
+    assert_eq!(fault.ending, Some((Ending::Cut, BodyPosition::Bytes(7))));
 }
 
 #[test]

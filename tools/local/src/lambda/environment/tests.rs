@@ -1,4 +1,4 @@
-use super::super::invocation::Piece;
+use super::super::invocation::PayloadChunk;
 use super::*;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use tokio::sync::Semaphore;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-type Answered = oneshot::Receiver<Result<Payload, Failure>>;
+type Answered = oneshot::Receiver<Result<Payload, InvocationError>>;
 
 fn environment() -> Environment {
     Environment::new(1, Duration::from_secs(10))
@@ -27,7 +27,7 @@ async fn a_place_is_free_again_only_when_the_child_asks_for_more() {
     let (pieces, payload) = Payload::channel(true);
     environment.answer("one").unwrap().send(Ok(payload)).unwrap();
     drop(answered);
-    assert!(pieces.send(Piece::End).await.is_err(), "nobody listens any more");
+    assert!(pieces.send(PayloadChunk::End).await.is_err(), "nobody listens any more");
     assert_eq!(places.available_permits(), 0, "the child still works");
     drop(environment.rest());
     assert_eq!(places.available_permits(), 1);
@@ -67,7 +67,10 @@ async fn an_end_answers_what_waits_and_what_runs_and_refuses_more() {
     environment.hand(waiting).unwrap();
     environment.end("gone");
     for answered in [running_answered, waiting_answered] {
-        assert_eq!(answered.await.unwrap().unwrap_err(), Failure::Crashed("gone".to_owned()));
+        assert_eq!(
+            answered.await.unwrap().unwrap_err(),
+            InvocationError::Crashed("gone".to_owned())
+        );
     }
     let (late, _answered) = invocation("three", &places);
     assert_eq!(environment.hand(late).unwrap_err().id, "three");
@@ -113,13 +116,17 @@ async fn time_runs_while_starting_and_while_working_but_not_while_idle() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_without_its_end_is_cut() {
     let (pieces, mut payload) = Payload::channel(true);
-    pieces.send(Piece::Data(Bytes::from("a"))).await.unwrap();
+    pieces.send(PayloadChunk::Data(Bytes::from("a"))).await.unwrap();
     drop(pieces);
     assert_eq!(payload.chunk().await.unwrap().unwrap(), "a");
     assert!(payload.chunk().await.unwrap().is_err());
 
     let (pieces, payload) = Payload::channel(false);
-    for piece in [Piece::Data(Bytes::from("a")), Piece::Data(Bytes::from("b")), Piece::End] {
+    for piece in [
+        PayloadChunk::Data(Bytes::from("a")),
+        PayloadChunk::Data(Bytes::from("b")),
+        PayloadChunk::End,
+    ] {
         pieces.send(piece).await.unwrap();
     }
     assert_eq!(payload.collect().await.unwrap(), "ab");

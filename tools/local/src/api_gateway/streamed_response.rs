@@ -1,7 +1,7 @@
 //! A function's answer on its way to the caller: head from the prelude, then chunk for chunk.
 
-use super::prelude::{Head, Reader};
-use super::refusal::Refusal;
+use super::prelude::{PreludeReader, ResponseHead};
+use super::rejection::Rejection;
 use crate::lambda::Payload;
 use axum::body::Body;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 /// How long a regional REST API lets a stream be silent.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
-pub struct Answer {
+pub struct StreamedResponse {
     payload: Payload,
     /// When the integration's time is over.
     deadline: Instant,
@@ -22,36 +22,36 @@ pub struct Answer {
     first: Bytes,
 }
 
-impl Answer {
+impl StreamedResponse {
     pub fn new(payload: Payload, deadline: Instant) -> Self {
-        Answer { payload, deadline, first: Bytes::new() }
+        StreamedResponse { payload, deadline, first: Bytes::new() }
     }
 
     /// The response once its head is known; its body follows while the function writes it.
-    pub async fn response(mut self) -> Result<Response, Refusal> {
+    pub async fn response(mut self) -> Result<Response, Rejection> {
         if !self.payload.streamed {
             // A buffered answer has no prelude; a streaming integration cannot read it.
-            return Err(Refusal::IntegrationFailure);
+            return Err(Rejection::IntegrationFailure);
         }
         let head = self.head().await?;
         let mut response = Response::builder().status(head.status);
         for (name, value) in &head.headers {
             response = response.header(name, value);
         }
-        let body = Body::from_stream(stream::try_unfold(self, Answer::next));
-        response.body(body).map_err(|_| Refusal::IntegrationFailure)
+        let body = Body::from_stream(stream::try_unfold(self, StreamedResponse::next));
+        response.body(body).map_err(|_| Rejection::IntegrationFailure)
     }
 
-    async fn head(&mut self) -> Result<Head, Refusal> {
-        let mut reader = Reader::default();
+    async fn head(&mut self) -> Result<ResponseHead, Rejection> {
+        let mut reader = PreludeReader::default();
         // Ends with the prelude, with its size limit, or with the answer.
         loop {
             let chunk = timeout_at(self.deadline, self.payload.chunk()).await;
-            let Some(Ok(chunk)) = chunk.map_err(|_| Refusal::IntegrationTimeout)? else {
-                return Err(Refusal::IntegrationFailure);
+            let Some(Ok(chunk)) = chunk.map_err(|_| Rejection::IntegrationTimeout)? else {
+                return Err(Rejection::IntegrationFailure);
             };
             if let Some((head, first)) =
-                reader.push(&chunk).map_err(|_| Refusal::IntegrationFailure)?
+                reader.push(&chunk).map_err(|_| Rejection::IntegrationFailure)?
             {
                 self.first = first;
                 return Ok(head);

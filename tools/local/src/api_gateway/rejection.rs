@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 /// Why a request got no answer from its function.
 #[derive(Debug, PartialEq)]
-pub enum Refusal {
+pub enum Rejection {
     AccessDenied { explicit: bool },
     AuthorizerConfigurationError,
     AuthorizerFailure,
@@ -26,52 +26,52 @@ pub enum Refusal {
     Unauthorized,
 }
 
-impl Refusal {
+impl Rejection {
     /// Response type, status and message as AWS has them unless a template says otherwise.
     fn defaults(&self) -> (&'static str, u16, &'static str) {
         match self {
-            Refusal::AccessDenied { explicit: true } => (
+            Rejection::AccessDenied { explicit: true } => (
                 "ACCESS_DENIED",
                 403,
                 "User is not authorized to access this resource with an explicit deny",
             ),
-            Refusal::AccessDenied { explicit: false } => {
+            Rejection::AccessDenied { explicit: false } => {
                 ("ACCESS_DENIED", 403, "User is not authorized to access this resource")
             }
-            Refusal::AuthorizerConfigurationError => ("AUTHORIZER_CONFIGURATION_ERROR", 500, ""),
-            Refusal::AuthorizerFailure => ("AUTHORIZER_FAILURE", 500, ""),
-            Refusal::Default5xx(message) => ("DEFAULT_5XX", 500, message),
-            Refusal::IntegrationFailure => ("INTEGRATION_FAILURE", 504, "Internal server error"),
-            Refusal::IntegrationTimeout => {
+            Rejection::AuthorizerConfigurationError => ("AUTHORIZER_CONFIGURATION_ERROR", 500, ""),
+            Rejection::AuthorizerFailure => ("AUTHORIZER_FAILURE", 500, ""),
+            Rejection::Default5xx(message) => ("DEFAULT_5XX", 500, message),
+            Rejection::IntegrationFailure => ("INTEGRATION_FAILURE", 504, "Internal server error"),
+            Rejection::IntegrationTimeout => {
                 ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")
             }
-            Refusal::InvalidApiKey => ("INVALID_API_KEY", 403, "Forbidden"),
-            Refusal::InvalidSignature => {
+            Rejection::InvalidApiKey => ("INVALID_API_KEY", 403, "Forbidden"),
+            Rejection::InvalidSignature => {
                 ("INVALID_SIGNATURE", 403, "Authorization header is no signature")
             }
-            Refusal::MissingAuthenticationToken => {
+            Rejection::MissingAuthenticationToken => {
                 ("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token")
             }
-            Refusal::RequestTooLarge => ("REQUEST_TOO_LARGE", 413, "Request Too Long"),
-            Refusal::Throttled => ("THROTTLED", 429, "Too Many Requests"),
-            Refusal::Unauthorized => ("UNAUTHORIZED", 401, "Unauthorized"),
+            Rejection::RequestTooLarge => ("REQUEST_TOO_LARGE", 413, "Request Too Long"),
+            Rejection::Throttled => ("THROTTLED", 429, "Too Many Requests"),
+            Rejection::Unauthorized => ("UNAUTHORIZED", 401, "Unauthorized"),
         }
     }
 }
 
 /// The template's gateway responses by type.
-pub struct Responses {
+pub struct GatewayResponses {
     by_type: BTreeMap<String, GatewayResponse>,
 }
 
-impl Responses {
+impl GatewayResponses {
     pub fn new(by_type: BTreeMap<String, GatewayResponse>) -> Self {
-        Responses { by_type }
+        GatewayResponses { by_type }
     }
 
     /// The answer to a request that was refused.
-    pub fn response(&self, refusal: &Refusal, request_id: &str) -> Response {
-        let (kind, default_status, message) = refusal.defaults();
+    pub fn response(&self, rejection: &Rejection, request_id: &str) -> Response {
+        let (kind, default_status, message) = rejection.defaults();
         let fallback = if default_status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
         let given = self
             .by_type
@@ -117,13 +117,13 @@ mod tests {
 
     async fn answer(
         responses: &[(&str, GatewayResponse)],
-        refusal: Refusal,
+        rejection: Rejection,
     ) -> (u16, Option<String>, Value) {
         let by_type = responses
             .iter()
             .map(|(kind, response)| ((*kind).to_owned(), response.clone()))
             .collect();
-        let response = Responses::new(by_type).response(&refusal, "id-1");
+        let response = GatewayResponses::new(by_type).response(&rejection, "id-1");
         let header =
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
@@ -143,7 +143,8 @@ mod tests {
     async fn a_type_of_its_own_has_its_status_headers_and_text() {
         let mut throttled = saying(Some(420), r#"{"id":"$context.requestId","message":"slower"}"#);
         throttled.headers.insert("Retry-After".to_owned(), "1".to_owned());
-        let (status, header, body) = answer(&[("THROTTLED", throttled)], Refusal::Throttled).await;
+        let (status, header, body) =
+            answer(&[("THROTTLED", throttled)], Rejection::Throttled).await;
         assert_eq!((status, header.as_deref()), (420, Some("1")));
         assert_eq!(body, json!({"id": "id-1", "message": "slower"}));
     }
@@ -155,18 +156,18 @@ mod tests {
             ("DEFAULT_4XX", saying(None, template)),
             ("DEFAULT_5XX", saying(Some(503), r#"{"five":1}"#)),
         ];
-        let (status, _, body) = answer(&defaults, Refusal::RequestTooLarge).await;
+        let (status, _, body) = answer(&defaults, Rejection::RequestTooLarge).await;
         assert_eq!(
             (status, body),
             (413, json!({"m": "Request Too Long", "t": "REQUEST_TOO_LARGE"}))
         );
-        let (status, _, body) = answer(&defaults, Refusal::AuthorizerFailure).await;
+        let (status, _, body) = answer(&defaults, Rejection::AuthorizerFailure).await;
         assert_eq!((status, body), (503, json!({"five": 1})));
     }
 
     #[tokio::test]
     async fn without_any_template_the_message_is_awss() {
-        let (status, _, body) = answer(&[], Refusal::MissingAuthenticationToken).await;
+        let (status, _, body) = answer(&[], Rejection::MissingAuthenticationToken).await;
         assert_eq!((status, body), (403, json!({"message": "Missing Authentication Token"})));
     }
 

@@ -6,26 +6,26 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::cohere_sandbox::SeenRequest;
+use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::reply::Reply;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct ApiError {
     pub(super) status: u16,
     pub(super) message: String,
     pub(super) error_type: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct ErrorBody<'a> {
     id: String,
     message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<&'a str>,
 }
 
-impl Refusal {
+impl ApiError {
     pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
         Self { status, message: message.into(), error_type: None }
     }
@@ -50,8 +50,8 @@ impl Refusal {
         self
     }
 
-    pub(super) fn into_reply(self, request: &SeenRequest) -> Reply {
-        let body = Body {
+    pub(super) fn into_reply(self, request: &ReceivedRequest) -> Reply {
+        let body = ErrorBody {
             id: digest::uuid(digest::of_request(request)),
             message: &self.message,
             error_type: self.error_type.as_deref(),
