@@ -110,26 +110,26 @@ async fn a_client_whose_token_is_replaced_under_load_loses_no_request() {
 #[tokio::test]
 async fn a_verdict_is_kept_for_its_token_and_holds_for_every_method() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let asked = running.gateway.invoked("authorizer");
+    let asked = running.gateway.invoked_count("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
     let chat = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
     for (path, body) in [("/v2/rerank", BODY), ("/v2/embed", embed), ("/v2/chat", chat), ("/v2/rerank", BODY)]
     {
         assert_eq!(running.send(path, body).await.status, 200, "{path}");
     }
-    assert_eq!(running.gateway.invoked("authorizer"), asked + 1);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
         let request = running.plain(Method::POST, path).header("authorization", stranger).body(BODY);
         assert_eq!(read(request).await.status, 401);
     }
-    assert_eq!(running.gateway.invoked("authorizer"), asked + 2);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 2);
 }
 
 #[tokio::test]
 async fn what_is_no_token_of_ours_never_reaches_a_function() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let (token, asked) = (&running.gateway.token, running.gateway.invoked("authorizer"));
+    let (token, asked) = (&running.gateway.token, running.gateway.invoked_count("authorizer"));
     let huge = "x".repeat(8_000);
     for header in [
         String::new(),
@@ -147,7 +147,7 @@ async fn what_is_no_token_of_ours_never_reaches_a_function() {
     }
     let without = read(running.plain(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
-    assert_eq!(running.gateway.invoked("authorizer"), asked);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked);
 }
 
 #[tokio::test]

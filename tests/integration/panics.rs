@@ -21,7 +21,7 @@ async fn pair() -> (Stub, Running) {
 async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, place: Place) {
     stub.next(json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", GOOD).await.status, 200);
-    assert_eq!(running.gateway.started(function), 1, "{function} was started again");
+    assert_eq!(running.gateway.started_count(function), 1, "{function} was started again");
     let lines = running.lines().join("\n");
     assert!(!lines.contains(place.mark()), "{lines}");
     assert!(lines.contains("\"message\":\"panic\""), "{lines}");

@@ -68,7 +68,7 @@ async fn trying_the_configuration_alone_changes_nothing() {
     }
     assert!(secrets.labels(API_KEY, token).is_empty());
     assert_eq!(secrets.current(API_KEY), before);
-    assert_eq!(running.gateway.invoked("rotate-key"), 1);
+    assert_eq!(running.gateway.invoked_count("rotate-key"), 1);
 }
 
 #[tokio::test]

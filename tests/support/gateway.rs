@@ -59,7 +59,7 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
     let options = Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let gateway = local::start_stack(options).await.unwrap_or_else(|error| panic!("{error:#}"));
     Running { gateway, lines, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
 }
 
@@ -71,7 +71,7 @@ pub async fn start_at(url: &str, settings: &[(&str, &str)]) -> Running {
 /// Builds the function binaries, once in this process.
 fn built() {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| local::build::functions(false).unwrap_or_else(|error| panic!("{error:#}")));
+    BUILT.get_or_init(|| local::build::build_functions(false).unwrap_or_else(|error| panic!("{error:#}")));
 }
 
 impl Running {

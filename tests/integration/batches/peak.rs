@@ -58,7 +58,7 @@ fn peak(process: u32) -> Option<u64> {
 async fn the_largest_requests_fit_a_function_of_256_mb() {
     let (stub, running) = one_environment(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     stub.otherwise(large);
-    let processes = running.gateway.processes("embed");
+    let processes = running.gateway.process_ids("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };
     let Some(start) = peak(process) else { return skipped("peak memory: there is no /proc here") };
     let mut figures = vec![format!("start {:.1}", start as f64 / 1e6)];
@@ -73,7 +73,7 @@ async fn the_largest_requests_fit_a_function_of_256_mb() {
             ));
         }
     }
-    assert_eq!(running.gateway.processes("embed"), processes, "the same process");
+    assert_eq!(running.gateway.process_ids("embed"), processes, "the same process");
     let figures = figures.join("\n  ");
     say(&format!("peak memory of the embed function, MB:\n  {figures}"));
     let most = peak(process).expect("the process is alive");

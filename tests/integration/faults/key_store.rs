@@ -37,7 +37,7 @@ const DOWN: [Behaviour; 4] =
 #[tokio::test]
 async fn down_at_the_start_requests_name_the_secret_until_it_is_back() {
     let (stub, running) = start(&[]).await;
-    let before = running.gateway.started("chat");
+    let before = running.gateway.started_count("chat");
     for behaviour in DOWN {
         running.gateway.secrets.behave(behaviour);
         running.gateway.kill("chat").await;
@@ -51,7 +51,7 @@ async fn down_at_the_start_requests_name_the_secret_until_it_is_back() {
         running.gateway.secrets.behave(Behaviour::Normal);
         assert_eq!(ask(&running).await.status, 200, "{behaviour:?}");
     }
-    assert_eq!(running.gateway.started("chat"), before + DOWN.len(), "a start needs no secret");
+    assert_eq!(running.gateway.started_count("chat"), before + DOWN.len(), "a start needs no secret");
     assert_eq!(stub.seen().len(), DOWN.len());
     let lines = running.lines().join("\n");
     for told in ["InternalServiceError", "AccessDenied", "ThrottlingException", "its answer cannot be read"] {

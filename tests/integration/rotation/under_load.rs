@@ -90,7 +90,7 @@ async fn a_rotation_under_load_fails_no_request() {
 
     let seen = sandbox.requests();
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
-    let instances = running.gateway.started("chat") + running.gateway.started("embed");
+    let instances = running.gateway.started_count("chat") + running.gateway.started_count("embed");
     let answered = met.answered.load(Ordering::Relaxed);
     say(&format!("rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"));
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");

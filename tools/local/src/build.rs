@@ -9,25 +9,25 @@ use std::process::Command;
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
-pub fn functions(release: bool) -> anyhow::Result<()> {
+pub fn build_functions(release: bool) -> anyhow::Result<()> {
     let template = Template::read(template::TEXT, template::ReferenceValues::new())
         .context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
-    packages(&names, release)
+    build_packages(&names, release)
 }
 
 /// Builds packages of this workspace, with Cargo's progress on standard error.
 ///
 /// This package is part of the selection: the libraries are then built once, with the features they
 /// have for both, instead of once for the tool and once for the others.
-pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
+pub fn build_packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     command
         .current_dir(WORKSPACE)
         .arg("build")
         .arg("--target-dir")
-        .arg(target())
+        .arg(target_directory())
         .args(["-p", "local"]);
     for name in names {
         command.args(["-p", name]);
@@ -58,12 +58,12 @@ pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
 }
 
 /// Where the binaries are.
-pub fn directory(release: bool) -> PathBuf {
-    target().join(if release { "release" } else { "debug" })
+pub fn binary_directory(release: bool) -> PathBuf {
+    target_directory().join(if release { "release" } else { "debug" })
 }
 
 /// The target directory this very program was built into, which Cargo marks with a file.
-fn target() -> PathBuf {
+fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     let marked = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
     marked.map_or_else(|| Path::new(WORKSPACE).join("target"), Path::to_path_buf)

@@ -2,7 +2,7 @@
 
 mod hints;
 
-use crate::{LOCAL_TOKEN, Options, Upstream, build, start};
+use crate::{LOCAL_TOKEN, Options, Upstream, build, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use http::Uri;
@@ -18,13 +18,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Cohere API to use instead of the sandbox, with the key in CO_API_KEY
-    #[arg(long, value_name = "URL", value_parser = upstream_url)]
+    #[arg(long, value_name = "URL", value_parser = parse_upstream_url)]
     upstream: Option<String>,
     /// Token the one local client sends
     #[arg(long, value_name = "TOKEN", default_value = LOCAL_TOKEN)]
     token: String,
     /// A setting of the functions; may be repeated
-    #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = setting)]
+    #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
     /// Build and run optimized functions
     #[arg(long)]
@@ -32,8 +32,8 @@ pub struct Arguments {
 }
 
 /// Runs the command line to its end.
-pub async fn run() -> ExitCode {
-    match serve(Arguments::parse()).await {
+pub async fn run_command_line() -> ExitCode {
+    match serve_until_interrupted(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let _ = writeln!(std::io::stderr(), "error: {problem:#}");
@@ -42,24 +42,24 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
     let unused_key = arguments.upstream.is_none() && key.is_some();
     let release = arguments.release;
-    let options = arguments.options(key)?;
-    build::functions(release)?;
+    let options = arguments.into_options(key)?;
+    build::build_functions(release)?;
     let stack = tokio::select! {
-        stack = start(options) => stack?,
-        signal = interrupted() => return signal,
+        stack = start_stack(options) => stack?,
+        signal = wait_for_interrupt() => return signal,
     };
-    let _ = std::io::stdout().write_all(hints::text(&stack, unused_key).as_bytes());
-    let signal = interrupted().await;
+    let _ = std::io::stdout().write_all(hints::startup_text(&stack, unused_key).as_bytes());
+    let signal = wait_for_interrupt().await;
     stack.stop().await;
     signal
 }
 
 impl Arguments {
-    fn options(self, key: Option<String>) -> anyhow::Result<Options> {
+    fn into_options(self, key: Option<String>) -> anyhow::Result<Options> {
         let upstream = match (self.upstream, key) {
             (None, _) => Upstream::Sandbox,
             (Some(url), Some(key)) => Upstream::Url { url, key },
@@ -79,7 +79,7 @@ impl Arguments {
 }
 
 /// `https://` anywhere; `http://` only to this machine, because a key would travel in the clear.
-fn upstream_url(text: &str) -> anyhow::Result<String> {
+fn parse_upstream_url(text: &str) -> anyhow::Result<String> {
     let uri: Uri = text.parse().context("not a URL")?;
     let host = uri.host().unwrap_or_default();
     ensure!(!host.is_empty(), "a URL such as https://api.cohere.com is expected");
@@ -96,14 +96,14 @@ fn upstream_url(text: &str) -> anyhow::Result<String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn setting(text: &str) -> anyhow::Result<(String, String)> {
+fn parse_setting(text: &str) -> anyhow::Result<(String, String)> {
     let (name, value) = text.split_once('=').context("GATEWAY_NAME=VALUE is expected")?;
     ensure!(name.starts_with("GATEWAY_"), "names of settings begin with GATEWAY_");
     Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Returns at Ctrl-C, and at the signal a supervisor sends.
-async fn interrupted() -> anyhow::Result<()> {
+async fn wait_for_interrupt() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
@@ -122,13 +122,13 @@ async fn interrupted() -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn parsed(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+    fn parse_arguments(arguments: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from([&["cohere-gateway"], arguments].concat())
     }
 
     #[test]
     fn without_arguments_it_is_the_sandbox_and_the_fixed_token() {
-        let options = parsed(&[]).unwrap().options(Some("a-key".to_owned())).unwrap();
+        let options = parse_arguments(&[]).unwrap().into_options(Some("a-key".to_owned())).unwrap();
         assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
         assert_eq!(
             (options.port, options.token.as_str(), options.release),
@@ -138,14 +138,14 @@ mod tests {
 
     #[test]
     fn an_upstream_needs_a_key() {
-        let arguments = || parsed(&["--upstream", "https://api.cohere.com/"]).unwrap();
+        let arguments = || parse_arguments(&["--upstream", "https://api.cohere.com/"]).unwrap();
         let Upstream::Url { url, key } =
-            arguments().options(Some("a-key".to_owned())).unwrap().upstream
+            arguments().into_options(Some("a-key".to_owned())).unwrap().upstream
         else {
             panic!("the sandbox was taken");
         };
         assert_eq!((url.as_str(), key.as_str()), ("https://api.cohere.com", "a-key"));
-        assert!(arguments().options(None).err().unwrap().to_string().contains("CO_API_KEY"));
+        assert!(arguments().into_options(None).err().unwrap().to_string().contains("CO_API_KEY"));
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
             "http://[::1]:9",
             "https://example.com",
         ] {
-            assert!(upstream_url(good).is_ok(), "{good}");
+            assert!(parse_upstream_url(good).is_ok(), "{good}");
         }
         for bad in [
             "http://example.com",
@@ -167,16 +167,23 @@ mod tests {
             "",
             "http://",
         ] {
-            assert!(upstream_url(bad).is_err(), "{bad}");
+            assert!(parse_upstream_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn settings_are_names_and_values() {
-        let arguments = parsed(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
+        let arguments =
+            parse_arguments(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
         let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(arguments.settings, [owned("GATEWAY_A", "1"), owned("GATEWAY_B", "x=y")]);
-        assert!(parsed(&["--set", "PATH=/"]).is_err() && parsed(&["--set", "GATEWAY_A"]).is_err());
-        assert!(parsed(&["--port", "0"]).is_err() && parsed(&["--port", "70000"]).is_err());
+        assert!(
+            parse_arguments(&["--set", "PATH=/"]).is_err()
+                && parse_arguments(&["--set", "GATEWAY_A"]).is_err()
+        );
+        assert!(
+            parse_arguments(&["--port", "0"]).is_err()
+                && parse_arguments(&["--port", "70000"]).is_err()
+        );
     }
 }

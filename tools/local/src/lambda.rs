@@ -21,4 +21,4 @@ mod tests;
 pub use function::{Function, Limits};
 pub use invocation::{InvocationError, Payload};
 pub use launch::Launch;
-pub use runtime_api::trace_id;
+pub use runtime_api::new_trace_id;

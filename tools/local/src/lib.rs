@@ -4,7 +4,7 @@
 //! caller ─ api_gateway ─ lambda ─ function processes ─ upstream (sandbox, or a real one)
 //!            └─ authorizer ┘        └─ secrets
 //! ```
-//! [`start`] puts it together; [`template`] says what there is to start. All of it listens on
+//! [`start_stack`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
 mod api_gateway;
@@ -20,7 +20,7 @@ mod stack;
 pub mod template;
 
 pub use output::Output;
-pub use stack::{Options, STACK_NAME, Stack, Upstream, start};
+pub use stack::{Options, STACK_NAME, Stack, Upstream, start_stack};
 
 /// The token that works unless another is asked for. No secret: it opens nothing but this machine.
 pub const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";

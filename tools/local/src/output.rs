@@ -17,7 +17,7 @@ pub enum Output {
 }
 
 impl Output {
-    pub fn line(&self, function: &str, line: &str) {
+    pub fn write_line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
             // Metrics are for CloudWatch; to a person the lines beside them say the same.
@@ -48,31 +48,31 @@ pub struct ProcessLines {
 }
 
 impl ProcessLines {
-    pub fn held(function: &str, output: Output) -> Self {
+    pub fn new(function: &str, output: Output) -> Self {
         ProcessLines { function: function.to_owned(), output, held: Mutex::default() }
     }
 
     /// Holds the line while the process is starting; afterwards passes it on after what was held.
-    pub fn line(&self, line: &str, starting: bool) {
-        self.waiting().push(line.to_owned());
+    pub fn add_line(&self, line: &str, starting: bool) {
+        self.lock_held().push(line.to_owned());
         if !starting {
-            self.release();
+            self.write_held();
         }
     }
 
     /// Passes on what is held.
-    pub fn release(&self) {
-        for line in self.waiting().drain(..) {
-            self.output.line(&self.function, &line);
+    pub fn write_held(&self) {
+        for line in self.lock_held().drain(..) {
+            self.output.write_line(&self.function, &line);
         }
     }
 
     /// What is still held.
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.waiting())
+    pub fn take_held(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_held())
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<String>> {
+    fn lock_held(&self) -> MutexGuard<'_, Vec<String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -85,12 +85,12 @@ pub struct Stack {
 }
 
 /// Starts everything; returns once each function has taken its configuration and waits for work.
-pub async fn start(options: Options) -> anyhow::Result<Stack> {
-    let (listener, address) = bind_front_port(options.port).await?;
+pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
+    let (listener, address) = bind_api_port(options.port).await?;
     let stop = watch::Sender::new(false);
-    let (upstream_url, key, sandbox) = upstream(options.upstream, &stop).await?;
-    let mut template =
-        Template::read(template::TEXT, names(&upstream_url)).context("in template.yaml")?;
+    let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
+    let mut template = Template::read(template::TEXT, reference_values(&upstream_url))
+        .context("in template.yaml")?;
     if let Some(time) = options.verdicts_last {
         template.authorizer.remembered = time;
     }
@@ -98,7 +98,7 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
         "the token must be cgw_ and 20 to 120 letters, digits, - or _"
     );
-    let credential = Credential::random();
+    let credential = Credential::new_random();
     let secrets = SecretsManager::new(&credential.access_key);
     secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
     let hash: String =
@@ -107,16 +107,20 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
         secrets_manager::CLIENTS,
         &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string(),
     );
-    let (secrets_listener, secrets_address) = loopback::bind(0).await?;
-    tokio::spawn(loopback::serve(secrets_listener, secrets.router(), stop.subscribe()));
+    let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
+    tokio::spawn(loopback::serve_until_stopped(
+        secrets_listener,
+        secrets.router(),
+        stop.subscribe(),
+    ));
 
     let secrets_url = format!("http://{secrets_address}");
-    let aws = credential.for_tools(&secrets_url);
-    let mut variables = credential.variables();
+    let aws = credential.tool_variables(&secrets_url);
+    let mut variables = credential.function_variables();
     variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
-    let directory = build::directory(options.release);
+    let directory = build::binary_directory(options.release);
     let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
     let mut functions = BTreeMap::new();
     for function in &template.functions {
@@ -141,15 +145,19 @@ pub async fn start(options: Options) -> anyhow::Result<Stack> {
     let url = format!("http://{address}");
     let stack =
         Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
-    stack.warm().await?;
-    tokio::spawn(loopback::serve(listener, api_gateway.router(), stack.stop.subscribe()));
+    stack.warm_up_functions().await?;
+    tokio::spawn(loopback::serve_until_stopped(
+        listener,
+        api_gateway.router(),
+        stack.stop.subscribe(),
+    ));
     Ok(stack)
 }
 
 impl Stack {
     /// Starts one environment of each function, so that a bad setting shows now and not at a request.
-    async fn warm(&self) -> anyhow::Result<()> {
-        let outcomes = join_all(self.functions.values().map(|function| function.warm())).await;
+    async fn warm_up_functions(&self) -> anyhow::Result<()> {
+        let outcomes = join_all(self.functions.values().map(|function| function.warm_up())).await;
         let failed = self
             .functions
             .values()
@@ -164,74 +172,74 @@ impl Stack {
         } else {
             format!(" (nor did {})", others.join(", "))
         };
-        self.end().await;
+        self.end_functions().await;
         bail!("{name} did not start{others}: {why}")
     }
 
     /// Sends a raw event to a function, as the Lambda API's Invoke does: a streamed answer comes as one
     /// piece, with prelude and NUL bytes.
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
-        match self.function(function)?.invoke(event.into()).await {
+        match self.find_function(function)?.invoke(event.into()).await {
             Ok(payload) => {
-                payload.collect().await.map_err(|_| anyhow::anyhow!("the answer broke off"))
+                payload.read_to_end().await.map_err(|_| anyhow::anyhow!("the answer broke off"))
             }
             Err(failure) => bail!("{failure}"),
         }
     }
 
     /// Process ids of a function's environments, oldest first.
-    pub fn processes(&self, function: &str) -> Vec<u32> {
-        self.functions.get(function).map(|function| function.processes()).unwrap_or_default()
+    pub fn process_ids(&self, function: &str) -> Vec<u32> {
+        self.functions.get(function).map(|function| function.process_ids()).unwrap_or_default()
     }
 
     /// How many environments of a function were started so far.
-    pub fn started(&self, function: &str) -> usize {
-        self.functions.get(function).map_or(0, |function| function.started())
+    pub fn started_count(&self, function: &str) -> usize {
+        self.functions.get(function).map_or(0, |function| function.started_count())
     }
 
     /// How many invocations a function got so far.
-    pub fn invoked(&self, function: &str) -> usize {
-        self.functions.get(function).map_or(0, |function| function.invoked())
+    pub fn invoked_count(&self, function: &str) -> usize {
+        self.functions.get(function).map_or(0, |function| function.invoked_count())
     }
 
     /// Kills every environment of a function and waits until they are gone.
     pub async fn kill(&self, function: &str) {
         if let Some(function) = self.functions.get(function) {
-            function.kill().await;
+            function.kill_environments().await;
         }
     }
 
     /// Ends every child and waits for that.
     pub async fn stop(self) {
-        self.end().await;
+        self.end_functions().await;
     }
 
-    async fn end(&self) {
+    async fn end_functions(&self) {
         self.stop.send_replace(true);
-        join_all(self.functions.values().map(|function| function.stopped())).await;
+        join_all(self.functions.values().map(|function| function.wait_until_stopped())).await;
     }
 
-    fn function(&self, name: &str) -> anyhow::Result<&Arc<Function>> {
+    fn find_function(&self, name: &str) -> anyhow::Result<&Arc<Function>> {
         self.functions.get(name).with_context(|| format!("there is no function {name}"))
     }
 }
 
 /// The port asked for, or the first free one from the default on.
-async fn bind_front_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
+async fn bind_api_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
     if let Some(port) = asked {
-        return loopback::bind(port)
+        return loopback::bind_port(port)
             .await
             .with_context(|| format!("port {port} cannot be used, choose another with --port"));
     }
     for port in DEFAULT_PORT..DEFAULT_PORT + 100 {
-        if let Ok(bound) = loopback::bind(port).await {
+        if let Ok(bound) = loopback::bind_port(port).await {
             return Ok(bound);
         }
     }
     bail!("no port from {DEFAULT_PORT} on is free")
 }
 
-async fn upstream(
+async fn start_upstream(
     upstream: Upstream,
     stop: &watch::Sender<bool>,
 ) -> anyhow::Result<(String, String, Option<CohereSandbox>)> {
@@ -240,15 +248,19 @@ async fn upstream(
         Upstream::Sandbox => {
             let key = format!("sandbox-{}", Uuid::new_v4().simple());
             let sandbox = CohereSandbox::new([Key { value: key.clone(), trial: false }]);
-            let (listener, address) = loopback::bind(0).await?;
-            tokio::spawn(loopback::serve(listener, sandbox.router(), stop.subscribe()));
+            let (listener, address) = loopback::bind_port(0).await?;
+            tokio::spawn(loopback::serve_until_stopped(
+                listener,
+                sandbox.router(),
+                stop.subscribe(),
+            ));
             Ok((format!("http://{address}"), key, Some(sandbox)))
         }
     }
 }
 
 /// What the template's references stand for in this run.
-fn names(upstream_url: &str) -> ReferenceValues {
+fn reference_values(upstream_url: &str) -> ReferenceValues {
     let names = [
         ("AWS::StackName", STACK_NAME.to_owned()),
         ("AWS::Region", REGION.to_owned()),
@@ -269,7 +281,7 @@ struct Credential {
 }
 
 impl Credential {
-    fn random() -> Self {
+    fn new_random() -> Self {
         let random = || Uuid::new_v4().simple().to_string();
         Credential {
             access_key: format!("LOCAL{}", random()[..15].to_uppercase()),
@@ -279,7 +291,7 @@ impl Credential {
     }
 
     /// What a shell needs; the region and the endpoint are Lambda's affair elsewhere.
-    fn for_tools(&self, endpoint_url: &str) -> Vec<(String, String)> {
+    fn tool_variables(&self, endpoint_url: &str) -> Vec<(String, String)> {
         let variables = [
             ("AWS_ENDPOINT_URL", endpoint_url),
             ("AWS_REGION", REGION),
@@ -289,7 +301,7 @@ impl Credential {
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 
-    fn variables(&self) -> Vec<(String, String)> {
+    fn function_variables(&self) -> Vec<(String, String)> {
         vec![
             ("AWS_ACCESS_KEY_ID".to_owned(), self.access_key.clone()),
             ("AWS_SECRET_ACCESS_KEY".to_owned(), self.secret_key.clone()),

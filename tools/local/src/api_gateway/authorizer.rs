@@ -90,7 +90,7 @@ impl Authorizer {
     async fn ask(&self, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Rejection> {
         let event = json!({"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token});
         let answer = match self.function.invoke(event.to_string().into()).await {
-            Ok(payload) => payload.collect().await.map_err(|_| Rejection::AuthorizerFailure)?,
+            Ok(payload) => payload.read_to_end().await.map_err(|_| Rejection::AuthorizerFailure)?,
             Err(failure) => return Err(rejection(&failure)),
         };
         AuthorizerResponse::read(&answer)

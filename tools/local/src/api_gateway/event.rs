@@ -80,7 +80,7 @@ impl ProxyRequest<'_> {
             ("X-Forwarded-For", SOURCE_IP.to_owned()),
             ("X-Forwarded-Port", host.rsplit_once(':').map_or("80", |(_, port)| port).to_owned()),
             ("X-Forwarded-Proto", "http".to_owned()),
-            ("X-Amzn-Trace-Id", lambda::trace_id()),
+            ("X-Amzn-Trace-Id", lambda::new_trace_id()),
         ];
         let sent =
             self.parts.headers.iter().filter(|(name, _)| !CONNECTION.contains(&name.as_str()));

@@ -46,7 +46,7 @@ impl StreamedResponse {
         let mut reader = PreludeReader::default();
         // Ends with the prelude, with its size limit, or with the answer.
         loop {
-            let chunk = timeout_at(self.deadline, self.payload.chunk()).await;
+            let chunk = timeout_at(self.deadline, self.payload.next_chunk()).await;
             let Some(Ok(chunk)) = chunk.map_err(|_| Rejection::IntegrationTimeout)? else {
                 return Err(Rejection::IntegrationFailure);
             };
@@ -66,7 +66,7 @@ impl StreamedResponse {
             return Ok(Some((first, self)));
         }
         let limit = self.deadline.min(Instant::now() + IDLE_LIMIT);
-        match timeout_at(limit, self.payload.chunk()).await {
+        match timeout_at(limit, self.payload.next_chunk()).await {
             Ok(chunk) => match chunk.transpose() {
                 Ok(chunk) => Ok(chunk.map(|chunk| (chunk, self))),
                 Err(_) => Err(io::Error::new(

@@ -3,7 +3,7 @@
 use crate::Stack;
 
 /// The whole text, ready to print.
-pub fn text(stack: &Stack, unused_key: bool) -> String {
+pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
     let Stack { url, upstream_url, token, .. } = stack;
     let upstream = match stack.sandbox {
         Some(_) => format!("the built-in sandbox at {upstream_url}: no key, no network, no cost"),

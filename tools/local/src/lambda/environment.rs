@@ -2,7 +2,7 @@
 //!
 //! The state machine knows no process and no HTTP. `hand` gives it an invocation, `next` is the
 //! child asking for it, `answer` is the child's answer beginning, `rest` the child asking again.
-//! The place (one of the function's limited number) travels with the invocation and is free again
+//! The slot (one of the function's limited number) travels with the invocation and is free again
 //! only once the child asks for more: an environment that still works is not idle, even when its
 //! caller has long gone.
 
@@ -38,7 +38,7 @@ struct EnvironmentState {
     pid: Option<u32>,
     waiting: Option<Invocation>,
     running: Option<RunningInvocation>,
-    place: Option<OwnedSemaphorePermit>,
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
@@ -61,13 +61,13 @@ impl Environment {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, EnvironmentState> {
+    fn lock_state(&self) -> MutexGuard<'_, EnvironmentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives it an invocation, or gives that back because the environment has ended.
-    pub fn hand(&self, invocation: Invocation) -> Result<(), Invocation> {
-        let mut state = self.state();
+    pub fn assign(&self, invocation: Invocation) -> Result<(), Invocation> {
+        let mut state = self.lock_state();
         if matches!(*self.phase.borrow(), Phase::Ended(_)) {
             return Err(invocation);
         }
@@ -76,14 +76,14 @@ impl Environment {
         Ok(())
     }
 
-    /// Keeps a place for an environment that is started without an invocation.
-    pub fn occupy(&self, place: OwnedSemaphorePermit) {
-        self.state().place = Some(place);
+    /// Keeps a slot for an environment that is started without an invocation.
+    pub fn hold_slot(&self, slot: OwnedSemaphorePermit) {
+        self.lock_state().slot = Some(slot);
     }
 
-    /// The child asks for work: the place it held, unless an invocation waits for it already.
-    pub fn rest(&self) -> Option<OwnedSemaphorePermit> {
-        let mut state = self.state();
+    /// The child asks for work: the slot it held, unless an invocation waits for it already.
+    pub fn mark_idle(&self) -> Option<OwnedSemaphorePermit> {
+        let mut state = self.lock_state();
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Starting;
             if first {
@@ -93,16 +93,16 @@ impl Environment {
         });
         state.running = None;
         self.deadline.send_replace(None);
-        if state.waiting.is_some() { None } else { state.place.take() }
+        if state.waiting.is_some() { None } else { state.slot.take() }
     }
 
     /// The next invocation, which has this long from now on.
-    pub async fn next(&self, limit: Duration) -> NextInvocation {
+    pub async fn wait_for_invocation(&self, limit: Duration) -> NextInvocation {
         loop {
             {
-                let mut state = self.state();
-                if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
-                    state.place = Some(place);
+                let mut state = self.lock_state();
+                if let Some(Invocation { id, event, answer, slot }) = state.waiting.take() {
+                    state.slot = Some(slot);
                     state.running = Some(RunningInvocation {
                         id: id.clone(),
                         answer: Some(answer),
@@ -117,42 +117,45 @@ impl Environment {
     }
 
     /// Where the answer to this invocation goes; once only, and only while it runs.
-    pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, InvocationError>>> {
-        self.state().running.as_mut().filter(|running| running.id == id)?.answer.take()
+    pub fn take_answer_sender(
+        &self,
+        id: &str,
+    ) -> Option<oneshot::Sender<Result<Payload, InvocationError>>> {
+        self.lock_state().running.as_mut().filter(|running| running.id == id)?.answer.take()
     }
 
     /// The answer to what runs is complete.
-    pub fn set_answered(&self) {
-        if let Some(running) = &mut self.state().running {
+    pub fn mark_answered(&self) {
+        if let Some(running) = &mut self.lock_state().running {
             running.answered = true;
         }
     }
 
     /// Whether it will ask for work any moment.
-    pub fn returning(&self) -> bool {
-        self.state().running.as_ref().is_some_and(|running| running.answered)
+    pub fn is_returning(&self) -> bool {
+        self.lock_state().running.as_ref().is_some_and(|running| running.answered)
     }
 
     /// Whether an invocation is in its hands.
-    pub fn busy(&self) -> bool {
-        let state = self.state();
+    pub fn is_busy(&self) -> bool {
+        let state = self.lock_state();
         state.running.is_some() || state.waiting.is_some()
     }
 
     /// Nothing more will come from it.
-    pub fn end(&self, why: &str) {
-        let mut state = self.state();
+    pub fn mark_ended(&self, why: &str) {
+        let mut state = self.lock_state();
         self.phase.send_replace(Phase::Ended(why.to_owned()));
         let waiting = state.waiting.take().map(|invocation| invocation.answer);
         let running = state.running.take().and_then(|running| running.answer);
-        state.place = None;
+        state.slot = None;
         for answer in waiting.into_iter().chain(running) {
             let _ = answer.send(Err(InvocationError::Crashed(why.to_owned())));
         }
     }
 
     /// Waits until it is ready, or says why it never was.
-    pub async fn ready(&self) -> Result<(), String> {
+    pub async fn wait_until_ready(&self) -> Result<(), String> {
         let mut phases = self.phase.subscribe();
         match phases.wait_for(|phase| *phase != Phase::Starting).await.map(|phase| phase.clone()) {
             Ok(Phase::Ended(why)) => Err(why),
@@ -165,7 +168,7 @@ impl Environment {
     }
 
     /// Returns once the child has used up the time it has for what it does.
-    pub async fn overdue(&self) {
+    pub async fn wait_until_overdue(&self) {
         let mut deadlines = self.deadline.subscribe();
         loop {
             let deadline = *deadlines.borrow_and_update();
@@ -182,20 +185,20 @@ impl Environment {
         }
     }
 
-    pub fn kill(&self) {
+    pub fn request_kill(&self) {
         self.kill.notify_one();
     }
 
     /// Returns once somebody wants it killed.
-    pub async fn killed(&self) {
+    pub async fn wait_for_kill(&self) {
         self.kill.notified().await;
     }
 
-    pub fn set_process(&self, pid: Option<u32>) {
-        self.state().pid = pid;
+    pub fn set_process_id(&self, pid: Option<u32>) {
+        self.lock_state().pid = pid;
     }
 
-    pub fn process(&self) -> Option<u32> {
-        self.state().pid
+    pub fn process_id(&self) -> Option<u32> {
+        self.lock_state().pid
     }
 }

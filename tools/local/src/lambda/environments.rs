@@ -23,20 +23,20 @@ pub struct Environments {
 impl Environments {
     /// Adds an environment whose process is being started.
     pub fn add(&self, environment: Arc<Environment>) {
-        self.alive().push(environment);
+        self.lock_alive().push(environment);
     }
 
     /// Takes the idle environment that was used last.
     pub fn take_idle(&self) -> Option<Arc<Environment>> {
-        self.idle().pop()
+        self.lock_idle().pop()
     }
 
     /// The environment asks for work: it is idle, unless its next invocation waits already.
-    pub fn rest(&self, environment: &Arc<Environment>) {
-        if let Some(place) = environment.rest() {
-            // First findable, then free: whoever gets the place must find the environment.
-            self.idle().push(environment.clone());
-            drop(place);
+    pub fn mark_idle(&self, environment: &Arc<Environment>) {
+        if let Some(slot) = environment.mark_idle() {
+            // First findable, then free: whoever gets the slot must find the environment.
+            self.lock_idle().push(environment.clone());
+            drop(slot);
             self.rested.notify_one();
         }
     }
@@ -48,39 +48,39 @@ impl Environments {
 
     /// Whether one of them has answered and will ask for work any moment.
     pub fn has_returning(&self) -> bool {
-        self.alive().iter().any(|environment| environment.returning())
+        self.lock_alive().iter().any(|environment| environment.is_returning())
     }
 
     /// The environment's process is gone; returns how far it had come.
-    pub fn forget(&self, environment: &Arc<Environment>, why: &str) -> Phase {
+    pub fn remove(&self, environment: &Arc<Environment>, why: &str) -> Phase {
         let phase = environment.phase();
-        self.idle().retain(|other| !Arc::ptr_eq(other, environment));
-        environment.end(why);
-        self.alive().retain(|other| !Arc::ptr_eq(other, environment));
+        self.lock_idle().retain(|other| !Arc::ptr_eq(other, environment));
+        environment.mark_ended(why);
+        self.lock_alive().retain(|other| !Arc::ptr_eq(other, environment));
         phase
     }
 
     /// Process ids, oldest environment first.
-    pub fn processes(&self) -> Vec<u32> {
-        self.alive().iter().filter_map(|environment| environment.process()).collect()
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.lock_alive().iter().filter_map(|environment| environment.process_id()).collect()
     }
 
     /// Kills every environment there is now and waits until they are gone.
-    pub async fn kill(&self) {
-        let doomed: Vec<_> = self.alive().clone();
+    pub async fn kill_all(&self) {
+        let doomed: Vec<_> = self.lock_alive().clone();
         for environment in &doomed {
-            environment.kill();
+            environment.request_kill();
         }
-        self.gone(&doomed).await;
+        self.wait_until_gone(&doomed).await;
     }
 
     /// Waits until every environment is gone; the stop signal must have been given.
-    pub async fn stopped(&self) {
-        let all: Vec<_> = self.alive().clone();
-        self.gone(&all).await;
+    pub async fn wait_until_stopped(&self) {
+        let all: Vec<_> = self.lock_alive().clone();
+        self.wait_until_gone(&all).await;
     }
 
-    async fn gone(&self, environments: &[Arc<Environment>]) {
+    async fn wait_until_gone(&self, environments: &[Arc<Environment>]) {
         for _ in 0..GONE_POLLS {
             if !environments.iter().any(|environment| self.is_alive(environment)) {
                 return;
@@ -90,14 +90,14 @@ impl Environments {
     }
 
     fn is_alive(&self, environment: &Arc<Environment>) -> bool {
-        self.alive().iter().any(|other| Arc::ptr_eq(other, environment))
+        self.lock_alive().iter().any(|other| Arc::ptr_eq(other, environment))
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
+    fn lock_idle(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn alive(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
+    fn lock_alive(&self) -> MutexGuard<'_, Vec<Arc<Environment>>> {
         self.alive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,7 +29,7 @@ pub struct Function {
     launch: Arc<Launch>,
     environments: Arc<Environments>,
     limits: Limits,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
     started: AtomicUsize,
     invoked: AtomicUsize,
@@ -41,7 +41,7 @@ impl Function {
             launch: Arc::new(launch),
             environments: Arc::default(),
             limits,
-            places: Arc::new(Semaphore::new(limits.environments)),
+            slots: Arc::new(Semaphore::new(limits.environments)),
             stop,
             started: AtomicUsize::new(0),
             invoked: AtomicUsize::new(0),
@@ -58,22 +58,22 @@ impl Function {
     }
 
     /// Says something about the function where its own lines appear.
-    pub fn say(&self, text: &str) {
-        self.launch.say(text);
+    pub fn write_line(&self, text: &str) {
+        self.launch.write_line(text);
     }
 
     /// Sends one event, waiting a moment for a free environment if there may be no further one.
     pub async fn invoke(&self, event: Bytes) -> Result<Payload, InvocationError> {
-        let places = self.places.clone().acquire_owned();
-        let Ok(Ok(place)) = tokio::time::timeout(self.limits.wait, places).await else {
+        let slots = self.slots.clone().acquire_owned();
+        let Ok(Ok(slot)) = tokio::time::timeout(self.limits.wait, slots).await else {
             return Err(InvocationError::Throttled);
         };
         self.invoked.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let mut invocation = Invocation { id: Uuid::new_v4().to_string(), event, answer, place };
+        let mut invocation = Invocation { id: Uuid::new_v4().to_string(), event, answer, slot };
         // Ends: each round takes one environment from the idle ones, and a new one has not ended yet.
         loop {
-            match self.free().await.hand(invocation) {
+            match self.find_environment().await.assign(invocation) {
                 Ok(()) => break,
                 Err(returned) => invocation = returned,
             }
@@ -88,7 +88,7 @@ impl Function {
     ///
     /// One that has just answered will ask for work within a fraction of a millisecond: a caller
     /// that sends its next request at once must not start another process.
-    async fn free(&self) -> Arc<Environment> {
+    async fn find_environment(&self) -> Arc<Environment> {
         let patience = Instant::now() + RETURN_WAIT;
         // Ends with the patience: what is notified was a rest, and each rest is noticed once.
         loop {
@@ -96,24 +96,24 @@ impl Function {
                 return environment;
             }
             if !self.environments.has_returning() {
-                return self.start();
+                return self.start_environment();
             }
             if timeout_at(patience, self.environments.wait_for_idle()).await.is_err() {
-                return self.start();
+                return self.start_environment();
             }
         }
     }
 
     /// Starts an environment ahead of the first request: it is ready, or this is what it said.
-    pub async fn warm(&self) -> Result<(), String> {
-        let environment = self.start();
-        if let Ok(place) = self.places.clone().try_acquire_owned() {
-            environment.occupy(place);
+    pub async fn warm_up(&self) -> Result<(), String> {
+        let environment = self.start_environment();
+        if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+            environment.hold_slot(slot);
         }
-        environment.ready().await
+        environment.wait_until_ready().await
     }
 
-    fn start(&self) -> Arc<Environment> {
+    fn start_environment(&self) -> Arc<Environment> {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let environment = Arc::new(Environment::new(number, START_LIMIT));
         self.environments.add(environment.clone());
@@ -122,32 +122,32 @@ impl Function {
             environments: self.environments.clone(),
             environment: environment.clone(),
         };
-        tokio::spawn(process::run(session, self.stop.clone()));
+        tokio::spawn(process::run_environment(session, self.stop.clone()));
         environment
     }
 
     /// Process ids of its environments, oldest first.
-    pub fn processes(&self) -> Vec<u32> {
-        self.environments.processes()
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.environments.process_ids()
     }
 
     /// Environments started so far.
-    pub fn started(&self) -> usize {
+    pub fn started_count(&self) -> usize {
         self.started.load(Ordering::Relaxed)
     }
 
     /// Invocations so far.
-    pub fn invoked(&self) -> usize {
+    pub fn invoked_count(&self) -> usize {
         self.invoked.load(Ordering::Relaxed)
     }
 
     /// Kills every environment it has now and waits until they are gone.
-    pub async fn kill(&self) {
-        self.environments.kill().await;
+    pub async fn kill_environments(&self) {
+        self.environments.kill_all().await;
     }
 
     /// Waits until every environment is gone; the stop signal must have been given.
-    pub async fn stopped(&self) {
-        self.environments.stopped().await;
+    pub async fn wait_until_stopped(&self) {
+        self.environments.wait_until_stopped().await;
     }
 }

@@ -47,13 +47,13 @@ pub struct BrokenOff;
 
 impl Payload {
     /// A payload and the end that feeds it.
-    pub fn channel(streamed: bool) -> (mpsc::Sender<PayloadChunk>, Payload) {
+    pub fn new_channel(streamed: bool) -> (mpsc::Sender<PayloadChunk>, Payload) {
         let (sender, pieces) = mpsc::channel(16);
         (sender, Payload { streamed, pieces })
     }
 
     /// The next chunk exactly as it was posted, `None` after the last.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, BrokenOff>> {
+    pub async fn next_chunk(&mut self) -> Option<Result<Bytes, BrokenOff>> {
         match self.pieces.recv().await {
             Some(PayloadChunk::Data(data)) => Some(Ok(data)),
             Some(PayloadChunk::End) => None,
@@ -62,9 +62,9 @@ impl Payload {
     }
 
     /// The whole answer.
-    pub async fn collect(mut self) -> Result<Bytes, BrokenOff> {
+    pub async fn read_to_end(mut self) -> Result<Bytes, BrokenOff> {
         let mut whole = Vec::new();
-        while let Some(chunk) = self.chunk().await {
+        while let Some(chunk) = self.next_chunk().await {
             whole.extend_from_slice(&chunk?);
         }
         Ok(whole.into())
@@ -77,7 +77,7 @@ pub struct Invocation {
     pub id: String,
     pub event: Bytes,
     pub answer: oneshot::Sender<Result<Payload, InvocationError>>,
-    pub place: OwnedSemaphorePermit,
+    pub slot: OwnedSemaphorePermit,
 }
 
 /// What a child gets when it asks for work.

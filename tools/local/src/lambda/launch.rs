@@ -44,11 +44,11 @@ impl Launch {
     }
 
     /// Says something about the function where its own lines appear.
-    pub fn say(&self, text: &str) {
-        self.output.line(self.name(), text);
+    pub fn write_line(&self, text: &str) {
+        self.output.write_line(self.name(), text);
     }
 
-    pub fn command(&self, runtime_api: &str) -> Command {
+    pub fn build_command(&self, runtime_api: &str) -> Command {
         let function = &self.function;
         let deployed_name = self.deployed_name();
         let mut command = Command::new(&self.binary);

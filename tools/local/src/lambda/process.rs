@@ -23,29 +23,29 @@ pub use super::runtime_api::Session;
 const LAST_LINES_WAIT: Duration = Duration::from_secs(1);
 
 /// Runs an environment until its process ends, is killed, is overdue, or everything stops.
-pub async fn run(session: Session, mut stop: watch::Receiver<bool>) {
+pub async fn run_environment(session: Session, mut stop: watch::Receiver<bool>) {
     let Session { launch, environments, environment } = &session;
-    let lines = Arc::new(ProcessLines::held(launch.name(), launch.output.clone()));
+    let lines = Arc::new(ProcessLines::new(launch.name(), launch.output.clone()));
     // Dropping `end` stops the Runtime API.
     let (end, ended) = watch::channel(false);
-    let why = match start(&session, ended).await {
+    let why = match spawn_child(&session, ended).await {
         Err(problem) => format!("{problem:#}"),
         Ok(child) => watch_child(child, &session, &lines, &mut stop).await,
     };
-    let busy = environment.busy();
+    let busy = environment.is_busy();
     let stopping = *stop.borrow() || stop.has_changed().is_err();
     let number = environment.number;
-    let last_words = lines.take();
+    let last_words = lines.take_held();
     if environment.phase() == Phase::Starting && number == 1 {
         // Whoever waits for the first one gets the whole story, and tells it once.
-        let said = last_words.iter().map(|line| format!("\n  {}", readable(line)));
-        environments.forget(environment, &format!("it {why}{}", said.collect::<String>()));
+        let said = last_words.iter().map(|line| format!("\n  {}", extract_message(line)));
+        environments.remove(environment, &format!("it {why}{}", said.collect::<String>()));
     } else {
-        last_words.iter().for_each(|line| launch.say(line));
-        let starting = environments.forget(environment, &why) == Phase::Starting;
+        last_words.iter().for_each(|line| launch.write_line(line));
+        let starting = environments.remove(environment, &why) == Phase::Starting;
         if !stopping && (busy || starting) {
             let when = if starting { "at its start" } else { "during a request" };
-            launch.say(&format!("environment {number} {why} {when}"));
+            launch.write_line(&format!("environment {number} {why} {when}"));
         }
     }
     drop(end);
@@ -59,30 +59,30 @@ async fn watch_child(
     stop: &mut watch::Receiver<bool>,
 ) -> String {
     let environment = &session.environment;
-    environment.set_process(child.id());
-    tokio::spawn(release(environment.clone(), lines.clone()));
+    environment.set_process_id(child.id());
+    tokio::spawn(write_when_ready(environment.clone(), lines.clone()));
     let mut readers = Vec::new();
     if let Some(stdout) = child.stdout.take() {
-        readers.push(tokio::spawn(read(stdout, lines.clone(), environment.clone())));
+        readers.push(tokio::spawn(forward_lines(stdout, lines.clone(), environment.clone())));
     }
     if let Some(stderr) = child.stderr.take() {
-        readers.push(tokio::spawn(read(stderr, lines.clone(), environment.clone())));
+        readers.push(tokio::spawn(forward_lines(stderr, lines.clone(), environment.clone())));
     }
     let why = tokio::select! {
-        status = child.wait() => exit_text(status),
-        () = environment.overdue() => format!("timed out {}", stage(environment, &session.launch)),
-        () = environment.killed() => "was killed".to_owned(),
+        status = child.wait() => describe_exit(status),
+        () = environment.wait_until_overdue() => format!("timed out {}", describe_stage(environment, &session.launch)),
+        () = environment.wait_for_kill() => "was killed".to_owned(),
         _ = stop.changed() => "was stopped".to_owned(),
     };
     let _ = child.kill().await;
-    environment.set_process(None);
+    environment.set_process_id(None);
     for reader in readers {
         let _ = tokio::time::timeout(LAST_LINES_WAIT, reader).await;
     }
     why
 }
 
-fn exit_text(status: io::Result<ExitStatus>) -> String {
+fn describe_exit(status: io::Result<ExitStatus>) -> String {
     match status {
         Ok(status) => format!("ended ({status})"),
         Err(problem) => format!("cannot be watched: {problem}"),
@@ -90,7 +90,7 @@ fn exit_text(status: io::Result<ExitStatus>) -> String {
 }
 
 /// The text of a log line: a person reads it, and sees only this one.
-fn readable(line: &str) -> String {
+fn extract_message(line: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
     let texts: Vec<_> =
         ["message", "error"].iter().filter_map(|name| fields.get(*name)?.as_str()).collect();
@@ -98,29 +98,33 @@ fn readable(line: &str) -> String {
 }
 
 /// What a process was doing, for the sentence that it took too long.
-fn stage(environment: &Environment, launch: &Launch) -> String {
+fn describe_stage(environment: &Environment, launch: &Launch) -> String {
     match environment.phase() {
         Phase::Starting => "before it asked for work".to_owned(),
         _ => format!("after {} seconds", launch.timeout().as_secs()),
     }
 }
 
-async fn start(session: &Session, ended: watch::Receiver<bool>) -> anyhow::Result<Child> {
-    let (listener, address) = loopback::bind(0).await?;
-    tokio::spawn(loopback::serve(listener, runtime_api::router(session.clone()), ended));
+async fn spawn_child(session: &Session, ended: watch::Receiver<bool>) -> anyhow::Result<Child> {
+    let (listener, address) = loopback::bind_port(0).await?;
+    tokio::spawn(loopback::serve_until_stopped(
+        listener,
+        runtime_api::build_router(session.clone()),
+        ended,
+    ));
     let launch = &session.launch;
-    let mut command = launch.command(&address.to_string());
+    let mut command = launch.build_command(&address.to_string());
     command.spawn().with_context(|| format!("cannot start {}", launch.binary.display()))
 }
 
 /// Shows what was held back once the start has succeeded.
-async fn release(environment: Arc<Environment>, lines: Arc<ProcessLines>) {
-    if environment.ready().await.is_ok() {
-        lines.release();
+async fn write_when_ready(environment: Arc<Environment>, lines: Arc<ProcessLines>) {
+    if environment.wait_until_ready().await.is_ok() {
+        lines.write_held();
     }
 }
 
-async fn read(
+async fn forward_lines(
     pipe: impl AsyncRead + Unpin,
     lines: Arc<ProcessLines>,
     environment: Arc<Environment>,
@@ -130,7 +134,7 @@ async fn read(
     // Ends with the pipe, which ends with the process.
     while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
         let text = String::from_utf8_lossy(&line);
-        lines.line(text.trim_end_matches(['\r', '\n']), environment.phase() == Phase::Starting);
+        lines.add_line(text.trim_end_matches(['\r', '\n']), environment.phase() == Phase::Starting);
         line.clear();
     }
 }
@@ -143,9 +147,9 @@ mod tests {
     fn a_log_line_is_read_to_a_person_as_its_text() {
         let line =
             r#"{"level":"ERROR","message":"cannot start","error":"no such setting","target":"x"}"#;
-        assert_eq!(readable(line), "cannot start: no such setting");
+        assert_eq!(extract_message(line), "cannot start: no such setting");
         for other in ["thread panicked", "[1]", "{}", r#"{"message":1}"#, ""] {
-            assert_eq!(readable(other), other);
+            assert_eq!(extract_message(other), other);
         }
     }
 }

@@ -30,51 +30,53 @@ pub struct Session {
     pub environment: Arc<Environment>,
 }
 
-pub fn router(session: Session) -> Router {
+pub fn build_router(session: Session) -> Router {
     Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
+        .route("/2018-06-01/runtime/invocation/next", get(handle_next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(handle_response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(handle_error))
+        .route("/2018-06-01/runtime/init/error", post(handle_init_error))
         .with_state(session)
 }
 
-async fn next(State(session): State<Session>) -> Response {
+async fn handle_next(State(session): State<Session>) -> Response {
     let Session { launch, environments, environment } = session;
-    environments.rest(&environment);
+    environments.mark_idle(&environment);
     let timeout = launch.timeout();
-    let work = environment.next(timeout).await;
+    let work = environment.wait_for_invocation(timeout).await;
     let headers = [
         ("lambda-runtime-aws-request-id", work.id),
-        ("lambda-runtime-deadline-ms", (since_epoch() + timeout).as_millis().to_string()),
+        ("lambda-runtime-deadline-ms", (time_since_epoch() + timeout).as_millis().to_string()),
         ("lambda-runtime-invoked-function-arn", launch.arn()),
-        ("lambda-runtime-trace-id", trace_id()),
+        ("lambda-runtime-trace-id", new_trace_id()),
         ("content-type", "application/json".to_owned()),
     ];
     (headers, work.event).into_response()
 }
 
-async fn response(
+async fn handle_response(
     State(Session { environment, .. }): State<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
+    let Some(answer) = environment.take_answer_sender(&id) else {
+        return unknown_invocation_response();
+    };
     let streamed = headers
         .get("lambda-runtime-function-response-mode")
         .is_some_and(|mode| mode == "streaming");
-    let (pieces, payload) = Payload::channel(streamed);
+    let (pieces, payload) = Payload::new_channel(streamed);
     let _ = answer.send(Ok(payload));
-    if pass_on(body, &pieces).await {
-        environment.set_answered();
+    if forward_body(body, &pieces).await {
+        environment.mark_answered();
         let _ = pieces.send(PayloadChunk::End).await;
     }
-    accepted()
+    accepted_response()
 }
 
 /// Whether the answer came to its end.
-async fn pass_on(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
+async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
     let mut listening = true;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
@@ -87,45 +89,47 @@ async fn pass_on(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
     true
 }
 
-async fn error(
+async fn handle_error(
     State(Session { environment, .. }): State<Session>,
     Path(id): Path<String>,
     body: Body,
 ) -> Response {
-    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
+    let Some(answer) = environment.take_answer_sender(&id) else {
+        return unknown_invocation_response();
+    };
     let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
-    environment.set_answered();
+    environment.mark_answered();
     let _ = answer.send(Err(InvocationError::Reported(report)));
-    accepted()
+    accepted_response()
 }
 
-async fn init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
+async fn handle_init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
     let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
-    launch.say(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
-    accepted()
+    launch.write_line(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
+    accepted_response()
 }
 
-fn accepted() -> Response {
+fn accepted_response() -> Response {
     (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#)
         .into_response()
 }
 
-fn no_such_invocation() -> Response {
+fn unknown_invocation_response() -> Response {
     let body = r#"{"errorMessage":"no such invocation","errorType":"InvalidRequestID"}"#;
     (StatusCode::BAD_REQUEST, [("content-type", "application/json")], body).into_response()
 }
 
-fn since_epoch() -> Duration {
+fn time_since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A trace that nobody samples, in X-Ray's format.
-pub fn trace_id() -> String {
+pub fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();
     format!(
         "Root=1-{:08x}-{};Parent={};Sampled=0",
-        since_epoch().as_secs(),
+        time_since_epoch().as_secs(),
         &random[..24],
         &parent[..16]
     )

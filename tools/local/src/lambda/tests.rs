@@ -10,7 +10,7 @@ const ORDER: [&str; 7] =
 
 fn position(module: &str) -> usize {
     let position = ORDER.iter().position(|name| *name == module);
-    position.unwrap_or_else(|| panic!("{module} has no place in ORDER"))
+    position.unwrap_or_else(|| panic!("{module} has no slot in ORDER"))
 }
 
 /// The modules of this folder that a file names after `super::`.

@@ -64,12 +64,12 @@ impl SecretsManager {
                 json!({ "Step": step, "SecretId": arn(&name), "ClientRequestToken": token });
             let outcome = match function.invoke(event.to_string().into()).await {
                 Ok(payload) => {
-                    payload.collect().await.map_err(|_| "the answer broke off".to_owned())
+                    payload.read_to_end().await.map_err(|_| "the answer broke off".to_owned())
                 }
                 Err(failure) => Err(failure.to_string()),
             };
             if let Err(problem) = outcome {
-                function.say(&format!("the rotation of {name} ends at {step}: {problem}"));
+                function.write_line(&format!("the rotation of {name} ends at {step}: {problem}"));
                 completed = false;
                 break;
             }

@@ -20,10 +20,10 @@ async fn with_fault(line: &str, body: &str) -> super::Answer {
 
 /// What arrives on a socket, and whether the body was ended as HTTP demands.
 async fn on_the_wire(line: &str, patience: Duration) -> (String, bool, Vec<usize>) {
-    let (listener, address) = loopback::bind(0).await.unwrap();
+    let (listener, address) = loopback::bind_port(0).await.unwrap();
     // Dropping `stop` at the end stops the server.
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(loopback::serve(listener, sandbox().router(), stopped));
+    tokio::spawn(loopback::serve_until_stopped(listener, sandbox().router(), stopped));
     let mut socket = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "POST /v2/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer test-key\r\nx-client-name: fault {line}\r\ncontent-length: {}\r\n\r\n{CHAT}",
