@@ -19,7 +19,7 @@ const VERDICT: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_secs(2);
 
 async fn forgetful() -> Running {
-    let options = Options { verdicts_last: Some(VERDICT), ..Options::default() };
+    let options = Options { authorizer_cache_ttl: Some(VERDICT), ..Options::default() };
     gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await
 }
 

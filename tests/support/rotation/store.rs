@@ -38,7 +38,7 @@ impl Store {
         match &self.stand_in {
             Some(secrets) => {
                 secrets.create(name);
-                local::secrets_manager::arn(name)
+                local::secrets_manager::secret_arn(name)
             }
             None => {
                 let created = self.must("CreateSecret", json!({ "Name": name })).await;

@@ -77,8 +77,8 @@ impl ApiGateway {
         })
     }
 
-    pub fn router(self) -> Router {
-        Router::new().fallback(serve).with_state(Arc::new(self))
+    pub fn into_router(self) -> Router {
+        Router::new().fallback(handle_request).with_state(Arc::new(self))
     }
 
     /// The ARN a policy speaks of: `…/live/POST/v2/chat`.
@@ -89,9 +89,9 @@ impl ApiGateway {
         )
     }
 
-    async fn answer(&self, id: &str, request: Request) -> Result<Response, Rejection> {
+    async fn answer_request(&self, id: &str, request: Request) -> Result<Response, Rejection> {
         let (parts, body) = request.into_parts();
-        let body = read(body).await;
+        let body = read_body(body).await;
         let (method, path) = (parts.method.as_str(), parts.uri.path());
         let Some(Route { route, function, bucket }) =
             self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
@@ -104,15 +104,15 @@ impl ApiGateway {
                 Rejection::MissingAuthenticationToken
             });
         };
-        if bucket.as_ref().is_some_and(|bucket| !bucket.take(Instant::now())) {
+        if bucket.as_ref().is_some_and(|bucket| !bucket.try_take(Instant::now())) {
             return Err(Rejection::Throttled);
         }
         let caller = match route.authorized {
-            true => Some(self.authorizer.admit(&parts.headers, &self.method_arn(route)).await?),
+            true => Some(self.authorizer.authorize(&parts.headers, &self.method_arn(route)).await?),
             false => None,
         };
         let request = ProxyRequest { id, stage: &self.stage, resource: &route.path, parts: &parts };
-        let event = request.event(&body?, caller);
+        let event = request.to_event(&body?, caller);
         if event.len() > EVENT_LIMIT {
             return Err(Rejection::RequestTooLarge);
         }
@@ -127,20 +127,20 @@ impl ApiGateway {
             }
             Err(_) => return Err(Rejection::IntegrationTimeout),
         };
-        StreamedResponse::new(payload, deadline).response().await
+        StreamedResponse::new(payload, deadline).into_response().await
     }
 }
 
-async fn serve(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
+async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
     let id = Uuid::new_v4().to_string();
-    match api_gateway.answer(&id, request).await {
+    match api_gateway.answer_request(&id, request).await {
         Ok(response) => response,
-        Err(rejection) => api_gateway.responses.response(&rejection, &id),
+        Err(rejection) => api_gateway.responses.response_to(&rejection, &id),
     }
 }
 
 /// Reads the body before anything is decided, as API Gateway does: it cannot stream requests.
-async fn read(mut body: Body) -> Result<Bytes, Rejection> {
+async fn read_body(mut body: Body) -> Result<Bytes, Rejection> {
     let mut whole = BytesMut::new();
     let mut length = 0;
     while let Some(Ok(frame)) = body.frame().await {

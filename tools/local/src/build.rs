@@ -10,7 +10,7 @@ pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
 pub fn build_functions(release: bool) -> anyhow::Result<()> {
-    let template = Template::read(template::TEXT, template::ReferenceValues::new())
+    let template = Template::parse(template::TEXT, template::ReferenceValues::new())
         .context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
     build_packages(&names, release)

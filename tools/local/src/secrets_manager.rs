@@ -77,7 +77,7 @@ impl SecretsManager {
 
     /// Makes a secret without a value, as the template does.
     pub fn create(&self, name: &str) {
-        self.shared().store.create(name);
+        self.lock_state().store.find_or_create(name);
     }
 
     /// Puts a value under `AWSCURRENT` as a new version and returns the version's id.
@@ -89,71 +89,75 @@ impl SecretsManager {
     pub fn put_under(&self, name: &str, value: &str, label: &str) -> String {
         let version = Uuid::new_v4().to_string();
         // A new version's id is new, which leaves nothing to refuse.
-        let _ = self.shared().store.create(name).put_text(&version, value, &[label]);
+        let _ = self.lock_state().store.find_or_create(name).put_text(&version, value, &[label]);
         version
     }
 
     /// Begins a rotation and calls no step of it: a version without a value is pending from now on.
     pub fn begin_rotation(&self, name: &str, version: &str) {
-        self.shared().store.create(name).begin(version);
+        self.lock_state().store.find_or_create(name).begin_rotation(version);
     }
 
     /// Takes a secret away: from now on it does not exist.
     pub fn remove(&self, name: &str) {
-        self.shared().store.remove(name);
+        self.lock_state().store.remove(name);
     }
 
     /// Returns the text under `AWSCURRENT`.
     pub fn current(&self, name: &str) -> Option<String> {
-        self.shared().store.find(name).ok()?.text_under(CURRENT).map(str::to_owned)
+        self.lock_state().store.find(name).ok()?.text_under(CURRENT).map(str::to_owned)
     }
 
     /// Returns the labels of a version; none where there is no such version.
     pub fn labels(&self, name: &str, version: &str) -> BTreeSet<String> {
-        self.shared().store.find(name).map(|secret| secret.labels_of(version)).unwrap_or_default()
+        self.lock_state()
+            .store
+            .find(name)
+            .map(|secret| secret.labels_of(version))
+            .unwrap_or_default()
     }
 
     /// Changes what happens to every request from now on.
     pub fn behave(&self, behaviour: Behaviour) {
-        self.shared().behaviour = behaviour;
+        self.lock_state().behaviour = behaviour;
     }
 
     /// Requests to read a secret so far, whatever became of them.
     pub fn reads(&self) -> usize {
-        self.shared().reads
+        self.lock_state().reads
     }
 
-    pub fn router(&self) -> Router {
-        Router::new().route("/", post(serve)).with_state(self.clone())
+    pub fn to_router(&self) -> Router {
+        Router::new().route("/", post(handle_request)).with_state(self.clone())
     }
 
     /// Does what a request asks for, by the operation's name.
-    fn operate(&self, operation: &str, body: &[u8]) -> Result<Value, ErrorResponse> {
+    fn run_operation(&self, operation: &str, body: &[u8]) -> Result<Value, ErrorResponse> {
         let answer = match operation {
             "GetSecretValue" => {
-                let get: request::GetRequest = read(body)?;
-                self.shared().store.find(&get.secret_id)?.get(&get)?
+                let get: request::GetRequest = parse_parameters(body)?;
+                self.lock_state().store.find(&get.secret_id)?.get_value(&get)?
             }
             "PutSecretValue" => {
-                let put: request::PutRequest = read(body)?;
-                self.shared().store.find(&put.secret_id)?.put(put)?
+                let put: request::PutRequest = parse_parameters(body)?;
+                self.lock_state().store.find(&put.secret_id)?.put_value(put)?
             }
             "UpdateSecretVersionStage" => {
-                let wish: request::MoveRequest = read(body)?;
-                self.shared().store.find(&wish.secret_id)?.move_label(&wish)?
+                let wish: request::MoveRequest = parse_parameters(body)?;
+                self.lock_state().store.find(&wish.secret_id)?.move_label(&wish)?
             }
             "DescribeSecret" => {
-                let request::DescribeRequest { secret_id } = read(body)?;
-                let mut shared = self.shared();
+                let request::DescribeRequest { secret_id } = parse_parameters(body)?;
+                let mut shared = self.lock_state();
                 let name = shared.store.find(&secret_id)?.name().to_owned();
                 let function = shared.functions.get(&name).map(|function| function.arn());
                 shared.store.find(&secret_id)?.describe(function.as_deref())
             }
             "ListSecretVersionIds" => {
-                let list: request::ListRequest = read(body)?;
-                self.shared().store.find(&list.secret_id)?.list(&list)
+                let list: request::ListRequest = parse_parameters(body)?;
+                self.lock_state().store.find(&list.secret_id)?.list_versions(&list)
             }
-            "RotateSecret" => self.rotate(read(body)?)?,
+            "RotateSecret" => self.start_rotation(parse_parameters(body)?)?,
             _ => {
                 let message = format!("{operation:?} is not served here");
                 return Err(StoreError("UnknownOperationException", message).into());
@@ -162,17 +166,17 @@ impl SecretsManager {
         Ok(answer)
     }
 
-    fn shared(&self) -> MutexGuard<'_, SharedState> {
+    fn lock_state(&self) -> MutexGuard<'_, SharedState> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The ARN of a secret, ending in six letters as AWS makes it.
-pub fn arn(name: &str) -> String {
+pub fn secret_arn(name: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {
+fn parse_parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {
     // Without serde's own words, which may quote a value.
     let unread = |_| {
         StoreError(
@@ -202,27 +206,30 @@ impl ErrorResponse {
     }
 }
 
-async fn serve(State(secrets): State<SecretsManager>, request: Request) -> Response {
-    let (status, body) = match answer(&secrets, request).await {
+async fn handle_request(State(secrets): State<SecretsManager>, request: Request) -> Response {
+    let (status, body) = match answer_request(&secrets, request).await {
         Ok(body) => (StatusCode::OK, body),
         Err(failure) => {
             (failure.status, json!({"__type": failure.kind, "message": failure.message}))
         }
     };
     let mut text = body.to_string();
-    if matches!(secrets.shared().behaviour, Behaviour::Garbled) {
+    if matches!(secrets.lock_state().behaviour, Behaviour::Garbled) {
         text.pop();
     }
     (status, [("content-type", "application/x-amz-json-1.1")], text).into_response()
 }
 
-async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, ErrorResponse> {
+async fn answer_request(
+    secrets: &SecretsManager,
+    request: Request,
+) -> Result<Value, ErrorResponse> {
     let (parts, body) = request.into_parts();
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
     let operation =
         target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();
     let behaviour = {
-        let mut shared = secrets.shared();
+        let mut shared = secrets.lock_state();
         shared.reads += usize::from(operation == "GetSecretValue");
         shared.behaviour
     };
@@ -246,7 +253,7 @@ async fn answer(secrets: &SecretsManager, request: Request) -> Result<Value, Err
     }
     check_credential(&parts.headers, &secrets.access_key)?;
     let body: Bytes = to_bytes(body, MAX_REQUEST_BYTES).await.unwrap_or_default();
-    secrets.operate(operation, &body)
+    secrets.run_operation(operation, &body)
 }
 
 /// The signature itself is not verified: the credential it names must be this run's.

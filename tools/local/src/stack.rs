@@ -41,7 +41,7 @@ pub struct Options {
     /// Processes one function may have.
     pub max_environments: usize,
     /// How long the front remembers what the authorizer said of a token; `None` takes the template's time.
-    pub verdicts_last: Option<Duration>,
+    pub authorizer_cache_ttl: Option<Duration>,
     pub output: Output,
 }
 
@@ -54,7 +54,7 @@ impl Default for Options {
             settings: Vec::new(),
             release: false,
             max_environments: 32,
-            verdicts_last: None,
+            authorizer_cache_ttl: None,
             output: Output::Terminal,
         }
     }
@@ -89,10 +89,10 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let (listener, address) = bind_api_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
-    let mut template = Template::read(template::TEXT, reference_values(&upstream_url))
+    let mut template = Template::parse(template::TEXT, reference_values(&upstream_url))
         .context("in template.yaml")?;
-    if let Some(time) = options.verdicts_last {
-        template.authorizer.remembered = time;
+    if let Some(time) = options.authorizer_cache_ttl {
+        template.authorizer.cache_ttl = time;
     }
     ensure!(
         template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
@@ -110,7 +110,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
     tokio::spawn(loopback::serve_until_stopped(
         secrets_listener,
-        secrets.router(),
+        secrets.to_router(),
         stop.subscribe(),
     ));
 
@@ -148,7 +148,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     stack.warm_up_functions().await?;
     tokio::spawn(loopback::serve_until_stopped(
         listener,
-        api_gateway.router(),
+        api_gateway.into_router(),
         stack.stop.subscribe(),
     ));
     Ok(stack)
@@ -267,8 +267,8 @@ fn reference_values(upstream_url: &str) -> ReferenceValues {
         ("AWS::AccountId", ACCOUNT.to_owned()),
         ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("UpstreamUrl", upstream_url.to_owned()),
-        (secrets_manager::API_KEY, secrets_manager::arn(secrets_manager::API_KEY)),
-        (secrets_manager::CLIENTS, secrets_manager::arn(secrets_manager::CLIENTS)),
+        (secrets_manager::API_KEY, secrets_manager::secret_arn(secrets_manager::API_KEY)),
+        (secrets_manager::CLIENTS, secrets_manager::secret_arn(secrets_manager::CLIENTS)),
     ];
     names.map(|(name, value)| (name.to_owned(), value)).into()
 }

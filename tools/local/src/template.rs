@@ -78,7 +78,7 @@ pub struct TemplateAuthorizer {
     pub header: String,
     /// What a token must look like for the function to be asked at all.
     pub expression: Regex,
-    pub remembered: Duration,
+    pub cache_ttl: Duration,
 }
 
 /// An answer of API Gateway itself.
@@ -91,16 +91,16 @@ pub struct GatewayResponse {
 
 impl Template {
     /// Reads a template as if it were deployed with these names.
-    pub fn read(text: &str, names: ReferenceValues) -> anyhow::Result<Template> {
+    pub fn parse(text: &str, names: ReferenceValues) -> anyhow::Result<Template> {
         let document: TemplateDocument =
-            serde_json::from_value(cloudformation::resolve(text, names)?)
+            serde_json::from_value(cloudformation::resolve_template(text, names)?)
                 .context("unknown shape")?;
         let mut functions = Vec::new();
         let mut events = Vec::new();
         for (resource, properties) in
             document.resources_of::<FunctionProperties>("AWS::Serverless::Function")?
         {
-            let name = folder(&resource)?;
+            let name = folder_name(&resource)?;
             events.extend(properties.events.into_values().map(|event| (name.clone(), event)));
             let mut variables = document.globals.function.environment.variables.clone();
             variables.extend(properties.environment.variables);
@@ -112,7 +112,7 @@ impl Template {
                 memory_mb: properties.memory_size.unwrap_or(document.globals.function.memory_size),
                 variables: variables
                     .into_iter()
-                    .map(|(name, value)| (name, plain(&value)))
+                    .map(|(name, value)| (name, plain_text(&value)))
                     .collect(),
             });
         }
@@ -123,7 +123,7 @@ impl Template {
             apis.len()
         );
         let (_, api) = apis.remove(0);
-        let authorizer = api.auth.authorizer()?;
+        let authorizer = api.auth.to_authorizer()?;
         ensure!(
             functions.iter().any(|f| f.name == authorizer.function),
             "the authorizer is no function here"
@@ -135,19 +135,19 @@ impl Template {
             routes: events
                 .into_iter()
                 .filter(|(_, event)| event.kind == "Api")
-                .map(|(function, event)| event.route(function, &api.method_settings))
+                .map(|(function, event)| event.to_route(function, &api.method_settings))
                 .collect::<anyhow::Result<_>>()?,
             functions,
             authorizer,
             responses: api
                 .gateway_responses
                 .into_iter()
-                .map(|(kind, r)| (kind, r.plain()))
+                .map(|(kind, r)| (kind, r.into_response()))
                 .collect(),
-            usage_plan_keys: keys.iter().map(|(_, key)| plain(&key["Value"])).collect(),
+            usage_plan_keys: keys.iter().map(|(_, key)| plain_text(&key["Value"])).collect(),
             rotations: rotations
                 .into_iter()
-                .map(|(_, r)| r.plain())
+                .map(|(_, r)| r.into_rotation())
                 .collect::<anyhow::Result<_>>()?,
             stage: api.stage_name,
         })
@@ -155,7 +155,7 @@ impl Template {
 }
 
 /// The folder of a function's resource: `RotateKeyFunction` is `rotate-key`.
-fn folder(resource: &str) -> anyhow::Result<String> {
+fn folder_name(resource: &str) -> anyhow::Result<String> {
     let Some(name) = resource.strip_suffix("Function").filter(|name| !name.is_empty()) else {
         bail!("the function {resource} must be called <Name>Function");
     };
@@ -170,6 +170,6 @@ fn folder(resource: &str) -> anyhow::Result<String> {
 }
 
 /// A scalar as CloudFormation hands it on: everything is text.
-fn plain(value: &Value) -> String {
+fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

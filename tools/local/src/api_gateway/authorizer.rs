@@ -21,13 +21,13 @@ use tokio::time::Instant;
 /// Longest resource a policy may name.
 const RESOURCE_LIMIT: usize = 512;
 /// Tokens remembered at once; beyond that expired ones are dropped first, then all.
-const REMEMBERED_LIMIT: usize = 10_000;
+const CACHED_TOKENS_LIMIT: usize = 10_000;
 
 pub struct Authorizer {
     settings: template::TemplateAuthorizer,
     function: Arc<Function>,
     usage_plan_keys: Vec<String>,
-    remembered: Mutex<HashMap<String, (Instant, Arc<AuthorizerResponse>)>>,
+    cache: Mutex<HashMap<String, (Instant, Arc<AuthorizerResponse>)>>,
 }
 
 /// Who calls, as the function gets it.
@@ -55,26 +55,30 @@ impl Authorizer {
         function: Arc<Function>,
         usage_plan_keys: Vec<String>,
     ) -> Self {
-        Authorizer { settings, function, usage_plan_keys, remembered: Mutex::default() }
+        Authorizer { settings, function, usage_plan_keys, cache: Mutex::default() }
     }
 
     /// Lets a request through to this method, with what its function will know of the caller.
-    pub async fn admit(&self, headers: &HeaderMap, method_arn: &str) -> Result<Caller, Rejection> {
+    pub async fn authorize(
+        &self,
+        headers: &HeaderMap,
+        method_arn: &str,
+    ) -> Result<Caller, Rejection> {
         let token = headers.get(&self.settings.header).and_then(|value| value.to_str().ok());
         let token = token
             .filter(|token| self.settings.expression.is_match(token))
             .ok_or(Rejection::Unauthorized)?;
         let asked = Instant::now();
-        let known = self.recall(token, asked);
+        let known = self.find_cached(token, asked);
         let (response, latency) = match known {
             Some(response) => (response, 0),
             None => {
-                let response = Arc::new(self.ask(token, method_arn).await?);
-                self.remember(token, asked, &response);
+                let response = Arc::new(self.call_function(token, method_arn).await?);
+                self.cache_response(token, asked, &response);
                 (response, asked.elapsed().as_millis())
             }
         };
-        match response.policy_document.verdict(method_arn) {
+        match response.policy_document.evaluate(method_arn) {
             Verdict::Allowed => {}
             Verdict::Denied => return Err(Rejection::AccessDenied { explicit: true }),
             Verdict::Unmentioned => return Err(Rejection::AccessDenied { explicit: false }),
@@ -84,50 +88,53 @@ impl Authorizer {
             return Err(Rejection::InvalidApiKey);
         }
         let latency = u64::try_from(latency).unwrap_or(u64::MAX);
-        Ok(Caller { context: response.context(latency), usage_plan_key })
+        Ok(Caller { context: response.context_with_latency(latency), usage_plan_key })
     }
 
-    async fn ask(&self, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Rejection> {
+    async fn call_function(
+        &self,
+        token: &str,
+        method_arn: &str,
+    ) -> Result<AuthorizerResponse, Rejection> {
         let event = json!({"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token});
         let answer = match self.function.invoke(event.to_string().into()).await {
             Ok(payload) => payload.read_to_end().await.map_err(|_| Rejection::AuthorizerFailure)?,
-            Err(failure) => return Err(rejection(&failure)),
+            Err(failure) => return Err(rejection_of_failure(&failure)),
         };
-        AuthorizerResponse::read(&answer)
+        AuthorizerResponse::parse(&answer)
     }
 
-    fn recall(&self, token: &str, now: Instant) -> Option<Arc<AuthorizerResponse>> {
-        let remembered = self.remembered();
-        let (since, response) = remembered.get(token)?;
-        (now.duration_since(*since) < self.settings.remembered).then(|| response.clone())
+    fn find_cached(&self, token: &str, now: Instant) -> Option<Arc<AuthorizerResponse>> {
+        let cache = self.lock_cache();
+        let (since, response) = cache.get(token)?;
+        (now.duration_since(*since) < self.settings.cache_ttl).then(|| response.clone())
     }
 
-    fn remember(&self, token: &str, now: Instant, response: &Arc<AuthorizerResponse>) {
-        let mut remembered = self.remembered();
-        if remembered.len() >= REMEMBERED_LIMIT {
-            remembered
-                .retain(|_, (since, _)| now.duration_since(*since) < self.settings.remembered);
+    fn cache_response(&self, token: &str, now: Instant, response: &Arc<AuthorizerResponse>) {
+        let mut cache = self.lock_cache();
+        if cache.len() >= CACHED_TOKENS_LIMIT {
+            cache.retain(|_, (since, _)| now.duration_since(*since) < self.settings.cache_ttl);
         }
-        if remembered.len() >= REMEMBERED_LIMIT {
-            remembered.clear();
+        if cache.len() >= CACHED_TOKENS_LIMIT {
+            cache.clear();
         }
-        remembered.insert(token.to_owned(), (now, response.clone()));
+        cache.insert(token.to_owned(), (now, response.clone()));
     }
 
-    fn remembered(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<AuthorizerResponse>)>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_cache(&self) -> MutexGuard<'_, HashMap<String, (Instant, Arc<AuthorizerResponse>)>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl AuthorizerResponse {
     /// Reads an authorizer's answer; context values may only be scalars, and resources only so long.
-    fn read(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
+    fn parse(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
         let response: AuthorizerResponse =
             serde_json::from_slice(answer).map_err(|_| Rejection::AuthorizerConfigurationError)?;
         let nested = |value: &Value| value.is_array() || value.is_object();
         let is_too_long = |resource: &str| resource.len() > RESOURCE_LIMIT;
         if response.context.iter().flat_map(Map::values).any(nested)
-            || response.policy_document.resources().any(is_too_long)
+            || response.policy_document.named_resources().any(is_too_long)
         {
             return Err(Rejection::AuthorizerConfigurationError);
         }
@@ -135,7 +142,7 @@ impl AuthorizerResponse {
     }
 
     /// `requestContext.authorizer`: every value of the context becomes text.
-    fn context(&self, latency: u64) -> Value {
+    fn context_with_latency(&self, latency: u64) -> Value {
         let mut context = Map::new();
         for (name, value) in self.context.iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -148,7 +155,7 @@ impl AuthorizerResponse {
 }
 
 /// An authorizer says no either by a policy or by failing with exactly this word.
-fn rejection(failure: &InvocationError) -> Rejection {
+fn rejection_of_failure(failure: &InvocationError) -> Rejection {
     let InvocationError::Reported(report) = failure else { return Rejection::AuthorizerFailure };
     match serde_json::from_slice::<Value>(report) {
         Ok(report) if report["errorMessage"] == "Unauthorized" => Rejection::Unauthorized,

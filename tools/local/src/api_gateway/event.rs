@@ -39,14 +39,14 @@ pub struct ProxyRequest<'a> {
 impl ProxyRequest<'_> {
     /// The event as JSON. The body is always text: without binary media types API Gateway reads it as
     /// UTF-8 and replaces what is none.
-    pub fn event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {
+    pub fn to_event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {
         let Parts { method, uri, headers, .. } = self.parts;
-        let (single, multi) = listed(self.headers());
+        let (single, multi) = group_pairs(self.all_headers());
         let (query, multi_query) =
-            listed(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()));
+            group_pairs(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()));
         let none_if_empty =
             |map: Map<String, Value>| if map.is_empty() { Value::Null } else { map.into() };
-        let mut context = self.context(headers);
+        let mut context = self.request_context(headers);
         if let Some(caller) = caller {
             context["authorizer"] = caller.context;
             context["identity"]["apiKey"] = caller.usage_plan_key.into();
@@ -70,7 +70,7 @@ impl ProxyRequest<'_> {
     }
 
     /// What the caller sent, less what ends here, and what API Gateway adds.
-    fn headers(&self) -> impl Iterator<Item = (String, String)> {
+    fn all_headers(&self) -> impl Iterator<Item = (String, String)> {
         let host = self
             .parts
             .headers
@@ -90,7 +90,7 @@ impl ProxyRequest<'_> {
         .chain(added.map(|(name, value)| (name.to_owned(), value)))
     }
 
-    fn context(&self, headers: &HeaderMap) -> Value {
+    fn request_context(&self, headers: &HeaderMap) -> Value {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let user_agent =
             headers.get("user-agent").map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -129,7 +129,7 @@ impl ProxyRequest<'_> {
 }
 
 /// The two forms the event has of every list of pairs: the last value alone, and all of them.
-fn listed<N: Into<String>, V: Into<String>>(
+fn group_pairs<N: Into<String>, V: Into<String>>(
     pairs: impl Iterator<Item = (N, V)>,
 ) -> (Map<String, Value>, Map<String, Value>) {
     let (mut single, mut multi) = (Map::new(), Map::new());

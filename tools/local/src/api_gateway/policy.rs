@@ -39,14 +39,16 @@ pub enum Verdict {
 
 impl Policy {
     /// Every resource that a statement names.
-    pub fn resources(&self) -> impl Iterator<Item = &str> {
+    pub fn named_resources(&self) -> impl Iterator<Item = &str> {
         self.statement.iter().flat_map(|statement| statement.resource.iter().map(String::as_str))
     }
 
-    pub fn verdict(&self, method_arn: &str) -> Verdict {
+    pub fn evaluate(&self, method_arn: &str) -> Verdict {
         let speaks = |s: &&Statement| {
-            s.action.iter().any(|action| matches(&action.to_lowercase(), &ACTION.to_lowercase()))
-                && s.resource.iter().any(|resource| matches(resource, method_arn))
+            s.action
+                .iter()
+                .any(|action| matches_pattern(&action.to_lowercase(), &ACTION.to_lowercase()))
+                && s.resource.iter().any(|resource| matches_pattern(resource, method_arn))
         };
         let speaking: Vec<_> = self.statement.iter().filter(speaks).collect();
         if speaking.iter().any(|statement| statement.effect == Effect::Deny) {
@@ -60,7 +62,7 @@ impl Policy {
 }
 
 /// Whether a text matches a pattern with `*` (any run) and `?` (any one byte).
-fn matches(pattern: &str, text: &str) -> bool {
+fn matches_pattern(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star = None;
@@ -110,9 +112,9 @@ mod tests {
 
     const CHAT: &str = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
 
-    fn verdict(statements: serde_json::Value) -> Verdict {
+    fn evaluate(statements: serde_json::Value) -> Verdict {
         let policy = json!({"Version": "2012-10-17", "Statement": statements});
-        serde_json::from_value::<Policy>(policy).unwrap().verdict(CHAT)
+        serde_json::from_value::<Policy>(policy).unwrap().evaluate(CHAT)
     }
 
     fn statement(effect: &str, resource: &str) -> serde_json::Value {
@@ -122,10 +124,10 @@ mod tests {
     #[test]
     fn an_allow_for_the_stage_covers_every_method() {
         let stage = "arn:aws:execute-api:us-east-1:123456789012:local/live/*";
-        assert_eq!(verdict(json!([statement("Allow", stage)])), Verdict::Allowed);
-        assert_eq!(verdict(json!(statement("Allow", "*"))), Verdict::Allowed);
+        assert_eq!(evaluate(json!([statement("Allow", stage)])), Verdict::Allowed);
+        assert_eq!(evaluate(json!(statement("Allow", "*"))), Verdict::Allowed);
         assert_eq!(
-            verdict(json!([statement("Allow", &format!("{stage}/embed"))])),
+            evaluate(json!([statement("Allow", &format!("{stage}/embed"))])),
             Verdict::Unmentioned
         );
     }
@@ -133,18 +135,18 @@ mod tests {
     #[test]
     fn a_deny_wins_over_any_allow() {
         let both = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/chat")];
-        assert_eq!(verdict(json!(both)), Verdict::Denied);
+        assert_eq!(evaluate(json!(both)), Verdict::Denied);
         let elsewhere = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/embed")];
-        assert_eq!(verdict(json!(elsewhere)), Verdict::Allowed);
+        assert_eq!(evaluate(json!(elsewhere)), Verdict::Allowed);
     }
 
     #[test]
     fn nothing_said_is_not_allowed() {
-        assert_eq!(verdict(json!([])), Verdict::Unmentioned);
+        assert_eq!(evaluate(json!([])), Verdict::Unmentioned);
         let other = json!([{"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"}]);
-        assert_eq!(verdict(other), Verdict::Unmentioned);
+        assert_eq!(evaluate(other), Verdict::Unmentioned);
         let lists = json!([{"Effect": "Allow", "Action": ["s3:*", "execute-api:*"], "Resource": ["x", CHAT]}]);
-        assert_eq!(verdict(lists), Verdict::Allowed);
+        assert_eq!(evaluate(lists), Verdict::Allowed);
     }
 
     #[test]
@@ -157,12 +159,12 @@ mod tests {
             ("a?c", "abc"),
             ("**", "x"),
         ] {
-            assert!(matches(pattern, text), "{pattern} {text}");
+            assert!(matches_pattern(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in
             [("", "a"), ("a", "ab"), ("a?", "a"), ("a*d", "abc"), ("?", ""), ("*b", "ba")]
         {
-            assert!(!matches(pattern, text), "{pattern} {text}");
+            assert!(!matches_pattern(pattern, text), "{pattern} {text}");
         }
     }
 }

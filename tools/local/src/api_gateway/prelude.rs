@@ -31,7 +31,7 @@ pub enum PreludeError {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PreludeJson {
-    #[serde(default = "ok")]
+    #[serde(default = "default_status")]
     status_code: u16,
     /// One value each: API Gateway does not take arrays here.
     #[serde(default)]
@@ -40,7 +40,7 @@ struct PreludeJson {
     cookies: Vec<String>,
 }
 
-fn ok() -> u16 {
+fn default_status() -> u16 {
     200
 }
 
@@ -60,13 +60,13 @@ impl PreludeReader {
             return if self.seen.len() > LIMIT { Err(PreludeError::TooLong) } else { Ok(None) };
         };
         let mut rest = self.seen.split_off(from + at);
-        let head = ResponseHead::read(&self.seen)?;
+        let head = ResponseHead::parse(&self.seen)?;
         Ok(Some((head, rest.split_off(END.len()).freeze())))
     }
 }
 
 impl ResponseHead {
-    fn read(json: &[u8]) -> Result<ResponseHead, PreludeError> {
+    fn parse(json: &[u8]) -> Result<ResponseHead, PreludeError> {
         let json: PreludeJson =
             serde_json::from_slice(json).map_err(|_| PreludeError::Malformed)?;
         let cookies = json.cookies.into_iter().map(|cookie| ("set-cookie".to_owned(), cookie));

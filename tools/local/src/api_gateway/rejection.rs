@@ -28,7 +28,7 @@ pub enum Rejection {
 
 impl Rejection {
     /// Response type, status and message as AWS has them unless a template says otherwise.
-    fn defaults(&self) -> (&'static str, u16, &'static str) {
+    fn aws_defaults(&self) -> (&'static str, u16, &'static str) {
         match self {
             Rejection::AccessDenied { explicit: true } => (
                 "ACCESS_DENIED",
@@ -70,8 +70,8 @@ impl GatewayResponses {
     }
 
     /// The answer to a request that was refused.
-    pub fn response(&self, rejection: &Rejection, request_id: &str) -> Response {
-        let (kind, default_status, message) = rejection.defaults();
+    pub fn response_to(&self, rejection: &Rejection, request_id: &str) -> Response {
+        let (kind, default_status, message) = rejection.aws_defaults();
         let fallback = if default_status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
         let given = self
             .by_type
@@ -84,7 +84,7 @@ impl GatewayResponses {
             .template
             .unwrap_or_else(|| r#"{"message":$context.error.messageString}"#.to_owned());
         let mut response =
-            Response::new(Body::from(rendered(&template, request_id, kind, message)));
+            Response::new(Body::from(render_template(&template, request_id, kind, message)));
         *response.status_mut() =
             StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
@@ -101,7 +101,7 @@ impl GatewayResponses {
 }
 
 /// A template with its variables put in; there is no further logic in these templates.
-fn rendered(template: &str, request_id: &str, kind: &str, message: &str) -> String {
+fn render_template(template: &str, request_id: &str, kind: &str, message: &str) -> String {
     template
         .replace("$context.error.messageString", &serde_json::Value::from(message).to_string())
         .replace("$context.error.message", message)
@@ -123,7 +123,7 @@ mod tests {
             .iter()
             .map(|(kind, response)| ((*kind).to_owned(), response.clone()))
             .collect();
-        let response = GatewayResponses::new(by_type).response(&rejection, "id-1");
+        let response = GatewayResponses::new(by_type).response_to(&rejection, "id-1");
         let header =
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
@@ -174,9 +174,9 @@ mod tests {
     #[test]
     fn a_quoted_message_is_a_json_string() {
         assert_eq!(
-            rendered("$context.error.messageString", "", "", "say \"no\""),
+            render_template("$context.error.messageString", "", "", "say \"no\""),
             r#""say \"no\"""#
         );
-        assert_eq!(rendered("$context.error.message", "", "", "say \"no\""), "say \"no\"");
+        assert_eq!(render_template("$context.error.message", "", "", "say \"no\""), "say \"no\"");
     }
 }

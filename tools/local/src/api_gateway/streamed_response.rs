@@ -28,21 +28,21 @@ impl StreamedResponse {
     }
 
     /// The response once its head is known; its body follows while the function writes it.
-    pub async fn response(mut self) -> Result<Response, Rejection> {
+    pub async fn into_response(mut self) -> Result<Response, Rejection> {
         if !self.payload.streamed {
             // A buffered answer has no prelude; a streaming integration cannot read it.
             return Err(Rejection::IntegrationFailure);
         }
-        let head = self.head().await?;
+        let head = self.read_head().await?;
         let mut response = Response::builder().status(head.status);
         for (name, value) in &head.headers {
             response = response.header(name, value);
         }
-        let body = Body::from_stream(stream::try_unfold(self, StreamedResponse::next));
+        let body = Body::from_stream(stream::try_unfold(self, StreamedResponse::next_chunk));
         response.body(body).map_err(|_| Rejection::IntegrationFailure)
     }
 
-    async fn head(&mut self) -> Result<ResponseHead, Rejection> {
+    async fn read_head(&mut self) -> Result<ResponseHead, Rejection> {
         let mut reader = PreludeReader::default();
         // Ends with the prelude, with its size limit, or with the answer.
         loop {
@@ -60,7 +60,7 @@ impl StreamedResponse {
     }
 
     /// An error here breaks the connection off: the head is out, and a clean end would be a lie.
-    async fn next(mut self) -> io::Result<Option<(Bytes, Self)>> {
+    async fn next_chunk(mut self) -> io::Result<Option<(Bytes, Self)>> {
         let first = std::mem::take(&mut self.first);
         if !first.is_empty() {
             return Ok(Some((first, self)));

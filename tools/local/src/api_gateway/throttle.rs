@@ -16,7 +16,7 @@ impl TokenBucket {
     }
 
     /// Takes one token if there is one.
-    pub fn take(&self, now: Instant) -> bool {
+    pub fn try_take(&self, now: Instant) -> bool {
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let (tokens, since) = level.unwrap_or((self.limit.burst, now));
         let refilled =
@@ -37,29 +37,29 @@ mod tests {
     fn a_burst_passes_and_then_the_rate() {
         let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 5.0 });
         let start = Instant::now();
-        let granted = (0..8).filter(|_| bucket.take(start)).count();
+        let granted = (0..8).filter(|_| bucket.try_take(start)).count();
         assert_eq!(granted, 5);
-        assert!(!bucket.take(start + Duration::from_millis(499)));
-        assert!(bucket.take(start + Duration::from_millis(500)));
-        assert!(!bucket.take(start + Duration::from_millis(501)));
+        assert!(!bucket.try_take(start + Duration::from_millis(499)));
+        assert!(bucket.try_take(start + Duration::from_millis(500)));
+        assert!(!bucket.try_take(start + Duration::from_millis(501)));
     }
 
     #[test]
     fn a_long_rest_fills_it_no_further_than_the_burst() {
         let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 3.0 });
         let later = Instant::now() + Duration::from_secs(3600);
-        assert!(bucket.take(Instant::now()));
-        assert_eq!((0..10).filter(|_| bucket.take(later)).count(), 3);
+        assert!(bucket.try_take(Instant::now()));
+        assert_eq!((0..10).filter(|_| bucket.try_take(later)).count(), 3);
     }
 
     #[test]
     fn refused_requests_cost_nothing() {
         let bucket = TokenBucket::new(Throttle { rate: 1.0, burst: 1.0 });
         let start = Instant::now();
-        assert!(bucket.take(start));
+        assert!(bucket.try_take(start));
         for tenth in 1..10 {
-            assert!(!bucket.take(start + Duration::from_millis(100 * tenth)));
+            assert!(!bucket.try_take(start + Duration::from_millis(100 * tenth)));
         }
-        assert!(bucket.take(start + Duration::from_millis(1001)));
+        assert!(bucket.try_take(start + Duration::from_millis(1001)));
     }
 }

@@ -5,8 +5,8 @@
 //! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
 use super::request::RotateRequest;
-use super::store::{CURRENT, PENDING, Result, StoreError, now};
-use super::{SecretsManager, arn};
+use super::store::{CURRENT, PENDING, Result, StoreError, unix_time_now};
+use super::{SecretsManager, secret_arn};
 use crate::lambda::Function;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -16,14 +16,14 @@ const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecr
 impl SecretsManager {
     /// Lets a function rotate a secret; one that does not exist is rotated by none.
     pub(crate) fn rotate_with(&self, secret_id: &str, function: Arc<Function>) {
-        let mut shared = self.shared();
+        let mut shared = self.lock_state();
         if let Ok(name) = shared.store.find(secret_id).map(|secret| secret.name().to_owned()) {
             shared.functions.insert(name, function);
         }
     }
 
-    pub(super) fn rotate(&self, rotate: RotateRequest) -> Result<Value> {
-        let mut shared = self.shared();
+    pub(super) fn start_rotation(&self, rotate: RotateRequest) -> Result<Value> {
+        let mut shared = self.lock_state();
         let name = shared.store.find(&rotate.secret_id)?.name().to_owned();
         let Some(function) = shared.functions.get(&name).cloned() else {
             let message =
@@ -31,17 +31,18 @@ impl SecretsManager {
             return Err(StoreError("InvalidRequestException", message));
         };
         let secret = shared.store.find(&rotate.secret_id)?;
-        let left =
-            secret.holder(PENDING).filter(|pending| Some(*pending) != secret.holder(CURRENT));
+        let left = secret
+            .version_with(PENDING)
+            .filter(|pending| Some(*pending) != secret.version_with(CURRENT));
         let left = left.map(str::to_owned);
         let is_test = rotate.rotate_immediately == Some(false);
         let token = left.clone().unwrap_or(rotate.client_request_token);
         if !secret.rotating {
             secret.rotating = true;
             if left.is_none() {
-                secret.begin(&token);
+                secret.begin_rotation(&token);
             }
-            tokio::spawn(self.clone().run(
+            tokio::spawn(self.clone().run_steps(
                 name.clone(),
                 token.clone(),
                 function,
@@ -53,15 +54,15 @@ impl SecretsManager {
                 "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
             return Err(StoreError("InvalidRequestException", message));
         }
-        Ok(json!({ "ARN": arn(&name), "Name": name, "VersionId": token }))
+        Ok(json!({ "ARN": secret_arn(&name), "Name": name, "VersionId": token }))
     }
 
     /// Calls the steps until one fails; a mere test of the configuration is one step and leaves no trace.
-    async fn run(self, name: String, token: String, function: Arc<Function>, is_test: bool) {
+    async fn run_steps(self, name: String, token: String, function: Arc<Function>, is_test: bool) {
         let mut completed = true;
         for step in STEPS.into_iter().filter(|step| !is_test || *step == "testSecret") {
             let event =
-                json!({ "Step": step, "SecretId": arn(&name), "ClientRequestToken": token });
+                json!({ "Step": step, "SecretId": secret_arn(&name), "ClientRequestToken": token });
             let outcome = match function.invoke(event.to_string().into()).await {
                 Ok(payload) => {
                     payload.read_to_end().await.map_err(|_| "the answer broke off".to_owned())
@@ -74,13 +75,13 @@ impl SecretsManager {
                 break;
             }
         }
-        let mut shared = self.shared();
+        let mut shared = self.lock_state();
         let Ok(secret) = shared.store.find(&name) else { return };
         secret.rotating = false;
         if is_test {
             secret.drop_label(PENDING);
         } else if completed {
-            secret.rotated = Some(now());
+            secret.rotated = Some(unix_time_now());
         }
     }
 }

@@ -4,8 +4,8 @@
 //! moves away, and is never without a version once there is a value. A version without a label is
 //! still there but counts as deprecated. What is refused is refused with AWS's kind of error.
 
-use super::arn;
 use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
+use super::secret_arn;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -30,7 +30,7 @@ fn not_found(what: &str) -> StoreError {
     )
 }
 
-fn invalid(message: impl Into<String>) -> StoreError {
+fn invalid_parameter(message: impl Into<String>) -> StoreError {
     StoreError("InvalidParameterException", message.into())
 }
 
@@ -65,7 +65,7 @@ pub(super) struct SecretValue {
 
 impl Store {
     /// Makes a secret without a value, as a template does; one that is there stays.
-    pub(super) fn create(&mut self, name: &str) -> &mut Secret {
+    pub(super) fn find_or_create(&mut self, name: &str) -> &mut Secret {
         self.0.entry(name.to_owned()).or_insert_with(|| Secret::new(name))
     }
 
@@ -75,7 +75,8 @@ impl Store {
 
     /// Finds a secret by name or ARN.
     pub(super) fn find(&mut self, id: &str) -> Result<&mut Secret> {
-        let found = self.0.values_mut().find(|secret| secret.name == id || arn(&secret.name) == id);
+        let found =
+            self.0.values_mut().find(|secret| secret.name == id || secret_arn(&secret.name) == id);
         found.ok_or_else(|| not_found("secret"))
     }
 }
@@ -86,8 +87,8 @@ impl Secret {
         Secret {
             name,
             versions: Vec::new(),
-            created: now(),
-            changed: now(),
+            created: unix_time_now(),
+            changed: unix_time_now(),
             rotated: None,
             rotating: false,
         }
@@ -103,9 +104,11 @@ impl Secret {
         self.put_content(id, content, labels.iter().map(|label| (*label).to_owned()).collect())
     }
 
-    pub(super) fn get(&self, get: &GetRequest) -> Result<Value> {
+    pub(super) fn get_value(&self, get: &GetRequest) -> Result<Value> {
         let named = get.version_id.as_ref().zip(get.version_stage.as_ref());
-        if named.is_some_and(|(id, label)| self.has(id) && !self.labels_of(id).contains(label)) {
+        if named
+            .is_some_and(|(id, label)| self.has_version(id) && !self.labels_of(id).contains(label))
+        {
             let message = "The VersionStage is not on the version of that VersionId.".to_owned();
             return Err(StoreError("InvalidRequestException", message));
         }
@@ -121,7 +124,7 @@ impl Secret {
             let named = label.map(|label| format!("staging label: {label}"));
             not_found(&format!("secret value for {}", named.as_deref().unwrap_or("the version")))
         })?;
-        let mut answer = self.identity();
+        let mut answer = self.arn_and_name();
         answer["VersionId"] = json!(version.id);
         answer["VersionStages"] = json!(version.labels);
         answer["CreatedDate"] = json!(version.created);
@@ -134,11 +137,15 @@ impl Secret {
         version.content.as_ref().map(|content| content.text.as_str())
     }
 
-    pub(super) fn put(&mut self, put: PutRequest) -> Result<Value> {
+    pub(super) fn put_value(&mut self, put: PutRequest) -> Result<Value> {
         let content = match (put.secret_string, put.secret_binary) {
             (Some(text), None) => SecretValue { field: "SecretString", text },
             (None, Some(text)) => SecretValue { field: "SecretBinary", text },
-            _ => return Err(invalid("You must provide either SecretString or SecretBinary.")),
+            _ => {
+                return Err(invalid_parameter(
+                    "You must provide either SecretString or SecretBinary.",
+                ));
+            }
         };
         if content.text.len() > MAX_VALUE_BYTES {
             let message = "the value must have length less than or equal to 65536".to_owned();
@@ -146,7 +153,7 @@ impl Secret {
         }
         let labels = put.version_stages.unwrap_or_else(|| [CURRENT.to_owned()].into());
         self.put_content(&put.client_request_token, content, labels)?;
-        let mut answer = self.identity();
+        let mut answer = self.arn_and_name();
         answer["VersionId"] = json!(put.client_request_token);
         answer["VersionStages"] = json!(self.labels_of(&put.client_request_token));
         Ok(answer)
@@ -182,53 +189,55 @@ impl Secret {
                 id: id.to_owned(),
                 content: Some(content),
                 labels: BTreeSet::new(),
-                created: now(),
+                created: unix_time_now(),
             }),
         }
         for label in labels {
             self.put_label(&label, id);
         }
-        self.changed = now();
+        self.changed = unix_time_now();
         Ok(())
     }
 
     pub(super) fn move_label(&mut self, wish: &MoveRequest) -> Result<Value> {
         let label = wish.version_stage.as_str();
-        let holder = self.holder(label).map(str::to_owned);
+        let holder = self.version_with(label).map(str::to_owned);
         for id in wish.remove_from_version_id.iter().chain(&wish.move_to_version_id) {
-            if !self.has(id) {
+            if !self.has_version(id) {
                 return Err(not_found("secret version"));
             }
         }
         match (&wish.move_to_version_id, &wish.remove_from_version_id) {
             (_, Some(from)) if holder.as_ref() != Some(from) => {
-                return Err(invalid(format!(
+                return Err(invalid_parameter(format!(
                     "The label {label} is not on the version to remove it from."
                 )));
             }
             (Some(to), None) if holder.as_ref().is_some_and(|holder| holder != to) => {
                 let message =
                     format!("The label {label} is on another version: name RemoveFromVersionId.");
-                return Err(invalid(message));
+                return Err(invalid_parameter(message));
             }
             (None, None) => {
-                return Err(invalid("MoveToVersionId or RemoveFromVersionId is expected."));
+                return Err(invalid_parameter(
+                    "MoveToVersionId or RemoveFromVersionId is expected.",
+                ));
             }
             (None, Some(_)) if label == CURRENT => {
-                return Err(invalid(format!("{CURRENT} can be moved, but not removed.")));
+                return Err(invalid_parameter(format!("{CURRENT} can be moved, but not removed.")));
             }
             (Some(to), _) => self.put_label(label, &to.clone()),
             (None, Some(_)) => self.drop_label(label),
         }
-        self.changed = now();
-        Ok(self.identity())
+        self.changed = unix_time_now();
+        Ok(self.arn_and_name())
     }
 
     pub(super) fn describe(&self, rotation_function: Option<&str>) -> Value {
         let labelled = self.versions.iter().filter(|version| !version.labels.is_empty());
         let labels: BTreeMap<_, _> =
             labelled.map(|version| (&version.id, &version.labels)).collect();
-        let mut answer = self.identity();
+        let mut answer = self.arn_and_name();
         answer["CreatedDate"] = json!(self.created);
         answer["LastChangedDate"] = json!(self.changed);
         answer["RotationEnabled"] = json!(rotation_function.is_some());
@@ -244,7 +253,7 @@ impl Secret {
         answer
     }
 
-    pub(super) fn list(&self, list: &ListRequest) -> Value {
+    pub(super) fn list_versions(&self, list: &ListRequest) -> Value {
         let listed = self
             .versions
             .iter()
@@ -253,17 +262,17 @@ impl Secret {
             json!({ "VersionId": version.id, "VersionStages": version.labels, "CreatedDate": version.created })
         });
         let versions: Vec<_> = versions.collect();
-        let mut answer = self.identity();
+        let mut answer = self.arn_and_name();
         answer["Versions"] = json!(versions);
         answer
     }
 
-    fn has(&self, id: &str) -> bool {
+    fn has_version(&self, id: &str) -> bool {
         self.versions.iter().any(|version| version.id == id)
     }
 
     /// The version that has this label.
-    pub(super) fn holder(&self, label: &str) -> Option<&str> {
+    pub(super) fn version_with(&self, label: &str) -> Option<&str> {
         let holder = self.versions.iter().find(|version| version.labels.contains(label));
         holder.map(|version| version.id.as_str())
     }
@@ -274,10 +283,10 @@ impl Secret {
     }
 
     /// Makes the version that a rotation will fill.
-    pub(super) fn begin(&mut self, id: &str) {
-        if !self.has(id) {
+    pub(super) fn begin_rotation(&mut self, id: &str) {
+        if !self.has_version(id) {
             let (id, labels) = (id.to_owned(), BTreeSet::new());
-            self.versions.push(Version { id, content: None, labels, created: now() });
+            self.versions.push(Version { id, content: None, labels, created: unix_time_now() });
         }
         self.put_label(PENDING, id);
     }
@@ -289,7 +298,7 @@ impl Secret {
     }
 
     fn put_label(&mut self, label: &str, id: &str) {
-        let left = self.holder(label).filter(|left| *left != id).map(str::to_owned);
+        let left = self.version_with(label).filter(|left| *left != id).map(str::to_owned);
         if let Some(left) = left.filter(|_| label == CURRENT) {
             self.put_label(PREVIOUS, &left);
         }
@@ -299,11 +308,11 @@ impl Secret {
         }
     }
 
-    fn identity(&self) -> Value {
-        json!({ "ARN": arn(&self.name), "Name": self.name })
+    fn arn_and_name(&self) -> Value {
+        json!({ "ARN": secret_arn(&self.name), "Name": self.name })
     }
 }
 
-pub(super) fn now() -> f64 {
+pub(super) fn unix_time_now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }

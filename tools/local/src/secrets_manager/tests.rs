@@ -8,7 +8,7 @@ async fn ask(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16
     call(secrets, authorization, "GetSecretValue", body).await
 }
 
-async fn operate(secrets: &SecretsManager, operation: &str, body: Value) -> (u16, Value) {
+async fn run_operation(secrets: &SecretsManager, operation: &str, body: Value) -> (u16, Value) {
     call(secrets, SIGNED, operation, body).await
 }
 
@@ -23,7 +23,7 @@ async fn call(
         .header("x-amz-target", format!("secretsmanager.{operation}"))
         .body(Body::from(body.to_string()))
         .unwrap();
-    let response = serve(State(secrets.clone()), request).await;
+    let response = handle_request(State(secrets.clone()), request).await;
     let status = response.status().as_u16();
     (
         status,
@@ -35,11 +35,14 @@ async fn call(
 async fn a_secret_is_found_by_name_and_by_arn() {
     let secrets = SecretsManager::new("RUNKEY");
     let version = secrets.put(API_KEY, "value-1");
-    for id in [API_KEY.to_owned(), arn(API_KEY)] {
+    for id in [API_KEY.to_owned(), secret_arn(API_KEY)] {
         let (status, body) =
             ask(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
         assert_eq!((status, &body["SecretString"]), (200, &json!("value-1")));
-        assert_eq!((&body["VersionId"], &body["ARN"]), (&json!(version), &json!(arn(API_KEY))));
+        assert_eq!(
+            (&body["VersionId"], &body["ARN"]),
+            (&json!(version), &json!(secret_arn(API_KEY)))
+        );
         assert!(body["CreatedDate"].as_f64().unwrap() > 1.7e9);
     }
     let (_, other) =
@@ -60,14 +63,15 @@ async fn a_new_value_is_a_new_version() {
         (&json!("a"), &json!(["AWSPREVIOUS"]))
     );
     secrets.put(CLIENTS, "c");
-    let (_, body) = operate(&secrets, "ListSecretVersionIds", json!({"SecretId": CLIENTS})).await;
+    let (_, body) =
+        run_operation(&secrets, "ListSecretVersionIds", json!({"SecretId": CLIENTS})).await;
     assert_eq!(
         body["Versions"].as_array().unwrap().len(),
         2,
         "the first has no label any more: {body}"
     );
     let all = json!({"SecretId": CLIENTS, "IncludeDeprecated": true});
-    let (_, body) = operate(&secrets, "ListSecretVersionIds", all).await;
+    let (_, body) = run_operation(&secrets, "ListSecretVersionIds", all).await;
     assert_eq!(body["Versions"].as_array().unwrap().len(), 3);
 }
 
@@ -133,14 +137,15 @@ async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
     let current = secrets.put(API_KEY, "old");
     for (token, value) in [("t1", "new"), ("t1", "new"), ("t2", "newer")] {
         let (status, body) =
-            operate(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
+            run_operation(&secrets, "PutSecretValue", put(token, value, &["NEXT"])).await;
         assert_eq!((status, &body["VersionStages"]), (200, &json!(["NEXT"])));
     }
-    let (status, body) = operate(&secrets, "PutSecretValue", put("t1", "another", &["NEXT"])).await;
+    let (status, body) =
+        run_operation(&secrets, "PutSecretValue", put("t1", "another", &["NEXT"])).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceExistsException")));
     let next = json!({"SecretId": API_KEY, "VersionStage": "NEXT"});
     assert_eq!(ask(&secrets, SIGNED, next).await.1["SecretString"], "newer");
-    let (_, body) = operate(&secrets, "DescribeSecret", json!({"SecretId": API_KEY})).await;
+    let (_, body) = run_operation(&secrets, "DescribeSecret", json!({"SecretId": API_KEY})).await;
     assert_eq!(body["VersionIdsToStages"], json!({current: ["AWSCURRENT"], "t2": ["NEXT"]}));
     assert_eq!(body["RotationEnabled"], false);
 }
@@ -151,7 +156,7 @@ async fn the_first_value_is_current_whatever_its_label() {
     secrets.create(API_KEY);
     let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
-    let (_, body) = operate(&secrets, "PutSecretValue", put("t1", "first", &["NEXT"])).await;
+    let (_, body) = run_operation(&secrets, "PutSecretValue", put("t1", "first", &["NEXT"])).await;
     assert_eq!(body["VersionStages"], json!(["AWSCURRENT", "NEXT"]));
 }
 
@@ -159,7 +164,7 @@ async fn the_first_value_is_current_whatever_its_label() {
 async fn a_label_moves_only_from_where_it_is_said_to_be() {
     let secrets = SecretsManager::new("RUNKEY");
     let old = secrets.put(API_KEY, "old");
-    operate(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
+    run_operation(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
     let wish = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
     for (refused, kind) in [
         (wish(CURRENT, None, Some("new")), "InvalidParameterException"),
@@ -169,11 +174,12 @@ async fn a_label_moves_only_from_where_it_is_said_to_be() {
         (wish("NEXT", None, None), "InvalidParameterException"),
         (wish("NEXT", None, Some("nowhere")), "ResourceNotFoundException"),
     ] {
-        let (status, body) = operate(&secrets, "UpdateSecretVersionStage", refused.clone()).await;
+        let (status, body) =
+            run_operation(&secrets, "UpdateSecretVersionStage", refused.clone()).await;
         assert_eq!((status, &body["__type"]), (400, &json!(kind)), "{refused}");
     }
     for granted in [wish(CURRENT, Some(&old), Some("new")), wish("NEXT", Some("new"), None)] {
-        let (status, body) = operate(&secrets, "UpdateSecretVersionStage", granted).await;
+        let (status, body) = run_operation(&secrets, "UpdateSecretVersionStage", granted).await;
         assert_eq!(status, 200, "{body}");
     }
     assert_eq!(secrets.labels(API_KEY, "new"), ["AWSCURRENT".to_owned()].into());
@@ -185,17 +191,21 @@ async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
     let largest = "x".repeat(65_536);
-    assert_eq!(operate(&secrets, "PutSecretValue", put("t1", &largest, &[CURRENT])).await.0, 200);
+    assert_eq!(
+        run_operation(&secrets, "PutSecretValue", put("t1", &largest, &[CURRENT])).await.0,
+        200
+    );
     let (_, body) =
-        operate(&secrets, "PutSecretValue", put("t2", &format!("{largest}x"), &[CURRENT])).await;
+        run_operation(&secrets, "PutSecretValue", put("t2", &format!("{largest}x"), &[CURRENT]))
+            .await;
     assert_eq!(body["__type"], "ValidationException");
     let binary = json!({"SecretId": API_KEY, "ClientRequestToken": "t3", "SecretBinary": "AAE="});
-    assert_eq!(operate(&secrets, "PutSecretValue", binary).await.0, 200);
+    assert_eq!(run_operation(&secrets, "PutSecretValue", binary).await.0, 200);
     let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((&body["SecretBinary"], &body["SecretString"]), (&json!("AAE="), &Value::Null));
     let nothing = json!({"SecretId": API_KEY, "ClientRequestToken": "t4"});
     assert_eq!(
-        operate(&secrets, "PutSecretValue", nothing).await.1["__type"],
+        run_operation(&secrets, "PutSecretValue", nothing).await.1["__type"],
         "InvalidParameterException"
     );
 }
@@ -204,14 +214,17 @@ async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
 async fn what_is_not_served_says_so_and_no_error_repeats_a_value() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
-    let (_, body) = operate(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;
+    let (_, body) = run_operation(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;
     assert_eq!(body["__type"], "UnknownOperationException");
-    let (_, body) =
-        operate(&secrets, "RotateSecret", json!({"SecretId": API_KEY, "ClientRequestToken": "t"}))
-            .await;
+    let (_, body) = run_operation(
+        &secrets,
+        "RotateSecret",
+        json!({"SecretId": API_KEY, "ClientRequestToken": "t"}),
+    )
+    .await;
     assert_eq!(body["__type"], "InvalidRequestException", "no function rotates it");
     let strange =
         json!({"SecretId": API_KEY, "ClientRequestToken": "t", "VersionStages": "hidden"});
-    let (_, body) = operate(&secrets, "PutSecretValue", strange).await;
+    let (_, body) = run_operation(&secrets, "PutSecretValue", strange).await;
     assert!(!body.to_string().contains("hidden"), "{body}");
 }

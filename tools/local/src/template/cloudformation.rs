@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 pub type ReferenceValues = BTreeMap<String, String>;
 
 /// Reads a template; `names` win over the defaults of its parameters.
-pub fn resolve(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
+pub fn resolve_template(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
     let documents = Yaml::load_from_str(text).context("not readable as YAML")?;
     let [document] = documents.as_slice() else { bail!("one YAML document is expected") };
-    let mut document = json(document)?;
+    let mut document = to_json(document)?;
     let mut known = ReferenceValues::new();
     for (name, parameter) in document["Parameters"].as_object().into_iter().flatten() {
         if let Some(default) = parameter.get("Default") {
-            known.insert(name.clone(), super::plain(default));
+            known.insert(name.clone(), super::plain_text(default));
         }
     }
     known.extend(names);
@@ -28,25 +28,25 @@ pub fn resolve(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
     Ok(document)
 }
 
-fn json(node: &Yaml) -> anyhow::Result<Value> {
+fn to_json(node: &Yaml) -> anyhow::Result<Value> {
     Ok(match node {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(value)) => Value::from(*value),
         Yaml::Value(Scalar::Integer(value)) => Value::from(*value),
         Yaml::Value(Scalar::FloatingPoint(value)) => Value::from(value.into_inner()),
         Yaml::Value(Scalar::String(value)) => Value::from(value.as_ref()),
-        Yaml::Sequence(items) => items.iter().map(json).collect::<anyhow::Result<_>>()?,
+        Yaml::Sequence(items) => items.iter().map(to_json).collect::<anyhow::Result<_>>()?,
         Yaml::Mapping(entries) => {
             let mut object = Map::new();
             for (key, value) in entries {
-                object.insert(super::plain(&json(key)?), json(value)?);
+                object.insert(super::plain_text(&to_json(key)?), to_json(value)?);
             }
             Value::Object(object)
         }
         Yaml::Tagged(tag, inner) => {
             let name =
                 if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
-            Value::Object(Map::from_iter([(name, json(inner)?)]))
+            Value::Object(Map::from_iter([(name, to_json(inner)?)]))
         }
         other => bail!("unsupported YAML: {other:?}"),
     })
@@ -60,14 +60,14 @@ fn put_values(value: &mut Value, names: &ReferenceValues) {
             if let Some(Value::String(name)) = entries.get("Ref") {
                 *value = Value::from(names.get(name).unwrap_or(name).as_str());
             } else if let Some(Value::String(text)) = entries.get("Fn::Sub") {
-                *value = Value::from(substituted(text, names));
+                *value = Value::from(substitute_references(text, names));
             }
         }
         _ => {}
     }
 }
 
-fn substituted(text: &str, names: &ReferenceValues) -> String {
+fn substitute_references(text: &str, names: &ReferenceValues) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, name, after)) = rest

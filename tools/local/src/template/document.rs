@@ -2,7 +2,7 @@
 //!
 //! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
 
-use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder};
+use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name};
 use anyhow::{Context, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -82,14 +82,17 @@ pub struct RotationProperties {
 }
 
 impl RotationProperties {
-    pub fn plain(self) -> anyhow::Result<Rotation> {
-        Ok(Rotation { function: function_of(&self.function_arn)?, secret_id: self.secret_id })
+    pub fn into_rotation(self) -> anyhow::Result<Rotation> {
+        Ok(Rotation {
+            function: function_of_reference(&self.function_arn)?,
+            secret_id: self.secret_id,
+        })
     }
 }
 
 /// The function of a reference to it or to its alias.
-fn function_of(reference: &str) -> anyhow::Result<String> {
-    folder(reference.strip_suffix(".Alias").unwrap_or(reference))
+fn function_of_reference(reference: &str) -> anyhow::Result<String> {
+    folder_name(reference.strip_suffix(".Alias").unwrap_or(reference))
 }
 
 #[derive(Deserialize)]
@@ -120,7 +123,7 @@ pub struct EventAuth {
 }
 
 impl EventProperties {
-    pub fn route(
+    pub fn to_route(
         &self,
         function: String,
         settings: &[MethodSetting],
@@ -133,11 +136,12 @@ impl EventProperties {
             event.method,
             event.path
         );
-        let own = |s: &&MethodSetting| s.http_method == event.method && s.path() == event.path;
+        let own =
+            |s: &&MethodSetting| s.http_method == event.method && s.plain_path() == event.path;
         let all = |s: &&MethodSetting| s.http_method == "*" && s.resource_path == "/*";
         let setting = settings.iter().find(own).or_else(|| settings.iter().find(all));
         Ok(TemplateRoute {
-            throttle: setting.and_then(MethodSetting::throttle),
+            throttle: setting.and_then(MethodSetting::to_throttle),
             authorized: event.auth.authorizer.as_deref() != Some("NONE"),
             timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
             method: event.method,
@@ -166,17 +170,17 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub fn authorizer(&self) -> anyhow::Result<TemplateAuthorizer> {
+    pub fn to_authorizer(&self) -> anyhow::Result<TemplateAuthorizer> {
         let name = &self.default_authorizer;
         let authorizer =
             self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
         let identity = &authorizer.identity;
         Ok(TemplateAuthorizer {
-            function: function_of(&authorizer.function_arn)?,
+            function: function_of_reference(&authorizer.function_arn)?,
             header: identity.header.to_ascii_lowercase(),
             expression: Regex::new(&identity.validation_expression)
                 .context("in the ValidationExpression")?,
-            remembered: Duration::from_secs(identity.reauthorize_every),
+            cache_ttl: Duration::from_secs(identity.reauthorize_every),
         })
     }
 }
@@ -207,11 +211,11 @@ pub struct MethodSetting {
 
 impl MethodSetting {
     /// `/~1api~1health` is how a stage writes `/api/health`.
-    pub fn path(&self) -> String {
+    pub fn plain_path(&self) -> String {
         self.resource_path.trim_start_matches('/').replace("~1", "/")
     }
 
-    pub fn throttle(&self) -> Option<Throttle> {
+    pub fn to_throttle(&self) -> Option<Throttle> {
         Some(Throttle { rate: self.throttling_rate_limit?, burst: self.throttling_burst_limit? })
     }
 }
@@ -233,7 +237,7 @@ pub struct ResponseParameters {
 }
 
 impl ResponseProperties {
-    pub fn plain(mut self) -> GatewayResponse {
+    pub fn into_response(mut self) -> GatewayResponse {
         let unquoted = |value: &str| value.trim_matches('\'').to_owned();
         let headers = self.response_parameters.headers.iter();
         GatewayResponse {

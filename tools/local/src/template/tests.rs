@@ -9,12 +9,12 @@ fn names() -> ReferenceValues {
 }
 
 fn ours() -> Template {
-    Template::read(TEXT, names()).unwrap()
+    Template::parse(TEXT, names()).unwrap()
 }
 
 fn read_with(from: &str, to: &str) -> String {
     assert!(TEXT.contains(from), "the template no longer has {from}");
-    format!("{:#}", Template::read(&TEXT.replace(from, to), names()).unwrap_err())
+    format!("{:#}", Template::parse(&TEXT.replace(from, to), names()).unwrap_err())
 }
 
 #[test]
@@ -28,8 +28,8 @@ fn every_function_is_named_as_its_folder() {
         .collect();
     folders.sort();
     assert_eq!(found, folders);
-    assert_eq!(folder("RotateKeyFunction").unwrap(), "rotate-key");
-    assert!(folder("Function").is_err() && folder("Chat").is_err());
+    assert_eq!(folder_name("RotateKeyFunction").unwrap(), "rotate-key");
+    assert!(folder_name("Function").is_err() && folder_name("Chat").is_err());
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn the_authorizer_is_asked_only_about_what_can_be_a_token() {
         (authorizer.function.as_str(), authorizer.header.as_str()),
         ("authorizer", "authorization")
     );
-    assert_eq!(authorizer.remembered, Duration::from_secs(60));
+    assert_eq!(authorizer.cache_ttl, Duration::from_secs(60));
     let allows = |text: &str| authorizer.expression.is_match(text);
     assert!(allows("Bearer cgw_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
     assert!(allows(&format!("bEARER {}", crate::LOCAL_TOKEN)));

@@ -14,12 +14,12 @@ fn answer(context: Value) -> Bytes {
 
 #[test]
 fn context_values_become_text_beside_who_it_is() {
-    let response = AuthorizerResponse::read(&answer(
+    let response = AuthorizerResponse::parse(&answer(
         json!({"name": "x", "limit": 3, "trial": true, "note": null}),
     ))
     .unwrap();
     assert_eq!(
-        response.context(7),
+        response.context_with_latency(7),
         json!({
             "principalId": "a-client", "integrationLatency": 7,
             "name": "x", "limit": "3", "trial": "true", "note": "null",
@@ -34,19 +34,19 @@ fn an_answer_api_gateway_could_not_read_is_a_configuration_error() {
         [answer(json!({"models": ["a"]})), answer(json!({"a": {}})), "{}".into(), "no".into()]
     {
         assert_eq!(
-            AuthorizerResponse::read(&bad).err(),
+            AuthorizerResponse::parse(&bad).err(),
             Some(Rejection::AuthorizerConfigurationError),
             "{bad:?}"
         );
     }
-    assert!(AuthorizerResponse::read(&answer(Value::Null)).is_ok());
+    assert!(AuthorizerResponse::parse(&answer(Value::Null)).is_ok());
     let with_resource = |length: usize| {
         let text = String::from_utf8(answer(Value::Null).to_vec()).unwrap();
         Bytes::from(text.replace("\"*\"", &format!("\"{}\"", "a".repeat(length))))
     };
-    assert!(AuthorizerResponse::read(&with_resource(512)).is_ok());
+    assert!(AuthorizerResponse::parse(&with_resource(512)).is_ok());
     assert_eq!(
-        AuthorizerResponse::read(&with_resource(513)).err(),
+        AuthorizerResponse::parse(&with_resource(513)).err(),
         Some(Rejection::AuthorizerConfigurationError)
     );
 }
@@ -56,9 +56,15 @@ fn only_the_exact_word_is_a_no_and_all_else_a_failure() {
     let reported = |message: &str| {
         InvocationError::Reported(json!({"errorMessage": message}).to_string().into())
     };
-    assert_eq!(rejection(&reported("Unauthorized")), Rejection::Unauthorized);
-    assert_eq!(rejection(&reported("unauthorized")), Rejection::AuthorizerFailure);
-    assert_eq!(rejection(&InvocationError::Reported("".into())), Rejection::AuthorizerFailure);
-    assert_eq!(rejection(&InvocationError::Crashed(String::new())), Rejection::AuthorizerFailure);
-    assert_eq!(rejection(&InvocationError::Throttled), Rejection::AuthorizerFailure);
+    assert_eq!(rejection_of_failure(&reported("Unauthorized")), Rejection::Unauthorized);
+    assert_eq!(rejection_of_failure(&reported("unauthorized")), Rejection::AuthorizerFailure);
+    assert_eq!(
+        rejection_of_failure(&InvocationError::Reported("".into())),
+        Rejection::AuthorizerFailure
+    );
+    assert_eq!(
+        rejection_of_failure(&InvocationError::Crashed(String::new())),
+        Rejection::AuthorizerFailure
+    );
+    assert_eq!(rejection_of_failure(&InvocationError::Throttled), Rejection::AuthorizerFailure);
 }

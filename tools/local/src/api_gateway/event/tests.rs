@@ -3,7 +3,7 @@ use super::*;
 fn event(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
-    serde_json::from_slice(&request.event(body, caller)).unwrap()
+    serde_json::from_slice(&request.to_event(body, caller)).unwrap()
 }
 
 fn chat() -> http::request::Builder {
@@ -43,7 +43,7 @@ fn the_library_of_the_functions_reads_it() {
     let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
     let context = json!({"principalId": "a-client", "integrationLatency": 0});
     let caller = Caller { context, usage_plan_key: None };
-    let request = shared_reads(&request.event("größe".as_bytes(), Some(caller)));
+    let request = shared_reads(&request.to_event("größe".as_bytes(), Some(caller)));
     assert_eq!((request.0.as_str(), request.1.as_str()), ("/v2/chat", "größe"));
 }
 
