@@ -48,7 +48,7 @@ use keys::AcceptedKeys;
 use reply::Reply;
 
 /// How many of the newest requests are remembered.
-const REMEMBERED_REQUESTS: usize = 10_000;
+const RECORDED_REQUESTS_LIMIT: usize = 10_000;
 /// Larger than any body the real API accepts.
 const MAX_BODY_BYTES: usize = 128 << 20;
 /// Between stream events, so that a person sees the answer being written.
@@ -57,7 +57,7 @@ const EVENT_PAUSE: Duration = Duration::from_millis(4);
 /// What the sandbox accepts and remembers; cheap to clone.
 #[derive(Clone)]
 pub struct CohereSandbox {
-    memory: Arc<Mutex<SandboxState>>,
+    state: Arc<Mutex<SandboxState>>,
     event_pause: Duration,
 }
 
@@ -84,15 +84,15 @@ impl ReceivedRequest {
 struct SandboxState {
     keys: AcceptedKeys,
     planned: VecDeque<Fault>,
-    seen: VecDeque<ReceivedRequest>,
-    seen_in_all: u64,
+    received: VecDeque<ReceivedRequest>,
+    received_count: u64,
 }
 
 impl CohereSandbox {
     /// Creates a sandbox that accepts these keys.
     pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
-        let memory = SandboxState { keys: keys.into_iter().collect(), ..SandboxState::default() };
-        Self { memory: Arc::new(Mutex::new(memory)), event_pause: EVENT_PAUSE }
+        let state = SandboxState { keys: keys.into_iter().collect(), ..SandboxState::default() };
+        Self { state: Arc::new(Mutex::new(state)), event_pause: EVENT_PAUSE }
     }
 
     /// Sets the pause between the events of a stream; zero for tests.
@@ -103,70 +103,71 @@ impl CohereSandbox {
 
     /// Accepts one more key; a key known already takes the new kind.
     pub fn accept_key(&self, key: Key) {
-        self.memory().keys.accept(key);
+        self.lock_state().keys.accept(key);
     }
 
     /// Refuses that key from now on.
     pub fn revoke_key(&self, value: &str) {
-        self.memory().keys.revoke(value);
+        self.lock_state().keys.revoke(value);
     }
 
     /// Plans faults for the next API requests, one each, in order, replacing what was planned.
     pub fn plan_faults(&self, faults: Vec<Fault>) {
-        self.memory().planned = faults.into();
+        self.lock_state().planned = faults.into();
     }
 
     /// The newest requests, oldest first; those to `/_sandbox/` are not counted.
     pub fn requests(&self) -> Vec<ReceivedRequest> {
-        self.memory().seen.iter().cloned().collect()
+        self.lock_state().received.iter().cloned().collect()
     }
 
     /// The HTTP service.
-    pub fn router(&self) -> Router {
-        Router::new().fallback(handle).with_state(self.clone())
+    pub fn to_router(&self) -> Router {
+        Router::new().fallback(handle_request).with_state(self.clone())
     }
 
-    fn memory(&self) -> MutexGuard<'_, SandboxState> {
+    fn lock_state(&self) -> MutexGuard<'_, SandboxState> {
         // Every change is a single assignment or push, so a poisoned lock holds sound data.
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, request: ReceivedRequest) {
-        let mut memory = self.memory();
-        if memory.seen.len() == REMEMBERED_REQUESTS {
-            memory.seen.pop_front();
+    fn record_request(&self, request: ReceivedRequest) {
+        let mut state = self.lock_state();
+        if state.received.len() == RECORDED_REQUESTS_LIMIT {
+            state.received.pop_front();
         }
-        memory.seen.push_back(request);
-        memory.seen_in_all += 1;
+        state.received.push_back(request);
+        state.received_count += 1;
     }
 
     /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`.
     fn fault_for(&self, request: &ReceivedRequest) -> Result<Fault, ApiError> {
-        if let Some(planned) = self.memory().planned.pop_front() {
+        if let Some(planned) = self.lock_state().planned.pop_front() {
             return Ok(planned);
         }
         match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
-            Some(wanted) => {
-                wanted.parse().map_err(|problem| ApiError::bad(format!("sandbox: {problem}")))
-            }
+            Some(wanted) => wanted
+                .parse()
+                .map_err(|problem| ApiError::bad_request(format!("sandbox: {problem}"))),
             None => Ok(Fault::default()),
         }
     }
 
     /// What the real API would answer.
-    fn answer(&self, request: &ReceivedRequest) -> Reply {
+    fn answer_request(&self, request: &ReceivedRequest) -> Reply {
         let path = request.path.as_str();
         let endpoint: fn(&ReceivedRequest) -> Result<Reply, ApiError> =
             match (request.method.as_str(), path) {
-                ("POST", "/v2/chat") => chat::answer,
-                ("POST", "/v2/embed") => embed::answer,
-                ("POST", "/v2/rerank") => rerank::answer,
-                ("POST", "/v1/check-api-key") => keys::check,
-                ("GET", "/v1/models") => models_api::list,
-                ("GET", _) if path.starts_with("/v1/models/") => models_api::one,
+                ("POST", "/v2/chat") => chat::answer_chat,
+                ("POST", "/v2/embed") => embed::answer_embed,
+                ("POST", "/v2/rerank") => rerank::answer_rerank,
+                ("POST", "/v1/check-api-key") => keys::check_key,
+                ("GET", "/v1/models") => models_api::list_models,
+                ("GET", _) if path.starts_with("/v1/models/") => models_api::show_model,
                 _ => return Reply::page_not_found(),
             };
-        let key = match self.memory().keys.admit(request.header("authorization")) {
+        let key = match self.lock_state().keys.check_authorization(request.header("authorization"))
+        {
             Ok(key) => key,
             Err(error) => return error.into_reply(request),
         };
@@ -175,18 +176,21 @@ impl CohereSandbox {
     }
 }
 
-async fn handle(State(sandbox): State<CohereSandbox>, request: Request) -> Response {
+async fn handle_request(State(sandbox): State<CohereSandbox>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, MAX_BODY_BYTES).await else {
-        return Reply::text(StatusCode::PAYLOAD_TOO_LARGE, "request body too large or broken off")
-            .into_response();
+        return Reply::from_text(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request body too large or broken off",
+        )
+        .into_response();
     };
-    let request = seen(parts, body);
+    let request = received_request(parts, body);
     if request.path.starts_with("/_sandbox/") {
-        return admin::answer(&sandbox, &request).into_response();
+        return admin::answer_admin(&sandbox, &request).into_response();
     }
     let fault = sandbox.fault_for(&request);
-    sandbox.remember(request.clone());
+    sandbox.record_request(request.clone());
     let fault = match fault {
         Ok(fault) => fault,
         Err(error) => return error.into_reply(&request).into_response(),
@@ -194,11 +198,12 @@ async fn handle(State(sandbox): State<CohereSandbox>, request: Request) -> Respo
     if !fault.delay.is_zero() {
         tokio::time::sleep(fault.delay).await;
     }
-    let reply = fault.replacement(&request).unwrap_or_else(|| sandbox.answer(&request));
-    delivery::deliver(fault.spoil(reply, &request), &fault, sandbox.event_pause)
+    let reply =
+        fault.replacement_reply(&request).unwrap_or_else(|| sandbox.answer_request(&request));
+    delivery::deliver_reply(fault.apply_to(reply, &request), &fault, sandbox.event_pause)
 }
 
-fn seen(parts: Parts, body: Bytes) -> ReceivedRequest {
+fn received_request(parts: Parts, body: Bytes) -> ReceivedRequest {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     ReceivedRequest {
         method: parts.method.to_string(),

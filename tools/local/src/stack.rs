@@ -251,7 +251,7 @@ async fn start_upstream(
             let (listener, address) = loopback::bind_port(0).await?;
             tokio::spawn(loopback::serve_until_stopped(
                 listener,
-                sandbox.router(),
+                sandbox.to_router(),
                 stop.subscribe(),
             ));
             Ok((format!("http://{address}"), key, Some(sandbox)))

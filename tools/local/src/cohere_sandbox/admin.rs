@@ -12,12 +12,12 @@ use crate::cohere_sandbox::keys::Key;
 use crate::cohere_sandbox::reply::Reply;
 use crate::cohere_sandbox::{CohereSandbox, ReceivedRequest};
 
-pub(super) fn answer(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Reply {
+pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Reply {
     let path = request.path.trim_start_matches("/_sandbox/");
     let result = match (request.method.as_str(), path) {
-        ("PUT", "faults") => plan(sandbox, &request.body),
-        ("GET", "requests") => Ok(sandbox.requests().iter().map(shown).collect()),
-        ("GET", "count") => Ok(json!({ "count": sandbox.memory().seen_in_all })),
+        ("PUT", "faults") => plan_faults(sandbox, &request.body),
+        ("GET", "requests") => Ok(sandbox.requests().iter().map(describe_request).collect()),
+        ("GET", "count") => Ok(json!({ "count": sandbox.lock_state().received_count })),
         ("PUT", _) if key_of(path).is_some() => {
             let trial = request.query.as_deref() == Some("trial=true");
             sandbox.accept_key(Key { value: key_of(path).unwrap_or_default().to_owned(), trial });
@@ -30,8 +30,8 @@ pub(super) fn answer(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Repl
         _ => return Reply::page_not_found(),
     };
     match result {
-        Ok(value) => Reply::json(value.to_string()),
-        Err(problem) => Reply::json(json!({ "message": problem }).to_string())
+        Ok(value) => Reply::from_json(value.to_string()),
+        Err(problem) => Reply::from_json(json!({ "message": problem }).to_string())
             .with_status(StatusCode::BAD_REQUEST),
     }
 }
@@ -40,7 +40,7 @@ fn key_of(path: &str) -> Option<&str> {
     path.strip_prefix("keys/").filter(|key| !key.is_empty())
 }
 
-fn plan(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
+fn plan_faults(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
     let lines: Vec<String> = serde_json::from_slice(body)
         .map_err(|error| format!("a JSON list of fault lines is expected: {error}"))?;
     let faults = lines.iter().map(|line| line.parse::<Fault>()).collect::<Result<Vec<_>, _>>()?;
@@ -49,7 +49,7 @@ fn plan(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
     Ok(json!({ "planned": planned }))
 }
 
-fn shown(request: &ReceivedRequest) -> Value {
+fn describe_request(request: &ReceivedRequest) -> Value {
     // Somebody may have tried a real key here, and this listing asks for none.
     let visible = |name: &str, value: &str| {
         if name == "authorization" { "[hidden]".into() } else { value.to_owned() }

@@ -31,18 +31,18 @@ impl ApiError {
     }
 
     /// A 400 with exactly this message.
-    pub(super) fn bad(message: impl Into<String>) -> Self {
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, message)
     }
 
     /// A 400 that begins, as most do, with `invalid request: `.
-    pub(super) fn invalid(problem: impl AsRef<str>) -> Self {
-        Self::bad(format!("invalid request: {}", problem.as_ref()))
+    pub(super) fn invalid_request(problem: impl AsRef<str>) -> Self {
+        Self::bad_request(format!("invalid request: {}", problem.as_ref()))
     }
 
     /// A 400 about length, which begins with `too many tokens: `.
     pub(super) fn too_many_tokens(problem: impl AsRef<str>) -> Self {
-        Self::bad(format!("too many tokens: {}", problem.as_ref()))
+        Self::bad_request(format!("too many tokens: {}", problem.as_ref()))
     }
 
     pub(super) fn with_type(mut self, error_type: &str) -> Self {
@@ -52,11 +52,12 @@ impl ApiError {
 
     pub(super) fn into_reply(self, request: &ReceivedRequest) -> Reply {
         let body = ErrorBody {
-            id: digest::uuid(digest::of_request(request)),
+            id: digest::to_uuid(digest::digest_request(request)),
             message: &self.message,
             error_type: self.error_type.as_deref(),
         };
         let body = serde_json::to_string(&body).expect("strings serialize");
-        Reply::json(body).with_status(StatusCode::from_u16(self.status).expect("a valid status"))
+        Reply::from_json(body)
+            .with_status(StatusCode::from_u16(self.status).expect("a valid status"))
     }
 }

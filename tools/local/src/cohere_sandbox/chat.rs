@@ -23,18 +23,18 @@ use usage::ChatUsage;
 
 pub(super) use stream::error_ending;
 
-pub(super) fn answer(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
-    let object = fields::parse(&seen.body)?;
-    let request = ChatRequest::read(&object)?;
-    let digest = digest::of_request(seen);
+pub(super) fn answer_chat(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
+    let object = fields::parse_object(&seen.body)?;
+    let request = ChatRequest::from_object(&object)?;
+    let digest = digest::digest_request(seen);
     let answer = ChatAnswer::compose(&request, digest);
-    let usage = ChatUsage::of(&request, &answer);
-    let id = digest::uuid(digest);
+    let usage = ChatUsage::count(&request, &answer);
+    let id = digest::to_uuid(digest);
     let reply = if request.stream {
-        Reply::events(stream::events(&id, &answer, &usage, request.logprobs))
+        Reply::from_events(stream::stream_events(&id, &answer, &usage, request.logprobs))
     } else {
-        let body = body::body(&id, &answer, &usage, request.logprobs);
-        Reply::json(body).with_counts(usage.prompt_chars, usage.billed_tokens())
+        let body = body::chat_body(&id, &answer, &usage, request.logprobs);
+        Reply::from_json(body).with_counts(usage.prompt_chars, usage.billed_tokens())
     };
     Ok(reply.with_warnings(&request.warnings))
 }

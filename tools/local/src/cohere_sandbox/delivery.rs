@@ -30,7 +30,7 @@ enum DeliveryStep {
 }
 
 /// Sends `reply`; `event_pause` lies between the events of a stream.
-pub(super) fn deliver(reply: Reply, fault: &Fault, event_pause: Duration) -> Response {
+pub(super) fn deliver_reply(reply: Reply, fault: &Fault, event_pause: Duration) -> Response {
     let streamed = matches!(reply.content, Content::Events(_));
     if !streamed && fault.ending.is_none() && !fault.split_utf8 && fault.trickle.is_none() {
         return reply.into_response();
@@ -38,13 +38,13 @@ pub(super) fn deliver(reply: Reply, fault: &Fault, event_pause: Duration) -> Res
     let pause = fault.trickle.unwrap_or(if streamed { event_pause } else { Duration::ZERO });
     let pieces = match reply.content {
         // A whole answer has no events to trickle by, so it goes in a few pieces.
-        Content::Whole(body) if fault.trickle.is_some() => in_chunks(body, 1024),
+        Content::Whole(body) if fault.trickle.is_some() => split_in_chunks(body, 1024),
         Content::Whole(body) => vec![body],
         Content::Events(events) => events,
     };
-    let steps = steps(pieces, fault, pause);
+    let steps = plan_steps(pieces, fault, pause);
     let body = Body::from_stream(stream::unfold(steps, |mut steps| async move {
-        let sent = run(&mut steps).await?;
+        let sent = next_piece(&mut steps).await?;
         Some((sent, steps))
     }));
     let mut response = Response::new(body);
@@ -54,7 +54,7 @@ pub(super) fn deliver(reply: Reply, fault: &Fault, event_pause: Duration) -> Res
 }
 
 /// Works off steps up to the next thing the connection must see.
-async fn run(steps: &mut VecDeque<DeliveryStep>) -> Option<io::Result<Bytes>> {
+async fn next_piece(steps: &mut VecDeque<DeliveryStep>) -> Option<io::Result<Bytes>> {
     while let Some(step) = steps.pop_front() {
         match step {
             DeliveryStep::Send(piece) => return Some(Ok(piece)),
@@ -69,7 +69,7 @@ async fn run(steps: &mut VecDeque<DeliveryStep>) -> Option<io::Result<Bytes>> {
     None
 }
 
-fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<DeliveryStep> {
+fn plan_steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<DeliveryStep> {
     let pieces = match fault.ending {
         Some((_, BodyPosition::Events(count))) => pieces.into_iter().take(count).collect(),
         Some((_, BodyPosition::Bytes(count))) => first_bytes(pieces, count),
@@ -77,7 +77,7 @@ fn steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<Deliver
     };
     let mut steps = VecDeque::new();
     for piece in pieces {
-        let parts = if fault.split_utf8 { inside_characters(piece) } else { vec![piece] };
+        let parts = if fault.split_utf8 { split_inside_characters(piece) } else { vec![piece] };
         for (index, part) in parts.into_iter().enumerate() {
             if index > 0 {
                 steps.push_back(DeliveryStep::Wait(SPLIT_PAUSE));
@@ -110,7 +110,7 @@ fn first_bytes(pieces: Vec<Bytes>, mut count: usize) -> Vec<Bytes> {
 }
 
 /// Splits after the first byte of every multi-byte character.
-fn inside_characters(piece: Bytes) -> Vec<Bytes> {
+fn split_inside_characters(piece: Bytes) -> Vec<Bytes> {
     const FIRST_OF_MANY: std::ops::RangeInclusive<u8> = 0xc2..=0xf4;
     let mut parts = Vec::new();
     let mut start = 0;
@@ -124,7 +124,7 @@ fn inside_characters(piece: Bytes) -> Vec<Bytes> {
     parts
 }
 
-fn in_chunks(body: Bytes, size: usize) -> Vec<Bytes> {
+fn split_in_chunks(body: Bytes, size: usize) -> Vec<Bytes> {
     (0..body.len())
         .step_by(size)
         .map(|start| body.slice(start..body.len().min(start + size)))
@@ -137,7 +137,7 @@ mod tests {
 
     fn plan(pieces: &[&'static str], fault: &str) -> Vec<DeliveryStep> {
         let pieces = pieces.iter().map(|piece| Bytes::from(*piece)).collect();
-        steps(pieces, &fault.parse().unwrap(), Duration::ZERO).into()
+        plan_steps(pieces, &fault.parse().unwrap(), Duration::ZERO).into()
     }
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn split_pieces_break_every_multi_byte_character() {
-        let parts = inside_characters(Bytes::from("aé漢b"));
+        let parts = split_inside_characters(Bytes::from("aé漢b"));
         assert!(parts[..2].iter().all(|part| std::str::from_utf8(part).is_err()));
         assert_eq!(parts.concat(), "aé漢b".as_bytes());
     }

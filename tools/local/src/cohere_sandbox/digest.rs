@@ -11,28 +11,28 @@ const LANES: [(u64, u64); 2] = [
 ];
 
 /// The digest of a request's method, path and body.
-pub(super) fn of_request(request: &ReceivedRequest) -> u128 {
-    of(request.body.as_ref())
-        ^ of(request.method.as_bytes())
-        ^ of(request.path.as_bytes()).rotate_left(7)
+pub(super) fn digest_request(request: &ReceivedRequest) -> u128 {
+    digest_bytes(request.body.as_ref())
+        ^ digest_bytes(request.method.as_bytes())
+        ^ digest_bytes(request.path.as_bytes()).rotate_left(7)
 }
 
 /// The digest of these bytes.
-pub(super) fn of(bytes: &[u8]) -> u128 {
+pub(super) fn digest_bytes(bytes: &[u8]) -> u128 {
     let mut state = LANES.map(|(seed, _)| seed ^ bytes.len() as u64);
     let mut words = bytes.chunks_exact(8);
     for word in words.by_ref() {
-        step(&mut state, u64::from_le_bytes(word.try_into().expect("eight bytes")));
+        mix_word(&mut state, u64::from_le_bytes(word.try_into().expect("eight bytes")));
     }
     let mut last = [0; 8];
     last[..words.remainder().len()].copy_from_slice(words.remainder());
-    step(&mut state, u64::from_le_bytes(last));
-    let [high, low] = state.map(finish);
+    mix_word(&mut state, u64::from_le_bytes(last));
+    let [high, low] = state.map(mix_bits);
     u128::from(high) << 64 | u128::from(low)
 }
 
 /// Spreads a number's bits over 64.
-pub(super) fn finish(mut state: u64) -> u64 {
+pub(super) fn mix_bits(mut state: u64) -> u64 {
     state ^= state >> 33;
     state = state.wrapping_mul(0xff51_afd7_ed55_8ccd);
     state ^= state >> 33;
@@ -40,24 +40,24 @@ pub(super) fn finish(mut state: u64) -> u64 {
     state ^ state >> 33
 }
 
-fn step(state: &mut [u64; 2], word: u64) {
+fn mix_word(state: &mut [u64; 2], word: u64) {
     for (lane, (seed, factor)) in state.iter_mut().zip(LANES) {
         *lane = (*lane ^ word ^ seed).wrapping_mul(factor).rotate_left(29);
     }
 }
 
 /// A digest in the form of a random (version 4) UUID.
-pub(super) fn uuid(digest: u128) -> String {
+pub(super) fn to_uuid(digest: u128) -> String {
     uuid::Builder::from_random_bytes(digest.to_be_bytes()).into_uuid().to_string()
 }
 
 /// A digest as 32 hexadecimal digits.
-pub(super) fn hex(digest: u128) -> String {
+pub(super) fn to_hex(digest: u128) -> String {
     format!("{digest:032x}")
 }
 
 /// `length` characters of `[a-z0-9]`.
-pub(super) fn letters(digest: u128, length: usize) -> String {
+pub(super) fn to_letters(digest: u128, length: usize) -> String {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
     let mut rest = digest;
     let mut next = || {

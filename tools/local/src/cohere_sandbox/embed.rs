@@ -19,28 +19,29 @@ use request::{EmbedRequest, Input};
 /// About what the API counts for a small image.
 const TOKENS_OF_AN_IMAGE: usize = 259;
 
-pub(super) fn answer(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
-    let object = fields::parse(&seen.body)?;
-    let request = EmbedRequest::read(&object)?;
-    let space = VectorSpace::new(request.model.space(), request.dimension, request.input_type);
+pub(super) fn answer_embed(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
+    let object = fields::parse_object(&seen.body)?;
+    let request = EmbedRequest::from_object(&object)?;
+    let space =
+        VectorSpace::new(request.model.vector_space(), request.dimension, request.input_type);
     let vectors: Vec<Vec<f32>> =
-        request.inputs.iter().map(|input| space.vector(input.parts())).collect();
+        request.inputs.iter().map(|input| space.vector_of(input.parts())).collect();
 
-    let usage = EmbedUsage::of(&request);
+    let usage = EmbedUsage::count(&request);
     let body = format!(
         r#"{{"id":"{id}","texts":{texts}{images},"embeddings":{{{embeddings}}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{billed}}},"response_type":"embeddings_by_type"}}"#,
-        id = digest::uuid(digest::of_request(seen)),
-        texts = json(&request.echoed_texts()),
-        images = images(&request.inputs),
-        embeddings = embeddings(&request.types, &vectors),
-        billed = usage.billed(&request),
+        id = digest::to_uuid(digest::digest_request(seen)),
+        texts = to_json(&request.echoed_texts()),
+        images = images_json(&request.inputs),
+        embeddings = embeddings_json(&request.types, &vectors),
+        billed = usage.billed_units_json(&request),
     );
-    Ok(Reply::json(body)
+    Ok(Reply::from_json(body)
         .with_counts(usage.chars, usage.billed_tokens())
         .with_warnings(&request.warnings))
 }
 
-fn embeddings(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
+fn embeddings_json(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
     let mut out = String::new();
     for kind in types {
         let separator = if out.is_empty() { "" } else { "," };
@@ -49,7 +50,7 @@ fn embeddings(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
             if index > 0 {
                 out.push(',');
             }
-            kind.write(vector, &mut out);
+            kind.write_vector(vector, &mut out);
         }
         out.push(']');
     }
@@ -57,12 +58,12 @@ fn embeddings(types: &[EmbeddingType], vectors: &[Vec<f32>]) -> String {
 }
 
 /// The facts about the images, absent when there is none.
-fn images(inputs: &[Input]) -> String {
+fn images_json(inputs: &[Input]) -> String {
     let facts: Vec<_> = inputs.iter().flat_map(Input::images).map(|image| &image.facts).collect();
-    if facts.is_empty() { String::new() } else { format!(",\"images\":{}", json(&facts)) }
+    if facts.is_empty() { String::new() } else { format!(",\"images\":{}", to_json(&facts)) }
 }
 
-fn json(value: &impl serde::Serialize) -> String {
+fn to_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string(value).expect("strings and numbers serialize")
 }
 
@@ -73,11 +74,11 @@ struct EmbedUsage {
 }
 
 impl EmbedUsage {
-    fn of(request: &EmbedRequest) -> Self {
+    fn count(request: &EmbedRequest) -> Self {
         let texts = || request.inputs.iter().flat_map(Input::texts);
         Self {
             chars: texts().map(|text| text.chars().count()).sum(),
-            text_tokens: texts().map(request::tokens).sum(),
+            text_tokens: texts().map(request::count_tokens).sum(),
             images: request.inputs.iter().flat_map(Input::images).count(),
         }
     }
@@ -87,7 +88,7 @@ impl EmbedUsage {
     }
 
     /// Version 3 counts tokens or images; later ones tokens of both kinds.
-    fn billed(&self, request: &EmbedRequest) -> String {
+    fn billed_units_json(&self, request: &EmbedRequest) -> String {
         let Self { text_tokens, images, .. } = self;
         match (request.model.is_embed_v3(), images) {
             (true, 0) => format!(r#"{{"input_tokens":{text_tokens}}}"#),

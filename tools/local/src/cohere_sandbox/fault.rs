@@ -70,7 +70,7 @@ impl FromStr for Fault {
                 break;
             }
             let (part, after) = rest.split_once(' ').unwrap_or((rest, ""));
-            fault.take(part)?;
+            fault.add_part(part)?;
             rest = after.trim_start();
         }
         if fault == Fault::default() {
@@ -84,7 +84,7 @@ impl FromStr for Fault {
 }
 
 impl Fault {
-    fn take(&mut self, part: &str) -> Result<(), String> {
+    fn add_part(&mut self, part: &str) -> Result<(), String> {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let number =
             || value.parse::<usize>().map_err(|_| format!("`{part}`: a whole number is expected"));
@@ -125,16 +125,16 @@ impl Fault {
     }
 
     /// The answer that this fault gives in place of the real one, if it does.
-    pub(super) fn replacement(&self, request: &ReceivedRequest) -> Option<Reply> {
+    pub(super) fn replacement_reply(&self, request: &ReceivedRequest) -> Option<Reply> {
         let status = self.status;
         let with =
             |reply: Reply, default: StatusCode| Some(reply.with_status(status.unwrap_or(default)));
         if let Some(body) = &self.body {
-            return with(Reply::json(body.clone()), StatusCode::OK);
+            return with(Reply::from_json(body.clone()), StatusCode::OK);
         }
         if self.html {
             let page = "<html><head><title>502 Server Error</title></head>\n<body><h1>Error: Server Error</h1></body></html>\n";
-            let page = Reply::text(StatusCode::BAD_GATEWAY, page)
+            let page = Reply::from_text(StatusCode::BAD_GATEWAY, page)
                 .with_header("content-type", "text/html; charset=UTF-8");
             return with(page, StatusCode::BAD_GATEWAY);
         }
@@ -146,7 +146,7 @@ impl Fault {
     }
 
     /// Changes an answer's content and head as asked; how it is sent is `delivery.rs`.
-    pub(super) fn spoil(&self, mut reply: Reply, request: &ReceivedRequest) -> Reply {
+    pub(super) fn apply_to(&self, mut reply: Reply, request: &ReceivedRequest) -> Reply {
         if let Some(error_type) = &self.stream_error {
             let message = chat::stream_error_message(error_type);
             match &mut reply.content {

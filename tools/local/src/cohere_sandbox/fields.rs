@@ -14,14 +14,14 @@ pub(super) struct Fields<'a> {
 }
 
 /// Parses a body that must be a JSON object.
-pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(object)) => Ok(object),
-        Ok(other) => Err(ApiError::bad(format!(
+        Ok(other) => Err(ApiError::bad_request(format!(
             "invalid type: request body is of type {} but should be of type object",
-            kind(&other)
+            type_name(&other)
         ))),
-        Err(error) => Err(ApiError::bad(format!("invalid json syntax: {error}"))),
+        Err(error) => Err(ApiError::bad_request(format!("invalid json syntax: {error}"))),
     }
 }
 
@@ -31,7 +31,7 @@ impl<'a> Fields<'a> {
         Self { object, within: "", reference }
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(super) fn has_value(&self, name: &str) -> bool {
         self.value(name).is_some()
     }
 
@@ -39,39 +39,39 @@ impl<'a> Fields<'a> {
         self.object.get(name).filter(|value| !value.is_null())
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
-        self.read(name, "string", Value::as_str)
+    pub(super) fn read_text(&self, name: &str) -> Result<Option<&'a str>, ApiError> {
+        self.read_as(name, "string", Value::as_str)
     }
 
-    pub(super) fn list(&self, name: &str) -> Result<Option<&'a [Value]>, ApiError> {
-        self.read(name, "array", |value| value.as_array().map(Vec::as_slice))
+    pub(super) fn read_list(&self, name: &str) -> Result<Option<&'a [Value]>, ApiError> {
+        self.read_as(name, "array", |value| value.as_array().map(Vec::as_slice))
     }
 
-    pub(super) fn flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        self.read(name, "boolean", Value::as_bool)
+    pub(super) fn read_flag(&self, name: &str) -> Result<Option<bool>, ApiError> {
+        self.read_as(name, "boolean", Value::as_bool)
     }
 
-    pub(super) fn number(&self, name: &str) -> Result<Option<f64>, ApiError> {
-        self.read(name, "number", Value::as_f64)
+    pub(super) fn read_number(&self, name: &str) -> Result<Option<f64>, ApiError> {
+        self.read_as(name, "number", Value::as_f64)
     }
 
     /// A whole number; negative ones too, so that their refusal can name the range.
-    pub(super) fn whole(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        self.read(name, "integer", Value::as_i64)
+    pub(super) fn read_integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
+        self.read_as(name, "integer", Value::as_i64)
     }
 
     /// The fields of an object inside, whose name for messages is `within`.
-    pub(super) fn object(
+    pub(super) fn read_object(
         &self,
         name: &str,
         within: &'static str,
     ) -> Result<Option<Fields<'a>>, ApiError> {
-        let object = self.read(name, "object", Value::as_object)?;
+        let object = self.read_as(name, "object", Value::as_object)?;
         Ok(object.map(|object| Fields { object, within, reference: self.reference }))
     }
 
-    pub(super) fn texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, ApiError> {
-        let Some(items) = self.list(name)? else { return Ok(None) };
+    pub(super) fn read_texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, ApiError> {
+        let Some(items) = self.read_list(name)? else { return Ok(None) };
         let text = |(index, item): (usize, &'a Value)| {
             item.as_str()
                 .ok_or_else(|| self.wrong_type(&format!("{name}[{index}]"), item, "string"))
@@ -80,14 +80,14 @@ impl<'a> Fields<'a> {
     }
 
     /// One warning for each field that is not in `known`, in the API's words.
-    pub(super) fn warnings(&self, known: &[&str]) -> Vec<String> {
+    pub(super) fn unknown_field_warnings(&self, known: &[&str]) -> Vec<String> {
         let unknown = self.object.keys().filter(|name| !known.contains(&name.as_str()));
         unknown
             .map(|name| format!("unknown field: parameter {name} is not a valid field"))
             .collect()
     }
 
-    fn read<T>(
+    fn read_as<T>(
         &self,
         name: &str,
         kind: &str,
@@ -98,17 +98,17 @@ impl<'a> Fields<'a> {
     }
 
     fn wrong_type(&self, name: &str, value: &Value, expected: &str) -> ApiError {
-        ApiError::bad(format!(
+        ApiError::bad_request(format!(
             "invalid type: parameter '{}{name}' is of type {} but should be of type {expected}. For proper usage, please \
              refer to https://docs.cohere.com/reference/{}",
             self.within,
-            kind(value),
+            type_name(value),
             self.reference
         ))
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",

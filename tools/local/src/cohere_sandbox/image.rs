@@ -25,35 +25,38 @@ impl Image {
     pub(super) fn from_data_uri(uri: &str) -> Result<Self, ApiError> {
         let encoded = uri.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
         let (_, encoded) = encoded.ok_or_else(|| {
-            ApiError::invalid("image must be a data URI of a base64 encoded image")
+            ApiError::invalid_request("image must be a data URI of a base64 encoded image")
         })?;
-        let bytes =
-            STANDARD.decode(encoded).map_err(|_| ApiError::invalid("image is not valid base64"))?;
-        let facts = facts(&bytes).ok_or_else(|| {
-            ApiError::invalid("image format not supported, must be one of: png, jpeg, webp, gif")
+        let bytes = STANDARD
+            .decode(encoded)
+            .map_err(|_| ApiError::invalid_request("image is not valid base64"))?;
+        let facts = read_facts(&bytes).ok_or_else(|| {
+            ApiError::invalid_request(
+                "image format not supported, must be one of: png, jpeg, webp, gif",
+            )
         })?;
         Ok(Self { bytes, facts })
     }
 }
 
-fn facts(bytes: &[u8]) -> Option<ImageFacts> {
+fn read_facts(bytes: &[u8]) -> Option<ImageFacts> {
     let known =
         |format, (width, height, bit_depth)| ImageFacts { width, height, format, bit_depth };
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        png(bytes).map(|found| known("png", found))
+        read_png(bytes).map(|found| known("png", found))
     } else if bytes.starts_with(&[0xff, 0xd8]) {
-        jpeg(bytes).map(|found| known("jpeg", found))
+        read_jpeg(bytes).map(|found| known("jpeg", found))
     } else if bytes.starts_with(b"GIF8") {
-        Some(known("gif", (le16(bytes, 6)?, le16(bytes, 8)?, 8)))
+        Some(known("gif", (read_u16_le(bytes, 6)?, read_u16_le(bytes, 8)?, 8)))
     } else if bytes.starts_with(b"RIFF") && bytes.get(8..12)? == b"WEBP" {
-        webp(bytes).map(|found| known("webp", found))
+        read_webp(bytes).map(|found| known("webp", found))
     } else {
         None
     }
 }
 
 /// Bits of a channel times the channels of the colour type.
-fn png(bytes: &[u8]) -> Option<(u32, u32, u32)> {
+fn read_png(bytes: &[u8]) -> Option<(u32, u32, u32)> {
     let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let channels = match bytes.get(25)? {
         2 => 3,
@@ -65,41 +68,46 @@ fn png(bytes: &[u8]) -> Option<(u32, u32, u32)> {
 }
 
 /// Walks the segments to the frame header.
-fn jpeg(bytes: &[u8]) -> Option<(u32, u32, u32)> {
+fn read_jpeg(bytes: &[u8]) -> Option<(u32, u32, u32)> {
     let mut at = 2;
     while *bytes.get(at)? == 0xff {
         let marker = *bytes.get(at + 1)?;
         let is_frame = matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc);
         if is_frame {
             let (bits, channels) = (u32::from(*bytes.get(at + 4)?), u32::from(*bytes.get(at + 9)?));
-            return Some((be16(bytes, at + 7)?, be16(bytes, at + 5)?, bits * channels));
+            return Some((
+                read_u16_be(bytes, at + 7)?,
+                read_u16_be(bytes, at + 5)?,
+                bits * channels,
+            ));
         }
-        at += 2 + be16(bytes, at + 2)? as usize;
+        at += 2 + read_u16_be(bytes, at + 2)? as usize;
     }
     None
 }
 
-fn webp(bytes: &[u8]) -> Option<(u32, u32, u32)> {
+fn read_webp(bytes: &[u8]) -> Option<(u32, u32, u32)> {
     match bytes.get(12..16)? {
         b"VP8X" => {
-            let size =
-                |at: usize| Some(le16(bytes, at)? + (u32::from(*bytes.get(at + 2)?) << 16) + 1);
+            let size = |at: usize| {
+                Some(read_u16_le(bytes, at)? + (u32::from(*bytes.get(at + 2)?) << 16) + 1)
+            };
             Some((size(24)?, size(27)?, 24))
         }
         b"VP8L" => {
-            let bits = le16(bytes, 21)? | le16(bytes, 23)? << 16;
+            let bits = read_u16_le(bytes, 21)? | read_u16_le(bytes, 23)? << 16;
             Some(((bits & 0x3fff) + 1, (bits >> 14 & 0x3fff) + 1, 32))
         }
-        _ => Some((le16(bytes, 26)? & 0x3fff, le16(bytes, 28)? & 0x3fff, 24)),
+        _ => Some((read_u16_le(bytes, 26)? & 0x3fff, read_u16_le(bytes, 28)? & 0x3fff, 24)),
     }
 }
 
-fn le16(bytes: &[u8], at: usize) -> Option<u32> {
+fn read_u16_le(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
 }
 
-fn be16(bytes: &[u8], at: usize) -> Option<u32> {
-    le16(bytes, at).map(|number| number >> 8 | (number & 0xff) << 8)
+fn read_u16_be(bytes: &[u8], at: usize) -> Option<u32> {
+    read_u16_le(bytes, at).map(|number| number >> 8 | (number & 0xff) << 8)
 }
 
 #[cfg(test)]
@@ -110,17 +118,17 @@ mod tests {
     fn sizes_are_read_from_the_first_bytes() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x06";
         assert_eq!(
-            facts(png),
+            read_facts(png),
             Some(ImageFacts { width: 3, height: 2, format: "png", bit_depth: 32 })
         );
         let jpeg = b"\xff\xd8\xff\xe0\0\x04ab\xff\xc0\0\x11\x08\0\x02\0\x03\x03";
         assert_eq!(
-            facts(jpeg),
+            read_facts(jpeg),
             Some(ImageFacts { width: 3, height: 2, format: "jpeg", bit_depth: 24 })
         );
         let gif = b"GIF89a\x03\0\x02\0";
         assert_eq!(
-            facts(gif),
+            read_facts(gif),
             Some(ImageFacts { width: 3, height: 2, format: "gif", bit_depth: 8 })
         );
     }

@@ -31,7 +31,7 @@ impl AcceptedKeys {
     }
 
     /// The key named by an `Authorization` header.
-    pub(super) fn admit(&self, authorization: Option<&str>) -> Result<Key, ApiError> {
+    pub(super) fn check_authorization(&self, authorization: Option<&str>) -> Result<Key, ApiError> {
         let unauthorized = |message: &str| ApiError::new(401, message);
         let given = authorization.map(str::trim).unwrap_or_default();
         let given = match given.split_once(' ') {
@@ -51,7 +51,7 @@ impl AcceptedKeys {
 }
 
 /// `POST /v1/check-api-key`: whoever gets here has a key that is accepted.
-pub(super) fn check(_: &ReceivedRequest) -> Result<Reply, ApiError> {
+pub(super) fn check_key(_: &ReceivedRequest) -> Result<Reply, ApiError> {
     let body = r#"{"valid":true,"organization_id":"00000000-0000-4000-8000-000000000001","owner_id":"00000000-0000-4000-8000-000000000002"}"#;
-    Ok(Reply::json(body.to_owned()))
+    Ok(Reply::from_json(body.to_owned()))
 }

@@ -34,7 +34,7 @@ struct ModelsPage {
     next_page_token: Option<String>,
 }
 
-pub(super) fn list(request: &ReceivedRequest) -> Result<Reply, ApiError> {
+pub(super) fn list_models(request: &ReceivedRequest) -> Result<Reply, ApiError> {
     let asked = |name: &str| {
         let pairs = request
             .query
@@ -48,7 +48,7 @@ pub(super) fn list(request: &ReceivedRequest) -> Result<Reply, ApiError> {
             .next()
     };
     let number = |name: &str| {
-        let problem = || ApiError::invalid(format!("{name} must be a number"));
+        let problem = || ApiError::invalid_request(format!("{name} must be a number"));
         asked(name).map(|value| value.parse::<usize>().map_err(|_| problem())).transpose()
     };
     let endpoint = asked("endpoint");
@@ -59,28 +59,30 @@ pub(super) fn list(request: &ReceivedRequest) -> Result<Reply, ApiError> {
         number("page_token")?.unwrap_or(0),
     );
 
-    let matching = models::served()
+    let matching = models::served_models()
         .filter(|model| endpoint.is_none_or(|endpoint| model.endpoint.name() == endpoint))
         .filter(|model| !default_only || DEFAULTS.contains(&model.id));
     let mut found: Vec<&Model> = matching.skip(start).take(size + 1).collect();
     let next_page_token = (found.len() > size).then(|| (start + size).to_string());
     found.truncate(size);
-    let page = ModelsPage { models: found.into_iter().map(shown).collect(), next_page_token };
-    Ok(Reply::json(serde_json::to_string(&page).expect("strings and numbers serialize")))
+    let page =
+        ModelsPage { models: found.into_iter().map(describe_model).collect(), next_page_token };
+    Ok(Reply::from_json(serde_json::to_string(&page).expect("strings and numbers serialize")))
 }
 
-pub(super) fn one(request: &ReceivedRequest) -> Result<Reply, ApiError> {
-    let model = models::find(request.path.trim_start_matches("/v1/models/"))?;
-    let reply =
-        Reply::json(serde_json::to_string(&shown(model)).expect("strings and numbers serialize"));
-    Ok(reply.with_warnings(model.warning().as_slice()))
+pub(super) fn show_model(request: &ReceivedRequest) -> Result<Reply, ApiError> {
+    let model = models::find_model(request.path.trim_start_matches("/v1/models/"))?;
+    let reply = Reply::from_json(
+        serde_json::to_string(&describe_model(model)).expect("strings and numbers serialize"),
+    );
+    Ok(reply.with_warnings(model.deprecation_warning().as_slice()))
 }
 
-fn shown(model: &Model) -> ListedModel {
+fn describe_model(model: &Model) -> ListedModel {
     let endpoint = model.endpoint.name();
     ListedModel {
         name: model.id,
-        is_deprecated: model.warning().is_some(),
+        is_deprecated: model.deprecation_warning().is_some(),
         endpoints: [endpoint],
         finetuned: false,
         context_length: model.context_tokens,

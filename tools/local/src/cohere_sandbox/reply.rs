@@ -41,30 +41,30 @@ pub(super) enum Content {
 }
 
 impl Reply {
-    pub(super) fn json(body: String) -> Self {
-        Self::ok("application/json", Content::Whole(body.into()))
+    pub(super) fn from_json(body: String) -> Self {
+        Self::new("application/json", Content::Whole(body.into()))
     }
 
-    pub(super) fn events(events: Vec<String>) -> Self {
+    pub(super) fn from_events(events: Vec<String>) -> Self {
         let content = Content::Events(events.into_iter().map(Bytes::from).collect());
-        Self::ok("text/event-stream", content).with_header("vary", "Origin")
+        Self::new("text/event-stream", content).with_header("vary", "Origin")
     }
 
-    pub(super) fn text(status: StatusCode, body: &str) -> Self {
-        Self::ok("text/plain", Content::Whole(body.to_owned().into())).with_status(status)
+    pub(super) fn from_text(status: StatusCode, body: &str) -> Self {
+        Self::new("text/plain", Content::Whole(body.to_owned().into())).with_status(status)
     }
 
     /// The real API's answer to a path or method it does not have.
     pub(super) fn page_not_found() -> Self {
-        Self::text(StatusCode::NOT_FOUND, "404 page not found")
+        Self::from_text(StatusCode::NOT_FOUND, "404 page not found")
     }
 
-    fn ok(content_type: &'static str, content: Content) -> Self {
+    fn new(content_type: &'static str, content: Content) -> Self {
         let bytes = match &content {
             Content::Whole(body) => body,
             Content::Events(events) => events.first().expect("a stream has events"),
         };
-        let trace = digest::hex(digest::of(bytes).rotate_left(31));
+        let trace = digest::to_hex(digest::digest_bytes(bytes).rotate_left(31));
         let reply = Self { status: StatusCode::OK, headers: HeaderMap::new(), content };
         COMMON_HEADERS
             .iter()

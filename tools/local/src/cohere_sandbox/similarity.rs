@@ -6,8 +6,8 @@
 //! that a query and a document are near but never equal. Different seeds are different spaces.
 //! Sparse on purpose: 96 texts must take few milliseconds in a debug build.
 
-use crate::cohere_sandbox::digest::finish;
-use crate::cohere_sandbox::text::{is_common, words};
+use crate::cohere_sandbox::digest::mix_bits;
+use crate::cohere_sandbox::text::{is_common, split_words};
 
 const WORD: f32 = 1.0;
 const COMMON_WORD: f32 = 0.15;
@@ -26,61 +26,61 @@ pub(super) struct VectorSpace {
 impl VectorSpace {
     /// A space of vectors with a background tinted by `tint` (an input type).
     pub(super) fn new(name: &str, dimension: usize, tint: &str) -> Self {
-        let seed = hash(name.as_bytes(), 0);
-        let tint = hash(tint.as_bytes(), seed);
-        let place = |index: usize| noise(seed, index) + TINT * noise(tint, index);
+        let seed = hash_bytes(name.as_bytes(), 0);
+        let tint = hash_bytes(tint.as_bytes(), seed);
+        let place = |index: usize| noise_at(seed, index) + TINT * noise_at(tint, index);
         let mut background: Vec<f32> = (0..dimension).map(place).collect();
-        scale(&mut background, BACKGROUND);
+        scale_to_length(&mut background, BACKGROUND);
         Self { seed, background }
     }
 
     /// A space without a background: texts that share nothing are at right angles.
-    pub(super) fn bare(name: &str, dimension: usize) -> Self {
-        Self { seed: hash(name.as_bytes(), 0), background: vec![0.0; dimension] }
+    pub(super) fn without_background(name: &str, dimension: usize) -> Self {
+        Self { seed: hash_bytes(name.as_bytes(), 0), background: vec![0.0; dimension] }
     }
 
     /// The vector of these parts, texts or the bytes of images, of unit length.
-    pub(super) fn vector<'a>(&self, parts: impl IntoIterator<Item = Part<'a>>) -> Vec<f32> {
+    pub(super) fn vector_of<'a>(&self, parts: impl IntoIterator<Item = Part<'a>>) -> Vec<f32> {
         let mut vector = vec![0.0; self.background.len()];
         for part in parts {
             match part {
                 Part::Text(text) => self.add_text(&mut vector, text),
-                Part::Image(bytes) => bytes
-                    .chunks(64)
-                    .for_each(|chunk| self.add(&mut vector, hash(chunk, self.seed), WORD)),
+                Part::Image(bytes) => bytes.chunks(64).for_each(|chunk| {
+                    self.add_feature(&mut vector, hash_bytes(chunk, self.seed), WORD)
+                }),
             }
         }
-        scale(&mut vector, 1.0);
+        scale_to_length(&mut vector, 1.0);
         for (value, background) in vector.iter_mut().zip(&self.background) {
             *value += background;
         }
-        scale(&mut vector, 1.0);
+        scale_to_length(&mut vector, 1.0);
         vector
     }
 
     fn add_text(&self, vector: &mut [f32], text: &str) {
         let lower = text.to_lowercase();
         let mut previous = None;
-        for word in words(&lower) {
-            let feature = hash(word.as_bytes(), self.seed);
-            self.add(vector, feature, if is_common(word) { COMMON_WORD } else { WORD });
+        for word in split_words(&lower) {
+            let feature = hash_bytes(word.as_bytes(), self.seed);
+            self.add_feature(vector, feature, if is_common(word) { COMMON_WORD } else { WORD });
             if let Some(previous) = previous {
-                self.add(vector, finish(previous ^ feature.rotate_left(17)), PAIR);
+                self.add_feature(vector, mix_bits(previous ^ feature.rotate_left(17)), PAIR);
             }
             if !is_common(word) {
                 for triple in word.as_bytes().windows(3) {
-                    self.add(vector, hash(triple, !self.seed), TRIPLE);
+                    self.add_feature(vector, hash_bytes(triple, !self.seed), TRIPLE);
                 }
             }
             previous = Some(feature);
         }
         if previous.is_none() {
-            self.add(vector, hash(text.as_bytes(), self.seed), WORD);
+            self.add_feature(vector, hash_bytes(text.as_bytes(), self.seed), WORD);
         }
     }
 
     /// Adds a feature on three places, each with a sign.
-    fn add(&self, vector: &mut [f32], feature: u64, weight: f32) {
+    fn add_feature(&self, vector: &mut [f32], feature: u64, weight: f32) {
         for shift in [0, 20, 40] {
             let bits = feature >> shift;
             let place = (bits & 0x7_ffff) as usize % vector.len();
@@ -97,11 +97,11 @@ pub(super) enum Part<'a> {
 }
 
 /// The cosine of two vectors of unit length.
-pub(super) fn cosine(left: &[f32], right: &[f32]) -> f32 {
+pub(super) fn cosine_similarity(left: &[f32], right: &[f32]) -> f32 {
     left.iter().zip(right).map(|(l, r)| l * r).sum()
 }
 
-fn scale(vector: &mut [f32], length: f32) {
+fn scale_to_length(vector: &mut [f32], length: f32) {
     let norm = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     if norm > 0.0 {
         let factor = length / norm;
@@ -109,14 +109,15 @@ fn scale(vector: &mut [f32], length: f32) {
     }
 }
 
-fn hash(bytes: &[u8], seed: u64) -> u64 {
+fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
     let fnv = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    finish(bytes.iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, fnv))
+    mix_bits(bytes.iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, fnv))
 }
 
 /// A number from -1 to 1 that follows from seed and index.
-fn noise(seed: u64, index: usize) -> f32 {
-    let bits = finish(seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 40;
+fn noise_at(seed: u64, index: usize) -> f32 {
+    let bits =
+        mix_bits(seed.wrapping_add((index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))) >> 40;
     bits as f32 / (1 << 23) as f32 - 1.0
 }
 
@@ -126,9 +127,9 @@ mod tests {
 
     fn nearness(tints: [&str; 2], texts: [&str; 2]) -> f32 {
         let vector = |index: usize| {
-            VectorSpace::new("embed", 1024, tints[index]).vector([Part::Text(texts[index])])
+            VectorSpace::new("embed", 1024, tints[index]).vector_of([Part::Text(texts[index])])
         };
-        cosine(&vector(0), &vector(1))
+        cosine_similarity(&vector(0), &vector(1))
     }
 
     #[test]
@@ -148,15 +149,15 @@ mod tests {
 
     #[test]
     fn other_spaces_share_nothing() {
-        let vector = |name| VectorSpace::new(name, 1024, "").vector([Part::Text("hello world")]);
-        assert!(cosine(&vector("one"), &vector("two")).abs() < 0.2);
+        let vector = |name| VectorSpace::new(name, 1024, "").vector_of([Part::Text("hello world")]);
+        assert!(cosine_similarity(&vector("one"), &vector("two")).abs() < 0.2);
     }
 
     #[test]
     fn vectors_have_unit_length_and_few_zeros() {
         for text in ["hello", "...", "漢字", ""] {
-            let vector = VectorSpace::new("embed", 256, "").vector([Part::Text(text)]);
-            assert!((cosine(&vector, &vector) - 1.0).abs() < 1e-4, "{text}");
+            let vector = VectorSpace::new("embed", 256, "").vector_of([Part::Text(text)]);
+            assert!((cosine_similarity(&vector, &vector) - 1.0).abs() < 1e-4, "{text}");
             assert!(vector.iter().filter(|value| **value == 0.0).count() < 10, "{text}");
         }
     }

@@ -13,7 +13,7 @@ use axum::extract::State;
 use http::{HeaderMap, Request};
 use serde_json::Value;
 
-use super::{CohereSandbox, Key, handle};
+use super::{CohereSandbox, Key, handle_request};
 
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8DwHwAFBQIAX8jx0gAAAABJRU5ErkJggg==";
 
@@ -67,7 +67,8 @@ async fn send(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = handle(State(sandbox.clone()), request.body(Body::from(body)).unwrap()).await;
+    let response =
+        handle_request(State(sandbox.clone()), request.body(Body::from(body)).unwrap()).await;
     let (parts, body) = response.into_parts();
     let body = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
     Answer { status: parts.status.as_u16(), headers: parts.headers, body }

@@ -10,7 +10,7 @@ const COMMON: &[&str] = &[
 ];
 
 /// The runs of letters and digits; lower the text's case first to compare them.
-pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn split_words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
@@ -19,17 +19,17 @@ pub(super) fn is_common(word: &str) -> bool {
 }
 
 /// How many different telling words of `topic` occur in `text`.
-pub(super) fn overlap(topic: &str, text: &str) -> usize {
+pub(super) fn count_shared_words(topic: &str, text: &str) -> usize {
     let (topic, text) = (topic.to_lowercase(), text.to_lowercase());
-    let mut telling: Vec<&str> = words(&topic).filter(|word| !is_common(word)).collect();
+    let mut telling: Vec<&str> = split_words(&topic).filter(|word| !is_common(word)).collect();
     telling.sort_unstable();
     telling.dedup();
-    let present: Vec<&str> = words(&text).collect();
+    let present: Vec<&str> = split_words(&text).collect();
     telling.iter().filter(|word| present.contains(word)).count()
 }
 
 /// Sentences without the space around them.
-pub(super) fn sentences(text: &str) -> Vec<&str> {
+pub(super) fn split_sentences(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut ended = false;
@@ -46,7 +46,7 @@ pub(super) fn sentences(text: &str) -> Vec<&str> {
 }
 
 /// The text as a model would write it: each word with the space before it. Nothing is lost.
-pub(super) fn pieces(text: &str) -> Vec<&str> {
+pub(super) fn split_pieces(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut in_word = false;
@@ -64,7 +64,7 @@ pub(super) fn pieces(text: &str) -> Vec<&str> {
 }
 
 /// Stands for the number of tokens.
-pub(super) fn tokens(text: &str) -> usize {
+pub(super) fn count_tokens(text: &str) -> usize {
     text.split_whitespace().count()
 }
 
@@ -80,15 +80,15 @@ mod tests {
     #[test]
     fn pieces_join_to_the_text() {
         for text in ["", " ", "one", " two  words ", "é 漢\n\nlast"] {
-            assert_eq!(pieces(text).concat(), text);
+            assert_eq!(split_pieces(text).concat(), text);
         }
-        assert_eq!(pieces("a b  c"), ["a", " b", "  c"]);
+        assert_eq!(split_pieces("a b  c"), ["a", " b", "  c"]);
     }
 
     #[test]
     fn sentences_keep_decimal_points() {
         assert_eq!(
-            sentences("It is 7.5. Really? Yes\nEnd"),
+            split_sentences("It is 7.5. Really? Yes\nEnd"),
             ["It is 7.5.", "Really?", "Yes", "End"]
         );
     }

@@ -10,7 +10,7 @@ use crate::cohere_sandbox::chat::citation::{Citation, CitedText, Source};
 use crate::cohere_sandbox::chat::messages::Document;
 use crate::cohere_sandbox::chat::request::{ChatRequest, Tool, ToolChoice};
 use crate::cohere_sandbox::digest;
-use crate::cohere_sandbox::text::{overlap, pieces, sentences};
+use crate::cohere_sandbox::text::{count_shared_words, split_pieces, split_sentences};
 
 const MOST_QUOTED_SENTENCES: usize = 3;
 
@@ -52,10 +52,13 @@ impl FinishReason {
 impl ChatAnswer {
     pub(super) fn compose(request: &ChatRequest, digest: u128) -> Self {
         let tools = tools_to_call(request);
-        let mut answer =
-            if tools.is_empty() { say(request) } else { call(request, &tools, digest) };
+        let mut answer = if tools.is_empty() {
+            answer_with_text(request)
+        } else {
+            answer_with_calls(request, &tools, digest)
+        };
         if request.thinks {
-            answer.thinking = Some(think(request, &tools));
+            answer.thinking = Some(write_thinking(request, &tools));
             // A model that thinks plans in its thoughts.
             answer.tool_plan = None;
             answer.citations.iter_mut().for_each(|citation| citation.content_index = Some(1));
@@ -68,8 +71,8 @@ impl ChatAnswer {
         answer
     }
 
-    fn of_text(text: CitedText) -> Self {
-        let (text, citations) = text.finish();
+    fn from_text(text: CitedText) -> Self {
+        let (text, citations) = text.into_parts();
         Self {
             thinking: None,
             tool_plan: None,
@@ -92,13 +95,13 @@ impl ChatAnswer {
     fn cut_to(&mut self, max_tokens: usize, thinking_budget: usize) {
         let mut left = max_tokens;
         if let Some(thinking) = &mut self.thinking {
-            cut(thinking, thinking_budget);
-            left -= pieces(thinking).len().min(left);
-            cut(thinking, max_tokens);
+            truncate_pieces(thinking, thinking_budget);
+            left -= split_pieces(thinking).len().min(left);
+            truncate_pieces(thinking, max_tokens);
         }
         let mut is_cut = left == 0 && !self.calls.is_empty();
         for text in [&mut self.tool_plan, &mut self.text].into_iter().flatten() {
-            is_cut |= cut(text, left);
+            is_cut |= truncate_pieces(text, left);
         }
         if is_cut {
             self.finish = FinishReason::MaxTokens;
@@ -109,8 +112,8 @@ impl ChatAnswer {
 }
 
 /// Cuts a text to so many pieces and says whether it had more.
-fn cut(text: &mut String, most: usize) -> bool {
-    let all = pieces(text);
+fn truncate_pieces(text: &mut String, most: usize) -> bool {
+    let all = split_pieces(text);
     let is_longer = all.len() > most;
     let length = all.into_iter().take(most).map(str::len).sum();
     text.truncate(length);
@@ -126,7 +129,10 @@ fn tools_to_call<'a>(request: &'a ChatRequest) -> Vec<&'a Tool<'a>> {
     }
     let question = &request.question().text;
     let fit = |tool: &Tool| {
-        overlap(question, &format!("{} {}", tool.name.replace(['_', '-'], " "), tool.description))
+        count_shared_words(
+            question,
+            &format!("{} {}", tool.name.replace(['_', '-'], " "), tool.description),
+        )
     };
     let best = request.tools.iter().map(fit).max().unwrap_or(0);
     let fitting = request.tools.iter().filter(|tool| fit(tool) == best);
@@ -134,16 +140,17 @@ fn tools_to_call<'a>(request: &'a ChatRequest) -> Vec<&'a Tool<'a>> {
     fitting.take(if best == 0 { 1 } else { usize::MAX }).collect()
 }
 
-fn call(request: &ChatRequest, tools: &[&Tool], digest: u128) -> ChatAnswer {
+fn answer_with_calls(request: &ChatRequest, tools: &[&Tool], digest: u128) -> ChatAnswer {
     let question = &request.question().text;
     let calls = tools.iter().enumerate().map(|(index, tool)| ToolCall {
         id: format!(
             "{}_{}",
             tool.name,
-            digest::letters(digest.rotate_left(11 * index as u32 + 3), 12)
+            digest::to_letters(digest.rotate_left(11 * index as u32 + 3), 12)
         ),
         name: tool.name.to_owned(),
-        arguments: has_parameters(tool).then(|| ValueWriter::new(question).value(tool.parameters)),
+        arguments: has_parameters(tool)
+            .then(|| ValueWriter::new(question).write_value(tool.parameters)),
     });
     let names = tools.iter().map(|tool| tool.name).collect::<Vec<_>>().join(" and the ");
     ChatAnswer {
@@ -160,7 +167,7 @@ fn has_parameters(tool: &Tool) -> bool {
     tool.parameters["properties"].as_object().is_some_and(|properties| !properties.is_empty())
 }
 
-fn think(request: &ChatRequest, tools: &[&Tool]) -> String {
+fn write_thinking(request: &ChatRequest, tools: &[&Tool]) -> String {
     let next = match (tools, request.documents.is_empty()) {
         ([tool, ..], _) => {
             format!(
@@ -177,10 +184,10 @@ fn think(request: &ChatRequest, tools: &[&Tool]) -> String {
     format!("The user says: \"{}\". {next}", request.question().text.trim())
 }
 
-fn say(request: &ChatRequest) -> ChatAnswer {
+fn answer_with_text(request: &ChatRequest) -> ChatAnswer {
     if let Some(schema) = request.json {
         let writer = ValueWriter::new(&request.question().text);
-        return ChatAnswer::of_text(CitedText::plain(json_answer(writer, schema)));
+        return ChatAnswer::from_text(CitedText::uncited(json_answer(writer, schema)));
     }
     let results = request.tool_results();
     let text = if !results.is_empty() {
@@ -188,18 +195,18 @@ fn say(request: &ChatRequest) -> ChatAnswer {
     } else if !request.documents.is_empty() {
         quote_documents(request)
     } else {
-        CitedText::plain(echo(request))
+        CitedText::uncited(echo_question(request))
     };
-    ChatAnswer::of_text(text)
+    ChatAnswer::from_text(text)
 }
 
 fn json_answer(mut writer: ValueWriter, schema: Option<&Value>) -> String {
     let default = json!({"type": "object", "properties": {"answer": {"type": "string", "title": "question"}}});
-    let value = writer.value(schema.unwrap_or(&default));
+    let value = writer.write_value(schema.unwrap_or(&default));
     value.to_string()
 }
 
-fn echo(request: &ChatRequest) -> String {
+fn echo_question(request: &ChatRequest) -> String {
     let question = request.question();
     let images = match question.images {
         0 => String::new(),
@@ -223,7 +230,7 @@ fn quote_tools(request: &ChatRequest, results: &[(&str, &Document)]) -> CitedTex
         text.push(if index == 0 { "According to " } else { " According to " });
         text.push(&format!("{name}: "));
         let source = Source::Tool { id: output.id.clone(), tool_output: output.data.clone() };
-        text.cite(output.text().trim(), source);
+        text.cite(output.joined_text().trim(), source);
         text.push(".");
     }
     text
@@ -232,17 +239,18 @@ fn quote_tools(request: &ChatRequest, results: &[(&str, &Document)]) -> CitedTex
 /// The sentences that share most words with the question, in the order of the documents.
 fn quote_documents(request: &ChatRequest) -> CitedText {
     let question = &request.question().text;
-    let texts: Vec<String> = request.documents.iter().map(|document| document.text()).collect();
+    let texts: Vec<String> =
+        request.documents.iter().map(|document| document.joined_text()).collect();
     let all = || {
         texts
             .iter()
             .enumerate()
-            .flat_map(|(index, text)| sentences(text).into_iter().map(move |s| (index, s)))
+            .flat_map(|(index, text)| split_sentences(text).into_iter().map(move |s| (index, s)))
     };
     let mut best: Vec<(usize, usize, usize, &str)> = all()
         .enumerate()
         .map(|(place, (document, sentence))| {
-            (overlap(question, sentence), place, document, sentence)
+            (count_shared_words(question, sentence), place, document, sentence)
         })
         .filter(|(score, ..)| *score > 0)
         .collect();

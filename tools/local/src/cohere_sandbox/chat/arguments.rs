@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::cohere_sandbox::text::{is_common, words};
+use crate::cohere_sandbox::text::{is_common, split_words};
 
 /// Deeper schemas get null, so that a schema that contains itself ends.
 const MAX_DEPTH: usize = 12;
@@ -26,15 +26,19 @@ impl<'a> ValueWriter<'a> {
             .split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-')))
             .filter_map(|run| run.trim_end_matches(['.', '-']).parse().ok())
             .collect();
-        Self { message, numbers: numbers.into_iter(), names: names(message).into_iter().cycle() }
+        Self {
+            message,
+            numbers: numbers.into_iter(),
+            names: capitalized_names(message).into_iter().cycle(),
+        }
     }
 
     /// A value that fits `schema`.
-    pub(super) fn value(&mut self, schema: &Value) -> Value {
-        self.fit(schema, schema, "", 0)
+    pub(super) fn write_value(&mut self, schema: &Value) -> Value {
+        self.value_for(schema, schema, "", 0)
     }
 
-    fn fit(&mut self, schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
+    fn value_for(&mut self, schema: &Value, root: &Value, name: &str, depth: usize) -> Value {
         if depth > MAX_DEPTH {
             return Value::Null;
         }
@@ -43,46 +47,48 @@ impl<'a> ValueWriter<'a> {
                 .strip_prefix('#')
                 .and_then(|pointer| root.pointer(pointer))
                 .unwrap_or(&Value::Null);
-            return self.fit(target, root, name, depth + 1);
+            return self.value_for(target, root, name, depth + 1);
         }
         if let Some(constant) = schema.get("const") {
             return constant.clone();
         }
         if let Some(choices) = schema["enum"].as_array().filter(|choices| !choices.is_empty()) {
-            return self.choose(choices);
+            return self.choose_value(choices);
         }
         let alternatives =
             ["anyOf", "oneOf", "allOf"].into_iter().find_map(|key| schema[key].as_array()?.first());
         if let Some(first) = alternatives {
-            return self.fit(first, root, name, depth + 1);
+            return self.value_for(first, root, name, depth + 1);
         }
         let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
         let kind =
             kind.unwrap_or(if schema["properties"].is_object() { "object" } else { "string" });
         match kind {
-            "object" | "dict" => self.object(schema, root, depth),
+            "object" | "dict" => self.object_for(schema, root, depth),
             "array" | "list" => {
                 let count = schema["minItems"].as_u64().unwrap_or(1).clamp(1, 20);
-                (0..count).map(|_| self.fit(&schema["items"], root, name, depth + 1)).collect()
+                (0..count)
+                    .map(|_| self.value_for(&schema["items"], root, name, depth + 1))
+                    .collect()
             }
-            "integer" | "int" => self.number(schema, true),
-            "number" | "float" => self.number(schema, false),
+            "integer" | "int" => self.next_number(schema, true),
+            "number" | "float" => self.next_number(schema, false),
             "boolean" | "bool" => Value::Bool(true),
             "null" => Value::Null,
-            _ => self.text(schema, name),
+            _ => self.text_for(schema, name),
         }
     }
 
-    fn object(&mut self, schema: &Value, root: &Value, depth: usize) -> Value {
+    fn object_for(&mut self, schema: &Value, root: &Value, depth: usize) -> Value {
         let properties = schema["properties"].as_object().into_iter().flatten();
         properties
-            .map(|(name, property)| (name.clone(), self.fit(property, root, name, depth + 1)))
+            .map(|(name, property)| (name.clone(), self.value_for(property, root, name, depth + 1)))
             .collect::<Map<_, _>>()
             .into()
     }
 
     /// The choice that the message names, else the first.
-    fn choose(&self, choices: &[Value]) -> Value {
+    fn choose_value(&self, choices: &[Value]) -> Value {
         let message = self.message.to_lowercase();
         let named = |choice: &&Value| {
             choice.as_str().is_some_and(|choice| message.contains(&choice.to_lowercase()))
@@ -90,7 +96,7 @@ impl<'a> ValueWriter<'a> {
         choices.iter().find(named).unwrap_or(&choices[0]).clone()
     }
 
-    fn number(&mut self, schema: &Value, whole: bool) -> Value {
+    fn next_number(&mut self, schema: &Value, whole: bool) -> Value {
         let low = schema["minimum"].as_f64().unwrap_or(f64::MIN);
         let high = schema["maximum"].as_f64().unwrap_or(f64::MAX).max(low);
         let number = self.numbers.next().unwrap_or(1.0).clamp(low, high);
@@ -101,7 +107,7 @@ impl<'a> ValueWriter<'a> {
         }
     }
 
-    fn text(&mut self, schema: &Value, name: &str) -> Value {
+    fn text_for(&mut self, schema: &Value, name: &str) -> Value {
         match schema["format"].as_str() {
             Some("date") => return Value::from("2025-01-31"),
             Some("date-time") => return Value::from("2025-01-31T12:00:00Z"),
@@ -120,7 +126,7 @@ impl<'a> ValueWriter<'a> {
 }
 
 /// Runs of capitalised words, such as `San Francisco`; without any, the last telling word.
-fn names(message: &str) -> Vec<String> {
+fn capitalized_names(message: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut open = false;
     for word in message.split_whitespace() {
@@ -143,7 +149,7 @@ fn names(message: &str) -> Vec<String> {
         !is_common(&word.to_lowercase()) && !word.starts_with(|c: char| c.is_ascii_digit())
     };
     if found.is_empty() {
-        found.extend(words(message).filter(telling).last().map(str::to_owned));
+        found.extend(split_words(message).filter(telling).last().map(str::to_owned));
     }
     found
 }
@@ -155,7 +161,7 @@ mod tests {
     use super::*;
 
     fn fitted(message: &str, schema: Value) -> Value {
-        ValueWriter::new(message).value(&schema)
+        ValueWriter::new(message).write_value(&schema)
     }
 
     #[test]

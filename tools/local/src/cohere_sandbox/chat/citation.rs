@@ -38,7 +38,7 @@ impl CitedText {
         Self { text: String::new(), length: 0, cites, citations: Vec::new() }
     }
 
-    pub(super) fn plain(text: String) -> Self {
+    pub(super) fn uncited(text: String) -> Self {
         let mut plain = Self::new(false);
         plain.push(&text);
         plain
@@ -65,7 +65,7 @@ impl CitedText {
         }
     }
 
-    pub(super) fn finish(self) -> (String, Vec<Citation>) {
+    pub(super) fn into_parts(self) -> (String, Vec<Citation>) {
         (self.text, self.citations)
     }
 }

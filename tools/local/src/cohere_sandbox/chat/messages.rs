@@ -39,16 +39,16 @@ pub(super) struct Document {
 
 impl Document {
     /// Everything it says, without the names of its fields.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn joined_text(&self) -> String {
         let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         self.data.values().map(text).collect::<Vec<_>>().join("\n")
     }
 }
 
-pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, ApiError> {
-    let given = fields.list("messages")?.unwrap_or_default();
+pub(super) fn read_messages<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, ApiError> {
+    let given = fields.read_list("messages")?.unwrap_or_default();
     if given.is_empty() {
-        return Err(ApiError::invalid(
+        return Err(ApiError::invalid_request(
             "message must be at least 1 token long or tool results must be specified.",
         ));
     }
@@ -58,7 +58,7 @@ pub(super) fn read<'a>(fields: Fields<'a>) -> Result<Vec<Message<'a>>, ApiError>
         if message.role == Role::System
             && messages.iter().any(|earlier| earlier.role != Role::System)
         {
-            return Err(ApiError::bad("system turn must be the first in the list"));
+            return Err(ApiError::bad_request("system turn must be the first in the list"));
         }
         messages.push(message);
     }
@@ -76,7 +76,7 @@ fn read_message<'a>(
         Some("system") => Role::System,
         Some("tool") => Role::Tool,
         _ => {
-            return Err(ApiError::invalid(format!(
+            return Err(ApiError::invalid_request(format!(
                 "Invalid role in messages at index {index}. Role must be one of the following: user, assistant, system, tool"
             )));
         }
@@ -88,16 +88,17 @@ fn read_message<'a>(
         Role::Assistant => message.calls = read_calls(given)?,
         Role::Tool => {
             let id = given["tool_call_id"].as_str().filter(|id| !id.is_empty());
-            let id =
-                id.ok_or_else(|| ApiError::bad("tool call id must be provided with tool message"))?;
+            let id = id.ok_or_else(|| {
+                ApiError::bad_request("tool call id must be provided with tool message")
+            })?;
             if !earlier.iter().flat_map(|message| &message.calls).any(|call| call.id == id) {
-                return Err(ApiError::bad("tool call id not found in previous tool calls"));
+                return Err(ApiError::bad_request("tool call id not found in previous tool calls"));
             }
             message.answers = Some(id);
-            message.outputs = outputs(id, parts);
+            message.outputs = tool_outputs(id, parts);
         }
         Role::User | Role::System if message.text.is_empty() && message.images == 0 => {
-            return Err(ApiError::bad("message must not be empty in a turn"));
+            return Err(ApiError::bad_request("message must not be empty in a turn"));
         }
         Role::User | Role::System => {}
     }
@@ -113,7 +114,7 @@ struct ReadContent {
 }
 
 /// A tool's results with the ids that citations name.
-fn outputs(call: &str, parts: Vec<(Option<String>, Map<String, Value>)>) -> Vec<Document> {
+fn tool_outputs(call: &str, parts: Vec<(Option<String>, Map<String, Value>)>) -> Vec<Document> {
     let output = |(index, (id, data)): (usize, (Option<String>, _))| {
         let id = id.unwrap_or_else(|| format!("{call}:{index}"));
         Document { id, data }
@@ -156,11 +157,11 @@ fn read_calls(message: &Value) -> Result<Vec<PastCall<'_>>, ApiError> {
     let mut calls: Vec<PastCall> = Vec::new();
     for call in message["tool_calls"].as_array().into_iter().flatten() {
         if call["type"].as_str() != Some("function") {
-            return Err(ApiError::bad("tool call must be of type function"));
+            return Err(ApiError::bad_request("tool call must be of type function"));
         }
         let id = call["id"].as_str().unwrap_or_default();
         if calls.iter().any(|known| known.id == id) {
-            return Err(ApiError::bad("cannot have duplicate tool ids"));
+            return Err(ApiError::bad_request("cannot have duplicate tool ids"));
         }
         calls.push(PastCall { id, name: call["function"]["name"].as_str().unwrap_or_default() });
     }

@@ -65,36 +65,42 @@ pub(super) struct Tool<'a> {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
+    pub(super) fn from_object(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let fields = Fields::new(object, "chat");
-        let model = models::resolve(fields.text("model")?, Endpoint::Chat)?;
-        let messages = messages::read(fields)?;
+        let model = models::resolve_model(fields.read_text("model")?, Endpoint::Chat)?;
+        let messages = messages::read_messages(fields)?;
         check_images(model, &messages)?;
         let tools = read_tools(fields)?;
         let documents = read_documents(fields)?;
         check_sampling(fields)?;
         let json = read_format(fields)?;
         if json.is_some() && !documents.is_empty() {
-            return Err(ApiError::invalid("response_format is not supported with RAG."));
+            return Err(ApiError::invalid_request("response_format is not supported with RAG."));
         }
-        let thinking = fields.object("thinking", "thinking.")?;
-        let thinking_kind = thinking.map(|thinking| thinking.text("type")).transpose()?.flatten();
-        let budget = thinking.map(|thinking| thinking.whole("token_budget")).transpose()?.flatten();
+        let thinking = fields.read_object("thinking", "thinking.")?;
+        let thinking_kind =
+            thinking.map(|thinking| thinking.read_text("type")).transpose()?.flatten();
+        let budget =
+            thinking.map(|thinking| thinking.read_integer("token_budget")).transpose()?.flatten();
         let request = Self {
             model,
             tool_choice: read_tool_choice(fields, &tools)?,
             documents,
-            cites: cites(fields)?,
+            cites: read_citation_mode(fields)?,
             json,
-            thinks: thinking_kind.map_or(model.reasons, |kind| kind == "enabled"),
+            thinks: thinking_kind.map_or(model.has_reasoning, |kind| kind == "enabled"),
             thinking_budget: budget
                 .and_then(|budget| usize::try_from(budget).ok())
                 .unwrap_or(usize::MAX),
             max_tokens: read_max_tokens(fields, model)?,
             stop_sequences: read_stop_sequences(fields)?,
-            stream: fields.flag("stream")?.unwrap_or(false),
-            logprobs: fields.flag("logprobs")?.unwrap_or(false),
-            warnings: model.warning().into_iter().chain(fields.warnings(KNOWN)).collect(),
+            stream: fields.read_flag("stream")?.unwrap_or(false),
+            logprobs: fields.read_flag("logprobs")?.unwrap_or(false),
+            warnings: model
+                .deprecation_warning()
+                .into_iter()
+                .chain(fields.unknown_field_warnings(KNOWN))
+                .collect(),
             messages,
             tools,
         };
@@ -125,8 +131,9 @@ impl<'a> ChatRequest<'a> {
     }
 
     fn check_context(&self) -> Result<(), ApiError> {
-        let texts = self.messages.iter().map(|message| text::tokens(&message.text));
-        let documents = self.documents.iter().map(|document| text::tokens(&document.text()));
+        let texts = self.messages.iter().map(|message| text::count_tokens(&message.text));
+        let documents =
+            self.documents.iter().map(|document| text::count_tokens(&document.joined_text()));
         let tokens = texts.chain(documents).sum::<usize>();
         let over = tokens.saturating_sub(self.model.context_tokens);
         if over > 0 {
@@ -140,8 +147,8 @@ impl<'a> ChatRequest<'a> {
 
 /// The wording is our own.
 fn check_images(model: &Model, messages: &[Message]) -> Result<(), ApiError> {
-    if !model.sees && messages.iter().any(|message| message.images > 0) {
-        return Err(ApiError::invalid(format!(
+    if !model.has_vision && messages.iter().any(|message| message.images > 0) {
+        return Err(ApiError::invalid_request(format!(
             "image content is not supported by model '{}'",
             model.id
         )));
@@ -157,26 +164,26 @@ fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, ApiError> {
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         if !sound {
-            return Err(ApiError::invalid(format!(
+            return Err(ApiError::invalid_request(format!(
                 "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit (provided name: '{name}')."
             )));
         }
         let description = function["description"].as_str().unwrap_or_default();
         Ok(Tool { name, description, parameters: &function["parameters"] })
     };
-    fields.list("tools")?.unwrap_or_default().iter().map(read).collect()
+    fields.read_list("tools")?.unwrap_or_default().iter().map(read).collect()
 }
 
 fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiError> {
-    match fields.text("tool_choice")? {
+    match fields.read_text("tool_choice")? {
         None => Ok(ToolChoice::Auto),
         Some("NONE") => Ok(ToolChoice::None),
         // Both wordings are our own.
         Some("REQUIRED") if tools.is_empty() => {
-            Err(ApiError::invalid("tool_choice requires tools to be provided"))
+            Err(ApiError::invalid_request("tool_choice requires tools to be provided"))
         }
         Some("REQUIRED") => Ok(ToolChoice::Required),
-        Some(other) => Err(ApiError::invalid(format!(
+        Some(other) => Err(ApiError::invalid_request(format!(
             "tool_choice must be one of 'REQUIRED' or 'NONE' - received '{other}'"
         ))),
     }
@@ -184,18 +191,18 @@ fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErr
 
 fn read_documents(fields: Fields) -> Result<Vec<Document>, ApiError> {
     let mut documents: Vec<Document> = Vec::new();
-    for (index, given) in fields.list("documents")?.unwrap_or_default().iter().enumerate() {
+    for (index, given) in fields.read_list("documents")?.unwrap_or_default().iter().enumerate() {
         let plain = |text: &str| Map::from_iter([("text".to_owned(), Value::from(text))]);
         let data = given["data"]
             .as_object()
             .cloned()
             .or_else(|| given.as_str().or(given["data"].as_str()).map(plain));
         let data = data.ok_or_else(|| {
-            ApiError::invalid(format!("document at index {index} cannot be empty"))
+            ApiError::invalid_request(format!("document at index {index} cannot be empty"))
         })?;
         let id = given["id"].as_str().map_or_else(|| format!("doc:{index}"), str::to_owned);
         if let Some(earlier) = documents.iter().position(|document| document.id == id) {
-            return Err(ApiError::invalid(format!(
+            return Err(ApiError::invalid_request(format!(
                 "duplicate document ID {id} at index {index} and {earlier}"
             )));
         }
@@ -204,38 +211,41 @@ fn read_documents(fields: Fields) -> Result<Vec<Document>, ApiError> {
     Ok(documents)
 }
 
-fn cites(fields: Fields) -> Result<bool, ApiError> {
-    let options = fields.object("citation_options", "citation_options.")?;
+fn read_citation_mode(fields: Fields) -> Result<bool, ApiError> {
+    let options = fields.read_object("citation_options", "citation_options.")?;
     Ok(options.and_then(|options| options.value("mode")).is_none_or(|mode| {
         !matches!(mode.as_str(), Some("DISABLED" | "OFF")) && mode.as_bool() != Some(false)
     }))
 }
 
 fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, ApiError> {
-    let Some(format) = fields.object("response_format", "response_format.")? else {
+    let Some(format) = fields.read_object("response_format", "response_format.")? else {
         return Ok(None);
     };
-    match format.text("type")? {
+    match format.read_text("type")? {
         None | Some("text") => Ok(None),
         Some("json_object") => {
             let schema = format.value("json_schema").or(format.value("schema"));
             if schema.is_some_and(|schema| !schema.is_object()) {
-                return Err(ApiError::bad("schema must be an object"));
+                return Err(ApiError::bad_request("schema must be an object"));
             }
             Ok(Some(schema))
         }
-        Some(other) => Err(ApiError::invalid(format!(
+        Some(other) => Err(ApiError::invalid_request(format!(
             "response_format type must be one of 'text' or 'json_object' - received '{other}'"
         ))),
     }
 }
 
 fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, ApiError> {
-    let Some(asked) = fields.whole("max_tokens")? else { return Ok(model.max_output_tokens) };
+    let Some(asked) = fields.read_integer("max_tokens")? else {
+        return Ok(model.max_output_tokens);
+    };
     let most = model.max_output_tokens;
     let number = usize::try_from(asked).ok().filter(|number| *number > 0);
-    let number = number
-        .ok_or_else(|| ApiError::invalid("max_tokens must be greater than or equal to 1."))?;
+    let number = number.ok_or_else(|| {
+        ApiError::invalid_request("max_tokens must be greater than or equal to 1.")
+    })?;
     if number > most {
         return Err(ApiError::too_many_tokens(format!(
             "max tokens must be less than or equal to {most}, the maximum output for this model - received {asked}."
@@ -245,10 +255,10 @@ fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, ApiError> {
 }
 
 fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, ApiError> {
-    let sequences = fields.texts("stop_sequences")?.unwrap_or_default();
+    let sequences = fields.read_texts("stop_sequences")?.unwrap_or_default();
     if sequences.len() > MAX_STOP_SEQUENCES {
         let received = sequences.len();
-        return Err(ApiError::invalid(format!(
+        return Err(ApiError::invalid_request(format!(
             "too many stop sequences provided, maximum is {MAX_STOP_SEQUENCES}, received {received}."
         )));
     }
@@ -257,7 +267,9 @@ fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, ApiError>
 
 fn check_sampling(fields: Fields) -> Result<(), ApiError> {
     let outside = |name: &str, low: f64, high: f64| {
-        fields.number(name).map(|value| value.is_some_and(|value| !(low..=high).contains(&value)))
+        fields
+            .read_number(name)
+            .map(|value| value.is_some_and(|value| !(low..=high).contains(&value)))
     };
     let ranges = [
         ("temperature", 1.0, "temperature must be between 0 and 1.0 inclusive."),
@@ -268,16 +280,16 @@ fn check_sampling(fields: Fields) -> Result<(), ApiError> {
     ];
     for (name, high, problem) in ranges {
         if outside(name, 0.0, high)? {
-            return Err(ApiError::invalid(problem));
+            return Err(ApiError::invalid_request(problem));
         }
     }
     if outside("p", 0.01, 0.99)? {
-        return Err(ApiError::invalid("p must be between 0.01 and 0.99 inclusive."));
+        return Err(ApiError::invalid_request("p must be between 0.01 and 0.99 inclusive."));
     }
-    if fields.number("frequency_penalty")? > Some(0.0)
-        && fields.number("presence_penalty")? > Some(0.0)
+    if fields.read_number("frequency_penalty")? > Some(0.0)
+        && fields.read_number("presence_penalty")? > Some(0.0)
     {
-        return Err(ApiError::invalid(
+        return Err(ApiError::invalid_request(
             "cannot specify both frequency_penalty and presence_penalty.",
         ));
     }
@@ -286,7 +298,7 @@ fn check_sampling(fields: Fields) -> Result<(), ApiError> {
             || mode.as_bool() == Some(false)
     };
     match fields.value("safety_mode").filter(|mode| !known_mode(mode)) {
-        Some(mode) => Err(ApiError::bad(format!(
+        Some(mode) => Err(ApiError::bad_request(format!(
             "unrecognized safety mode '{}'. For proper usage, please refer to https://docs.cohere.com/reference/chat",
             mode.as_str().unwrap_or_default()
         ))),

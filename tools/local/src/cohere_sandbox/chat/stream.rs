@@ -7,18 +7,18 @@ use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 
 use crate::cohere_sandbox::chat::answer::{ChatAnswer, ToolCall};
-use crate::cohere_sandbox::chat::body::{json, logprob, quoted, tool_call};
+use crate::cohere_sandbox::chat::body::{quote_json, to_json, token_logprob, tool_call};
 use crate::cohere_sandbox::chat::citation::Citation;
 use crate::cohere_sandbox::chat::usage::ChatUsage;
-use crate::cohere_sandbox::text::pieces;
+use crate::cohere_sandbox::text::split_pieces;
 
-pub(super) fn events(
+pub(super) fn stream_events(
     id: &str,
     answer: &ChatAnswer,
     usage: &ChatUsage,
     logprobs: bool,
 ) -> Vec<String> {
-    let mut events = vec![event(
+    let mut events = vec![event_frame(
         "message-start",
         &format!(
             r#"{{"id":"{id}","type":"message-start","delta":{{"message":{{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}}}}}"#
@@ -26,27 +26,27 @@ pub(super) fn events(
     )];
     let mut index = 0;
     if let Some(thinking) = &answer.thinking {
-        events.extend(block(index, "thinking", thinking, &[], false));
+        events.extend(block_events(index, "thinking", thinking, &[], false));
         index += 1;
     }
-    for piece in answer.tool_plan.iter().flat_map(|plan| pieces(plan)) {
-        events.push(typed(
+    for piece in answer.tool_plan.iter().flat_map(|plan| split_pieces(plan)) {
+        events.push(typed_event(
             "tool-plan-delta",
-            &format!(r#","delta":{{"message":{{"tool_plan":{}}}}}"#, quoted(piece)),
+            &format!(r#","delta":{{"message":{{"tool_plan":{}}}}}"#, quote_json(piece)),
         ));
     }
     for (index, call) in answer.calls.iter().enumerate() {
         events.extend(call_events(index, call));
     }
     if let Some(text) = &answer.text {
-        events.extend(block(index, "text", text, &answer.citations, logprobs));
+        events.extend(block_events(index, "text", text, &answer.citations, logprobs));
     }
-    let (finish, usage) = (answer.finish.name(), usage.json());
-    events.push(typed(
+    let (finish, usage) = (answer.finish.name(), usage.to_json());
+    events.push(typed_event(
         "message-end",
         &format!(r#","delta":{{"finish_reason":"{finish}","usage":{usage}}}"#),
     ));
-    events.push(done());
+    events.push(done_frame());
     events
 }
 
@@ -57,13 +57,13 @@ pub(in crate::cohere_sandbox) fn error_ending(
 ) -> impl Iterator<Item = String> {
     let delta = format!(
         r#","delta":{{"finish_reason":"ERROR","usage":{{}},"error":{},"error_type":{}}}"#,
-        quoted(message),
-        quoted(error_type)
+        quote_json(message),
+        quote_json(error_type)
     );
-    [typed("message-end", &delta), done()].into_iter()
+    [typed_event("message-end", &delta), done_frame()].into_iter()
 }
 
-fn block(
+fn block_events(
     index: usize,
     kind: &str,
     text: &str,
@@ -73,25 +73,30 @@ fn block(
     let start = format!(
         r#","index":{index},"delta":{{"message":{{"content":{{"type":"{kind}","{kind}":""}}}}}}"#
     );
-    let mut events = vec![typed("content-start", &start)];
+    let mut events = vec![typed_event("content-start", &start)];
     let mut written = 0;
     let mut uncited = citations.iter().enumerate().peekable();
-    for piece in pieces(text) {
-        let logprobs =
-            if logprobs { format!(r#","logprobs":{}"#, logprob(piece)) } else { String::new() };
+    for piece in split_pieces(text) {
+        let logprobs = if logprobs {
+            format!(r#","logprobs":{}"#, token_logprob(piece))
+        } else {
+            String::new()
+        };
         let delta =
-            format!(r#""delta":{{"message":{{"content":{{"{kind}":{}}}}}}}"#, quoted(piece));
-        events.push(typed("content-delta", &format!(r#","index":{index},{delta}{logprobs}"#)));
+            format!(r#""delta":{{"message":{{"content":{{"{kind}":{}}}}}}}"#, quote_json(piece));
+        events
+            .push(typed_event("content-delta", &format!(r#","index":{index},{delta}{logprobs}"#)));
         written += piece.chars().count();
         while let Some((number, citation)) =
             uncited.next_if(|(_, citation)| citation.end <= written)
         {
-            let citation = format!(r#""delta":{{"message":{{"citations":{}}}}}"#, json(citation));
-            events.push(typed("citation-start", &format!(r#","index":{number},{citation}"#)));
-            events.push(typed("citation-end", &format!(r#","index":{number}"#)));
+            let citation =
+                format!(r#""delta":{{"message":{{"citations":{}}}}}"#, to_json(citation));
+            events.push(typed_event("citation-start", &format!(r#","index":{number},{citation}"#)));
+            events.push(typed_event("citation-end", &format!(r#","index":{number}"#)));
         }
     }
-    events.push(typed("content-end", &format!(r#","index":{index}"#)));
+    events.push(typed_event("content-end", &format!(r#","index":{index}"#)));
     events
 }
 
@@ -101,20 +106,20 @@ fn call_events(index: usize, call: &ToolCall) -> Vec<String> {
         r#","index":{index},"delta":{{"message":{{"tool_calls":{}}}}}"#,
         tool_call(call, "")
     );
-    let mut events = vec![typed("tool-call-start", &start)];
-    let arguments = call.arguments.as_ref().map(pretty).unwrap_or_default();
-    for piece in pieces(&arguments) {
-        let function = format!(r#"{{"function":{{"arguments":{}}}}}"#, quoted(piece));
+    let mut events = vec![typed_event("tool-call-start", &start)];
+    let arguments = call.arguments.as_ref().map(indented_json).unwrap_or_default();
+    for piece in split_pieces(&arguments) {
+        let function = format!(r#"{{"function":{{"arguments":{}}}}}"#, quote_json(piece));
         let delta =
             format!(r#","index":{index},"delta":{{"message":{{"tool_calls":{function}}}}}"#);
-        events.push(typed("tool-call-delta", &delta));
+        events.push(typed_event("tool-call-delta", &delta));
     }
-    events.push(typed("tool-call-end", &format!(r#","index":{index}"#)));
+    events.push(typed_event("tool-call-end", &format!(r#","index":{index}"#)));
     events
 }
 
 /// Streamed arguments are indented by four spaces, unlike those of a plain answer.
-fn pretty(value: &serde_json::Value) -> String {
+fn indented_json(value: &serde_json::Value) -> String {
     let mut out = Vec::new();
     let mut serializer =
         Serializer::with_formatter(&mut out, PrettyFormatter::with_indent(b"    "));
@@ -122,14 +127,14 @@ fn pretty(value: &serde_json::Value) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-fn typed(kind: &str, rest: &str) -> String {
-    event(kind, &format!(r#"{{"type":"{kind}"{rest}}}"#))
+fn typed_event(kind: &str, rest: &str) -> String {
+    event_frame(kind, &format!(r#"{{"type":"{kind}"{rest}}}"#))
 }
 
-fn event(kind: &str, data: &str) -> String {
+fn event_frame(kind: &str, data: &str) -> String {
     format!("event: {kind}\ndata: {data}\n\n")
 }
 
-fn done() -> String {
+fn done_frame() -> String {
     "data: [DONE]\n\n".to_owned()
 }

@@ -2,8 +2,8 @@
 
 use crate::cohere_sandbox::chat::answer::ChatAnswer;
 use crate::cohere_sandbox::chat::request::ChatRequest;
-use crate::cohere_sandbox::text::pieces;
-use crate::cohere_sandbox::text::tokens;
+use crate::cohere_sandbox::text::count_tokens;
+use crate::cohere_sandbox::text::split_pieces;
 
 /// What the API puts before every prompt, unbilled and cached; more with tools or documents.
 const PREAMBLE_TOKENS: usize = 495;
@@ -24,17 +24,17 @@ pub(super) struct ChatUsage {
 }
 
 impl ChatUsage {
-    pub(super) fn of(request: &ChatRequest, answer: &ChatAnswer) -> Self {
+    pub(super) fn count(request: &ChatRequest, answer: &ChatAnswer) -> Self {
         let tools = request
             .tools
             .iter()
             .map(|tool| format!("{} {} {}", tool.name, tool.description, tool.parameters));
-        let documents = request.documents.iter().map(|document| document.text());
+        let documents = request.documents.iter().map(|document| document.joined_text());
         let outputs = request
             .messages
             .iter()
             .flat_map(|message| &message.outputs)
-            .map(|output| output.text());
+            .map(|output| output.joined_text());
         let messages = request
             .messages
             .iter()
@@ -44,14 +44,15 @@ impl ChatUsage {
 
         let images = request.messages.iter().map(|message| message.images).sum();
         let grounded = !request.tools.is_empty() || !request.documents.is_empty();
-        let written = |text: &Option<String>| text.as_deref().map_or(0, |text| pieces(text).len());
+        let written =
+            |text: &Option<String>| text.as_deref().map_or(0, |text| split_pieces(text).len());
         let arguments = answer
             .calls
             .iter()
             .map(|call| 2 + call.arguments.as_ref().map_or(0, |a| a.to_string().len() / 4));
         let thinking = written(&answer.thinking);
         Self {
-            billed_input: prompt.iter().map(|text| tokens(text)).sum::<usize>()
+            billed_input: prompt.iter().map(|text| count_tokens(text)).sum::<usize>()
                 + images * TOKENS_OF_AN_IMAGE,
             billed_output: thinking
                 + written(&answer.tool_plan)
@@ -70,7 +71,7 @@ impl ChatUsage {
         self.billed_input + self.billed_output
     }
 
-    pub(super) fn json(&self) -> String {
+    pub(super) fn to_json(&self) -> String {
         let image_tokens = self.images * TOKENS_OF_AN_IMAGE;
         let read = self.preamble + self.billed_input - image_tokens;
         let images = if self.images > 0 {

@@ -35,7 +35,7 @@ impl EmbeddingType {
     }
 
     /// Appends one vector as JSON.
-    pub(super) fn write(self, vector: &[f32], out: &mut String) {
+    pub(super) fn write_vector(self, vector: &[f32], out: &mut String) {
         match self {
             Self::Float => write_list(vector.iter().copied(), out, write_float),
             Self::Int8 => write_list(eight_bits(vector), out, write_whole),
@@ -43,9 +43,9 @@ impl EmbeddingType {
                 write_list(eight_bits(vector).map(|number| number + 128), out, write_whole)
             }
             Self::Binary => {
-                write_list(signs(vector).map(|byte| i32::from(byte) - 128), out, write_whole)
+                write_list(sign_bytes(vector).map(|byte| i32::from(byte) - 128), out, write_whole)
             }
-            Self::Ubinary => write_list(signs(vector).map(i32::from), out, write_whole),
+            Self::Ubinary => write_list(sign_bytes(vector).map(i32::from), out, write_whole),
             Self::Base64 => {
                 let bytes: Vec<u8> =
                     vector.iter().flat_map(|number| number.to_le_bytes()).collect();
@@ -84,7 +84,7 @@ fn eight_bits(vector: &[f32]) -> impl Iterator<Item = i32> {
     vector.iter().map(move |number| (number / largest * 127.0).round() as i32)
 }
 
-fn signs(vector: &[f32]) -> impl Iterator<Item = u8> {
+fn sign_bytes(vector: &[f32]) -> impl Iterator<Item = u8> {
     vector
         .chunks(8)
         .map(|eight| eight.iter().fold(0, |byte, number| byte << 1 | u8::from(*number > 0.0)))
@@ -98,7 +98,7 @@ mod tests {
 
     fn written(kind: EmbeddingType) -> String {
         let mut out = String::new();
-        kind.write(&VECTOR, &mut out);
+        kind.write_vector(&VECTOR, &mut out);
         out
     }
 

@@ -67,29 +67,29 @@ impl Input<'_> {
 }
 
 /// Counts tokens about as the API does for short texts: words and marks.
-pub(super) fn tokens(text: &str) -> usize {
+pub(super) fn count_tokens(text: &str) -> usize {
     let marks = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).count();
-    crate::cohere_sandbox::text::words(text).count() + marks
+    crate::cohere_sandbox::text::split_words(text).count() + marks
 }
 
 impl<'a> EmbedRequest<'a> {
-    pub(super) fn read(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
+    pub(super) fn from_object(object: &'a Map<String, Value>) -> Result<Self, ApiError> {
         let fields = Fields::new(object, "embed");
-        let model = models::resolve(fields.text("model")?, Endpoint::Embed)?;
-        let input_type = fields.text("input_type")?.filter(|kind| INPUT_TYPES.contains(kind));
+        let model = models::resolve_model(fields.read_text("model")?, Endpoint::Embed)?;
+        let input_type = fields.read_text("input_type")?.filter(|kind| INPUT_TYPES.contains(kind));
         let input_type = input_type.ok_or_else(|| {
-            ApiError::invalid("valid input_type must be provided with the provided model")
+            ApiError::invalid_request("valid input_type must be provided with the provided model")
         })?;
         let inputs = read_inputs(fields, model, input_type)?;
         check_length(fields, model, &inputs)?;
-        let mut warnings: Vec<String> = model.warning().into_iter().collect();
-        warnings.extend(fields.warnings(KNOWN));
+        let mut warnings: Vec<String> = model.deprecation_warning().into_iter().collect();
+        warnings.extend(fields.unknown_field_warnings(KNOWN));
         Ok(Self {
             model,
             input_type,
             inputs,
-            types: types(fields)?,
-            dimension: dimension(fields, model)?,
+            types: read_types(fields)?,
+            dimension: read_dimension(fields, model)?,
             warnings,
         })
     }
@@ -97,7 +97,7 @@ impl<'a> EmbedRequest<'a> {
     /// The texts as answers repeat them: the light English model of version 3 normalises them.
     pub(super) fn echoed_texts(&self) -> Vec<String> {
         let light = self.model.id == "embed-english-light-v3.0";
-        let echo = |text: &str| if light { normalised(text) } else { text.to_owned() };
+        let echo = |text: &str| if light { normalize_text(text) } else { text.to_owned() };
         let texts = self
             .inputs
             .iter()
@@ -107,7 +107,7 @@ impl<'a> EmbedRequest<'a> {
 }
 
 /// Lower case, one space between words and around marks.
-fn normalised(text: &str) -> String {
+fn normalize_text(text: &str) -> String {
     let mut spaced = String::new();
     for c in text.to_lowercase().chars() {
         if c.is_alphanumeric() || c.is_whitespace() {
@@ -127,7 +127,7 @@ fn read_inputs<'a>(
     input_type: &str,
 ) -> Result<Vec<Input<'a>>, ApiError> {
     let given: Vec<&'static str> =
-        ["texts", "images", "inputs"].into_iter().filter(|name| fields.has(name)).collect();
+        ["texts", "images", "inputs"].into_iter().filter(|name| fields.has_value(name)).collect();
     let [name] = given[..] else {
         // The API's wording for these two is not public.
         let problem = if given.is_empty() {
@@ -135,33 +135,33 @@ fn read_inputs<'a>(
         } else {
             "only one of texts, images or inputs can be provided"
         };
-        return Err(ApiError::invalid(problem));
+        return Err(ApiError::invalid_request(problem));
     };
     let inputs = match name {
         "texts" => {
-            fields.texts("texts")?.unwrap_or_default().into_iter().map(Input::Text).collect()
+            fields.read_texts("texts")?.unwrap_or_default().into_iter().map(Input::Text).collect()
         }
-        "images" => read_images(fields.texts("images")?.unwrap_or_default())?,
+        "images" => read_images(fields.read_texts("images")?.unwrap_or_default())?,
         _ => fields
-            .list("inputs")?
+            .read_list("inputs")?
             .unwrap_or_default()
             .iter()
-            .map(mixed)
+            .map(read_mixed_input)
             .collect::<Result<Vec<_>, _>>()?,
     };
     if inputs.is_empty() {
-        return Err(ApiError::invalid(format!("{name} must not be empty")));
+        return Err(ApiError::invalid_request(format!("{name} must not be empty")));
     }
     if inputs.len() > MAX_INPUTS {
         let received = inputs.len();
-        return Err(ApiError::invalid(format!(
+        return Err(ApiError::invalid_request(format!(
             "total number of {name} must be at most {MAX_INPUTS} - received {received}"
         )));
     }
     let empty =
         inputs.iter().position(|input| matches!(input, Input::Text(text) if text.is_empty()));
     if let Some(index) = empty {
-        return Err(ApiError::invalid(format!(
+        return Err(ApiError::invalid_request(format!(
             "{name} contains an element that is the empty string at index {index}"
         )));
     }
@@ -174,9 +174,10 @@ fn read_images<'a>(uris: Vec<&str>) -> Result<Vec<Input<'a>>, ApiError> {
 }
 
 /// `{"content":[{"type":"text","text":…},{"type":"image_url","image_url":{"url":…}}]}`
-fn mixed(input: &Value) -> Result<Input<'_>, ApiError> {
-    let unusable =
-        || ApiError::invalid("inputs must have a content list of text and image_url elements");
+fn read_mixed_input(input: &Value) -> Result<Input<'_>, ApiError> {
+    let unusable = || {
+        ApiError::invalid_request("inputs must have a content list of text and image_url elements")
+    };
     let content =
         input["content"].as_array().filter(|content| !content.is_empty()).ok_or_else(unusable)?;
     let parts = content.iter().map(|part| match part["type"].as_str() {
@@ -203,25 +204,28 @@ fn check_images(
             "total size of images must be at most {MAX_IMAGE_BYTES_IN_ALL} bytes - received {bytes}"
         );
         return if bytes > MAX_IMAGE_BYTES_IN_ALL {
-            Err(ApiError::invalid(problem))
+            Err(ApiError::invalid_request(problem))
         } else {
             Ok(())
         };
     }
     if name == "inputs" {
-        return Err(ApiError::invalid(format!("inputs is not supported for model '{}'", model.id)));
+        return Err(ApiError::invalid_request(format!(
+            "inputs is not supported for model '{}'",
+            model.id
+        )));
     }
     if !images.is_empty() && input_type != "image" {
-        return Err(ApiError::invalid("images must be used with input_type=image"));
+        return Err(ApiError::invalid_request("images must be used with input_type=image"));
     }
     if images.len() > 1 {
-        return Err(ApiError::invalid(format!(
+        return Err(ApiError::invalid_request(format!(
             "total number of images must be at most 1 - received {}",
             images.len()
         )));
     }
     if bytes > MAX_IMAGE_BYTES_V3 {
-        return Err(ApiError::invalid(format!(
+        return Err(ApiError::invalid_request(format!(
             "image must be at most {MAX_IMAGE_BYTES_V3} bytes - received {bytes}"
         )));
     }
@@ -230,15 +234,17 @@ fn check_images(
 
 /// Longer texts are cut unless the caller forbids it.
 fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), ApiError> {
-    let truncate = fields.text("truncate")?.unwrap_or("END");
+    let truncate = fields.read_text("truncate")?.unwrap_or("END");
     if !matches!(truncate, "NONE" | "START" | "END") {
-        return Err(ApiError::invalid("truncate must be one of 'NONE', 'START', or 'END'."));
+        return Err(ApiError::invalid_request(
+            "truncate must be one of 'NONE', 'START', or 'END'.",
+        ));
     }
-    let own = fields.whole("max_tokens")?.and_then(|limit| usize::try_from(limit).ok());
+    let own = fields.read_integer("max_tokens")?.and_then(|limit| usize::try_from(limit).ok());
     let limit = own.unwrap_or(usize::MAX).min(model.context_tokens);
     let longest = inputs
         .iter()
-        .map(|input| input.texts().into_iter().map(tokens).sum::<usize>())
+        .map(|input| input.texts().into_iter().map(count_tokens).sum::<usize>())
         .max()
         .unwrap_or(0);
     if truncate == "NONE" && longest > limit {
@@ -250,12 +256,12 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), A
     Ok(())
 }
 
-fn types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
-    let Some(names) = fields.texts("embedding_types")? else {
+fn read_types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
+    let Some(names) = fields.read_texts("embedding_types")? else {
         return Ok(vec![EmbeddingType::Float]);
     };
     if names.is_empty() {
-        return Err(ApiError::bad("embedding_types parameter is required"));
+        return Err(ApiError::bad_request("embedding_types parameter is required"));
     }
     let mut types = Vec::new();
     for kind in EmbeddingType::ALL {
@@ -267,16 +273,18 @@ fn types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
     let unknown =
         names.iter().find(|name| !EmbeddingType::ALL.iter().any(|kind| kind.name() == **name));
     match unknown {
-        Some(name) => Err(ApiError::invalid(format!("embedding type '{name}' is not supported"))),
+        Some(name) => {
+            Err(ApiError::invalid_request(format!("embedding type '{name}' is not supported")))
+        }
         None => Ok(types),
     }
 }
 
-fn dimension(fields: Fields, model: &Model) -> Result<usize, ApiError> {
+fn read_dimension(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     let default = *model.dimensions.last().expect("embedding models have a dimension");
-    let Some(asked) = fields.whole("output_dimension")? else { return Ok(default) };
+    let Some(asked) = fields.read_integer("output_dimension")? else { return Ok(default) };
     if model.is_embed_v3() {
-        return Err(ApiError::invalid("output_dimension is not supported for this model"));
+        return Err(ApiError::invalid_request("output_dimension is not supported for this model"));
     }
     let found = model.dimensions.iter().find(|dimension| i64::try_from(**dimension) == Ok(asked));
     found.copied().ok_or_else(|| {

@@ -23,7 +23,7 @@ async fn on_the_wire(line: &str, patience: Duration) -> (String, bool, Vec<usize
     let (listener, address) = loopback::bind_port(0).await.unwrap();
     // Dropping `stop` at the end stops the server.
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(loopback::serve_until_stopped(listener, sandbox().router(), stopped));
+    tokio::spawn(loopback::serve_until_stopped(listener, sandbox().to_router(), stopped));
     let mut socket = TcpStream::connect(address).await.unwrap();
     let request = format!(
         "POST /v2/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer test-key\r\nx-client-name: fault {line}\r\ncontent-length: {}\r\n\r\n{CHAT}",
