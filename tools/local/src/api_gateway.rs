@@ -104,7 +104,9 @@ impl ApiGateway {
                 Rejection::MissingAuthenticationToken
             });
         };
-        if bucket.as_ref().is_some_and(|bucket| !bucket.try_take(Instant::now())) {
+        if let Some(bucket) = bucket
+            && !bucket.try_take(Instant::now())
+        {
             return Err(Rejection::Throttled);
         }
         let caller = match route.authorized {

@@ -65,6 +65,8 @@ pub fn binary_directory(release: bool) -> PathBuf {
 /// The target directory this very program was built into, which Cargo marks with a file.
 fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    let marked = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
-    marked.map_or_else(|| Path::new(WORKSPACE).join("target"), Path::to_path_buf)
+    match program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file()) {
+        Some(directory) => directory.to_path_buf(),
+        None => Path::new(WORKSPACE).join("target"),
+    }
 }

@@ -83,17 +83,23 @@ fn parse_upstream_url(text: &str) -> anyhow::Result<String> {
     let uri: Uri = text.parse().context("not a URL")?;
     let host = uri.host().unwrap_or_default();
     ensure!(!host.is_empty(), "a URL such as https://api.cohere.com is expected");
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let here = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {
         Some("https") => {}
-        Some("http") if here => {}
+        Some("http") if is_this_machine(host) => {}
         Some("http") => {
             bail!("http:// is allowed on this machine only: the key would travel unencrypted")
         }
         _ => bail!("a URL that begins with https:// is expected"),
     }
     Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// IPv6 addresses stand in brackets in a URL.
+fn is_this_machine(host: &str) -> bool {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost",
+    }
 }
 
 fn parse_setting(text: &str) -> anyhow::Result<(String, String)> {
@@ -138,14 +144,14 @@ mod tests {
 
     #[test]
     fn an_upstream_needs_a_key() {
-        let arguments = || parse_arguments(&["--upstream", "https://api.cohere.com/"]).unwrap();
-        let Upstream::Url { url, key } =
-            arguments().into_options(Some("a-key".to_owned())).unwrap().upstream
-        else {
+        let upstream = ["--upstream", "https://api.cohere.com/"];
+        let with_key = parse_arguments(&upstream).unwrap().into_options(Some("a-key".to_owned()));
+        let Upstream::Url { url, key } = with_key.unwrap().upstream else {
             panic!("the sandbox was taken");
         };
         assert_eq!((url.as_str(), key.as_str()), ("https://api.cohere.com", "a-key"));
-        assert!(arguments().into_options(None).err().unwrap().to_string().contains("CO_API_KEY"));
+        let without_key = parse_arguments(&upstream).unwrap().into_options(None);
+        assert!(without_key.err().unwrap().to_string().contains("CO_API_KEY"));
     }
 
     #[test]
@@ -175,8 +181,9 @@ mod tests {
     fn settings_are_names_and_values() {
         let arguments =
             parse_arguments(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
-        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(arguments.settings, [owned("GATEWAY_A", "1"), owned("GATEWAY_B", "x=y")]);
+        let expected = [("GATEWAY_A", "1"), ("GATEWAY_B", "x=y")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(arguments.settings, expected);
         assert!(
             parse_arguments(&["--set", "PATH=/"]).is_err()
                 && parse_arguments(&["--set", "GATEWAY_A"]).is_err()

@@ -177,14 +177,14 @@ pub fn secret_arn(name: &str) -> String {
 }
 
 fn parse_parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {
-    // Without serde's own words, which may quote a value.
-    let unread = |_| {
-        StoreError(
-            "InvalidParameterException",
-            "these are not the operation's parameters".to_owned(),
-        )
-    };
-    serde_json::from_slice(body).map_err(unread)
+    match serde_json::from_slice(body) {
+        Ok(parameters) => Ok(parameters),
+        // Without serde's own words, which may quote a value.
+        Err(_) => {
+            let message = "these are not the operation's parameters".to_owned();
+            Err(StoreError("InvalidParameterException", message))
+        }
+    }
 }
 
 /// An error as AWS answers it.
@@ -266,8 +266,7 @@ fn check_credential(headers: &HeaderMap, access_key: &str) -> Result<(), ErrorRe
             "the request is not signed",
         ));
     }
-    let credential =
-        authorization.split_once("Credential=").map_or("", |(_, credential)| credential);
+    let credential = authorization.split_once("Credential=").unwrap_or_default().1;
     if credential.split('/').next() != Some(access_key) {
         let message = "The security token included in the request is invalid.";
         return Err(ErrorResponse::bad_request("UnrecognizedClientException", message));

@@ -158,12 +158,12 @@ impl Stack {
     /// Starts one environment of each function, so that a bad setting shows now and not at a request.
     async fn warm_up_functions(&self) -> anyhow::Result<()> {
         let outcomes = join_all(self.functions.values().map(|function| function.warm_up())).await;
-        let failed = self
-            .functions
-            .values()
-            .zip(outcomes)
-            .filter_map(|(f, outcome)| Some((f.name(), outcome.err()?)));
-        let failed: Vec<_> = failed.collect();
+        let mut failed = Vec::new();
+        for (function, outcome) in self.functions.values().zip(outcomes) {
+            if let Err(problem) = outcome {
+                failed.push((function.name(), problem));
+            }
+        }
         // They share their settings: one story tells what to mend.
         let Some((name, why)) = failed.first() else { return Ok(()) };
         let others: Vec<_> = failed[1..].iter().map(|(name, _)| *name).collect();
@@ -194,12 +194,12 @@ impl Stack {
 
     /// How many environments of a function were started so far.
     pub fn started_count(&self, function: &str) -> usize {
-        self.functions.get(function).map_or(0, |function| function.started_count())
+        self.functions.get(function).map(|function| function.started_count()).unwrap_or_default()
     }
 
     /// How many invocations a function got so far.
     pub fn invoked_count(&self, function: &str) -> usize {
-        self.functions.get(function).map_or(0, |function| function.invoked_count())
+        self.functions.get(function).map(|function| function.invoked_count()).unwrap_or_default()
     }
 
     /// Kills every environment of a function and waits until they are gone.
@@ -246,7 +246,7 @@ async fn start_upstream(
     match upstream {
         Upstream::Url { url, key } => Ok((url, key, None)),
         Upstream::Sandbox => {
-            let key = format!("sandbox-{}", Uuid::new_v4().simple());
+            let key = format!("sandbox-{}", random_hex());
             let sandbox = CohereSandbox::new([Key { value: key.clone(), trial: false }]);
             let (listener, address) = loopback::bind_port(0).await?;
             tokio::spawn(loopback::serve_until_stopped(
@@ -273,6 +273,11 @@ fn reference_values(upstream_url: &str) -> ReferenceValues {
     names.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
+/// 32 random hexadecimal digits.
+fn random_hex() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
 /// AWS credentials that mean something in this run alone.
 struct Credential {
     access_key: String,
@@ -282,11 +287,10 @@ struct Credential {
 
 impl Credential {
     fn new_random() -> Self {
-        let random = || Uuid::new_v4().simple().to_string();
         Credential {
-            access_key: format!("LOCAL{}", random()[..15].to_uppercase()),
-            secret_key: random(),
-            session_token: random(),
+            access_key: format!("LOCAL{}", random_hex()[..15].to_uppercase()),
+            secret_key: random_hex(),
+            session_token: random_hex(),
         }
     }
 

@@ -171,5 +171,8 @@ fn folder_name(resource: &str) -> anyhow::Result<String> {
 
 /// A scalar as CloudFormation hands it on: everything is text.
 fn plain_text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

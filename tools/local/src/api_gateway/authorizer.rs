@@ -68,14 +68,13 @@ impl Authorizer {
         let token = token
             .filter(|token| self.settings.expression.is_match(token))
             .ok_or(Rejection::Unauthorized)?;
-        let asked = Instant::now();
-        let known = self.find_cached(token, asked);
-        let (response, latency) = match known {
+        let start = Instant::now();
+        let (response, latency) = match self.find_cached(token, start) {
             Some(response) => (response, 0),
             None => {
                 let response = Arc::new(self.call_function(token, method_arn).await?);
-                self.cache_response(token, asked, &response);
-                (response, asked.elapsed().as_millis())
+                self.cache_response(token, start, &response);
+                (response, start.elapsed().as_millis())
             }
         };
         match response.policy_document.evaluate(method_arn) {
@@ -83,12 +82,15 @@ impl Authorizer {
             Verdict::Denied => return Err(Rejection::AccessDenied { explicit: true }),
             Verdict::Unmentioned => return Err(Rejection::AccessDenied { explicit: false }),
         }
-        let usage_plan_key = response.usage_identifier_key.clone();
-        if !usage_plan_key.as_ref().is_some_and(|key| self.usage_plan_keys.contains(key)) {
+        let Some(key) = response.usage_identifier_key.clone() else {
+            return Err(Rejection::InvalidApiKey);
+        };
+        if !self.usage_plan_keys.contains(&key) {
             return Err(Rejection::InvalidApiKey);
         }
         let latency = u64::try_from(latency).unwrap_or(u64::MAX);
-        Ok(Caller { context: response.context_with_latency(latency), usage_plan_key })
+        let context = response.context_with_latency(latency);
+        Ok(Caller { context, usage_plan_key: Some(key) })
     }
 
     async fn call_function(
@@ -131,11 +133,10 @@ impl AuthorizerResponse {
     fn parse(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
         let response: AuthorizerResponse =
             serde_json::from_slice(answer).map_err(|_| Rejection::AuthorizerConfigurationError)?;
-        let nested = |value: &Value| value.is_array() || value.is_object();
-        let is_too_long = |resource: &str| resource.len() > RESOURCE_LIMIT;
-        if response.context.iter().flat_map(Map::values).any(nested)
-            || response.policy_document.named_resources().any(is_too_long)
-        {
+        if response.context.iter().flat_map(Map::values).any(is_nested) {
+            return Err(Rejection::AuthorizerConfigurationError);
+        }
+        if response.policy_document.named_resources().any(|arn| arn.len() > RESOURCE_LIMIT) {
             return Err(Rejection::AuthorizerConfigurationError);
         }
         Ok(response)
@@ -145,13 +146,20 @@ impl AuthorizerResponse {
     fn context_with_latency(&self, latency: u64) -> Value {
         let mut context = Map::new();
         for (name, value) in self.context.iter().flatten() {
-            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let text = match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
             context.insert(name.clone(), text.into());
         }
         context.insert("principalId".to_owned(), self.principal_id.as_str().into());
         context.insert("integrationLatency".to_owned(), latency.into());
         context.into()
     }
+}
+
+fn is_nested(value: &Value) -> bool {
+    value.is_array() || value.is_object()
 }
 
 /// An authorizer says no either by a policy or by failing with exactly this word.

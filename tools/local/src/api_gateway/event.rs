@@ -44,8 +44,6 @@ impl ProxyRequest<'_> {
         let (single, multi) = group_pairs(self.all_headers());
         let (query, multi_query) =
             group_pairs(form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()));
-        let none_if_empty =
-            |map: Map<String, Value>| if map.is_empty() { Value::Null } else { map.into() };
         let mut context = self.request_context(headers);
         if let Some(caller) = caller {
             context["authorizer"] = caller.context;
@@ -71,14 +69,14 @@ impl ProxyRequest<'_> {
 
     /// What the caller sent, less what ends here, and what API Gateway adds.
     fn all_headers(&self) -> impl Iterator<Item = (String, String)> {
-        let host = self
-            .parts
-            .headers
-            .get("host")
-            .map_or("127.0.0.1", |host| host.to_str().unwrap_or_default());
+        let host = match self.parts.headers.get("host") {
+            Some(host) => host.to_str().unwrap_or_default(),
+            None => SOURCE_IP,
+        };
+        let (_, port) = host.rsplit_once(':').unwrap_or((host, "80"));
         let added = [
             ("X-Forwarded-For", SOURCE_IP.to_owned()),
-            ("X-Forwarded-Port", host.rsplit_once(':').map_or("80", |(_, port)| port).to_owned()),
+            ("X-Forwarded-Port", port.to_owned()),
             ("X-Forwarded-Proto", "http".to_owned()),
             ("X-Amzn-Trace-Id", lambda::new_trace_id()),
         ];
@@ -126,6 +124,10 @@ impl ProxyRequest<'_> {
             "stage": self.stage,
         })
     }
+}
+
+fn none_if_empty(map: Map<String, Value>) -> Value {
+    if map.is_empty() { Value::Null } else { map.into() }
 }
 
 /// The two forms the event has of every list of pairs: the last value alone, and all of them.

@@ -44,20 +44,26 @@ impl Policy {
     }
 
     pub fn evaluate(&self, method_arn: &str) -> Verdict {
-        let speaks = |s: &&Statement| {
-            s.action
-                .iter()
-                .any(|action| matches_pattern(&action.to_lowercase(), &ACTION.to_lowercase()))
-                && s.resource.iter().any(|resource| matches_pattern(resource, method_arn))
-        };
-        let speaking: Vec<_> = self.statement.iter().filter(speaks).collect();
-        if speaking.iter().any(|statement| statement.effect == Effect::Deny) {
-            Verdict::Denied
-        } else if speaking.is_empty() {
-            Verdict::Unmentioned
-        } else {
-            Verdict::Allowed
+        let mut verdict = Verdict::Unmentioned;
+        for statement in &self.statement {
+            if !statement.is_about(method_arn) {
+                continue;
+            }
+            match statement.effect {
+                Effect::Deny => return Verdict::Denied,
+                Effect::Allow => verdict = Verdict::Allowed,
+            }
         }
+        verdict
+    }
+}
+
+impl Statement {
+    /// Whether it names the invocation of this method. Actions have no case, resources have.
+    fn is_about(&self, method_arn: &str) -> bool {
+        let action = ACTION.to_lowercase();
+        self.action.iter().any(|pattern| matches_pattern(&pattern.to_lowercase(), &action))
+            && self.resource.iter().any(|pattern| matches_pattern(pattern, method_arn))
     }
 }
 

@@ -13,26 +13,26 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
         "\n  cohere-gateway is up (Ctrl-C stops it)\n\n  {:<7} {url}\n  {:<7} {token}\n  {:<7} {upstream}\n\n",
         "url", "token", "cohere"
     );
-    let post = |path: &str, json: &str| {
-        format!("curl -sS {url}{path} -H 'Authorization: Bearer {token}' --json '{json}'")
-    };
     let hello = r#""messages":[{"role":"user","content":"Hello"}]"#;
     let lines = [
-        ("chat", post("/v2/chat", &format!("{{{hello}}}"))),
+        ("chat", post_command(stack, "/v2/chat", &format!("{{{hello}}}"))),
         (
             "stream",
-            post("/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#)).replace("-sS", "-sSN"),
+            post_command(stack, "/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#))
+                .replace("-sS", "-sSN"),
         ),
         (
             "embed",
-            post(
+            post_command(
+                stack,
                 "/v2/embed",
                 r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#,
             ),
         ),
         (
             "rerank",
-            post(
+            post_command(
+                stack,
                 "/v2/rerank",
                 r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#,
             ),
@@ -58,4 +58,10 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
         text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
     }
     text + "\n"
+}
+
+/// A `curl` line that posts `json` to `path` with the local token.
+fn post_command(stack: &Stack, path: &str, json: &str) -> String {
+    let Stack { url, token, .. } = stack;
+    format!("curl -sS {url}{path} -H 'Authorization: Bearer {token}' --json '{json}'")
 }

@@ -133,7 +133,10 @@ impl Environment {
 
     /// Whether it will ask for work any moment.
     pub fn is_returning(&self) -> bool {
-        self.lock_state().running.as_ref().is_some_and(|running| running.answered)
+        match &self.lock_state().running {
+            Some(running) => running.answered,
+            None => false,
+        }
     }
 
     /// Whether an invocation is in its hands.

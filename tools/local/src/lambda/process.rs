@@ -132,7 +132,7 @@ async fn forward_lines(
     let mut pipe = BufReader::new(pipe);
     let mut line = Vec::new();
     // Ends with the pipe, which ends with the process.
-    while pipe.read_until(b'\n', &mut line).await.is_ok_and(|length| length > 0) {
+    while let Ok(1..) = pipe.read_until(b'\n', &mut line).await {
         let text = String::from_utf8_lossy(&line);
         lines.add_line(text.trim_end_matches(['\r', '\n']), environment.phase() == Phase::Starting);
         line.clear();

@@ -12,7 +12,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -63,9 +63,8 @@ async fn handle_response(
     let Some(answer) = environment.take_answer_sender(&id) else {
         return unknown_invocation_response();
     };
-    let streamed = headers
-        .get("lambda-runtime-function-response-mode")
-        .is_some_and(|mode| mode == "streaming");
+    let mode = headers.get("lambda-runtime-function-response-mode");
+    let streamed = mode == Some(&HeaderValue::from_static("streaming"));
     let (pieces, payload) = Payload::new_channel(streamed);
     let _ = answer.send(Ok(payload));
     if forward_body(body, &pieces).await {

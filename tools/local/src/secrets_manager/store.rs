@@ -30,6 +30,15 @@ fn not_found(what: &str) -> StoreError {
     )
 }
 
+/// AWS names the label that was looked for, also where that is the default.
+fn no_value_for(get: &GetRequest) -> StoreError {
+    match (&get.version_stage, &get.version_id) {
+        (Some(label), _) => not_found(&format!("secret value for staging label: {label}")),
+        (None, None) => not_found(&format!("secret value for staging label: {CURRENT}")),
+        (None, Some(_)) => not_found("secret value for the version"),
+    }
+}
+
 fn invalid_parameter(message: impl Into<String>) -> StoreError {
     StoreError("InvalidParameterException", message.into())
 }
@@ -105,31 +114,36 @@ impl Secret {
     }
 
     pub(super) fn get_value(&self, get: &GetRequest) -> Result<Value> {
-        let named = get.version_id.as_ref().zip(get.version_stage.as_ref());
-        if named
-            .is_some_and(|(id, label)| self.has_version(id) && !self.labels_of(id).contains(label))
-        {
-            let message = "The VersionStage is not on the version of that VersionId.".to_owned();
-            return Err(StoreError("InvalidRequestException", message));
-        }
-        let label = get.version_stage.as_deref();
-        let label = label.or(get.version_id.is_none().then_some(CURRENT));
-        let asked = |version: &&Version| {
-            get.version_id.as_ref().is_none_or(|id| version.id == *id)
-                && label.is_none_or(|label| version.labels.contains(label))
-        };
-        let found = self.versions.iter().find(asked);
-        let found = found.and_then(|version| Some((version, version.content.as_ref()?)));
-        let (version, content) = found.ok_or_else(|| {
-            let named = label.map(|label| format!("staging label: {label}"));
-            not_found(&format!("secret value for {}", named.as_deref().unwrap_or("the version")))
-        })?;
+        let version = self.requested_version(get)?;
+        let Some(content) = &version.content else { return Err(no_value_for(get)) };
         let mut answer = self.arn_and_name();
         answer["VersionId"] = json!(version.id);
         answer["VersionStages"] = json!(version.labels);
         answer["CreatedDate"] = json!(version.created);
         answer[content.field] = json!(content.text);
         Ok(answer)
+    }
+
+    /// The version that a request names by id, by label, by both, or by neither: the current one.
+    fn requested_version(&self, get: &GetRequest) -> Result<&Version> {
+        let found = match (&get.version_id, &get.version_stage) {
+            (None, None) => self.versions.iter().find(|version| version.labels.contains(CURRENT)),
+            (None, Some(label)) => {
+                self.versions.iter().find(|version| version.labels.contains(label))
+            }
+            (Some(id), None) => self.versions.iter().find(|version| version.id == *id),
+            (Some(id), Some(label)) => {
+                let version = self.versions.iter().find(|version| version.id == *id);
+                if let Some(version) = version
+                    && !version.labels.contains(label)
+                {
+                    let message = "The VersionStage is not on the version of that VersionId.";
+                    return Err(StoreError("InvalidRequestException", message.to_owned()));
+                }
+                version
+            }
+        };
+        found.ok_or_else(|| no_value_for(get))
     }
 
     pub(super) fn text_under(&self, label: &str) -> Option<&str> {
@@ -213,7 +227,7 @@ impl Secret {
                     "The label {label} is not on the version to remove it from."
                 )));
             }
-            (Some(to), None) if holder.as_ref().is_some_and(|holder| holder != to) => {
+            (Some(to), None) if holder.is_some() && holder.as_ref() != Some(to) => {
                 let message =
                     format!("The label {label} is on another version: name RemoveFromVersionId.");
                 return Err(invalid_parameter(message));

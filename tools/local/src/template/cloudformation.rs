@@ -69,14 +69,16 @@ fn put_values(value: &mut Value, names: &ReferenceValues) {
 
 fn substitute_references(text: &str, names: &ReferenceValues) -> String {
     let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, name, after)) = rest
-        .split_once("${")
-        .and_then(|(before, tail)| tail.split_once('}').map(|(n, after)| (before, n, after)))
+    let mut remaining = text;
+    while let Some((before, tail)) = remaining.split_once("${")
+        && let Some((name, after)) = tail.split_once('}')
     {
         out.push_str(before);
-        out.push_str(names.get(name).map_or(name, String::as_str));
-        rest = after;
+        match names.get(name) {
+            Some(value) => out.push_str(value),
+            None => out.push_str(name),
+        }
+        remaining = after;
     }
-    out + rest
+    out + remaining
 }

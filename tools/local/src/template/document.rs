@@ -136,12 +136,8 @@ impl EventProperties {
             event.method,
             event.path
         );
-        let own =
-            |s: &&MethodSetting| s.http_method == event.method && s.plain_path() == event.path;
-        let all = |s: &&MethodSetting| s.http_method == "*" && s.resource_path == "/*";
-        let setting = settings.iter().find(own).or_else(|| settings.iter().find(all));
         Ok(TemplateRoute {
-            throttle: setting.and_then(MethodSetting::to_throttle),
+            throttle: find_setting(settings, &event).and_then(MethodSetting::to_throttle),
             authorized: event.auth.authorizer.as_deref() != Some("NONE"),
             timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
             method: event.method,
@@ -149,6 +145,16 @@ impl EventProperties {
             function,
         })
     }
+}
+
+/// The setting of this very method, or the one for every method of the stage.
+fn find_setting<'a>(settings: &'a [MethodSetting], event: &ApiEvent) -> Option<&'a MethodSetting> {
+    for setting in settings {
+        if setting.http_method == event.method && setting.plain_path() == event.path {
+            return Some(setting);
+        }
+    }
+    settings.iter().find(|setting| setting.http_method == "*" && setting.resource_path == "/*")
 }
 
 #[derive(Deserialize)]
@@ -238,11 +244,14 @@ pub struct ResponseParameters {
 
 impl ResponseProperties {
     pub fn into_response(mut self) -> GatewayResponse {
-        let unquoted = |value: &str| value.trim_matches('\'').to_owned();
-        let headers = self.response_parameters.headers.iter();
+        let mut headers = BTreeMap::new();
+        for (name, value) in self.response_parameters.headers {
+            // A template writes a fixed value in single quotes.
+            headers.insert(name, value.trim_matches('\'').to_owned());
+        }
         GatewayResponse {
             status: self.status_code,
-            headers: headers.map(|(name, value)| (name.clone(), unquoted(value))).collect(),
+            headers,
             template: self.response_templates.remove("application/json"),
         }
     }
