@@ -204,16 +204,15 @@ async fn handle_request(State(sandbox): State<CohereSandbox>, request: Request) 
 }
 
 fn received_request(parts: Parts, body: Bytes) -> ReceivedRequest {
-    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let mut headers = Vec::new();
+    for (name, value) in &parts.headers {
+        headers.push((name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
+    }
     ReceivedRequest {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().map(str::to_owned),
-        headers: parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), text(value)))
-            .collect(),
+        headers,
         body,
     }
 }

@@ -50,13 +50,21 @@ fn plan_faults(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
 }
 
 fn describe_request(request: &ReceivedRequest) -> Value {
-    // Somebody may have tried a real key here, and this listing asks for none.
-    let visible = |name: &str, value: &str| {
-        if name == "authorization" { "[hidden]".into() } else { value.to_owned() }
+    let mut headers = Vec::new();
+    for (name, value) in &request.headers {
+        // Somebody may have tried a real key here, and this listing needs none to be read.
+        let shown = if name == "authorization" { "[hidden]" } else { value };
+        headers.push((name, shown));
+    }
+    let body = match serde_json::from_slice(&request.body) {
+        Ok(value) => value,
+        Err(_) => Value::from(String::from_utf8_lossy(&request.body).into_owned()),
     };
-    let headers: Vec<_> =
-        request.headers.iter().map(|(name, value)| (name, visible(name, value))).collect();
-    let body = serde_json::from_slice(&request.body)
-        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&request.body).into_owned()));
-    json!({ "method": request.method, "path": request.path, "query": request.query, "headers": headers, "body": body })
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": headers,
+        "body": body,
+    })
 }

@@ -59,11 +59,11 @@ pub(super) fn to_hex(digest: u128) -> String {
 /// `length` characters of `[a-z0-9]`.
 pub(super) fn to_letters(digest: u128, length: usize) -> String {
     const ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
-    let mut rest = digest;
-    let mut next = || {
-        let letter = ALPHABET[(rest % 36) as usize];
-        rest /= 36;
-        char::from(letter)
-    };
-    (0..length).map(|_| next()).collect()
+    let mut remaining = digest;
+    let mut letters = String::new();
+    for _ in 0..length {
+        letters.push(char::from(ALPHABET[(remaining % 36) as usize]));
+        remaining /= 36;
+    }
+    letters
 }

@@ -75,10 +75,10 @@ struct EmbedUsage {
 
 impl EmbedUsage {
     fn count(request: &EmbedRequest) -> Self {
-        let texts = || request.inputs.iter().flat_map(Input::texts);
+        let texts: Vec<&str> = request.inputs.iter().flat_map(Input::texts).collect();
         Self {
-            chars: texts().map(|text| text.chars().count()).sum(),
-            text_tokens: texts().map(request::count_tokens).sum(),
+            chars: texts.iter().map(|text| text.chars().count()).sum(),
+            text_tokens: texts.iter().map(|text| request::count_tokens(text)).sum(),
             images: request.inputs.iter().flat_map(Input::images).count(),
         }
     }

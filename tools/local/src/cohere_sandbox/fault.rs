@@ -86,25 +86,28 @@ impl FromStr for Fault {
 impl Fault {
     fn add_part(&mut self, part: &str) -> Result<(), String> {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
-        let number =
-            || value.parse::<usize>().map_err(|_| format!("`{part}`: a whole number is expected"));
-        let milliseconds = || number().map(|n| Duration::from_millis(n as u64));
         match name {
             "status" => self.status = Some(parse_status(part, value)?),
             "header" => self.headers.push(parse_header(part, value)?),
-            "delay_ms" => self.delay = milliseconds()?,
-            "trickle_ms" => self.trickle = Some(milliseconds()?),
+            "delay_ms" => self.delay = parse_milliseconds(part, value)?,
+            "trickle_ms" => self.trickle = Some(parse_milliseconds(part, value)?),
             "stall_after_events" => {
-                self.ending = Some((Ending::Stall, BodyPosition::Events(number()?)))
+                let position = BodyPosition::Events(parse_number(part, value)?);
+                self.ending = Some((Ending::Stall, position));
             }
             "stall_after_bytes" => {
-                self.ending = Some((Ending::Stall, BodyPosition::Bytes(number()?)))
+                let position = BodyPosition::Bytes(parse_number(part, value)?);
+                self.ending = Some((Ending::Stall, position));
             }
             "cut_after_events" => {
-                self.ending = Some((Ending::Cut, BodyPosition::Events(number()?)))
+                let position = BodyPosition::Events(parse_number(part, value)?);
+                self.ending = Some((Ending::Cut, position));
             }
-            "cut_after_bytes" => self.ending = Some((Ending::Cut, BodyPosition::Bytes(number()?))),
-            "after_events" => self.after_events = Some(number()?),
+            "cut_after_bytes" => {
+                let position = BodyPosition::Bytes(parse_number(part, value)?);
+                self.ending = Some((Ending::Cut, position));
+            }
+            "after_events" => self.after_events = Some(parse_number(part, value)?),
             "stream_error" if !value.is_empty() => self.stream_error = Some(value.to_owned()),
             "stream_error" => return Err(format!("`{part}`: an error type is expected")),
             "malformed" | "html" | "split_utf8" if part.contains('=') => {
@@ -126,19 +129,18 @@ impl Fault {
 
     /// The answer that this fault gives in place of the real one, if it does.
     pub(super) fn replacement_reply(&self, request: &ReceivedRequest) -> Option<Reply> {
-        let status = self.status;
-        let with =
-            |reply: Reply, default: StatusCode| Some(reply.with_status(status.unwrap_or(default)));
         if let Some(body) = &self.body {
-            return with(Reply::from_json(body.clone()), StatusCode::OK);
+            let status = self.status.unwrap_or(StatusCode::OK);
+            return Some(Reply::from_json(body.clone()).with_status(status));
         }
         if self.html {
-            let page = "<html><head><title>502 Server Error</title></head>\n<body><h1>Error: Server Error</h1></body></html>\n";
-            let page = Reply::from_text(StatusCode::BAD_GATEWAY, page)
-                .with_header("content-type", "text/html; charset=UTF-8");
-            return with(page, StatusCode::BAD_GATEWAY);
+            let page = "<html><head><title>502 Server Error</title></head>\n\
+                        <body><h1>Error: Server Error</h1></body></html>\n";
+            let status = self.status.unwrap_or(StatusCode::BAD_GATEWAY);
+            let page = Reply::from_text(status, page);
+            return Some(page.with_header("content-type", "text/html; charset=UTF-8"));
         }
-        let status = status.filter(|status| status.as_u16() >= 400)?;
+        let status = self.status.filter(|status| status.as_u16() >= 400)?;
         let error = ApiError::new(status.as_u16(), default_message(status));
         let typed = status == StatusCode::UNPROCESSABLE_ENTITY;
         let error = if typed { error.with_type("NO_VALID_RESPONSE_GENERATED") } else { error };
@@ -180,6 +182,14 @@ fn break_json(content: &mut Content) {
             events.insert(1.min(events.len()), Bytes::from(broken));
         }
     }
+}
+
+fn parse_number(part: &str, value: &str) -> Result<usize, String> {
+    value.parse().map_err(|_| format!("`{part}`: a whole number is expected"))
+}
+
+fn parse_milliseconds(part: &str, value: &str) -> Result<Duration, String> {
+    Ok(Duration::from_millis(parse_number(part, value)? as u64))
 }
 
 fn parse_status(part: &str, value: &str) -> Result<StatusCode, String> {

@@ -72,11 +72,14 @@ impl<'a> Fields<'a> {
 
     pub(super) fn read_texts(&self, name: &'static str) -> Result<Option<Vec<&'a str>>, ApiError> {
         let Some(items) = self.read_list(name)? else { return Ok(None) };
-        let text = |(index, item): (usize, &'a Value)| {
-            item.as_str()
-                .ok_or_else(|| self.wrong_type(&format!("{name}[{index}]"), item, "string"))
-        };
-        items.iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
+        let mut texts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let Some(text) = item.as_str() else {
+                return Err(self.wrong_type(&format!("{name}[{index}]"), item, "string"));
+            };
+            texts.push(text);
+        }
+        Ok(Some(texts))
     }
 
     /// One warning for each field that is not in `known`, in the API's words.

@@ -40,31 +40,30 @@ impl Image {
 }
 
 fn read_facts(bytes: &[u8]) -> Option<ImageFacts> {
-    let known =
-        |format, (width, height, bit_depth)| ImageFacts { width, height, format, bit_depth };
-    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        read_png(bytes).map(|found| known("png", found))
+    let (format, (width, height, bit_depth)) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        ("png", read_png(bytes)?)
     } else if bytes.starts_with(&[0xff, 0xd8]) {
-        read_jpeg(bytes).map(|found| known("jpeg", found))
+        ("jpeg", read_jpeg(bytes)?)
     } else if bytes.starts_with(b"GIF8") {
-        Some(known("gif", (read_u16_le(bytes, 6)?, read_u16_le(bytes, 8)?, 8)))
+        ("gif", (read_u16_le(bytes, 6)?, read_u16_le(bytes, 8)?, 8))
     } else if bytes.starts_with(b"RIFF") && bytes.get(8..12)? == b"WEBP" {
-        read_webp(bytes).map(|found| known("webp", found))
+        ("webp", read_webp(bytes)?)
     } else {
-        None
-    }
+        return None;
+    };
+    Some(ImageFacts { width, height, format, bit_depth })
 }
 
 /// Bits of a channel times the channels of the colour type.
 fn read_png(bytes: &[u8]) -> Option<(u32, u32, u32)> {
-    let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
     let channels = match bytes.get(25)? {
         2 => 3,
         4 => 2,
         6 => 4,
         _ => 1,
     };
-    Some((number(16)?, number(20)?, u32::from(*bytes.get(24)?) * channels))
+    let bits = u32::from(*bytes.get(24)?);
+    Some((read_u32_be(bytes, 16)?, read_u32_be(bytes, 20)?, bits * channels))
 }
 
 /// Walks the segments to the frame header.
@@ -89,10 +88,10 @@ fn read_jpeg(bytes: &[u8]) -> Option<(u32, u32, u32)> {
 fn read_webp(bytes: &[u8]) -> Option<(u32, u32, u32)> {
     match bytes.get(12..16)? {
         b"VP8X" => {
-            let size = |at: usize| {
-                Some(read_u16_le(bytes, at)? + (u32::from(*bytes.get(at + 2)?) << 16) + 1)
-            };
-            Some((size(24)?, size(27)?, 24))
+            // Width and height less one, in 24 bits each.
+            let width = read_u16_le(bytes, 24)? + (u32::from(*bytes.get(26)?) << 16) + 1;
+            let height = read_u16_le(bytes, 27)? + (u32::from(*bytes.get(29)?) << 16) + 1;
+            Some((width, height, 24))
         }
         b"VP8L" => {
             let bits = read_u16_le(bytes, 21)? | read_u16_le(bytes, 23)? << 16;
@@ -104,6 +103,10 @@ fn read_webp(bytes: &[u8]) -> Option<(u32, u32, u32)> {
 
 fn read_u16_le(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?)))
+}
+
+fn read_u32_be(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 fn read_u16_be(bytes: &[u8], at: usize) -> Option<u32> {

@@ -32,7 +32,6 @@ impl AcceptedKeys {
 
     /// The key named by an `Authorization` header.
     pub(super) fn check_authorization(&self, authorization: Option<&str>) -> Result<Key, ApiError> {
-        let unauthorized = |message: &str| ApiError::new(401, message);
         let given = authorization.map(str::trim).unwrap_or_default();
         let given = match given.split_once(' ') {
             Some((scheme, value)) if scheme.eq_ignore_ascii_case("bearer") => value.trim(),
@@ -40,13 +39,12 @@ impl AcceptedKeys {
             _ => given,
         };
         if given.is_empty() {
-            return Err(unauthorized("no api key supplied"));
+            return Err(ApiError::new(401, "no api key supplied"));
         }
-        self.0
-            .iter()
-            .find(|key| key.value == given)
-            .cloned()
-            .ok_or_else(|| unauthorized("invalid api token"))
+        match self.0.iter().find(|key| key.value == given) {
+            Some(key) => Ok(key.clone()),
+            None => Err(ApiError::new(401, "invalid api token")),
+        }
     }
 }
 

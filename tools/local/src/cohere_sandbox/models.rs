@@ -119,15 +119,15 @@ pub(super) fn resolve_model(
 
 /// The model of that name unless it is unknown or removed.
 pub(super) fn find_model(id: &str) -> Result<&'static Model, ApiError> {
-    let not_found = || {
-        format!(
-            "model '{id}' not found, make sure the correct model ID was used and that you have access to the model."
-        )
+    let Some(model) = MODELS.iter().find(|model| model.id == id) else {
+        return Err(ApiError::new(
+            404,
+            format!(
+                "model '{id}' not found, make sure the correct model ID was used and that you have \
+                 access to the model."
+            ),
+        ));
     };
-    let model = MODELS
-        .iter()
-        .find(|model| model.id == id)
-        .ok_or_else(|| ApiError::new(404, not_found()))?;
     if let Status::Removed(day) = model.status {
         let page = if model.endpoint == Endpoint::Chat { "command" } else { model.endpoint.name() };
         return Err(ApiError::new(

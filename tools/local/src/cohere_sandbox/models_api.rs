@@ -35,39 +35,50 @@ struct ModelsPage {
 }
 
 pub(super) fn list_models(request: &ReceivedRequest) -> Result<Reply, ApiError> {
-    let asked = |name: &str| {
-        let pairs = request
-            .query
-            .as_deref()
-            .unwrap_or_default()
-            .split('&')
-            .filter_map(|pair| pair.split_once('='));
-        pairs
-            .filter(|(key, value)| *key == name && !value.is_empty())
-            .map(|(_, value)| value)
-            .next()
-    };
-    let number = |name: &str| {
-        let problem = || ApiError::invalid_request(format!("{name} must be a number"));
-        asked(name).map(|value| value.parse::<usize>().map_err(|_| problem())).transpose()
-    };
-    let endpoint = asked("endpoint");
-    let default_only =
-        asked("default_only").is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    let (size, start) = (
-        number("page_size")?.unwrap_or(PAGE_SIZE).clamp(1, 1000),
-        number("page_token")?.unwrap_or(0),
-    );
+    let query = request.query.as_deref().unwrap_or_default();
+    let endpoint = find_parameter(query, "endpoint");
+    let default_only = find_parameter(query, "default_only").unwrap_or_default();
+    let default_only = default_only.eq_ignore_ascii_case("true");
+    let size = find_number(query, "page_size")?.unwrap_or(PAGE_SIZE).clamp(1, 1000);
+    let start = find_number(query, "page_token")?.unwrap_or(0);
 
-    let matching = models::served_models()
-        .filter(|model| endpoint.is_none_or(|endpoint| model.endpoint.name() == endpoint))
-        .filter(|model| !default_only || DEFAULTS.contains(&model.id));
-    let mut found: Vec<&Model> = matching.skip(start).take(size + 1).collect();
-    let next_page_token = (found.len() > size).then(|| (start + size).to_string());
-    found.truncate(size);
-    let page =
-        ModelsPage { models: found.into_iter().map(describe_model).collect(), next_page_token };
+    let mut found: Vec<&Model> = models::served_models().collect();
+    if let Some(endpoint) = endpoint {
+        found.retain(|model| model.endpoint.name() == endpoint);
+    }
+    if default_only {
+        found.retain(|model| DEFAULTS.contains(&model.id));
+    }
+    // `page_token` counts the models of the pages before.
+    let after_this_page = found.len().saturating_sub(start).saturating_sub(size);
+    let models = found.into_iter().skip(start).take(size).map(describe_model).collect();
+    let next_page_token = match after_this_page {
+        0 => None,
+        _ => Some((start + size).to_string()),
+    };
+    let page = ModelsPage { models, next_page_token };
     Ok(Reply::from_json(serde_json::to_string(&page).expect("strings and numbers serialize")))
+}
+
+/// A parameter of the query; an empty one counts as absent.
+fn find_parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    for pair in query.split('&') {
+        if let Some((key, value)) = pair.split_once('=')
+            && key == name
+            && !value.is_empty()
+        {
+            return Some(value);
+        }
+    }
+    None
+}
+
+fn find_number(query: &str, name: &str) -> Result<Option<usize>, ApiError> {
+    let Some(value) = find_parameter(query, name) else { return Ok(None) };
+    match value.parse() {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(ApiError::invalid_request(format!("{name} must be a number"))),
+    }
 }
 
 pub(super) fn show_model(request: &ReceivedRequest) -> Result<Reply, ApiError> {

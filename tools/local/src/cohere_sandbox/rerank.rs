@@ -29,15 +29,16 @@ struct RerankRequest<'a> {
 pub(super) fn answer_rerank(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     let object = fields::parse_object(&seen.body)?;
     let request = RerankRequest::from_object(&object)?;
-    let results = request.rank_documents().into_iter().take(request.top_n).map(|(index, score)| {
+    let mut results = Vec::new();
+    for (index, score) in request.rank_documents().into_iter().take(request.top_n) {
         let mut result = format!(r#"{{"index":{index},"relevance_score":"#);
         write_float(score, &mut result);
-        result + "}"
-    });
+        results.push(result + "}");
+    }
     let body = format!(
         r#"{{"id":"{id}","results":[{results}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"search_units":{units}}}}}}}"#,
         id = digest::to_uuid(digest::digest_request(seen)),
-        results = results.collect::<Vec<_>>().join(","),
+        results = results.join(","),
         units = request.documents.len().div_ceil(DOCUMENTS_OF_A_SEARCH_UNIT),
     );
     Ok(Reply::from_json(body).with_warnings(&request.warnings))
@@ -67,13 +68,12 @@ impl<'a> RerankRequest<'a> {
         }
         let top_n = match fields.read_integer("top_n")? {
             None => documents.len(),
-            Some(asked) => {
-                usize::try_from(asked).ok().filter(|asked| *asked > 0).ok_or_else(|| {
-                    let most = documents.len();
-                    ApiError::invalid_request(format!(
-                        "return_top_n is invalid, value must be between 1 and {most}"
-                    ))
-                })?
+            Some(number @ 1..) => usize::try_from(number).unwrap_or(usize::MAX),
+            Some(_) => {
+                let most = documents.len();
+                return Err(ApiError::invalid_request(format!(
+                    "return_top_n is invalid, value must be between 1 and {most}"
+                )));
             }
         };
         fields.read_integer("max_tokens_per_doc")?;
@@ -86,10 +86,11 @@ impl<'a> RerankRequest<'a> {
     fn rank_documents(&self) -> Vec<(usize, f32)> {
         let space = VectorSpace::without_background(self.model.vector_space(), DIMENSION);
         let query = space.vector_of([Part::Text(self.query)]);
-        let score = |document: &&str| {
-            relevance_score(cosine_similarity(&query, &space.vector_of([Part::Text(document)])))
-        };
-        let mut ranked: Vec<(usize, f32)> = self.documents.iter().map(score).enumerate().collect();
+        let mut ranked = Vec::new();
+        for (index, document) in self.documents.iter().enumerate() {
+            let document = space.vector_of([Part::Text(document)]);
+            ranked.push((index, relevance_score(cosine_similarity(&query, &document))));
+        }
         ranked.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
         ranked
     }

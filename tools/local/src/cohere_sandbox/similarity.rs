@@ -28,8 +28,10 @@ impl VectorSpace {
     pub(super) fn new(name: &str, dimension: usize, tint: &str) -> Self {
         let seed = hash_bytes(name.as_bytes(), 0);
         let tint = hash_bytes(tint.as_bytes(), seed);
-        let place = |index: usize| noise_at(seed, index) + TINT * noise_at(tint, index);
-        let mut background: Vec<f32> = (0..dimension).map(place).collect();
+        let mut background = Vec::with_capacity(dimension);
+        for index in 0..dimension {
+            background.push(noise_at(seed, index) + TINT * noise_at(tint, index));
+        }
         scale_to_length(&mut background, BACKGROUND);
         Self { seed, background }
     }
@@ -110,8 +112,12 @@ fn scale_to_length(vector: &mut [f32], length: f32) {
 }
 
 fn hash_bytes(bytes: &[u8], seed: u64) -> u64 {
-    let fnv = |state: u64, byte: &u8| (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    mix_bits(bytes.iter().fold(seed ^ 0xcbf2_9ce4_8422_2325, fnv))
+    // The FNV-1a hash, then mixed, because its high bits are weak.
+    let mut state = seed ^ 0xcbf2_9ce4_8422_2325;
+    for byte in bytes {
+        state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    mix_bits(state)
 }
 
 /// A number from -1 to 1 that follows from seed and index.

@@ -128,16 +128,16 @@ fn tools_to_call<'a>(request: &'a ChatRequest) -> Vec<&'a Tool<'a>> {
         return Vec::new();
     }
     let question = &request.question().text;
-    let fit = |tool: &Tool| {
-        count_shared_words(
-            question,
-            &format!("{} {}", tool.name.replace(['_', '-'], " "), tool.description),
-        )
-    };
-    let best = request.tools.iter().map(fit).max().unwrap_or(0);
-    let fitting = request.tools.iter().filter(|tool| fit(tool) == best);
+    let best = request.tools.iter().map(|tool| count_fit(tool, question)).max().unwrap_or(0);
+    let fitting = request.tools.iter().filter(|tool| count_fit(tool, question) == best);
     // Nothing in common with any tool: the first is as good as another.
     fitting.take(if best == 0 { 1 } else { usize::MAX }).collect()
+}
+
+/// How many words of the question a tool's name and description share.
+fn count_fit(tool: &Tool, question: &str) -> usize {
+    let name = tool.name.replace(['_', '-'], " ");
+    count_shared_words(question, &format!("{name} {}", tool.description))
 }
 
 fn answer_with_calls(request: &ChatRequest, tools: &[&Tool], digest: u128) -> ChatAnswer {
@@ -164,7 +164,10 @@ fn answer_with_calls(request: &ChatRequest, tools: &[&Tool], digest: u128) -> Ch
 }
 
 fn has_parameters(tool: &Tool) -> bool {
-    tool.parameters["properties"].as_object().is_some_and(|properties| !properties.is_empty())
+    match tool.parameters["properties"].as_object() {
+        Some(properties) => !properties.is_empty(),
+        None => false,
+    }
 }
 
 fn write_thinking(request: &ChatRequest, tools: &[&Tool]) -> String {
@@ -241,24 +244,20 @@ fn quote_documents(request: &ChatRequest) -> CitedText {
     let question = &request.question().text;
     let texts: Vec<String> =
         request.documents.iter().map(|document| document.joined_text()).collect();
-    let all = || {
-        texts
-            .iter()
-            .enumerate()
-            .flat_map(|(index, text)| split_sentences(text).into_iter().map(move |s| (index, s)))
-    };
-    let mut best: Vec<(usize, usize, usize, &str)> = all()
-        .enumerate()
-        .map(|(place, (document, sentence))| {
-            (count_shared_words(question, sentence), place, document, sentence)
-        })
-        .filter(|(score, ..)| *score > 0)
-        .collect();
+    // Score, place among all sentences, number of the document, sentence.
+    let mut best: Vec<(usize, usize, usize, &str)> = Vec::new();
+    for (document, text) in texts.iter().enumerate() {
+        for sentence in split_sentences(text) {
+            best.push((count_shared_words(question, sentence), best.len(), document, sentence));
+        }
+    }
+    let first = best.first().copied();
+    best.retain(|(score, ..)| *score > 0);
     best.sort_by_key(|(score, place, ..)| (usize::MAX - score, *place));
     best.truncate(MOST_QUOTED_SENTENCES);
     best.sort_by_key(|(_, place, ..)| *place);
     if best.is_empty() {
-        best.extend(all().take(1).map(|(document, sentence)| (0, 0, document, sentence)));
+        best.extend(first);
     }
     let mut text = CitedText::new(request.cites);
     text.push("The documents say:");

@@ -90,10 +90,14 @@ impl<'a> ValueWriter<'a> {
     /// The choice that the message names, else the first.
     fn choose_value(&self, choices: &[Value]) -> Value {
         let message = self.message.to_lowercase();
-        let named = |choice: &&Value| {
-            choice.as_str().is_some_and(|choice| message.contains(&choice.to_lowercase()))
-        };
-        choices.iter().find(named).unwrap_or(&choices[0]).clone()
+        for choice in choices {
+            if let Some(text) = choice.as_str()
+                && message.contains(&text.to_lowercase())
+            {
+                return choice.clone();
+            }
+        }
+        choices[0].clone()
     }
 
     fn next_number(&mut self, schema: &Value, whole: bool) -> Value {
@@ -103,7 +107,8 @@ impl<'a> ValueWriter<'a> {
         if whole {
             Value::from(number as i64)
         } else {
-            Number::from_f64(number).map_or(Value::Null, Value::Number)
+            // Null where there is no such JSON number (an infinite one).
+            Number::from_f64(number).map(Value::Number).unwrap_or_default()
         }
     }
 
@@ -114,13 +119,13 @@ impl<'a> ValueWriter<'a> {
             _ => {}
         }
         let name = schema["title"].as_str().unwrap_or(name).to_lowercase();
-        let whole = || self.message.trim().to_owned();
-        let text = if WHOLE_MESSAGE.contains(&name.as_str()) {
-            whole()
-        } else {
-            self.names.next().unwrap_or_else(whole)
-        };
-        let most = schema["maxLength"].as_u64().map_or(usize::MAX, |most| most as usize);
+        let mut text = self.message.trim().to_owned();
+        if !WHOLE_MESSAGE.contains(&name.as_str())
+            && let Some(name) = self.names.next()
+        {
+            text = name;
+        }
+        let most = schema["maxLength"].as_u64().unwrap_or(u64::MAX) as usize;
         Value::from(text.chars().take(most).collect::<String>())
     }
 }
@@ -145,13 +150,16 @@ fn capitalized_names(message: &str) -> Vec<String> {
     if found.len() > 1 && message.trim_start().starts_with(&found[0]) {
         found.rotate_left(1);
     }
-    let telling = |word: &&str| {
-        !is_common(&word.to_lowercase()) && !word.starts_with(|c: char| c.is_ascii_digit())
-    };
     if found.is_empty() {
-        found.extend(split_words(message).filter(telling).last().map(str::to_owned));
+        found
+            .extend(split_words(message).filter(|word| is_telling(word)).last().map(str::to_owned));
     }
     found
+}
+
+/// Whether a word may stand for what a message is about: no common word and no number.
+fn is_telling(word: &str) -> bool {
+    !is_common(&word.to_lowercase()) && !word.starts_with(|c: char| c.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -40,8 +40,14 @@ pub(super) struct Document {
 impl Document {
     /// Everything it says, without the names of its fields.
     pub(super) fn joined_text(&self) -> String {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        self.data.values().map(text).collect::<Vec<_>>().join("\n")
+        let mut texts = Vec::new();
+        for value in self.data.values() {
+            texts.push(match value {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+        }
+        texts.join("\n")
     }
 }
 
@@ -115,19 +121,18 @@ struct ReadContent {
 
 /// A tool's results with the ids that citations name.
 fn tool_outputs(call: &str, parts: Vec<(Option<String>, Map<String, Value>)>) -> Vec<Document> {
-    let output = |(index, (id, data)): (usize, (Option<String>, _))| {
-        let id = id.unwrap_or_else(|| format!("{call}:{index}"));
-        Document { id, data }
-    };
-    parts.into_iter().enumerate().map(output).collect()
+    let mut outputs = Vec::new();
+    for (index, (id, data)) in parts.into_iter().enumerate() {
+        outputs.push(Document { id: id.unwrap_or_else(|| format!("{call}:{index}")), data });
+    }
+    outputs
 }
 
 fn read_content(content: &Value) -> ReadContent {
     let mut read = ReadContent::default();
-    let plain = |text: &str| Map::from_iter([("content".to_owned(), Value::from(text))]);
     if let Some(text) = content.as_str() {
         read.text = text.to_owned();
-        read.parts.push((None, plain(text)));
+        read.parts.push((None, text_data("content", text)));
     }
     let mut texts = Vec::new();
     for part in content.as_array().into_iter().flatten() {
@@ -135,14 +140,15 @@ fn read_content(content: &Value) -> ReadContent {
             Some("image_url") => read.images += 1,
             Some("document") => {
                 let document = &part["document"];
-                let data = document["data"].as_object().cloned();
-                let data =
-                    data.unwrap_or_else(|| plain(document["data"].as_str().unwrap_or_default()));
+                let data = match &document["data"] {
+                    Value::Object(data) => data.clone(),
+                    other => text_data("content", other.as_str().unwrap_or_default()),
+                };
                 read.parts.push((document["id"].as_str().map(str::to_owned), data));
             }
             _ => {
                 let text = part["text"].as_str().unwrap_or_default();
-                read.parts.push((None, plain(text)));
+                read.parts.push((None, text_data("content", text)));
                 texts.push(text);
             }
         }
@@ -151,6 +157,11 @@ fn read_content(content: &Value) -> ReadContent {
         read.text = texts.join("\n");
     }
     read
+}
+
+/// The data of a document that was given as a mere text.
+pub(super) fn text_data(name: &str, text: &str) -> Map<String, Value> {
+    Map::from_iter([(name.to_owned(), Value::from(text))])
 }
 
 fn read_calls(message: &Value) -> Result<Vec<PastCall<'_>>, ApiError> {

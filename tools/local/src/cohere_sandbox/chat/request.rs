@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::cohere_sandbox::api_error::ApiError;
-use crate::cohere_sandbox::chat::messages::{self, Document, Message, Role};
+use crate::cohere_sandbox::chat::messages::{self, Document, Message, Role, text_data};
 use crate::cohere_sandbox::fields::Fields;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
 use crate::cohere_sandbox::text;
@@ -77,21 +77,15 @@ impl<'a> ChatRequest<'a> {
         if json.is_some() && !documents.is_empty() {
             return Err(ApiError::invalid_request("response_format is not supported with RAG."));
         }
-        let thinking = fields.read_object("thinking", "thinking.")?;
-        let thinking_kind =
-            thinking.map(|thinking| thinking.read_text("type")).transpose()?.flatten();
-        let budget =
-            thinking.map(|thinking| thinking.read_integer("token_budget")).transpose()?.flatten();
+        let (thinks, thinking_budget) = read_thinking(fields, model)?;
         let request = Self {
             model,
             tool_choice: read_tool_choice(fields, &tools)?,
             documents,
             cites: read_citation_mode(fields)?,
             json,
-            thinks: thinking_kind.map_or(model.has_reasoning, |kind| kind == "enabled"),
-            thinking_budget: budget
-                .and_then(|budget| usize::try_from(budget).ok())
-                .unwrap_or(usize::MAX),
+            thinks,
+            thinking_budget,
             max_tokens: read_max_tokens(fields, model)?,
             stop_sequences: read_stop_sequences(fields)?,
             stream: fields.read_flag("stream")?.unwrap_or(false),
@@ -110,24 +104,31 @@ impl<'a> ChatRequest<'a> {
 
     /// The message to answer: the user's last.
     pub(super) fn question(&self) -> &Message<'a> {
-        let asked = self.messages.iter().rev().find(|message| message.role == Role::User);
-        asked.or(self.messages.last()).expect("there is a message")
+        let of_user = self.messages.iter().rev().find(|message| message.role == Role::User);
+        of_user.or(self.messages.last()).expect("there is a message")
     }
 
     /// Results of tools since the user last spoke, with the names of the tools.
     pub(super) fn tool_results(&self) -> Vec<(&'a str, &Document)> {
         let since =
             self.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
-        let calls = || self.messages.iter().flat_map(|message| &message.calls);
-        let name = |id: Option<&str>| {
-            calls().find(|call| Some(call.id) == id).map_or("the tool", |call| call.name)
-        };
-        let recent = self.messages[since..].iter();
-        recent
-            .flat_map(|message| {
-                message.outputs.iter().map(|output| (name(message.answers), output))
-            })
-            .collect()
+        let mut results = Vec::new();
+        for message in &self.messages[since..] {
+            let name = self.tool_name_of_call(message.answers);
+            for output in &message.outputs {
+                results.push((name, output));
+            }
+        }
+        results
+    }
+
+    fn tool_name_of_call(&self, id: Option<&str>) -> &'a str {
+        for call in self.messages.iter().flat_map(|message| &message.calls) {
+            if Some(call.id) == id {
+                return call.name;
+            }
+        }
+        "the tool"
     }
 
     fn check_context(&self) -> Result<(), ApiError> {
@@ -157,21 +158,26 @@ fn check_images(model: &Model, messages: &[Message]) -> Result<(), ApiError> {
 }
 
 fn read_tools<'a>(fields: Fields<'a>) -> Result<Vec<Tool<'a>>, ApiError> {
-    let read = |tool: &'a Value| {
+    let mut tools = Vec::new();
+    for tool in fields.read_list("tools")?.unwrap_or_default() {
         let function = &tool["function"];
         let name = function["name"].as_str().unwrap_or_default();
-        let sound = !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
-        if !sound {
+        if !is_tool_name(name) {
             return Err(ApiError::invalid_request(format!(
-                "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit (provided name: '{name}')."
+                "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with \
+                 a digit (provided name: '{name}')."
             )));
         }
         let description = function["description"].as_str().unwrap_or_default();
-        Ok(Tool { name, description, parameters: &function["parameters"] })
-    };
-    fields.read_list("tools")?.unwrap_or_default().iter().map(read).collect()
+        tools.push(Tool { name, description, parameters: &function["parameters"] });
+    }
+    Ok(tools)
+}
+
+fn is_tool_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
 }
 
 fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiError> {
@@ -192,15 +198,19 @@ fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErr
 fn read_documents(fields: Fields) -> Result<Vec<Document>, ApiError> {
     let mut documents: Vec<Document> = Vec::new();
     for (index, given) in fields.read_list("documents")?.unwrap_or_default().iter().enumerate() {
-        let plain = |text: &str| Map::from_iter([("text".to_owned(), Value::from(text))]);
-        let data = given["data"]
-            .as_object()
-            .cloned()
-            .or_else(|| given.as_str().or(given["data"].as_str()).map(plain));
-        let data = data.ok_or_else(|| {
-            ApiError::invalid_request(format!("document at index {index} cannot be empty"))
-        })?;
-        let id = given["id"].as_str().map_or_else(|| format!("doc:{index}"), str::to_owned);
+        let data = match (given, &given["data"]) {
+            (_, Value::Object(data)) => data.clone(),
+            (Value::String(text), _) | (_, Value::String(text)) => text_data("text", text),
+            _ => {
+                return Err(ApiError::invalid_request(format!(
+                    "document at index {index} cannot be empty"
+                )));
+            }
+        };
+        let id = match given["id"].as_str() {
+            Some(id) => id.to_owned(),
+            None => format!("doc:{index}"),
+        };
         if let Some(earlier) = documents.iter().position(|document| document.id == id) {
             return Err(ApiError::invalid_request(format!(
                 "duplicate document ID {id} at index {index} and {earlier}"
@@ -213,9 +223,25 @@ fn read_documents(fields: Fields) -> Result<Vec<Document>, ApiError> {
 
 fn read_citation_mode(fields: Fields) -> Result<bool, ApiError> {
     let options = fields.read_object("citation_options", "citation_options.")?;
-    Ok(options.and_then(|options| options.value("mode")).is_none_or(|mode| {
-        !matches!(mode.as_str(), Some("DISABLED" | "OFF")) && mode.as_bool() != Some(false)
-    }))
+    match options.and_then(|options| options.value("mode")) {
+        Some(Value::String(mode)) => Ok(!matches!(mode.as_str(), "DISABLED" | "OFF")),
+        Some(Value::Bool(on)) => Ok(*on),
+        _ => Ok(true),
+    }
+}
+
+/// Whether the model thinks before it answers, and in how many tokens at most.
+fn read_thinking(fields: Fields, model: &Model) -> Result<(bool, usize), ApiError> {
+    let Some(thinking) = fields.read_object("thinking", "thinking.")? else {
+        return Ok((model.has_reasoning, usize::MAX));
+    };
+    let thinks = match thinking.read_text("type")? {
+        Some(kind) => kind == "enabled",
+        None => model.has_reasoning,
+    };
+    let budget = thinking.read_integer("token_budget")?;
+    let budget = budget.and_then(|budget| usize::try_from(budget).ok());
+    Ok((thinks, budget.unwrap_or(usize::MAX)))
 }
 
 fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, ApiError> {
@@ -226,7 +252,9 @@ fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, ApiE
         None | Some("text") => Ok(None),
         Some("json_object") => {
             let schema = format.value("json_schema").or(format.value("schema"));
-            if schema.is_some_and(|schema| !schema.is_object()) {
+            if let Some(schema) = schema
+                && !schema.is_object()
+            {
                 return Err(ApiError::bad_request("schema must be an object"));
             }
             Ok(Some(schema))
@@ -266,25 +294,20 @@ fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, ApiError>
 }
 
 fn check_sampling(fields: Fields) -> Result<(), ApiError> {
-    let outside = |name: &str, low: f64, high: f64| {
-        fields
-            .read_number(name)
-            .map(|value| value.is_some_and(|value| !(low..=high).contains(&value)))
-    };
     let ranges = [
-        ("temperature", 1.0, "temperature must be between 0 and 1.0 inclusive."),
-        ("frequency_penalty", 1.0, "frequency_penalty must be between 0 and 1 inclusive."),
-        ("presence_penalty", 1.0, "presence_penalty must be between 0 and 1 inclusive."),
-        ("k", 500.0, "k must be between 0 and 500 inclusive."),
-        ("priority", 999.0, "priority must be between 0 and 999 inclusive."),
+        ("temperature", 0.0..=1.0, "temperature must be between 0 and 1.0 inclusive."),
+        ("frequency_penalty", 0.0..=1.0, "frequency_penalty must be between 0 and 1 inclusive."),
+        ("presence_penalty", 0.0..=1.0, "presence_penalty must be between 0 and 1 inclusive."),
+        ("k", 0.0..=500.0, "k must be between 0 and 500 inclusive."),
+        ("priority", 0.0..=999.0, "priority must be between 0 and 999 inclusive."),
+        ("p", 0.01..=0.99, "p must be between 0.01 and 0.99 inclusive."),
     ];
-    for (name, high, problem) in ranges {
-        if outside(name, 0.0, high)? {
+    for (name, range, problem) in ranges {
+        if let Some(number) = fields.read_number(name)?
+            && !range.contains(&number)
+        {
             return Err(ApiError::invalid_request(problem));
         }
-    }
-    if outside("p", 0.01, 0.99)? {
-        return Err(ApiError::invalid_request("p must be between 0.01 and 0.99 inclusive."));
     }
     if fields.read_number("frequency_penalty")? > Some(0.0)
         && fields.read_number("presence_penalty")? > Some(0.0)
@@ -293,15 +316,22 @@ fn check_sampling(fields: Fields) -> Result<(), ApiError> {
             "cannot specify both frequency_penalty and presence_penalty.",
         ));
     }
-    let known_mode = |mode: &Value| {
-        matches!(mode.as_str(), Some("CONTEXTUAL" | "STRICT" | "NONE" | "OFF"))
-            || mode.as_bool() == Some(false)
-    };
-    match fields.value("safety_mode").filter(|mode| !known_mode(mode)) {
-        Some(mode) => Err(ApiError::bad_request(format!(
-            "unrecognized safety mode '{}'. For proper usage, please refer to https://docs.cohere.com/reference/chat",
+    match fields.value("safety_mode") {
+        Some(mode) if !is_safety_mode(mode) => Err(ApiError::bad_request(format!(
+            "unrecognized safety mode '{}'. For proper usage, please refer to \
+             https://docs.cohere.com/reference/chat",
             mode.as_str().unwrap_or_default()
         ))),
-        None => Ok(()),
+        _ => Ok(()),
+    }
+}
+
+fn is_safety_mode(mode: &Value) -> bool {
+    match mode {
+        Value::String(name) => {
+            matches!(name.as_str(), "CONTEXTUAL" | "STRICT" | "NONE" | "OFF")
+        }
+        Value::Bool(on) => !on,
+        _ => false,
     }
 }

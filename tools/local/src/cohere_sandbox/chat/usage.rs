@@ -1,6 +1,6 @@
 //! Counts tokens as the API reports them: what is billed, and what the model really read.
 
-use crate::cohere_sandbox::chat::answer::ChatAnswer;
+use crate::cohere_sandbox::chat::answer::{ChatAnswer, ToolCall};
 use crate::cohere_sandbox::chat::request::ChatRequest;
 use crate::cohere_sandbox::text::count_tokens;
 use crate::cohere_sandbox::text::split_pieces;
@@ -44,24 +44,18 @@ impl ChatUsage {
 
         let images = request.messages.iter().map(|message| message.images).sum();
         let grounded = !request.tools.is_empty() || !request.documents.is_empty();
-        let written =
-            |text: &Option<String>| text.as_deref().map_or(0, |text| split_pieces(text).len());
-        let arguments = answer
-            .calls
-            .iter()
-            .map(|call| 2 + call.arguments.as_ref().map_or(0, |a| a.to_string().len() / 4));
-        let thinking = written(&answer.thinking);
+        let thinking = count_pieces(&answer.thinking);
+        let reports_reasoning = request.model.id.starts_with("command-a-plus") && thinking > 0;
         Self {
             billed_input: prompt.iter().map(|text| count_tokens(text)).sum::<usize>()
                 + images * TOKENS_OF_AN_IMAGE,
             billed_output: thinking
-                + written(&answer.tool_plan)
-                + written(&answer.text)
-                + arguments.sum::<usize>(),
+                + count_pieces(&answer.tool_plan)
+                + count_pieces(&answer.text)
+                + answer.calls.iter().map(count_call_tokens).sum::<usize>(),
             preamble: if grounded { PREAMBLE_TOKENS_WITH_TOOLS } else { PREAMBLE_TOKENS },
             images,
-            reasoning: (request.model.id.starts_with("command-a-plus") && thinking > 0)
-                .then_some(thinking),
+            reasoning: if reports_reasoning { Some(thinking) } else { None },
             prompt_chars: PREAMBLE_CHARS
                 + prompt.iter().map(|text| text.chars().count()).sum::<usize>(),
         }
@@ -90,5 +84,20 @@ impl ChatUsage {
             self.billed_output + FRAME_TOKENS,
             self.preamble / 16 * 16,
         )
+    }
+}
+
+fn count_pieces(text: &Option<String>) -> usize {
+    match text {
+        Some(text) => split_pieces(text).len(),
+        None => 0,
+    }
+}
+
+/// Two for the call itself, and one for every four bytes of its arguments.
+fn count_call_tokens(call: &ToolCall) -> usize {
+    match &call.arguments {
+        Some(arguments) => 2 + arguments.to_string().len() / 4,
+        None => 2,
     }
 }

@@ -53,8 +53,11 @@ impl Input<'_> {
     }
 
     pub(super) fn texts(&self) -> Vec<&str> {
-        let text = |part| if let Part::Text(text) = part { Some(text) } else { None };
-        self.parts().into_iter().filter_map(text).collect()
+        match self {
+            Input::Text(text) => vec![text],
+            Input::Image(_) => Vec::new(),
+            Input::Mixed(inputs) => inputs.iter().flat_map(Input::texts).collect(),
+        }
     }
 
     pub(super) fn images(&self) -> Vec<&Image> {
@@ -96,13 +99,13 @@ impl<'a> EmbedRequest<'a> {
 
     /// The texts as answers repeat them: the light English model of version 3 normalises them.
     pub(super) fn echoed_texts(&self) -> Vec<String> {
-        let light = self.model.id == "embed-english-light-v3.0";
-        let echo = |text: &str| if light { normalize_text(text) } else { text.to_owned() };
-        let texts = self
-            .inputs
-            .iter()
-            .filter_map(|input| if let Input::Text(text) = input { Some(*text) } else { None });
-        texts.map(echo).collect()
+        let is_normalized = self.model.id == "embed-english-light-v3.0";
+        let mut texts = Vec::new();
+        for input in &self.inputs {
+            let Input::Text(text) = input else { continue };
+            texts.push(if is_normalized { normalize_text(text) } else { (*text).to_owned() });
+        }
+        texts
     }
 }
 
@@ -175,20 +178,24 @@ fn read_images<'a>(uris: Vec<&str>) -> Result<Vec<Input<'a>>, ApiError> {
 
 /// `{"content":[{"type":"text","text":…},{"type":"image_url","image_url":{"url":…}}]}`
 fn read_mixed_input(input: &Value) -> Result<Input<'_>, ApiError> {
-    let unusable = || {
-        ApiError::invalid_request("inputs must have a content list of text and image_url elements")
-    };
-    let content =
-        input["content"].as_array().filter(|content| !content.is_empty()).ok_or_else(unusable)?;
-    let parts = content.iter().map(|part| match part["type"].as_str() {
-        Some("text") => part["text"].as_str().map(Input::Text).ok_or_else(unusable),
-        Some("image_url") => {
-            let uri = part["image_url"]["url"].as_str().ok_or_else(unusable)?;
-            Image::from_data_uri(uri).map(Input::Image)
-        }
-        _ => Err(unusable()),
-    });
-    parts.collect::<Result<_, _>>().map(Input::Mixed)
+    let mut parts = Vec::new();
+    for part in input["content"].as_array().into_iter().flatten() {
+        let kind = part["type"].as_str();
+        let (text, uri) = (part["text"].as_str(), part["image_url"]["url"].as_str());
+        parts.push(match (kind, text, uri) {
+            (Some("text"), Some(text), _) => Input::Text(text),
+            (Some("image_url"), _, Some(uri)) => Input::Image(Image::from_data_uri(uri)?),
+            _ => return Err(unusable_content()),
+        });
+    }
+    if parts.is_empty() {
+        return Err(unusable_content());
+    }
+    Ok(Input::Mixed(parts))
+}
+
+fn unusable_content() -> ApiError {
+    ApiError::invalid_request("inputs must have a content list of text and image_url elements")
 }
 
 fn check_images(
@@ -282,16 +289,20 @@ fn read_types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
 
 fn read_dimension(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     let default = *model.dimensions.last().expect("embedding models have a dimension");
-    let Some(asked) = fields.read_integer("output_dimension")? else { return Ok(default) };
+    let Some(wanted) = fields.read_integer("output_dimension")? else { return Ok(default) };
     if model.is_embed_v3() {
         return Err(ApiError::invalid_request("output_dimension is not supported for this model"));
     }
-    let found = model.dimensions.iter().find(|dimension| i64::try_from(**dimension) == Ok(asked));
-    found.copied().ok_or_else(|| {
-        let list = model.dimensions.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
-        ApiError::new(
-            422,
-            format!("invalid request: output_dimension {asked} is not supported, only [{list}] is supported"),
-        )
-    })
+    for dimension in model.dimensions {
+        if i64::try_from(*dimension) == Ok(wanted) {
+            return Ok(*dimension);
+        }
+    }
+    let list = model.dimensions.iter().map(usize::to_string).collect::<Vec<_>>().join(" ");
+    Err(ApiError::new(
+        422,
+        format!(
+            "invalid request: output_dimension {wanted} is not supported, only [{list}] is supported"
+        ),
+    ))
 }
