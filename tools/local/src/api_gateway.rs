@@ -1,7 +1,8 @@
 //! The API Gateway: what a REST API does with a request before and after its function.
 //!
-//! In order: route, throttling, authorizer, size, function, and the answer as it comes. Whatever
-//! stops a request on this way is a [`Rejection`], answered by the template's gateway responses.
+//! In order: route, throttling, authorizer, size, function, and the answer while it is written.
+//! Whatever stops a request before its answer is a [`Rejection`], answered by the template's gateway
+//! responses.
 //! Nothing is added to an answer that a function makes.
 
 mod authorizer;
@@ -32,11 +33,11 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 /// Largest body a REST API takes.
-const BODY_LIMIT: usize = 10 * 1024 * 1024;
-/// Largest event a function takes: the body after it became a JSON string, and all around it.
-const EVENT_LIMIT: usize = 6 * 1024 * 1024;
-/// What is still read of a refused body, so that the caller can finish writing and read the answer.
-const DRAIN_LIMIT: usize = 64 * 1024 * 1024;
+const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
+/// Largest event a function takes: the body as a JSON string, and everything around it.
+const EVENT_LIMIT_BYTES: usize = 6 * 1024 * 1024;
+/// How much of a too large body is read, so that the caller can finish writing and read the answer.
+const DRAIN_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 /// Id of the API in ARNs and host names.
 pub const API: &str = "local";
 
@@ -81,7 +82,7 @@ impl ApiGateway {
         Router::new().fallback(handle_request).with_state(Arc::new(self))
     }
 
-    /// The ARN a policy speaks of: `…/live/POST/v2/chat`.
+    /// The ARN that policies name: `…/live/POST/v2/chat`.
     fn method_arn(&self, route: &template::TemplateRoute) -> String {
         format!(
             "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}",
@@ -115,7 +116,7 @@ impl ApiGateway {
         };
         let request = ProxyRequest { id, stage: &self.stage, resource: &route.path, parts: &parts };
         let event = request.to_event(&body?, caller);
-        if event.len() > EVENT_LIMIT {
+        if event.len() > EVENT_LIMIT_BYTES {
             return Err(Rejection::RequestTooLarge);
         }
         let deadline = Instant::now() + route.timeout;
@@ -141,18 +142,18 @@ async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Req
     }
 }
 
-/// Reads the body before anything is decided, as API Gateway does: it cannot stream requests.
+/// Reads the whole body before anything is decided: API Gateway cannot stream requests.
 async fn read_body(mut body: Body) -> Result<Bytes, Rejection> {
     let mut whole = BytesMut::new();
     let mut length = 0;
     while let Some(Ok(frame)) = body.frame().await {
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= BODY_LIMIT {
+        if length <= BODY_LIMIT_BYTES {
             whole.extend_from_slice(&data);
-        } else if length > DRAIN_LIMIT {
+        } else if length > DRAIN_LIMIT_BYTES {
             break;
         }
     }
-    if length <= BODY_LIMIT { Ok(whole.freeze()) } else { Err(Rejection::RequestTooLarge) }
+    if length <= BODY_LIMIT_BYTES { Ok(whole.freeze()) } else { Err(Rejection::RequestTooLarge) }
 }

@@ -1,4 +1,4 @@
-//! The command line: flags in, one clear message out where something is wrong, and what to try next.
+//! The command line: flags in, and one clear message where something is wrong, with the next step.
 
 mod hints;
 
@@ -31,7 +31,7 @@ pub struct Arguments {
     release: bool,
 }
 
-/// Runs the command line to its end.
+/// Runs the program from its arguments to its exit code.
 pub async fn run_command_line() -> ExitCode {
     match serve_until_interrupted(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -47,14 +47,14 @@ use api_error::ApiError;
 use keys::AcceptedKeys;
 use reply::Reply;
 
-/// How many of the newest requests are remembered.
+/// How many of the newest requests are recorded.
 const RECORDED_REQUESTS_LIMIT: usize = 10_000;
 /// Larger than any body the real API accepts.
 const MAX_BODY_BYTES: usize = 128 << 20;
 /// Between stream events, so that a person sees the answer being written.
 const EVENT_PAUSE: Duration = Duration::from_millis(4);
 
-/// What the sandbox accepts and remembers; cheap to clone.
+/// A running sandbox; clones share its state.
 #[derive(Clone)]
 pub struct CohereSandbox {
     state: Arc<Mutex<SandboxState>>,
@@ -101,7 +101,7 @@ impl CohereSandbox {
         self
     }
 
-    /// Accepts one more key; a key known already takes the new kind.
+    /// Accepts one more key; one that was accepted already becomes trial or not, as given now.
     pub fn accept_key(&self, key: Key) {
         self.lock_state().keys.accept(key);
     }

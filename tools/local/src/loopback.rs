@@ -14,10 +14,10 @@ pub async fn bind_port(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-/// Serves until told to stop, or until whoever could tell is gone.
+/// Serves until `stop` changes or its sender is dropped.
 ///
-/// Small writes leave at once: a streamed answer must not wait for the acknowledgement of the piece
-/// before it (Nagle's algorithm against delayed acknowledgements costs 40 ms a piece).
+/// `TCP_NODELAY` is set: a streamed answer must not wait for the acknowledgement of the chunk before
+/// it (Nagle's algorithm together with delayed acknowledgements costs 40 ms per chunk).
 pub async fn serve_until_stopped(
     listener: TcpListener,
     router: Router,

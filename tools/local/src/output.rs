@@ -9,10 +9,10 @@ pub type LineHandler = Arc<dyn Fn(&str, &str) + Send + Sync>;
 /// Where lines go.
 #[derive(Clone, Default)]
 pub enum Output {
-    /// Standard output, prefixed; muted when that is a terminal.
+    /// Standard output, each line after the function's name; grey where that is a terminal.
     #[default]
     Terminal,
-    /// To whoever wants to look at them.
+    /// To a function, such as a test's.
     To(LineHandler),
 }
 
@@ -20,7 +20,7 @@ impl Output {
     pub fn write_line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
-            // Metrics are for CloudWatch; to a person the lines beside them say the same.
+            // Metrics are for CloudWatch; the log lines beside them tell a person the same.
             Output::Terminal if is_metric(line) => {}
             Output::Terminal => {
                 let mut out = std::io::stdout().lock();
@@ -40,7 +40,7 @@ fn is_metric(line: &str) -> bool {
 
 /// Lines of one process, held back until it is clear whether its start succeeds.
 ///
-/// A failing start is told once and whole by whoever waits for it, instead of line by line before it.
+/// The caller that waits for a failed start reports all lines at once; they must not appear before.
 pub struct ProcessLines {
     function: String,
     output: Output,
@@ -52,7 +52,7 @@ impl ProcessLines {
         ProcessLines { function: function.to_owned(), output, held: Mutex::default() }
     }
 
-    /// Holds the line while the process is starting; afterwards passes it on after what was held.
+    /// Holds the line while the process is starting; afterwards writes the held lines and this one.
     pub fn add_line(&self, line: &str, starting: bool) {
         self.lock_held().push(line.to_owned());
         if !starting {
@@ -60,14 +60,14 @@ impl ProcessLines {
         }
     }
 
-    /// Passes on what is held.
+    /// Writes the held lines.
     pub fn write_held(&self) {
         for line in self.lock_held().drain(..) {
             self.output.write_line(&self.function, &line);
         }
     }
 
-    /// What is still held.
+    /// Takes the held lines out without writing them.
     pub fn take_held(&self) -> Vec<String> {
         std::mem::take(&mut self.lock_held())
     }

@@ -1,9 +1,9 @@
 //! A stand-in for AWS Secrets Manager, for this run's credentials only.
 //!
 //! It serves what the gateway and its operator use: reading, putting and listing versions, moving
-//! labels ([`store`]), and rotation by the template's own function ([`rotation`]). Tests hold the same
-//! [`SecretsManager`]: they put another value, take one away, or make every request slow or fail, while the
-//! functions run.
+//! labels ([`store`]), and rotation by the template's own function ([`rotation`]). Tests share the
+//! same [`SecretsManager`]: they put another value, remove one, or make every request slow or fail
+//! while the functions run.
 
 mod request;
 mod rotation;
@@ -33,18 +33,18 @@ pub const API_KEY: &str = "CohereApiKeySecret";
 /// The secret with the clients, by its resource in the template.
 pub const CLIENTS: &str = "ClientsSecret";
 
-/// Above the longest value, which may double in JSON.
+/// Larger than a request with the longest value (64 KiB), which may double as a JSON string.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// The secrets of one run; clones share them.
 #[derive(Clone)]
 pub struct SecretsManager {
     access_key: String,
-    shared: Arc<Mutex<SharedState>>,
+    state: Arc<Mutex<SecretsState>>,
 }
 
 #[derive(Default)]
-struct SharedState {
+struct SecretsState {
     store: Store,
     /// Which function rotates a secret.
     functions: BTreeMap<String, Arc<Function>>,
@@ -65,14 +65,14 @@ pub enum Behaviour {
     Denying,
     /// Answers 400 `ThrottlingException`.
     Throttling,
-    /// Answers well but for the last character, so that nobody can read it.
+    /// Answers without the last character, so that the JSON cannot be read.
     Garbled,
 }
 
 impl SecretsManager {
     /// Without any secret, for requests signed with this access key.
     pub fn new(access_key: &str) -> Self {
-        SecretsManager { access_key: access_key.to_owned(), shared: Arc::default() }
+        SecretsManager { access_key: access_key.to_owned(), state: Arc::default() }
     }
 
     /// Makes a secret without a value, as the template does.
@@ -88,7 +88,7 @@ impl SecretsManager {
     /// Puts a value under a label, by the rules of AWS; returns the version's id.
     pub fn put_under(&self, name: &str, value: &str, label: &str) -> String {
         let version = Uuid::new_v4().to_string();
-        // A new version's id is new, which leaves nothing to refuse.
+        // Refused only where the version's id is known already, and this one is new.
         let _ = self.lock_state().store.find_or_create(name).put_text(&version, value, &[label]);
         version
     }
@@ -98,7 +98,7 @@ impl SecretsManager {
         self.lock_state().store.find_or_create(name).begin_rotation(version);
     }
 
-    /// Takes a secret away: from now on it does not exist.
+    /// Removes a secret: from now on it does not exist.
     pub fn remove(&self, name: &str) {
         self.lock_state().store.remove(name);
     }
@@ -122,7 +122,7 @@ impl SecretsManager {
         self.lock_state().behaviour = behaviour;
     }
 
-    /// Requests to read a secret so far, whatever became of them.
+    /// How many requests to read a secret came so far, answered or refused.
     pub fn reads(&self) -> usize {
         self.lock_state().reads
     }
@@ -131,7 +131,7 @@ impl SecretsManager {
         Router::new().route("/", post(handle_request)).with_state(self.clone())
     }
 
-    /// Does what a request asks for, by the operation's name.
+    /// Runs an operation of AWS's API by its name.
     fn run_operation(&self, operation: &str, body: &[u8]) -> Result<Value, ErrorResponse> {
         let answer = match operation {
             "GetSecretValue" => {
@@ -143,15 +143,15 @@ impl SecretsManager {
                 self.lock_state().store.find(&put.secret_id)?.put_value(put)?
             }
             "UpdateSecretVersionStage" => {
-                let wish: request::MoveRequest = parse_parameters(body)?;
-                self.lock_state().store.find(&wish.secret_id)?.move_label(&wish)?
+                let parameters: request::MoveRequest = parse_parameters(body)?;
+                self.lock_state().store.find(&parameters.secret_id)?.move_label(&parameters)?
             }
             "DescribeSecret" => {
                 let request::DescribeRequest { secret_id } = parse_parameters(body)?;
-                let mut shared = self.lock_state();
-                let name = shared.store.find(&secret_id)?.name().to_owned();
-                let function = shared.functions.get(&name).map(|function| function.arn());
-                shared.store.find(&secret_id)?.describe(function.as_deref())
+                let mut state = self.lock_state();
+                let name = state.store.find(&secret_id)?.name().to_owned();
+                let function = state.functions.get(&name).map(|function| function.arn());
+                state.store.find(&secret_id)?.describe(function.as_deref())
             }
             "ListSecretVersionIds" => {
                 let list: request::ListRequest = parse_parameters(body)?;
@@ -166,8 +166,8 @@ impl SecretsManager {
         Ok(answer)
     }
 
-    fn lock_state(&self) -> MutexGuard<'_, SharedState> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_state(&self) -> MutexGuard<'_, SecretsState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -179,7 +179,7 @@ pub fn secret_arn(name: &str) -> String {
 fn parse_parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {
     match serde_json::from_slice(body) {
         Ok(parameters) => Ok(parameters),
-        // Without serde's own words, which may quote a value.
+        // serde's own message is left out, because it may quote a value.
         Err(_) => {
             let message = "these are not the operation's parameters".to_owned();
             Err(StoreError("InvalidParameterException", message))
@@ -229,9 +229,9 @@ async fn answer_request(
     let operation =
         target.and_then(|target| target.strip_prefix("secretsmanager.")).unwrap_or_default();
     let behaviour = {
-        let mut shared = secrets.lock_state();
-        shared.reads += usize::from(operation == "GetSecretValue");
-        shared.behaviour
+        let mut state = secrets.lock_state();
+        state.reads += usize::from(operation == "GetSecretValue");
+        state.behaviour
     };
     match behaviour {
         Behaviour::Normal | Behaviour::Garbled => {}

@@ -1,4 +1,4 @@
-//! One running gateway: every part started in order, and stopped together.
+//! One running stack: every part is started in order, and all are stopped together.
 
 use crate::api_gateway::ApiGateway;
 use crate::aws_account::{ACCOUNT, REGION};
@@ -21,10 +21,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// Name of the stack this run stands for.
+/// Name of the CloudFormation stack that this run stands for.
 pub const STACK_NAME: &str = "cohere-gateway-local";
 const DEFAULT_PORT: u16 = 8080;
-/// How long a request waits when a function may have no further environment.
+/// How long a request waits for an environment when a function may have no further one.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// What to start; the default is what `cargo run` starts.
@@ -32,15 +32,15 @@ pub struct Options {
     /// `None` takes 8080 or the next free port, 0 any free one.
     pub port: Option<u16>,
     pub upstream: Upstream,
-    /// The token of the one client there is.
+    /// The token of the only client.
     pub token: String,
     /// `GATEWAY_*` variables for every function, over the template's.
     pub settings: Vec<(String, String)>,
     /// Use the release binaries.
     pub release: bool,
-    /// Processes one function may have.
+    /// How many environments, and so processes, one function may have.
     pub max_environments: usize,
-    /// How long the front remembers what the authorizer said of a token; `None` takes the template's time.
+    /// How long API Gateway caches what the authorizer answered; `None` takes the template's time.
     pub authorizer_cache_ttl: Option<Duration>,
     pub output: Output,
 }
@@ -70,7 +70,7 @@ pub enum Upstream {
     },
 }
 
-/// A running gateway; dropping it ends every child.
+/// A running stack; dropping it ends every child process.
 pub struct Stack {
     pub url: String,
     pub upstream_url: String,
@@ -84,7 +84,7 @@ pub struct Stack {
     stop: watch::Sender<bool>,
 }
 
-/// Starts everything; returns once each function has taken its configuration and waits for work.
+/// Starts everything; returns once each function has read its configuration and asks for work.
 pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let (listener, address) = bind_api_port(options.port).await?;
     let stop = watch::Sender::new(false);
@@ -155,7 +155,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
 }
 
 impl Stack {
-    /// Starts one environment of each function, so that a bad setting shows now and not at a request.
+    /// Starts one environment of each function, so that a bad setting is reported at once.
     async fn warm_up_functions(&self) -> anyhow::Result<()> {
         let outcomes = join_all(self.functions.values().map(|function| function.warm_up())).await;
         let mut failed = Vec::new();
@@ -164,7 +164,7 @@ impl Stack {
                 failed.push((function.name(), problem));
             }
         }
-        // They share their settings: one story tells what to mend.
+        // They share their settings: what one of them says is enough to correct it.
         let Some((name, why)) = failed.first() else { return Ok(()) };
         let others: Vec<_> = failed[1..].iter().map(|(name, _)| *name).collect();
         let others = if others.is_empty() {
@@ -176,8 +176,8 @@ impl Stack {
         bail!("{name} did not start{others}: {why}")
     }
 
-    /// Sends a raw event to a function, as the Lambda API's Invoke does: a streamed answer comes as one
-    /// piece, with prelude and NUL bytes.
+    /// Sends a raw event to a function, as the Lambda API's Invoke does; the bytes of a streamed
+    /// answer begin with its prelude and the NUL bytes.
     pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
         match self.find_function(function)?.invoke(event.into()).await {
             Ok(payload) => {
@@ -209,7 +209,7 @@ impl Stack {
         }
     }
 
-    /// Ends every child and waits for that.
+    /// Ends every child process and waits until they are gone.
     pub async fn stop(self) {
         self.end_functions().await;
     }
@@ -224,9 +224,9 @@ impl Stack {
     }
 }
 
-/// The port asked for, or the first free one from the default on.
-async fn bind_api_port(asked: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    if let Some(port) = asked {
+/// Binds the port that the options name, or the first free one from the default on.
+async fn bind_api_port(port: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    if let Some(port) = port {
         return loopback::bind_port(port)
             .await
             .with_context(|| format!("port {port} cannot be used, choose another with --port"));
@@ -259,7 +259,7 @@ async fn start_upstream(
     }
 }
 
-/// What the template's references stand for in this run.
+/// Values of the template's references in this run.
 fn reference_values(upstream_url: &str) -> ReferenceValues {
     let names = [
         ("AWS::StackName", STACK_NAME.to_owned()),
@@ -278,7 +278,7 @@ fn random_hex() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// AWS credentials that mean something in this run alone.
+/// AWS credentials that are accepted in this run only.
 struct Credential {
     access_key: String,
     secret_key: String,
@@ -294,7 +294,7 @@ impl Credential {
         }
     }
 
-    /// What a shell needs; the region and the endpoint are Lambda's affair elsewhere.
+    /// What a shell needs to reach the secrets; functions get the region from Lambda.
     fn tool_variables(&self, endpoint_url: &str) -> Vec<(String, String)> {
         let variables = [
             ("AWS_ENDPOINT_URL", endpoint_url),

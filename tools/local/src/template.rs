@@ -2,7 +2,7 @@
 //!
 //! The template stays the only place where these things are written. Reading it is a small
 //! deployment: parameters get values, `!Ref` and `!Sub` are resolved ([`cloudformation`]), and what
-//! this tool cannot run as API Gateway would (a buffered route, say) is an error, never a guess.
+//! this tool cannot run as API Gateway would, such as a buffered route, is an error.
 
 mod cloudformation;
 mod document;
@@ -64,7 +64,7 @@ pub struct TemplateRoute {
     pub throttle: Option<Throttle>,
 }
 
-/// A steady rate per second and what may come at once.
+/// A steady rate per second, and how many requests may come at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {
     pub rate: f64,
@@ -76,7 +76,7 @@ pub struct Throttle {
 pub struct TemplateAuthorizer {
     pub function: String,
     pub header: String,
-    /// What a token must look like for the function to be asked at all.
+    /// What a token must look like for the function to be called at all.
     pub expression: Regex,
     pub cache_ttl: Duration,
 }

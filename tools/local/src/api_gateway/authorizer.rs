@@ -1,7 +1,7 @@
-//! The token authorizer as API Gateway asks it: only about what looks like a token, and remembered.
+//! The token authorizer as API Gateway calls it: only for what looks like a token, with a cache.
 //!
-//! The answer belongs to the token, not to the route: its policy is evaluated anew for each method.
-//! Failures are not remembered.
+//! An answer is cached by token, not by route: its policy is evaluated anew for each method.
+//! Failures are not cached.
 
 #[cfg(test)]
 mod tests;
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 /// Longest resource a policy may name.
 const RESOURCE_LIMIT: usize = 512;
-/// Tokens remembered at once; beyond that expired ones are dropped first, then all.
+/// Tokens cached at once; beyond that expired ones are dropped first, then all.
 const CACHED_TOKENS_LIMIT: usize = 10_000;
 
 pub struct Authorizer {
@@ -30,7 +30,7 @@ pub struct Authorizer {
     cache: Mutex<HashMap<String, (Instant, Arc<AuthorizerResponse>)>>,
 }
 
-/// Who calls, as the function gets it.
+/// What the function is told about the caller.
 #[derive(Debug)]
 pub struct Caller {
     pub context: Value,
@@ -58,7 +58,8 @@ impl Authorizer {
         Authorizer { settings, function, usage_plan_keys, cache: Mutex::default() }
     }
 
-    /// Lets a request through to this method, with what its function will know of the caller.
+    /// Decides whether a request may call this method; returns what its function is told of the
+    /// caller.
     pub async fn authorize(
         &self,
         headers: &HeaderMap,
@@ -129,7 +130,7 @@ impl Authorizer {
 }
 
 impl AuthorizerResponse {
-    /// Reads an authorizer's answer; context values may only be scalars, and resources only so long.
+    /// Reads an authorizer's answer. Context values must be scalars, resources at most 512 bytes long.
     fn parse(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
         let response: AuthorizerResponse =
             serde_json::from_slice(answer).map_err(|_| Rejection::AuthorizerConfigurationError)?;
@@ -162,7 +163,7 @@ fn is_nested(value: &Value) -> bool {
     value.is_array() || value.is_object()
 }
 
-/// An authorizer says no either by a policy or by failing with exactly this word.
+/// An authorizer denies by a policy, or by failing with exactly the word `Unauthorized`.
 fn rejection_of_failure(failure: &InvocationError) -> Rejection {
     let InvocationError::Reported(report) = failure else { return Rejection::AuthorizerFailure };
     match serde_json::from_slice::<Value>(report) {

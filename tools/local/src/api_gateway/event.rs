@@ -13,7 +13,7 @@ use http::request::Parts;
 use serde_json::{Map, Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Headers that concern the connection to API Gateway and end there.
+/// Headers about the connection to API Gateway, which it does not pass on.
 const CONNECTION: [&str; 9] = [
     "connection",
     "content-length",
@@ -25,10 +25,10 @@ const CONNECTION: [&str; 9] = [
     "transfer-encoding",
     "upgrade",
 ];
-/// Everybody on loopback comes from here.
+/// The caller's address: on loopback always this one.
 const SOURCE_IP: &str = "127.0.0.1";
 
-/// A request as it arrived, and where it goes.
+/// A request as it arrived, and the route it takes.
 pub struct ProxyRequest<'a> {
     pub id: &'a str,
     pub stage: &'a str,
@@ -37,8 +37,8 @@ pub struct ProxyRequest<'a> {
 }
 
 impl ProxyRequest<'_> {
-    /// The event as JSON. The body is always text: without binary media types API Gateway reads it as
-    /// UTF-8 and replaces what is none.
+    /// The event as JSON. The body is always text: without binary media types API Gateway reads it
+    /// as UTF-8 and replaces bytes that are not.
     pub fn to_event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {
         let Parts { method, uri, headers, .. } = self.parts;
         let (single, multi) = group_pairs(self.all_headers());
@@ -67,7 +67,7 @@ impl ProxyRequest<'_> {
         event.to_string().into()
     }
 
-    /// What the caller sent, less what ends here, and what API Gateway adds.
+    /// The caller's headers without those of the connection, and those that API Gateway adds.
     fn all_headers(&self) -> impl Iterator<Item = (String, String)> {
         let host = match self.parts.headers.get("host") {
             Some(host) => host.to_str().unwrap_or_default(),

@@ -33,7 +33,7 @@ pub enum Verdict {
     Allowed,
     /// A statement denies it.
     Denied,
-    /// No statement speaks of it.
+    /// No statement names it.
     Unmentioned,
 }
 
@@ -72,7 +72,7 @@ fn matches_pattern(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);
     let mut star = None;
-    // Ends: each round moves on in the text, or moves the last star's end on, which never goes back.
+    // Ends: each round moves on in the text, or moves the end of the last star's match on.
     while t < text.len() {
         match pattern.get(p) {
             Some(b'*') => {

@@ -8,10 +8,10 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-const END: [u8; 8] = [0; 8];
-/// More than API Gateway passes on as headers (10 KB), so that what fits is never cut.
-const LIMIT: usize = 64 * 1024;
-/// What belongs to the connection here, not to the answer.
+const HEAD_END: [u8; 8] = [0; 8];
+/// More than API Gateway passes on as headers (10 KB), so that no head it accepts is refused here.
+const HEAD_LIMIT_BYTES: usize = 64 * 1024;
+/// Headers of the connection, which the server here sets itself.
 const CONNECTION: [&str; 4] = ["connection", "content-length", "keep-alive", "transfer-encoding"];
 
 /// Status and headers of an answer.
@@ -54,14 +54,20 @@ impl PreludeReader {
     /// Takes a chunk; gives the head and what followed it as soon as the head has ended.
     pub fn push(&mut self, chunk: &[u8]) -> Result<Option<(ResponseHead, Bytes)>, PreludeError> {
         // The end may have begun in the chunk before.
-        let from = self.seen.len().saturating_sub(END.len() - 1);
+        let from = self.seen.len().saturating_sub(HEAD_END.len() - 1);
         self.seen.extend_from_slice(chunk);
-        let Some(at) = self.seen[from..].windows(END.len()).position(|window| window == END) else {
-            return if self.seen.len() > LIMIT { Err(PreludeError::TooLong) } else { Ok(None) };
+        let Some(at) =
+            self.seen[from..].windows(HEAD_END.len()).position(|window| window == HEAD_END)
+        else {
+            return if self.seen.len() > HEAD_LIMIT_BYTES {
+                Err(PreludeError::TooLong)
+            } else {
+                Ok(None)
+            };
         };
-        let mut rest = self.seen.split_off(from + at);
+        let mut body = self.seen.split_off(from + at);
         let head = ResponseHead::parse(&self.seen)?;
-        Ok(Some((head, rest.split_off(END.len()).freeze())))
+        Ok(Some((head, body.split_off(HEAD_END.len()).freeze())))
     }
 }
 

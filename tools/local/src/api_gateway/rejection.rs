@@ -1,7 +1,7 @@
-//! Answers that API Gateway makes itself, as the template words them.
+//! Answers that API Gateway makes itself, with the texts of the template.
 //!
-//! A response type the template does not mention is answered as `DEFAULT_4XX` or `DEFAULT_5XX` says;
-//! only where those give no status does it keep its own.
+//! A response type that the template does not mention is answered as `DEFAULT_4XX` or `DEFAULT_5XX`
+//! says; where those set no status, it has the status that AWS gives its type.
 
 use crate::template::GatewayResponse;
 use axum::body::Body;
@@ -100,7 +100,7 @@ impl GatewayResponses {
     }
 }
 
-/// A template with its variables put in; there is no further logic in these templates.
+/// Replaces the variables of a response template, which has no further logic.
 fn render_template(template: &str, request_id: &str, kind: &str, message: &str) -> String {
     template
         .replace("$context.error.messageString", &serde_json::Value::from(message).to_string())

@@ -1,4 +1,4 @@
-//! A function's answer on its way to the caller: head from the prelude, then chunk for chunk.
+//! A function's streamed answer: the head is read from its prelude, then chunk follows chunk.
 
 use super::prelude::{PreludeReader, ResponseHead};
 use super::rejection::Rejection;
@@ -16,7 +16,7 @@ const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 pub struct StreamedResponse {
     payload: Payload,
-    /// When the integration's time is over.
+    /// When API Gateway's integration timeout is over.
     deadline: Instant,
     /// What came together with the end of the head.
     first: Bytes,
@@ -59,7 +59,8 @@ impl StreamedResponse {
         }
     }
 
-    /// An error here breaks the connection off: the head is out, and a clean end would be a lie.
+    /// An error here breaks the connection off. The head is sent already, and a clean end would make
+    /// the caller take a part of the answer for the whole.
     async fn next_chunk(mut self) -> io::Result<Option<(Bytes, Self)>> {
         let first = std::mem::take(&mut self.first);
         if !first.is_empty() {

@@ -1,4 +1,4 @@
-//! What `cargo run` says once it is up: where it is, and lines to paste.
+//! What `cargo run` prints once the stack is up: its address, and commands to copy.
 
 use crate::Stack;
 

@@ -1,7 +1,7 @@
-//! A refused request, in the words of the real API.
+//! Errors that refuse a request, with the messages of the real API.
 //!
-//! Messages listed on Cohere's error page or seen in traffic are used as they are; where no public
-//! wording is known, the nearest known one is followed and the place says so.
+//! Messages from Cohere's error page or from recorded traffic are used as they are; where no message
+//! is public, the nearest known one is followed, and a comment says so.
 
 use http::StatusCode;
 use serde::Serialize;

@@ -1,6 +1,6 @@
-//! `POST /v2/chat`: an answer that quotes what it was asked, whole or as a stream of events.
+//! `POST /v2/chat`: an answer that quotes the question, whole or as a stream of events.
 //!
-//! `request` reads and refuses, `answer` decides what to say, `body` and `stream` write it down.
+//! `request` reads and refuses, `answer` decides the content, `body` and `stream` write it.
 
 mod answer;
 mod arguments;
@@ -39,7 +39,7 @@ pub(super) fn answer_chat(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     Ok(reply.with_warnings(&request.warnings))
 }
 
-/// The API's words for the ways a generation fails after it began.
+/// The API's messages for generations that fail after they began.
 pub(super) fn stream_error_message(error_type: &str) -> String {
     match error_type {
         "INVALID_TOOL_GENERATION" => {

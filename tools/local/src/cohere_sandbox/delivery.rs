@@ -1,8 +1,8 @@
-//! Sends an answer the way an upstream would, or as badly as a fault asks.
+//! Sends an answer the way an upstream would, or as badly as a fault says.
 //!
-//! A body is a list of steps worked out beforehand, so that what is sent is decided in one place
-//! and tested without a network. Every piece is written on its own: hyper flushes whenever the
-//! body has nothing ready, so a step that yields in between keeps two events out of one write.
+//! A body is a list of steps planned beforehand, so that what is sent is decided in one place and
+//! tested without a network. Every piece is written on its own: hyper flushes whenever the body has
+//! nothing ready, so a step that yields in between prevents two events in one write.
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,9 +16,9 @@ use futures_util::stream;
 use crate::cohere_sandbox::fault::{BodyPosition, Ending, Fault};
 use crate::cohere_sandbox::reply::{Content, Reply};
 
-/// A stalled connection is closed after that; no client waits longer.
+/// After how long a stalled connection is closed; no client waits longer.
 const STALL: Duration = Duration::from_secs(900);
-/// Enough for a reader to take one piece before the next arrives.
+/// Pause between the two writes of a split character: enough for a reader to take the first.
 const SPLIT_PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -53,7 +53,7 @@ pub(super) fn deliver_reply(reply: Reply, fault: &Fault, event_pause: Duration) 
     response
 }
 
-/// Works off steps up to the next thing the connection must see.
+/// Does the steps up to the next piece to send, or up to the abort.
 async fn next_piece(steps: &mut VecDeque<DeliveryStep>) -> Option<io::Result<Bytes>> {
     while let Some(step) = steps.pop_front() {
         match step {
@@ -97,16 +97,16 @@ fn plan_steps(pieces: Vec<Bytes>, fault: &Fault, pause: Duration) -> VecDeque<De
 }
 
 fn first_bytes(pieces: Vec<Bytes>, mut count: usize) -> Vec<Bytes> {
-    let mut kept = Vec::new();
+    let mut first = Vec::new();
     for piece in pieces {
         let part = piece.slice(..piece.len().min(count));
         count -= part.len();
         if part.is_empty() {
             break;
         }
-        kept.push(part);
+        first.push(part);
     }
-    kept
+    first
 }
 
 /// Splits after the first byte of every multi-byte character.

@@ -1,4 +1,4 @@
-//! Faults on request: what an upstream can do wrong, and the small language that asks for it.
+//! Faults on request: what an upstream can do wrong, and the small language that names it.
 //!
 //! A fault is a line of parts separated by spaces, such as `status=429 header=retry-after:2` or
 //! `delay_ms=200 cut_after_events=3`. Several parts work together; `body=` takes the rest of the
@@ -63,15 +63,15 @@ impl FromStr for Fault {
 
     fn from_str(line: &str) -> Result<Self, String> {
         let mut fault = Fault::default();
-        let mut rest = line.trim();
-        while !rest.is_empty() {
-            if let Some(body) = rest.strip_prefix("body=") {
+        let mut remaining = line.trim();
+        while !remaining.is_empty() {
+            if let Some(body) = remaining.strip_prefix("body=") {
                 fault.body = Some(body.to_owned());
                 break;
             }
-            let (part, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            let (part, after) = remaining.split_once(' ').unwrap_or((remaining, ""));
             fault.add_part(part)?;
-            rest = after.trim_start();
+            remaining = after.trim_start();
         }
         if fault == Fault::default() {
             return Err("a fault needs at least one part, such as status=503".to_owned());
@@ -147,7 +147,7 @@ impl Fault {
         Some(error.into_reply(request))
     }
 
-    /// Changes an answer's content and head as asked; how it is sent is `delivery.rs`.
+    /// Changes an answer's content and head; how it is sent is up to `delivery.rs`.
     pub(super) fn apply_to(&self, mut reply: Reply, request: &ReceivedRequest) -> Reply {
         if let Some(error_type) = &self.stream_error {
             let message = chat::stream_error_message(error_type);

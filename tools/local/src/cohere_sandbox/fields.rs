@@ -1,10 +1,10 @@
-//! Reads a request's fields: null counts as absent, a wrong type is refused, unknown ones warned of.
+//! Reads a request's fields: null counts as absent, wrong types are refused, unknown names warned of.
 
 use serde_json::{Map, Value};
 
 use crate::cohere_sandbox::api_error::ApiError;
 
-/// A JSON object with the names of its fields' place, for messages.
+/// A JSON object, and how error messages name it.
 #[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     object: &'a Map<String, Value>,
@@ -26,7 +26,7 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> 
 }
 
 impl<'a> Fields<'a> {
-    /// The top of a request; `reference` is the endpoint's page in Cohere's documentation.
+    /// The whole request; `reference` is the endpoint's page in Cohere's documentation.
     pub(super) fn new(object: &'a Map<String, Value>, reference: &'static str) -> Self {
         Self { object, within: "", reference }
     }
@@ -55,12 +55,12 @@ impl<'a> Fields<'a> {
         self.read_as(name, "number", Value::as_f64)
     }
 
-    /// A whole number; negative ones too, so that their refusal can name the range.
+    /// A whole number; negative ones too, so that the error can name the range.
     pub(super) fn read_integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
         self.read_as(name, "integer", Value::as_i64)
     }
 
-    /// The fields of an object inside, whose name for messages is `within`.
+    /// The fields of an inner object; `within` stands before their names in messages.
     pub(super) fn read_object(
         &self,
         name: &str,

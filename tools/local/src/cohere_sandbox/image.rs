@@ -11,7 +11,7 @@ pub(super) struct Image {
     pub(super) facts: ImageFacts,
 }
 
-/// What an embed answer tells about an image.
+/// What an embed answer says about an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct ImageFacts {
     pub(super) width: u32,
@@ -21,7 +21,7 @@ pub(super) struct ImageFacts {
 }
 
 impl Image {
-    /// Reads `data:image/…;base64,…`. The wording of the refusals is our own.
+    /// Reads `data:image/…;base64,…`. The messages of the errors are not the API's but our own.
     pub(super) fn from_data_uri(uri: &str) -> Result<Self, ApiError> {
         let encoded = uri.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
         let (_, encoded) = encoded.ok_or_else(|| {

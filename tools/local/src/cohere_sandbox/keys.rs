@@ -1,4 +1,4 @@
-//! The API keys the sandbox accepts, and how it words a missing or wrong one.
+//! The API keys the sandbox accepts, and its errors for a missing or wrong one.
 
 use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
@@ -48,7 +48,7 @@ impl AcceptedKeys {
     }
 }
 
-/// `POST /v1/check-api-key`: whoever gets here has a key that is accepted.
+/// `POST /v1/check-api-key`: a request that gets here has an accepted key.
 pub(super) fn check_key(_: &ReceivedRequest) -> Result<Reply, ApiError> {
     let body = r#"{"valid":true,"organization_id":"00000000-0000-4000-8000-000000000001","owner_id":"00000000-0000-4000-8000-000000000002"}"#;
     Ok(Reply::from_json(body.to_owned()))

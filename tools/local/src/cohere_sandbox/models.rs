@@ -40,7 +40,7 @@ pub(super) struct Model {
     pub(super) context_tokens: usize,
     /// Chat only.
     pub(super) max_output_tokens: usize,
-    /// Chat only: thinks unless told not to.
+    /// Chat only: thinks unless the request says otherwise.
     pub(super) has_reasoning: bool,
     /// Chat only: takes images.
     pub(super) has_vision: bool,
@@ -173,7 +173,7 @@ impl Model {
     }
 
     const fn with_status(self, status: Status) -> Self {
-        // Written out because a constant function cannot drop the old status.
+        // Written out because a `const fn` cannot drop the old status.
         let Model {
             id,
             endpoint,

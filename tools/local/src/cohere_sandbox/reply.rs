@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::cohere_sandbox::digest;
 
-/// On every answer of the real API.
+/// Headers on every answer of the real API.
 const COMMON_HEADERS: [(&str, &str); 10] = [
     ("access-control-expose-headers", "X-Debug-Trace-ID"),
     ("cache-control", "no-cache, no-store, no-transform, must-revalidate, private, max-age=0"),

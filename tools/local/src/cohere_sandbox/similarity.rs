@@ -1,10 +1,10 @@
 //! Vectors whose nearness follows what texts share: hashed words, word pairs and letter triples.
 //!
-//! Every feature falls on a few places of the vector, with signs; the sum gets unit length and a
-//! faint background. The background is the same for all texts of one space, so that no vector is
+//! Every feature is added to three places of the vector, with signs; the sum gets unit length and a
+//! weak background. The background is the same for all texts of one space, so that no vector is
 //! mostly zeros (the one-bit types would mean nothing), and differs a little by input type, so
 //! that a query and a document are near but never equal. Different seeds are different spaces.
-//! Sparse on purpose: 96 texts must take few milliseconds in a debug build.
+//! Only three places, because 96 texts must take few milliseconds in a debug build.
 
 use crate::cohere_sandbox::digest::mix_bits;
 use crate::cohere_sandbox::text::{is_common, split_words};

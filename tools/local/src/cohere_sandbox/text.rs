@@ -1,4 +1,4 @@
-//! What the sandbox takes a text apart into: words, sentences, and pieces that stand for tokens.
+//! Splits a text into words, sentences, and pieces that stand for tokens.
 
 /// Words that say little about what a text is about.
 const COMMON: &[&str] = &[
@@ -18,14 +18,14 @@ pub(super) fn is_common(word: &str) -> bool {
     COMMON.binary_search(&word).is_ok()
 }
 
-/// How many different telling words of `topic` occur in `text`.
+/// How many different words of `topic`, common ones aside, occur in `text`.
 pub(super) fn count_shared_words(topic: &str, text: &str) -> usize {
     let (topic, text) = (topic.to_lowercase(), text.to_lowercase());
-    let mut telling: Vec<&str> = split_words(&topic).filter(|word| !is_common(word)).collect();
-    telling.sort_unstable();
-    telling.dedup();
+    let mut topic_words: Vec<&str> = split_words(&topic).filter(|word| !is_common(word)).collect();
+    topic_words.sort_unstable();
+    topic_words.dedup();
     let present: Vec<&str> = split_words(&text).collect();
-    telling.iter().filter(|word| present.contains(word)).count()
+    topic_words.iter().filter(|word| present.contains(word)).count()
 }
 
 /// Sentences without the space around them.
@@ -63,7 +63,7 @@ pub(super) fn split_pieces(text: &str) -> Vec<&str> {
     found
 }
 
-/// Stands for the number of tokens.
+/// Counts words, which stand for tokens here.
 pub(super) fn count_tokens(text: &str) -> usize {
     text.split_whitespace().count()
 }

@@ -1,10 +1,10 @@
 //! One environment as its Runtime API and its function see it: waiting, running, or ended.
 //!
-//! The state machine knows no process and no HTTP. `hand` gives it an invocation, `next` is the
-//! child asking for it, `answer` is the child's answer beginning, `rest` the child asking again.
-//! The slot (one of the function's limited number) travels with the invocation and is free again
-//! only once the child asks for more: an environment that still works is not idle, even when its
-//! caller has long gone.
+//! The state machine knows no process and no HTTP. `assign` gives it an invocation. Its process
+//! ("the child") asks for work (`mark_idle`), gets the invocation (`wait_for_invocation`), begins
+//! its answer (`take_answer_sender`) and asks for work again. The slot, one of the function's
+//! limited number, goes with the invocation and is free again only once the child asks for more:
+//! an environment that still works is not idle, even when its caller has gone.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub struct Environment {
     state: Mutex<EnvironmentState>,
     arrived: Notify,
     phase: watch::Sender<Phase>,
-    /// When the child must have done what it does now.
+    /// When the child must have finished its start or its invocation; `None` while it is idle.
     deadline: watch::Sender<Option<Instant>>,
     kill: Notify,
 }
@@ -45,7 +45,7 @@ struct EnvironmentState {
 struct RunningInvocation {
     id: String,
     answer: Option<oneshot::Sender<Result<Payload, InvocationError>>>,
-    /// Its answer is complete; the child has only to ask for more.
+    /// Its answer is complete, and the child is about to ask for more.
     answered: bool,
 }
 
@@ -65,7 +65,7 @@ impl Environment {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives it an invocation, or gives that back because the environment has ended.
+    /// Gives it an invocation, which comes back as the error where the environment has ended.
     pub fn assign(&self, invocation: Invocation) -> Result<(), Invocation> {
         let mut state = self.lock_state();
         if matches!(*self.phase.borrow(), Phase::Ended(_)) {
@@ -76,12 +76,12 @@ impl Environment {
         Ok(())
     }
 
-    /// Keeps a slot for an environment that is started without an invocation.
+    /// Holds a slot for an environment that is started without an invocation.
     pub fn hold_slot(&self, slot: OwnedSemaphorePermit) {
         self.lock_state().slot = Some(slot);
     }
 
-    /// The child asks for work: the slot it held, unless an invocation waits for it already.
+    /// Notes that the child asks for work; returns the slot it held, unless an invocation waits.
     pub fn mark_idle(&self) -> Option<OwnedSemaphorePermit> {
         let mut state = self.lock_state();
         self.phase.send_if_modified(|phase| {
@@ -96,7 +96,7 @@ impl Environment {
         if state.waiting.is_some() { None } else { state.slot.take() }
     }
 
-    /// The next invocation, which has this long from now on.
+    /// Waits for the next invocation, which the child must finish within `limit`.
     pub async fn wait_for_invocation(&self, limit: Duration) -> NextInvocation {
         loop {
             {
@@ -116,7 +116,7 @@ impl Environment {
         }
     }
 
-    /// Where the answer to this invocation goes; once only, and only while it runs.
+    /// Takes the sender of this invocation's answer; once only, and only while it runs.
     pub fn take_answer_sender(
         &self,
         id: &str,
@@ -124,14 +124,14 @@ impl Environment {
         self.lock_state().running.as_mut().filter(|running| running.id == id)?.answer.take()
     }
 
-    /// The answer to what runs is complete.
+    /// Notes that the answer to the running invocation is complete.
     pub fn mark_answered(&self) {
         if let Some(running) = &mut self.lock_state().running {
             running.answered = true;
         }
     }
 
-    /// Whether it will ask for work any moment.
+    /// Whether it has answered and is about to ask for work.
     pub fn is_returning(&self) -> bool {
         match &self.lock_state().running {
             Some(running) => running.answered,
@@ -139,13 +139,13 @@ impl Environment {
         }
     }
 
-    /// Whether an invocation is in its hands.
+    /// Whether it has an invocation, waiting or running.
     pub fn is_busy(&self) -> bool {
         let state = self.lock_state();
         state.running.is_some() || state.waiting.is_some()
     }
 
-    /// Nothing more will come from it.
+    /// Ends it: what waits and what runs fails with `why`, and nothing more is accepted.
     pub fn mark_ended(&self, why: &str) {
         let mut state = self.lock_state();
         self.phase.send_replace(Phase::Ended(why.to_owned()));
@@ -157,7 +157,7 @@ impl Environment {
         }
     }
 
-    /// Waits until it is ready, or says why it never was.
+    /// Waits until it is ready; the error says why it never was.
     pub async fn wait_until_ready(&self) -> Result<(), String> {
         let mut phases = self.phase.subscribe();
         match phases.wait_for(|phase| *phase != Phase::Starting).await.map(|phase| phase.clone()) {
@@ -170,7 +170,7 @@ impl Environment {
         self.phase.borrow().clone()
     }
 
-    /// Returns once the child has used up the time it has for what it does.
+    /// Returns once the deadline of the start or of the running invocation has passed.
     pub async fn wait_until_overdue(&self) {
         let mut deadlines = self.deadline.subscribe();
         loop {
@@ -192,7 +192,7 @@ impl Environment {
         self.kill.notify_one();
     }
 
-    /// Returns once somebody wants it killed.
+    /// Returns once `request_kill` was called.
     pub async fn wait_for_kill(&self) {
         self.kill.notified().await;
     }

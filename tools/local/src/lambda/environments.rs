@@ -1,23 +1,23 @@
 //! The environments of one function: which are alive, and which of them are idle.
 //!
-//! The environment used last is used first, so that those a burst needed can end.
+//! The environment used last is used first, as on Lambda.
 
 use super::environment::{Environment, Phase};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Waiting for killed processes: 400 times 5 ms. One is gone within milliseconds; two seconds are
-/// for a machine under load.
+/// How often it is checked whether killed processes are gone: 400 times with 5 ms between, which
+/// makes two seconds. One is gone within milliseconds; the rest is for a machine under load.
 const GONE_POLLS: usize = 400;
 const GONE_POLL_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 pub struct Environments {
-    /// Warm and free, the last used at the end.
+    /// Ready and without an invocation, the last used at the end.
     idle: Mutex<Vec<Arc<Environment>>>,
     alive: Mutex<Vec<Arc<Environment>>>,
-    rested: Notify,
+    became_idle: Notify,
 }
 
 impl Environments {
@@ -31,27 +31,27 @@ impl Environments {
         self.lock_idle().pop()
     }
 
-    /// The environment asks for work: it is idle, unless its next invocation waits already.
+    /// Lists an environment that asks for work as idle, unless its next invocation waits already.
     pub fn mark_idle(&self, environment: &Arc<Environment>) {
         if let Some(slot) = environment.mark_idle() {
-            // First findable, then free: whoever gets the slot must find the environment.
+            // Listed before its slot is free: whoever gets the slot must find the environment.
             self.lock_idle().push(environment.clone());
             drop(slot);
-            self.rested.notify_one();
+            self.became_idle.notify_one();
         }
     }
 
     /// Returns once an environment has become idle.
     pub async fn wait_for_idle(&self) {
-        self.rested.notified().await;
+        self.became_idle.notified().await;
     }
 
-    /// Whether one of them has answered and will ask for work any moment.
+    /// Whether one of them has answered and is about to ask for work.
     pub fn has_returning(&self) -> bool {
         self.lock_alive().iter().any(|environment| environment.is_returning())
     }
 
-    /// The environment's process is gone; returns how far it had come.
+    /// Removes an environment whose process is gone; returns the phase it had reached.
     pub fn remove(&self, environment: &Arc<Environment>, why: &str) -> Phase {
         let phase = environment.phase();
         self.lock_idle().retain(|other| !Arc::ptr_eq(other, environment));
@@ -67,11 +67,11 @@ impl Environments {
 
     /// Kills every environment there is now and waits until they are gone.
     pub async fn kill_all(&self) {
-        let doomed: Vec<_> = self.lock_alive().clone();
-        for environment in &doomed {
+        let to_kill: Vec<_> = self.lock_alive().clone();
+        for environment in &to_kill {
             environment.request_kill();
         }
-        self.wait_until_gone(&doomed).await;
+        self.wait_until_gone(&to_kill).await;
     }
 
     /// Waits until every environment is gone; the stop signal must have been given.

@@ -13,9 +13,9 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-/// What Lambda gives a process before its first request must be taken.
+/// How long a process may take before it asks for its first invocation, as on Lambda.
 const START_LIMIT: Duration = Duration::from_secs(10);
-/// How long a request waits for an environment that has answered to ask for work.
+/// How long a request waits for an environment that has just answered to become idle.
 const RETURN_WAIT: Duration = Duration::from_millis(20);
 
 /// How many environments one function may have, and how long a request waits for a free one.
@@ -57,12 +57,12 @@ impl Function {
         self.launch.arn()
     }
 
-    /// Says something about the function where its own lines appear.
+    /// Writes a line about the function where its own lines appear.
     pub fn write_line(&self, text: &str) {
         self.launch.write_line(text);
     }
 
-    /// Sends one event, waiting a moment for a free environment if there may be no further one.
+    /// Sends one event; waits for a free environment where no further one may be started.
     pub async fn invoke(&self, event: Bytes) -> Result<Payload, InvocationError> {
         let slots = self.slots.clone().acquire_owned();
         let Ok(Ok(slot)) = tokio::time::timeout(self.limits.wait, slots).await else {
@@ -71,7 +71,7 @@ impl Function {
         self.invoked.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let mut invocation = Invocation { id: Uuid::new_v4().to_string(), event, answer, slot };
-        // Ends: each round takes one environment from the idle ones, and a new one has not ended yet.
+        // Ends: each round takes one idle environment from the list, and a new one has not ended.
         loop {
             match self.find_environment().await.assign(invocation) {
                 Ok(()) => break,
@@ -84,13 +84,13 @@ impl Function {
         }
     }
 
-    /// A warm environment, or a new one.
+    /// Finds an idle environment, or starts a new one.
     ///
     /// One that has just answered will ask for work within a fraction of a millisecond: a caller
     /// that sends its next request at once must not start another process.
     async fn find_environment(&self) -> Arc<Environment> {
-        let patience = Instant::now() + RETURN_WAIT;
-        // Ends with the patience: what is notified was a rest, and each rest is noticed once.
+        let wait_end = Instant::now() + RETURN_WAIT;
+        // Ends at `wait_end` at the latest: each notification is one environment becoming idle.
         loop {
             if let Some(environment) = self.environments.take_idle() {
                 return environment;
@@ -98,13 +98,13 @@ impl Function {
             if !self.environments.has_returning() {
                 return self.start_environment();
             }
-            if timeout_at(patience, self.environments.wait_for_idle()).await.is_err() {
+            if timeout_at(wait_end, self.environments.wait_for_idle()).await.is_err() {
                 return self.start_environment();
             }
         }
     }
 
-    /// Starts an environment ahead of the first request: it is ready, or this is what it said.
+    /// Starts an environment ahead of the first request; the error is why it is not ready.
     pub async fn warm_up(&self) -> Result<(), String> {
         let environment = self.start_environment();
         if let Ok(slot) = self.slots.clone().try_acquire_owned() {

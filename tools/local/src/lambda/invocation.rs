@@ -27,14 +27,14 @@ impl fmt::Display for InvocationError {
     }
 }
 
-/// A piece of an answer; an answer that stops without its `End` was cut.
+/// A chunk of an answer; an answer that stops without its `End` broke off.
 #[derive(Debug)]
 pub enum PayloadChunk {
     Data(Bytes),
     End,
 }
 
-/// An answer as the function posts it, read while it comes.
+/// An answer that is read while the function posts it.
 #[derive(Debug)]
 pub struct Payload {
     pub streamed: bool,
@@ -46,7 +46,7 @@ pub struct Payload {
 pub struct BrokenOff;
 
 impl Payload {
-    /// A payload and the end that feeds it.
+    /// Returns a payload and the sender of its chunks.
     pub fn new_channel(streamed: bool) -> (mpsc::Sender<PayloadChunk>, Payload) {
         let (sender, pieces) = mpsc::channel(16);
         (sender, Payload { streamed, pieces })
@@ -71,7 +71,7 @@ impl Payload {
     }
 }
 
-/// One event on its way, and where its answer goes.
+/// One event, where its answer goes, and the slot it occupies.
 #[derive(Debug)]
 pub struct Invocation {
     pub id: String,

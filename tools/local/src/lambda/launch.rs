@@ -16,9 +16,9 @@ use tokio::process::Command;
 pub struct Launch {
     pub function: template::TemplateFunction,
     pub binary: PathBuf,
-    /// Name of the stack this run stands for.
+    /// Name of the CloudFormation stack that this run stands for.
     pub stack: String,
-    /// Variables beside the template's: credentials of this run, endpoints, settings by hand.
+    /// Variables over the template's: credentials of this run, endpoints, the user's settings.
     pub variables: Vec<(String, String)>,
     /// Where the function's lines appear.
     pub output: Output,
@@ -43,7 +43,7 @@ impl Launch {
         format!("{}-{}", self.stack, self.function.resource)
     }
 
-    /// Says something about the function where its own lines appear.
+    /// Writes a line about the function where its own lines appear.
     pub fn write_line(&self, text: &str) {
         self.output.write_line(self.name(), text);
     }

@@ -35,13 +35,13 @@ pub async fn run_environment(session: Session, mut stop: watch::Receiver<bool>) 
     let busy = environment.is_busy();
     let stopping = *stop.borrow() || stop.has_changed().is_err();
     let number = environment.number;
-    let last_words = lines.take_held();
+    let held_lines = lines.take_held();
     if environment.phase() == Phase::Starting && number == 1 {
-        // Whoever waits for the first one gets the whole story, and tells it once.
-        let said = last_words.iter().map(|line| format!("\n  {}", extract_message(line)));
+        // The caller that waits for the first environment reports its lines, once.
+        let said = held_lines.iter().map(|line| format!("\n  {}", extract_message(line)));
         environments.remove(environment, &format!("it {why}{}", said.collect::<String>()));
     } else {
-        last_words.iter().for_each(|line| launch.write_line(line));
+        held_lines.iter().for_each(|line| launch.write_line(line));
         let starting = environments.remove(environment, &why) == Phase::Starting;
         if !stopping && (busy || starting) {
             let when = if starting { "at its start" } else { "during a request" };
@@ -89,7 +89,7 @@ fn describe_exit(status: io::Result<ExitStatus>) -> String {
     }
 }
 
-/// The text of a log line: a person reads it, and sees only this one.
+/// The message and the error of a JSON log line; any other line as it is.
 fn extract_message(line: &str) -> String {
     let Ok(Value::Object(fields)) = serde_json::from_str(line) else { return line.to_owned() };
     let texts: Vec<_> =
@@ -97,7 +97,7 @@ fn extract_message(line: &str) -> String {
     if texts.is_empty() { line.to_owned() } else { texts.join(": ") }
 }
 
-/// What a process was doing, for the sentence that it took too long.
+/// What a process was doing when it timed out, for a sentence.
 fn describe_stage(environment: &Environment, launch: &Launch) -> String {
     match environment.phase() {
         Phase::Starting => "before it asked for work".to_owned(),
@@ -117,7 +117,7 @@ async fn spawn_child(session: &Session, ended: watch::Receiver<bool>) -> anyhow:
     command.spawn().with_context(|| format!("cannot start {}", launch.binary.display()))
 }
 
-/// Shows what was held back once the start has succeeded.
+/// Writes the held lines once the start has succeeded.
 async fn write_when_ready(environment: Arc<Environment>, lines: Arc<ProcessLines>) {
     if environment.wait_until_ready().await.is_ok() {
         lines.write_held();

@@ -1,7 +1,7 @@
 //! The Runtime API of one environment: next, response, error, init/error.
 //!
-//! A response is passed on piece by piece while it is posted, whatever its mode. Once the caller is
-//! gone the rest is read and thrown away: on Lambda too a function runs on when nobody listens.
+//! A response is passed on chunk by chunk while it is posted, whatever its mode. Once the caller is
+//! gone, what remains is read and dropped: on Lambda too a function runs on when its caller leaves.
 
 use super::environment::Environment;
 use super::environments::Environments;
@@ -19,8 +19,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// Reported errors are short texts.
-const ERROR_LIMIT: usize = 256 * 1024;
+/// Longest error report that is read; reports are short texts.
+const ERROR_LIMIT_BYTES: usize = 256 * 1024;
 
 /// One environment and what it belongs to.
 #[derive(Clone)]
@@ -74,7 +74,7 @@ async fn handle_response(
     accepted_response()
 }
 
-/// Whether the answer came to its end.
+/// Passes a body on; returns whether it came to its end.
 async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
     let mut listening = true;
     while let Some(frame) = body.frame().await {
@@ -96,14 +96,14 @@ async fn handle_error(
     let Some(answer) = environment.take_answer_sender(&id) else {
         return unknown_invocation_response();
     };
-    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
+    let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
     environment.mark_answered();
     let _ = answer.send(Err(InvocationError::Reported(report)));
     accepted_response()
 }
 
 async fn handle_init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
-    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
+    let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
     launch.write_line(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
     accepted_response()
 }
@@ -122,7 +122,7 @@ fn time_since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A trace that nobody samples, in X-Ray's format.
+/// A trace id in X-Ray's format, marked as not sampled.
 pub fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();

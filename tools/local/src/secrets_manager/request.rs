@@ -1,4 +1,4 @@
-//! What the operations are given, as AWS writes it. Fields that change nothing here are left out.
+//! Parameters of the operations, in AWS's spelling. Fields that change nothing here are left out.
 
 use serde::Deserialize;
 use std::collections::BTreeSet;

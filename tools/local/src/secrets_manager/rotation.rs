@@ -1,7 +1,7 @@
 //! Rotation as Secrets Manager does it: four events to the secret's function, one after another.
 //!
 //! The answer to `RotateSecret` comes before the first event. A step that fails ends the rotation and
-//! leaves the labels as they are; the next `RotateSecret` then takes that rotation up again, from its
+//! leaves the labels as they are; the next `RotateSecret` then starts that rotation again, from its
 //! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
 use super::request::RotateRequest;
@@ -14,42 +14,42 @@ use std::sync::Arc;
 const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];
 
 impl SecretsManager {
-    /// Lets a function rotate a secret; one that does not exist is rotated by none.
+    /// Sets the function that rotates a secret; does nothing where there is no such secret.
     pub(crate) fn rotate_with(&self, secret_id: &str, function: Arc<Function>) {
-        let mut shared = self.lock_state();
-        if let Ok(name) = shared.store.find(secret_id).map(|secret| secret.name().to_owned()) {
-            shared.functions.insert(name, function);
+        let mut state = self.lock_state();
+        if let Ok(name) = state.store.find(secret_id).map(|secret| secret.name().to_owned()) {
+            state.functions.insert(name, function);
         }
     }
 
     pub(super) fn start_rotation(&self, rotate: RotateRequest) -> Result<Value> {
-        let mut shared = self.lock_state();
-        let name = shared.store.find(&rotate.secret_id)?.name().to_owned();
-        let Some(function) = shared.functions.get(&name).cloned() else {
+        let mut state = self.lock_state();
+        let name = state.store.find(&rotate.secret_id)?.name().to_owned();
+        let Some(function) = state.functions.get(&name).cloned() else {
             let message =
                 "No Lambda rotation function ARN is associated with this secret.".to_owned();
             return Err(StoreError("InvalidRequestException", message));
         };
-        let secret = shared.store.find(&rotate.secret_id)?;
-        let left = secret
+        let secret = state.store.find(&rotate.secret_id)?;
+        let unfinished = secret
             .version_with(PENDING)
             .filter(|pending| Some(*pending) != secret.version_with(CURRENT));
-        let left = left.map(str::to_owned);
+        let unfinished = unfinished.map(str::to_owned);
         let is_test = rotate.rotate_immediately == Some(false);
-        let token = left.clone().unwrap_or(rotate.client_request_token);
+        let token = unfinished.clone().unwrap_or(rotate.client_request_token);
         if !secret.rotating {
             secret.rotating = true;
-            if left.is_none() {
+            if unfinished.is_none() {
                 secret.begin_rotation(&token);
             }
             tokio::spawn(self.clone().run_steps(
                 name.clone(),
                 token.clone(),
                 function,
-                is_test && left.is_none(),
+                is_test && unfinished.is_none(),
             ));
         }
-        if left.is_some() {
+        if unfinished.is_some() {
             let message =
                 "A previous rotation isn't complete. That rotation will be reattempted.".to_owned();
             return Err(StoreError("InvalidRequestException", message));
@@ -57,7 +57,8 @@ impl SecretsManager {
         Ok(json!({ "ARN": secret_arn(&name), "Name": name, "VersionId": token }))
     }
 
-    /// Calls the steps until one fails; a mere test of the configuration is one step and leaves no trace.
+    /// Calls the steps until one fails. A test of the configuration (`RotateImmediately: false`) is
+    /// one step and leaves no label.
     async fn run_steps(self, name: String, token: String, function: Arc<Function>, is_test: bool) {
         let mut completed = true;
         for step in STEPS.into_iter().filter(|step| !is_test || *step == "testSecret") {
@@ -75,8 +76,8 @@ impl SecretsManager {
                 break;
             }
         }
-        let mut shared = self.lock_state();
-        let Ok(secret) = shared.store.find(&name) else { return };
+        let mut state = self.lock_state();
+        let Ok(secret) = state.store.find(&name) else { return };
         secret.rotating = false;
         if is_test {
             secret.drop_label(PENDING);

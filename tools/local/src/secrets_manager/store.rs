@@ -1,8 +1,8 @@
 //! Secrets, their versions and the labels on them, by the rules of AWS.
 //!
-//! A label is on one version of a secret at a time. `AWSCURRENT` leaves `AWSPREVIOUS` behind where it
-//! moves away, and is never without a version once there is a value. A version without a label is
-//! still there but counts as deprecated. What is refused is refused with AWS's kind of error.
+//! A label is on one version of a secret at a time. Where `AWSCURRENT` moves to another version, the
+//! version before gets `AWSPREVIOUS`; once there is a value, some version has `AWSCURRENT`. A version
+//! without a label remains but counts as deprecated. Refusals have the type of AWS's own error.
 
 use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
 use super::secret_arn;
@@ -53,7 +53,7 @@ pub(super) struct Secret {
     created: f64,
     changed: f64,
     pub(super) rotated: Option<f64>,
-    /// A rotation's steps are being called now.
+    /// Whether a rotation's steps are being called now.
     pub(super) rotating: bool,
 }
 
@@ -65,7 +65,7 @@ struct Version {
     created: f64,
 }
 
-/// The field of a value on the wire and its text; binary stays in base64.
+/// The field that carries a value in requests, and its text; binary stays in base64.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct SecretValue {
     field: &'static str,
@@ -73,7 +73,7 @@ pub(super) struct SecretValue {
 }
 
 impl Store {
-    /// Makes a secret without a value, as a template does; one that is there stays.
+    /// Finds a secret by name, or makes one without a value, as a template does.
     pub(super) fn find_or_create(&mut self, name: &str) -> &mut Secret {
         self.0.entry(name.to_owned()).or_insert_with(|| Secret::new(name))
     }
@@ -182,7 +182,7 @@ impl Secret {
         let existing = self.versions.iter().position(|version| version.id == id);
         let old = existing.and_then(|at| self.versions[at].content.as_ref());
         match old {
-            // The same request again.
+            // The same request was sent again.
             Some(old) if *old == content => return Ok(()),
             Some(_) => {
                 let message =
@@ -213,15 +213,15 @@ impl Secret {
         Ok(())
     }
 
-    pub(super) fn move_label(&mut self, wish: &MoveRequest) -> Result<Value> {
-        let label = wish.version_stage.as_str();
+    pub(super) fn move_label(&mut self, request: &MoveRequest) -> Result<Value> {
+        let label = request.version_stage.as_str();
         let holder = self.version_with(label).map(str::to_owned);
-        for id in wish.remove_from_version_id.iter().chain(&wish.move_to_version_id) {
+        for id in request.remove_from_version_id.iter().chain(&request.move_to_version_id) {
             if !self.has_version(id) {
                 return Err(not_found("secret version"));
             }
         }
-        match (&wish.move_to_version_id, &wish.remove_from_version_id) {
+        match (&request.move_to_version_id, &request.remove_from_version_id) {
             (_, Some(from)) if holder.as_ref() != Some(from) => {
                 return Err(invalid_parameter(format!(
                     "The label {label} is not on the version to remove it from."
@@ -312,9 +312,9 @@ impl Secret {
     }
 
     fn put_label(&mut self, label: &str, id: &str) {
-        let left = self.version_with(label).filter(|left| *left != id).map(str::to_owned);
-        if let Some(left) = left.filter(|_| label == CURRENT) {
-            self.put_label(PREVIOUS, &left);
+        let previous = self.version_with(label).filter(|holder| *holder != id).map(str::to_owned);
+        if let Some(previous) = previous.filter(|_| label == CURRENT) {
+            self.put_label(PREVIOUS, &previous);
         }
         self.drop_label(label);
         for version in self.versions.iter_mut().filter(|version| version.id == id) {

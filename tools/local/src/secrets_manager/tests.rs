@@ -1,3 +1,5 @@
+//! Secrets Manager as a client sees it, request by request.
+
 use super::*;
 use axum::body::Body;
 use http_body_util::BodyExt;
@@ -165,20 +167,22 @@ async fn a_label_moves_only_from_where_it_is_said_to_be() {
     let secrets = SecretsManager::new("RUNKEY");
     let old = secrets.put(API_KEY, "old");
     run_operation(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
-    let wish = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
+    let move_request = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
     for (refused, kind) in [
-        (wish(CURRENT, None, Some("new")), "InvalidParameterException"),
-        (wish(CURRENT, Some("new"), Some("new")), "InvalidParameterException"),
-        (wish(CURRENT, Some(&old), None), "InvalidParameterException"),
-        (wish("NEXT", Some(&old), None), "InvalidParameterException"),
-        (wish("NEXT", None, None), "InvalidParameterException"),
-        (wish("NEXT", None, Some("nowhere")), "ResourceNotFoundException"),
+        (move_request(CURRENT, None, Some("new")), "InvalidParameterException"),
+        (move_request(CURRENT, Some("new"), Some("new")), "InvalidParameterException"),
+        (move_request(CURRENT, Some(&old), None), "InvalidParameterException"),
+        (move_request("NEXT", Some(&old), None), "InvalidParameterException"),
+        (move_request("NEXT", None, None), "InvalidParameterException"),
+        (move_request("NEXT", None, Some("nowhere")), "ResourceNotFoundException"),
     ] {
         let (status, body) =
             run_operation(&secrets, "UpdateSecretVersionStage", refused.clone()).await;
         assert_eq!((status, &body["__type"]), (400, &json!(kind)), "{refused}");
     }
-    for granted in [wish(CURRENT, Some(&old), Some("new")), wish("NEXT", Some("new"), None)] {
+    for granted in
+        [move_request(CURRENT, Some(&old), Some("new")), move_request("NEXT", Some("new"), None)]
+    {
         let (status, body) = run_operation(&secrets, "UpdateSecretVersionStage", granted).await;
         assert_eq!(status, 200, "{body}");
     }

@@ -1,3 +1,5 @@
+//! This workspace's own template, and templates that cannot run here.
+
 use super::*;
 
 fn names() -> ReferenceValues {

@@ -1,3 +1,5 @@
+//! Answers of the authorizer function, good and unusable.
+
 use super::*;
 
 fn answer(context: Value) -> Bytes {

@@ -1,3 +1,5 @@
+//! The proxy event of a request, field by field.
+
 use super::*;
 
 fn event(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {

@@ -1,3 +1,5 @@
+//! Heads of streamed answers, whole, split into chunks, and broken.
+
 use super::*;
 
 const ANSWER: &[u8] =
@@ -45,7 +47,7 @@ fn what_api_gateway_could_not_read_is_malformed() {
         r#"{"headers":{"a":["1","2"]}}"#,
         r#"{"headers":{"a b":"1"}}"#,
     ] {
-        let answer = [json.as_bytes(), &END].concat();
+        let answer = [json.as_bytes(), &HEAD_END].concat();
         assert_eq!(PreludeReader::default().push(&answer), Err(PreludeError::Malformed), "{json}");
     }
 }
@@ -53,6 +55,6 @@ fn what_api_gateway_could_not_read_is_malformed() {
 #[test]
 fn a_head_that_never_ends_is_given_up() {
     let mut reader = PreludeReader::default();
-    assert_eq!(reader.push(&vec![b' '; LIMIT]), Ok(None));
+    assert_eq!(reader.push(&vec![b' '; HEAD_LIMIT_BYTES]), Ok(None));
     assert_eq!(reader.push(b" "), Err(PreludeError::TooLong));
 }

@@ -59,7 +59,7 @@ impl ChatAnswer {
         };
         if request.thinks {
             answer.thinking = Some(write_thinking(request, &tools));
-            // A model that thinks plans in its thoughts.
+            // A model that thinks has its plan among its thoughts.
             answer.tool_plan = None;
             answer.citations.iter_mut().for_each(|citation| citation.content_index = Some(1));
         }
@@ -91,17 +91,17 @@ impl ChatAnswer {
         }
     }
 
-    /// Thinking, plan and text share the limit, in that order; a call needs some of it left.
+    /// Thinking, plan and text share the limit, in that order; calls are dropped once it is used up.
     fn cut_to(&mut self, max_tokens: usize, thinking_budget: usize) {
-        let mut left = max_tokens;
+        let mut remaining = max_tokens;
         if let Some(thinking) = &mut self.thinking {
             truncate_pieces(thinking, thinking_budget);
-            left -= split_pieces(thinking).len().min(left);
+            remaining -= split_pieces(thinking).len().min(remaining);
             truncate_pieces(thinking, max_tokens);
         }
-        let mut is_cut = left == 0 && !self.calls.is_empty();
+        let mut is_cut = remaining == 0 && !self.calls.is_empty();
         for text in [&mut self.tool_plan, &mut self.text].into_iter().flatten() {
-            is_cut |= truncate_pieces(text, left);
+            is_cut |= truncate_pieces(text, remaining);
         }
         if is_cut {
             self.finish = FinishReason::MaxTokens;

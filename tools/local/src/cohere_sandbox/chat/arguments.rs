@@ -9,7 +9,7 @@ use crate::cohere_sandbox::text::{is_common, split_words};
 
 /// Deeper schemas get null, so that a schema that contains itself ends.
 const MAX_DEPTH: usize = 12;
-/// Fields that ask for the message itself rather than a name in it.
+/// Names of fields that get the whole message rather than a name in it.
 const WHOLE_MESSAGE: &[&str] =
     &["answer", "code", "content", "input", "message", "prompt", "query", "question", "text"];
 
@@ -130,7 +130,7 @@ impl<'a> ValueWriter<'a> {
     }
 }
 
-/// Runs of capitalised words, such as `San Francisco`; without any, the last telling word.
+/// Runs of capitalized words, such as `San Francisco`; without any, the last word that is telling.
 fn capitalized_names(message: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut open = false;
@@ -146,7 +146,7 @@ fn capitalized_names(message: &str) -> Vec<String> {
         // A name ends where punctuation follows it.
         open = is_name && word.ends_with(bare);
     }
-    // The first word of a sentence is written large whatever it is.
+    // The first word of a sentence is capitalized whatever it is.
     if found.len() > 1 && message.trim_start().starts_with(&found[0]) {
         found.rotate_left(1);
     }

@@ -1,4 +1,4 @@
-//! Text that remembers which of its parts come from which source.
+//! Text that records which of its parts come from which source.
 //!
 //! Offsets are counted in characters, not bytes, with the end exclusive, as the API counts them.
 
@@ -33,7 +33,7 @@ pub(super) struct CitedText {
 }
 
 impl CitedText {
-    /// An empty text, which forgets its sources unless it `cites`.
+    /// An empty text; it records sources only where `cites` is set.
     pub(super) fn new(cites: bool) -> Self {
         Self { text: String::new(), length: 0, cites, citations: Vec::new() }
     }

@@ -38,7 +38,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Everything it says, without the names of its fields.
+    /// The values of its fields, one on a line.
     pub(super) fn joined_text(&self) -> String {
         let mut texts = Vec::new();
         for value in self.data.values() {

@@ -1,4 +1,4 @@
-//! What a chat request asks for, and every way it is refused.
+//! Reads a chat request, and refuses it in every way the API does.
 
 use serde_json::{Map, Value};
 
@@ -40,7 +40,7 @@ pub(super) struct ChatRequest<'a> {
     pub(super) tool_choice: ToolChoice,
     pub(super) documents: Vec<Document>,
     pub(super) cites: bool,
-    /// A JSON answer is asked for; with the schema it must fit, if one is given.
+    /// Set where the answer must be JSON, with the schema it must fit where one is given.
     pub(super) json: Option<Option<&'a Value>>,
     pub(super) thinks: bool,
     pub(super) thinking_budget: usize,
@@ -108,7 +108,7 @@ impl<'a> ChatRequest<'a> {
         of_user.or(self.messages.last()).expect("there is a message")
     }
 
-    /// Results of tools since the user last spoke, with the names of the tools.
+    /// Results of tools since the user's last message, with the names of the tools.
     pub(super) fn tool_results(&self) -> Vec<(&'a str, &Document)> {
         let since =
             self.messages.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
@@ -146,7 +146,7 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// The wording is our own.
+/// The error's message is not the API's but our own.
 fn check_images(model: &Model, messages: &[Message]) -> Result<(), ApiError> {
     if !model.has_vision && messages.iter().any(|message| message.images > 0) {
         return Err(ApiError::invalid_request(format!(
@@ -184,7 +184,7 @@ fn read_tool_choice(fields: Fields, tools: &[Tool]) -> Result<ToolChoice, ApiErr
     match fields.read_text("tool_choice")? {
         None => Ok(ToolChoice::Auto),
         Some("NONE") => Ok(ToolChoice::None),
-        // Both wordings are our own.
+        // Both messages are not the API's but our own.
         Some("REQUIRED") if tools.is_empty() => {
             Err(ApiError::invalid_request("tool_choice requires tools to be provided"))
         }
@@ -266,17 +266,17 @@ fn read_format<'a>(fields: Fields<'a>) -> Result<Option<Option<&'a Value>>, ApiE
 }
 
 fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, ApiError> {
-    let Some(asked) = fields.read_integer("max_tokens")? else {
+    let Some(wanted) = fields.read_integer("max_tokens")? else {
         return Ok(model.max_output_tokens);
     };
     let most = model.max_output_tokens;
-    let number = usize::try_from(asked).ok().filter(|number| *number > 0);
+    let number = usize::try_from(wanted).ok().filter(|number| *number > 0);
     let number = number.ok_or_else(|| {
         ApiError::invalid_request("max_tokens must be greater than or equal to 1.")
     })?;
     if number > most {
         return Err(ApiError::too_many_tokens(format!(
-            "max tokens must be less than or equal to {most}, the maximum output for this model - received {asked}."
+            "max tokens must be less than or equal to {most}, the maximum output for this model - received {wanted}."
         )));
     }
     Ok(number)

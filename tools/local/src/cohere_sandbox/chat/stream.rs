@@ -127,8 +127,8 @@ fn indented_json(value: &serde_json::Value) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-fn typed_event(kind: &str, rest: &str) -> String {
-    event_frame(kind, &format!(r#"{{"type":"{kind}"{rest}}}"#))
+fn typed_event(kind: &str, fields: &str) -> String {
+    event_frame(kind, &format!(r#"{{"type":"{kind}"{fields}}}"#))
 }
 
 fn event_frame(kind: &str, data: &str) -> String {

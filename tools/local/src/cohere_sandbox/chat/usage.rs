@@ -1,11 +1,11 @@
-//! Counts tokens as the API reports them: what is billed, and what the model really read.
+//! Counts tokens as the API reports them: those that are billed, and those that the model read.
 
 use crate::cohere_sandbox::chat::answer::{ChatAnswer, ToolCall};
 use crate::cohere_sandbox::chat::request::ChatRequest;
 use crate::cohere_sandbox::text::count_tokens;
 use crate::cohere_sandbox::text::split_pieces;
 
-/// What the API puts before every prompt, unbilled and cached; more with tools or documents.
+/// Tokens that the API puts before every prompt, not billed and cached; more with tools or documents.
 const PREAMBLE_TOKENS: usize = 495;
 const PREAMBLE_TOKENS_WITH_TOOLS: usize = 1_400;
 const PREAMBLE_CHARS: usize = 2_580;

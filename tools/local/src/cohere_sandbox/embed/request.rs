@@ -1,4 +1,4 @@
-//! What an embed request asks for, and every way it is refused.
+//! Reads an embed request, and refuses it in every way the API does.
 
 use serde_json::{Map, Value};
 
@@ -97,7 +97,7 @@ impl<'a> EmbedRequest<'a> {
         })
     }
 
-    /// The texts as answers repeat them: the light English model of version 3 normalises them.
+    /// The texts as answers repeat them: the light English model of version 3 normalizes them.
     pub(super) fn echoed_texts(&self) -> Vec<String> {
         let is_normalized = self.model.id == "embed-english-light-v3.0";
         let mut texts = Vec::new();
@@ -272,7 +272,7 @@ fn read_types(fields: Fields) -> Result<Vec<EmbeddingType>, ApiError> {
     }
     let mut types = Vec::new();
     for kind in EmbeddingType::ALL {
-        // Answered in the order of the specification, whatever the order asked for.
+        // Answered in the order of the specification, whatever the request's order is.
         if names.contains(&kind.name()) {
             types.push(kind);
         }

@@ -1,3 +1,5 @@
+//! Answers of chat, whole and streamed.
+
 use serde_json::{Value, json};
 
 use super::post;

@@ -1,3 +1,5 @@
+//! Keys, models, warnings and the sandbox's own controls.
+
 use serde_json::json;
 
 use super::{CohereSandbox, Key, sandbox, send};
@@ -84,10 +86,10 @@ async fn models_are_listed_by_endpoint_and_page() {
     let page = get("/v1/models?endpoint=rerank&page_size=5").await.json();
     assert_eq!(page["models"].as_array().unwrap().len(), 5);
     let token = page["next_page_token"].as_str().unwrap();
-    let rest =
+    let second_page =
         get(&format!("/v1/models?endpoint=rerank&page_size=5&page_token={token}")).await.json();
-    assert_eq!(rest["models"].as_array().unwrap().len(), 2);
-    assert!(rest.get("next_page_token").is_none());
+    assert_eq!(second_page["models"].as_array().unwrap().len(), 2);
+    assert!(second_page.get("next_page_token").is_none());
     let default = get("/v1/models?endpoint=chat&default_only=true").await.json();
     assert_eq!(default["models"][0]["name"], "command-a-03-2025");
     assert_eq!(get("/v1/models/embed-v4.0").await.json()["context_length"], 128_000);

@@ -1,3 +1,5 @@
+//! Answers of embed and rerank.
+
 use serde_json::{Value, json};
 
 use super::{PIXEL, post};

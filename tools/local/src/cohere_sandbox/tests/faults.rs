@@ -1,3 +1,5 @@
+//! Faults: how they are written, and what arrives at the caller.
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -19,7 +21,7 @@ async fn with_fault(line: &str, body: &str) -> super::Answer {
 }
 
 /// What arrives on a socket, and whether the body was ended as HTTP demands.
-async fn on_the_wire(line: &str, patience: Duration) -> (String, bool, Vec<usize>) {
+async fn on_the_wire(line: &str, limit: Duration) -> (String, bool, Vec<usize>) {
     let (listener, address) = loopback::bind_port(0).await.unwrap();
     // Dropping `stop` at the end stops the server.
     let (stop, stopped) = watch::channel(false);
@@ -33,8 +35,8 @@ async fn on_the_wire(line: &str, patience: Duration) -> (String, bool, Vec<usize
     let (mut received, mut reads) = (Vec::new(), Vec::new());
     let mut buffer = [0; 65536];
     let started = Instant::now();
-    while started.elapsed() < patience && !received.ends_with(b"0\r\n\r\n") {
-        match tokio::time::timeout(patience, socket.read(&mut buffer)).await {
+    while started.elapsed() < limit && !received.ends_with(b"0\r\n\r\n") {
+        match tokio::time::timeout(limit, socket.read(&mut buffer)).await {
             Ok(Ok(count)) if count > 0 => {
                 received.extend_from_slice(&buffer[..count]);
                 reads.push(count);

@@ -1,4 +1,4 @@
-//! The sandbox beside recordings of the real API, where those are at hand.
+//! The sandbox compared with recordings of the real API, where those are at hand.
 //!
 //! Recordings are not part of this project. With a folder of them in `shared/cohere/recorded`
 //! beside it, the same requests must get answers with the same keys, in the same order.

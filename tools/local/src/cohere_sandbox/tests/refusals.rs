@@ -1,3 +1,5 @@
+//! Requests that the API refuses, with its messages.
+
 use serde_json::{Value, json};
 
 use super::{PIXEL, post, sandbox, send};

@@ -1,3 +1,5 @@
+//! Rules of one environment, on paused time.
+
 use super::super::invocation::PayloadChunk;
 use super::*;
 use bytes::Bytes;
