@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_it_is_the_sandbox_and_the_fixed_token() {
+    fn default_is_sandbox_and_fixed_token() {
         let options = parse_arguments(&[]).unwrap().into_options(Some("a-key".to_owned())).unwrap();
         assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
         assert_eq!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upstream_needs_a_key() {
+    fn upstream_needs_a_key() {
         let upstream = ["--upstream", "https://api.cohere.com/"];
         let with_key = parse_arguments(&upstream).unwrap().into_options(Some("a-key".to_owned()));
         let Upstream::Url { url, key } = with_key.unwrap().upstream else {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_only() {
+    fn plain_http_reaches_this_machine_only() {
         for good in [
             "http://127.0.0.1:9",
             "http://localhost:9/base",

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_told_from_a_line_that_speaks_of_one() {
+    fn metric_line_differs_from_mention_of_one() {
         assert!(is_metric(r#"{"KeyAgeDays":0.1,"_aws":{"CloudWatchMetrics":[]}}"#));
         for line in [r#"{"level":"WARN","message":"breaker"}"#, r#"panic at "_aws":{"#, ""] {
             assert!(!is_metric(line), "{line}");

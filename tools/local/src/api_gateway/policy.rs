@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_allow_for_the_stage_covers_every_method() {
+    fn stage_allow_covers_every_method() {
         let stage = "arn:aws:execute-api:us-east-1:123456789012:local/live/*";
         assert_eq!(evaluate(json!([statement("Allow", stage)])), Verdict::Allowed);
         assert_eq!(evaluate(json!(statement("Allow", "*"))), Verdict::Allowed);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deny_wins_over_any_allow() {
+    fn deny_wins_over_any_allow() {
         let both = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/chat")];
         assert_eq!(evaluate(json!(both)), Verdict::Denied);
         let elsewhere = [statement("Allow", "*"), statement("Deny", "arn:*/POST/v2/embed")];
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_not_allowed() {
+    fn unmentioned_method_is_not_allowed() {
         assert_eq!(evaluate(json!([])), Verdict::Unmentioned);
         let other = json!([{"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"}]);
         assert_eq!(evaluate(other), Verdict::Unmentioned);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn wildcards_match_runs_and_single_letters() {
+    fn wildcards_match_runs_and_single_bytes() {
         for (pattern, text) in [
             ("*", ""),
             ("a*", "a"),

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_type_of_its_own_has_its_status_headers_and_text() {
+    async fn own_type_has_status_headers_and_text() {
         let mut throttled = saying(Some(420), r#"{"id":"$context.requestId","message":"slower"}"#);
         throttled.headers.insert("Retry-After".to_owned(), "1".to_owned());
         let (status, header, body) =
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_type_not_mentioned_is_answered_as_the_default_says() {
+    async fn unmentioned_type_follows_the_default_response() {
         let template = r#"{"m":$context.error.messageString,"t":"$context.error.responseType"}"#;
         let defaults = [
             ("DEFAULT_4XX", saying(None, template)),
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_any_template_the_message_is_awss() {
+    async fn message_without_template_is_that_of_aws() {
         let (status, _, body) = answer(&[], Rejection::MissingAuthenticationToken).await;
         assert_eq!((status, body), (403, json!({"message": "Missing Authentication Token"})));
     }
 
     #[test]
-    fn a_quoted_message_is_a_json_string() {
+    fn message_string_variable_is_json() {
         assert_eq!(
             render_template("$context.error.messageString", "", "", "say \"no\""),
             r#""say \"no\"""#

@@ -34,7 +34,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_burst_passes_and_then_the_rate() {
+    fn bucket_passes_burst_then_rate() {
         let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 5.0 });
         let start = Instant::now();
         let granted = (0..8).filter(|_| bucket.try_take(start)).count();
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_rest_fills_it_no_further_than_the_burst() {
+    fn full_bucket_holds_one_burst() {
         let bucket = TokenBucket::new(Throttle { rate: 2.0, burst: 3.0 });
         let later = Instant::now() + Duration::from_secs(3600);
         assert!(bucket.try_take(Instant::now()));
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_requests_cost_nothing() {
+    fn refused_requests_take_no_token() {
         let bucket = TokenBucket::new(Throttle { rate: 1.0, burst: 1.0 });
         let start = Instant::now();
         assert!(bucket.try_take(start));

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_by_bytes_may_fall_inside_an_event() {
+    fn cut_by_bytes_splits_an_event() {
         let between = DeliveryStep::Wait(Duration::ZERO);
         let expected = [
             DeliveryStep::Send("one".into()),
@@ -156,14 +156,14 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_sends_the_events_asked_for_and_keeps_the_connection() {
+    fn stall_sends_events_and_keeps_connection() {
         let steps = plan(&["one", "two"], "stall_after_events=1");
         assert_eq!(steps[0], DeliveryStep::Send("one".into()));
         assert_eq!(steps[2..], [DeliveryStep::Wait(STALL), DeliveryStep::Abort]);
     }
 
     #[test]
-    fn split_pieces_break_every_multi_byte_character() {
+    fn split_breaks_every_multi_byte_character() {
         let parts = split_inside_characters(Bytes::from("aé漢b"));
         assert!(parts[..2].iter().all(|part| std::str::from_utf8(part).is_err()));
         assert_eq!(parts.concat(), "aé漢b".as_bytes());

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_read_from_the_first_bytes() {
+    fn image_sizes_are_in_first_bytes() {
         let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x03\0\0\0\x02\x08\x06";
         assert_eq!(
             read_facts(png),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_image_is_refused() {
+    fn other_data_is_no_image() {
         for uri in [
             "https://example.com/cat.png",
             "data:image/png;base64,###",

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_near_its_document_but_not_equal() {
+    fn query_is_near_its_document() {
         let same = nearness(["search_query", "search_document"], ["hello world", "hello world"]);
         assert!(same > 0.97 && same < 0.9999, "{same}");
     }

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_join_to_the_text() {
+    fn pieces_join_to_their_text() {
         for text in ["", " ", "one", " two  words ", "é 漢\n\nlast"] {
             assert_eq!(split_pieces(text).concat(), text);
         }

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_line_is_read_to_a_person_as_its_text() {
+    fn log_line_is_reduced_to_its_message() {
         let line =
             r#"{"level":"ERROR","message":"cannot start","error":"no such setting","target":"x"}"#;
         assert_eq!(extract_message(line), "cannot start: no such setting");

@@ -24,7 +24,7 @@ fn imported_modules(source: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn imports_of_this_folder_go_down_only() {
+fn lambda_imports_go_down_only() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lambda");
     let mut imports = 0;
     for module in ORDER {
@@ -40,7 +40,7 @@ fn imports_of_this_folder_go_down_only() {
 }
 
 #[test]
-fn order_names_every_file_and_is_documented() {
+fn lambda_order_names_every_file() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(source.join("lambda")).unwrap() {

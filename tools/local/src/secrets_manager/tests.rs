@@ -34,7 +34,7 @@ async fn call(
 }
 
 #[tokio::test]
-async fn a_secret_is_found_by_name_and_by_arn() {
+async fn secret_is_found_by_name_and_arn() {
     let secrets = SecretsManager::new("RUNKEY");
     let version = secrets.put(API_KEY, "value-1");
     for id in [API_KEY.to_owned(), secret_arn(API_KEY)] {
@@ -53,7 +53,7 @@ async fn a_secret_is_found_by_name_and_by_arn() {
 }
 
 #[tokio::test]
-async fn a_new_value_is_a_new_version() {
+async fn new_value_is_a_new_version() {
     let secrets = SecretsManager::new("RUNKEY");
     let first = secrets.put(CLIENTS, "a");
     let second = secrets.put(CLIENTS, "b");
@@ -78,7 +78,7 @@ async fn a_new_value_is_a_new_version() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn removed_secret_or_label_is_not_found() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     secrets.remove(API_KEY);
@@ -92,7 +92,7 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn only_this_runs_credential_reads() {
+async fn foreign_credential_reads_nothing() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
@@ -113,7 +113,7 @@ async fn only_this_runs_credential_reads() {
 }
 
 #[tokio::test]
-async fn it_can_be_made_to_fail_and_to_recover() {
+async fn behaviour_makes_reads_fail_and_recover() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
@@ -134,7 +134,7 @@ fn put(token: &str, value: &str, labels: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
+async fn value_under_own_label_leaves_current() {
     let secrets = SecretsManager::new("RUNKEY");
     let current = secrets.put(API_KEY, "old");
     for (token, value) in [("t1", "new"), ("t1", "new"), ("t2", "newer")] {
@@ -153,7 +153,7 @@ async fn a_value_under_a_label_of_ones_own_leaves_the_current_one_alone() {
 }
 
 #[tokio::test]
-async fn the_first_value_is_current_whatever_its_label() {
+async fn first_value_is_current_whatever_its_label() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
     let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
@@ -163,7 +163,7 @@ async fn the_first_value_is_current_whatever_its_label() {
 }
 
 #[tokio::test]
-async fn a_label_moves_only_from_where_it_is_said_to_be() {
+async fn label_moves_only_from_the_named_version() {
     let secrets = SecretsManager::new("RUNKEY");
     let old = secrets.put(API_KEY, "old");
     run_operation(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
@@ -191,7 +191,7 @@ async fn a_label_moves_only_from_where_it_is_said_to_be() {
 }
 
 #[tokio::test]
-async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
+async fn value_is_text_or_binary_within_64_kib() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
     let largest = "x".repeat(65_536);
@@ -215,7 +215,7 @@ async fn a_value_is_text_or_binary_and_at_most_64_kilobytes() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_says_so_and_no_error_repeats_a_value() {
+async fn errors_name_unknown_operations_but_no_value() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     let (_, body) = run_operation(&secrets, "DeleteSecret", json!({"SecretId": API_KEY})).await;

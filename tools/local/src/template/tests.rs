@@ -20,7 +20,7 @@ fn read_with(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn every_function_is_named_as_its_folder() {
+fn functions_are_named_as_their_folders() {
     let mut found: Vec<_> = ours().functions.into_iter().map(|f| f.name).collect();
     found.sort();
     let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions");
@@ -35,7 +35,7 @@ fn every_function_is_named_as_its_folder() {
 }
 
 #[test]
-fn the_routes_are_the_four_that_are_served() {
+fn routes_are_the_four_served_ones() {
     let routes = ours().routes;
     let found: Vec<_> = routes
         .iter()
@@ -57,7 +57,7 @@ fn the_routes_are_the_four_that_are_served() {
 }
 
 #[test]
-fn variables_come_from_globals_and_the_function_with_parameters_resolved() {
+fn variables_merge_globals_and_resolved_parameters() {
     let template = ours();
     let of =
         |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
@@ -76,7 +76,7 @@ fn variables_come_from_globals_and_the_function_with_parameters_resolved() {
 }
 
 #[test]
-fn the_authorizer_is_asked_only_about_what_can_be_a_token() {
+fn authorizer_expression_matches_tokens_only() {
     let authorizer = ours().authorizer;
     assert_eq!(
         (authorizer.function.as_str(), authorizer.header.as_str()),
@@ -118,7 +118,7 @@ fn gateway_responses_carry_status_headers_and_template() {
 }
 
 #[test]
-fn what_cannot_be_run_as_written_is_an_error_that_names_it() {
+fn template_error_names_what_cannot_run() {
     let stream = "RESPONSE_STREAM\n            TimeoutInMillis: 70000";
     assert!(read_with(stream, "STREAM").contains("POST /v2/rerank must have ResponseTransferMode"));
     assert!(read_with("Timeout: 130", "Timeout: soon").contains("EmbedFunction"));

@@ -15,7 +15,7 @@ fn answer(context: Value) -> Bytes {
 }
 
 #[test]
-fn context_values_become_text_beside_who_it_is() {
+fn context_values_become_text_beside_principal() {
     let response = AuthorizerResponse::parse(&answer(
         json!({"name": "x", "limit": 3, "trial": true, "note": null}),
     ))
@@ -31,7 +31,7 @@ fn context_values_become_text_beside_who_it_is() {
 }
 
 #[test]
-fn an_answer_api_gateway_could_not_read_is_a_configuration_error() {
+fn unreadable_answer_is_a_configuration_error() {
     for bad in
         [answer(json!({"models": ["a"]})), answer(json!({"a": {}})), "{}".into(), "no".into()]
     {
@@ -54,7 +54,7 @@ fn an_answer_api_gateway_could_not_read_is_a_configuration_error() {
 }
 
 #[test]
-fn only_the_exact_word_is_a_no_and_all_else_a_failure() {
+fn unauthorized_is_one_word_all_else_fails() {
     let reported = |message: &str| {
         InvocationError::Reported(json!({"errorMessage": message}).to_string().into())
     };

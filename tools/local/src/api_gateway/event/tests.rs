@@ -13,7 +13,7 @@ fn chat() -> http::request::Builder {
 }
 
 #[test]
-fn a_request_becomes_a_rest_proxy_event() {
+fn request_becomes_a_rest_proxy_event() {
     let event = event(chat().header("user-agent", "curl/8"), b"{\"a\":1}", None);
     assert_eq!(event["resource"], "/v2/chat");
     assert_eq!(event["path"], "/v2/chat");
@@ -40,7 +40,7 @@ fn a_request_becomes_a_rest_proxy_event() {
 }
 
 #[test]
-fn the_library_of_the_functions_reads_it() {
+fn event_is_readable_by_the_functions() {
     let (parts, ()) = chat().uri("/v2/chat?x=1").body(()).unwrap().into_parts();
     let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
     let context = json!({"principalId": "a-client", "integrationLatency": 0});
@@ -57,7 +57,7 @@ fn shared_reads(event: &[u8]) -> (String, String) {
 }
 
 #[test]
-fn an_authorizers_answer_travels_in_the_context() {
+fn authorizer_context_is_in_the_event() {
     let context = json!({"principalId": "a-client", "models": "[\"m\"]", "integrationLatency": 3});
     let caller = Caller { context: context.clone(), usage_plan_key: Some("plan".to_owned()) };
     let event = event(chat(), b"", Some(caller));
@@ -66,7 +66,7 @@ fn an_authorizers_answer_travels_in_the_context() {
 }
 
 #[test]
-fn repeated_headers_keep_all_values_and_the_last_one_alone() {
+fn repeated_headers_have_last_and_all_values() {
     let request = chat()
         .header("x-a", "1")
         .header("x-a", "2")
@@ -87,13 +87,13 @@ fn query_parameters_are_decoded() {
 }
 
 #[test]
-fn a_body_that_is_no_text_arrives_with_replacements() {
+fn binary_body_arrives_with_replacements() {
     assert_eq!(event(chat(), b"a\xff\xc3b", None)["body"], "a\u{fffd}\u{fffd}b");
     assert_eq!(event(chat(), b"", None)["body"], Value::Null);
 }
 
 #[test]
-fn times_are_written_as_in_access_logs() {
+fn request_time_has_access_log_format() {
     assert_eq!(common_log_time(0), "01/Jan/1970:00:00:00 +0000");
     assert_eq!(common_log_time(951_782_399), "28/Feb/2000:23:59:59 +0000");
     assert_eq!(common_log_time(951_782_400), "29/Feb/2000:00:00:00 +0000");

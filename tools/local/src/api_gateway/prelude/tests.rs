@@ -10,7 +10,7 @@ fn text(head: &ResponseHead) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_head_is_read_wherever_the_chunks_are_cut() {
+fn head_is_read_across_any_chunks() {
     for first in 0..ANSWER.len() {
         for second in first..ANSWER.len() {
             let mut reader = PreludeReader::default();
@@ -33,13 +33,13 @@ fn a_head_is_read_wherever_the_chunks_are_cut() {
 }
 
 #[test]
-fn a_head_without_a_status_is_a_200() {
+fn head_without_status_is_a_200() {
     let (head, rest) = PreludeReader::default().push(b"{}\0\0\0\0\0\0\0\0").unwrap().unwrap();
     assert_eq!((head.status, head.headers.len(), rest.len()), (StatusCode::OK, 0, 0));
 }
 
 #[test]
-fn what_api_gateway_could_not_read_is_malformed() {
+fn unreadable_head_is_malformed() {
     for json in [
         "",
         "not json",
@@ -53,7 +53,7 @@ fn what_api_gateway_could_not_read_is_malformed() {
 }
 
 #[test]
-fn a_head_that_never_ends_is_given_up() {
+fn endless_head_is_too_long() {
     let mut reader = PreludeReader::default();
     assert_eq!(reader.push(&vec![b' '; HEAD_LIMIT_BYTES]), Ok(None));
     assert_eq!(reader.push(b" "), Err(PreludeError::TooLong));

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn names_numbers_and_choices_come_from_the_message() {
+    fn values_come_from_the_message() {
         let schema = json!({"type": "object", "properties": {
             "city": {"type": "string"},
             "days": {"type": "integer", "maximum": 7},
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_contains_itself_ends() {
+    fn recursive_schema_ends() {
         let schema = json!({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {
             "next": {"$ref": "#/$defs/node"}}}}});
         assert!(fitted("hello", schema).is_object());
     }
 
     #[test]
-    fn numbers_are_used_in_their_order() {
+    fn numbers_are_used_in_order() {
         let schema = json!({"properties": {"a": {"type": "int"}, "b": {"type": "number"}}});
         assert_eq!(fitted("Add 3 and 4.5.", schema), json!({"a": 3, "b": 4.5}));
     }

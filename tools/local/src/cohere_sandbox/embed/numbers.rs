@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn floats_are_written_as_the_api_writes_them() {
+    fn floats_are_written_as_at_cohere() {
         assert_eq!(
             written(EmbeddingType::Float),
             "[0.5,-0.25,0.000052154064,-2.5e-7,1,-1,0,0.125]"
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn every_type_derives_from_the_floats() {
+    fn embedding_types_derive_from_floats() {
         assert_eq!(written(EmbeddingType::Int8), "[64,-32,0,0,127,-127,0,16]");
         assert_eq!(written(EmbeddingType::Uint8), "[192,96,128,128,255,1,128,144]");
         assert_eq!(written(EmbeddingType::Ubinary), "[169]");

@@ -46,7 +46,7 @@ fn assert_citations_slice(text: &str, citations: &[Value]) {
 }
 
 #[tokio::test]
-async fn a_plain_answer_has_exactly_the_keys_of_the_api() {
+async fn plain_answer_has_the_fields_of_cohere() {
     let answer = ask("Hi \"you\"", json!({})).await;
     let (head, rest) = answer.body.split_once(r#","message":"#).unwrap();
     assert_eq!(head.len(), r#"{"id":"00000000-0000-4000-8000-000000000000""#.len());
@@ -62,7 +62,7 @@ async fn a_plain_answer_has_exactly_the_keys_of_the_api() {
 }
 
 #[tokio::test]
-async fn equal_requests_get_equal_answers_and_others_another_id() {
+async fn equal_requests_get_equal_answers() {
     let [first, again, other] =
         [ask("one", json!({})).await, ask("one", json!({})).await, ask("two", json!({})).await];
     assert_eq!(first.body, again.body);
@@ -70,7 +70,7 @@ async fn equal_requests_get_equal_answers_and_others_another_id() {
 }
 
 #[tokio::test]
-async fn limits_end_an_answer_and_say_why() {
+async fn limits_end_answers_with_a_reason() {
     let short = ask("hello", json!({"max_tokens": 3})).await.json();
     assert_eq!(short["message"]["content"][0]["text"], "You said: \"hello\".");
     assert_eq!(short["finish_reason"], "MAX_TOKENS");
@@ -81,7 +81,7 @@ async fn limits_end_an_answer_and_say_why() {
 }
 
 #[tokio::test]
-async fn the_tool_that_fits_is_called_with_arguments_from_the_question() {
+async fn fitting_tool_gets_arguments_from_question() {
     let answer =
         ask("What is the weather in San Francisco?", json!({"tools": weather()})).await.json();
     let message = &answer["message"];
@@ -97,7 +97,7 @@ async fn the_tool_that_fits_is_called_with_arguments_from_the_question() {
 }
 
 #[tokio::test]
-async fn a_tool_without_parameters_gets_null_and_streams_no_arguments() {
+async fn tool_without_parameters_gets_null() {
     let tools = json!([{"type": "function", "function": {"name": "now"}}]);
     let answer = ask("time", json!({"tools": tools})).await.json();
     assert_eq!(answer["message"]["tool_calls"][0]["function"]["arguments"], "null");
@@ -109,7 +109,7 @@ async fn a_tool_without_parameters_gets_null_and_streams_no_arguments() {
 }
 
 #[tokio::test]
-async fn tools_are_left_alone_when_told_so_and_called_again_when_required() {
+async fn tool_choice_forbids_or_forces_calls() {
     let none = ask("weather", json!({"tools": weather(), "tool_choice": "NONE"})).await.json();
     assert_eq!(none["finish_reason"], "COMPLETE");
     let mut body = after_a_tool_result();
@@ -128,7 +128,7 @@ fn after_a_tool_result() -> Value {
 }
 
 #[tokio::test]
-async fn a_tool_result_is_quoted_and_cited() {
+async fn tool_result_is_quoted_and_cited() {
     let answer = post("/v2/chat", after_a_tool_result()).await.json();
     let message = &answer["message"];
     let text = message["content"][0]["text"].as_str().unwrap();
@@ -139,7 +139,7 @@ async fn a_tool_result_is_quoted_and_cited() {
 }
 
 #[tokio::test]
-async fn sentences_of_documents_are_chosen_by_the_question_and_cited() {
+async fn document_sentences_answer_with_citations() {
     let documents = json!(["Bread is — flour. And water.", {"id": "tower", "data": {"title": "T", "text": "The tower is 330 m tall."}}]);
     let fields = json!({"documents": documents, "thinking": {"type": "enabled"}});
     let message = ask("How tall is the tower?", fields).await.json()["message"].clone();
@@ -175,7 +175,7 @@ async fn thinking_follows_the_model_unless_the_request_decides() {
 }
 
 #[tokio::test]
-async fn a_json_answer_fits_its_schema() {
+async fn json_answer_fits_its_schema() {
     let schema = json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}});
     let format = json!({"response_format": {"type": "json_object", "json_schema": schema}});
     let answer = ask("The person is John and he is 30 years old", format).await.json();
@@ -201,7 +201,7 @@ async fn images_and_log_probabilities_are_counted() {
 }
 
 #[tokio::test]
-async fn streams_keep_the_orders_of_the_api() {
+async fn stream_events_have_the_order_of_cohere() {
     let text = ask("hi", json!({"stream": true})).await;
     let block = ["content-start", "content-delta", "content-end"];
     let expected = |middle: &[&[&'static str]]| {
@@ -230,7 +230,7 @@ async fn streams_keep_the_orders_of_the_api() {
 }
 
 #[tokio::test]
-async fn a_stream_says_what_the_whole_answer_says() {
+async fn stream_says_what_whole_answer_says() {
     for fields in [
         json!({}),
         json!({"max_tokens": 5}),
@@ -251,7 +251,7 @@ async fn a_stream_says_what_the_whole_answer_says() {
 }
 
 #[tokio::test]
-async fn a_streamed_citation_follows_the_words_it_covers() {
+async fn streamed_citation_follows_its_words() {
     let mut body = after_a_tool_result();
     body["stream"] = json!(true);
     let stream = post("/v2/chat", body).await;

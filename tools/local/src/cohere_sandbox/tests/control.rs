@@ -12,7 +12,7 @@ async fn check(sandbox: &CohereSandbox, key: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn keys_come_and_go() {
+async fn keys_are_accepted_and_revoked() {
     let sandbox = sandbox();
     assert_eq!(check(&sandbox, "new-key").await, 401);
     sandbox.accept_key(Key { value: "new-key".to_owned(), trial: false });
@@ -26,7 +26,7 @@ async fn keys_come_and_go() {
 }
 
 #[tokio::test]
-async fn only_trial_keys_see_their_limits() {
+async fn trial_keys_alone_see_limits() {
     let sandbox = sandbox();
     let limit = async |key: &str, body: &str| {
         let authorization = format!("Bearer {key}");
@@ -58,7 +58,7 @@ async fn warnings_name_deprecated_models_and_unknown_fields() {
 }
 
 #[tokio::test]
-async fn requests_are_remembered_as_received() {
+async fn requests_are_recorded_as_received() {
     let sandbox = sandbox();
     let headers = [("authorization", "Bearer test-key"), ("x-client-name", "me")];
     send(&sandbox, "POST", "/v2/chat?a=b", &headers, "{ \"odd\" :1}".to_owned()).await;

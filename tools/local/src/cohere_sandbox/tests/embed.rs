@@ -11,7 +11,7 @@ async fn embed(fields: Value) -> super::Answer {
 }
 
 #[tokio::test]
-async fn only_the_types_asked_for_come_back_in_their_sizes() {
+async fn embeddings_have_requested_types_and_sizes() {
     let types = ["float", "int8", "uint8", "binary", "ubinary", "base64"];
     for dimension in [256, 512, 1024, 1536] {
         let fields = json!({"texts": ["one", "two"], "embedding_types": types, "output_dimension": dimension});
@@ -35,7 +35,7 @@ async fn only_the_types_asked_for_come_back_in_their_sizes() {
 }
 
 #[tokio::test]
-async fn an_answer_repeats_the_texts_and_counts_them() {
+async fn embed_answer_repeats_and_counts_texts() {
     let answer = embed(json!({"texts": ["Hello, world!"]})).await;
     assert_eq!(answer.header("num_tokens"), Some("4"));
     assert_eq!(answer.header("num_chars"), Some("13"));
@@ -70,7 +70,7 @@ async fn images_are_embedded_and_described() {
 }
 
 #[tokio::test]
-async fn a_rerank_puts_what_shares_words_first_and_equals_in_their_order() {
+async fn rerank_puts_shared_words_first() {
     let documents = json!([
         "Bread",
         "Paris is the capital of France",
@@ -97,7 +97,7 @@ async fn a_rerank_puts_what_shares_words_first_and_equals_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_search_unit_is_a_hundred_documents() {
+async fn search_unit_is_a_hundred_documents() {
     for (count, units) in [(1, 1), (100, 1), (101, 2)] {
         let body = json!({"model": "rerank-v3.5", "query": "q", "documents": vec!["d"; count]});
         let answer = post("/v2/rerank", body).await;

@@ -50,7 +50,7 @@ async fn on_the_wire(line: &str, limit: Duration) -> (String, bool, Vec<usize>) 
 }
 
 #[test]
-fn a_line_names_several_parts() {
+fn fault_line_names_several_parts() {
     let fault: Fault =
         "status=429  header=retry-after:2 delay_ms=5 body={\"a\": 1}".parse().unwrap();
     assert_eq!(fault.status.unwrap(), 429);
@@ -62,7 +62,7 @@ fn a_line_names_several_parts() {
 }
 
 #[test]
-fn a_bad_line_names_the_part() {
+fn bad_fault_line_names_its_part() {
     for line in ["status=999", "header=x", "delay_ms=soon", "boom", "malformed=1", "stream_error="]
     {
         let problem = format!("html {line}").parse::<Fault>().unwrap_err();
@@ -96,7 +96,7 @@ async fn planned_faults_come_first_and_once_each() {
 }
 
 #[tokio::test]
-async fn heads_and_bodies_are_replaced_as_asked() {
+async fn faults_replace_heads_and_bodies() {
     let html = with_fault("html status=503", CHAT).await;
     assert_eq!((html.status, html.header("content-type")), (503, Some("text/html; charset=UTF-8")));
     let body = with_fault("status=402 body={\"message\": \"pay\"}", CHAT).await;
@@ -111,7 +111,7 @@ async fn heads_and_bodies_are_replaced_as_asked() {
 }
 
 #[tokio::test]
-async fn a_failed_generation_ends_as_the_api_ends_it() {
+async fn failed_generation_ends_as_at_cohere() {
     let stream = with_fault("stream_error=INVALID_TOOL_GENERATION after_events=3", CHAT).await;
     let events = stream.events();
     assert_eq!(events.len(), 4);
@@ -131,7 +131,7 @@ async fn a_failed_generation_ends_as_the_api_ends_it() {
 }
 
 #[tokio::test]
-async fn a_cut_stream_is_never_ended() {
+async fn cut_stream_is_never_ended() {
     let (received, ended, _) = on_the_wire("cut_after_events=2", Duration::from_secs(5)).await;
     assert!(
         received.contains("event: content-start") && !received.contains("content-delta"),
@@ -141,7 +141,7 @@ async fn a_cut_stream_is_never_ended() {
 }
 
 #[tokio::test]
-async fn a_stalled_stream_stays_open_and_silent() {
+async fn stalled_stream_stays_open_and_silent() {
     let started = Instant::now();
     let (received, ended, _) =
         on_the_wire("stall_after_events=1", Duration::from_millis(300)).await;
@@ -150,7 +150,7 @@ async fn a_stalled_stream_stays_open_and_silent() {
 }
 
 #[tokio::test]
-async fn every_event_is_a_write_of_its_own() {
+async fn events_are_written_one_by_one() {
     let (received, ended, reads) = on_the_wire("trickle_ms=5", Duration::from_secs(5)).await;
     let events = received.matches("data: ").count();
     assert!(ended && events > 20);
@@ -158,7 +158,7 @@ async fn every_event_is_a_write_of_its_own() {
 }
 
 #[tokio::test]
-async fn split_characters_arrive_whole_in_the_end() {
+async fn split_characters_arrive_in_two_chunks() {
     let (received, ended, reads) =
         on_the_wire("split_utf8 trickle_ms=1", Duration::from_secs(5)).await;
     assert!(ended && reads.len() > 3);

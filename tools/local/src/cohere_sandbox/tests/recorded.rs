@@ -80,8 +80,8 @@ fn event_shapes(stream: &str) -> Vec<(String, Shape)> {
 }
 
 #[tokio::test]
-async fn answers_have_the_keys_of_the_recorded_ones() {
-    let Some(folder) = recordings("answers_have_the_keys_of_the_recorded_ones") else { return };
+async fn answers_have_the_fields_of_recordings() {
+    let Some(folder) = recordings("answers_have_the_fields_of_recordings") else { return };
     for name in ANSWERS {
         let recorded = fs::read(folder.join(format!("{name}.json"))).unwrap();
         let recorded: Value = serde_json::from_slice(&recorded).unwrap();
@@ -107,8 +107,8 @@ async fn answers_have_the_keys_of_the_recorded_ones() {
 }
 
 #[tokio::test]
-async fn streams_have_the_events_of_the_recorded_ones() {
-    let Some(folder) = recordings("streams_have_the_events_of_the_recorded_ones") else { return };
+async fn streams_have_the_events_of_recordings() {
+    let Some(folder) = recordings("streams_have_the_events_of_recordings") else { return };
     for (name, request) in streams() {
         let recorded = fs::read_to_string(folder.join(format!("{name}.sse"))).unwrap();
         let answer = post("/v2/chat", request).await;

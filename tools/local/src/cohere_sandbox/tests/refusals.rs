@@ -17,7 +17,7 @@ fn with(base: Value, fields: Value) -> Value {
 }
 
 #[tokio::test]
-async fn every_endpoint_words_a_bad_model_alike() {
+async fn bad_model_has_one_message_everywhere() {
     for path in ["/v2/chat", "/v2/embed", "/v2/rerank"] {
         assert_refused(path, json!({}), 400, "a model parameter is required for this endpoint.")
             .await;
@@ -165,7 +165,7 @@ async fn rerank_refuses_what_the_api_refuses() {
 }
 
 #[tokio::test]
-async fn keys_are_checked_before_the_request_and_after_the_path() {
+async fn keys_are_checked_between_path_and_body() {
     let sandbox = sandbox();
     for (authorization, message) in [
         (None, "no api key supplied"),

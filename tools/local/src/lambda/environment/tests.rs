@@ -21,7 +21,7 @@ fn invocation(id: &str, slots: &Arc<Semaphore>) -> (Invocation, Answered) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_is_free_again_only_when_the_child_asks_for_more() {
+async fn slot_is_free_once_child_asks_again() {
     let (environment, slots) = (environment(), Arc::new(Semaphore::new(1)));
     let (first, answered) = invocation("one", &slots);
     environment.assign(first).unwrap();
@@ -37,7 +37,7 @@ async fn a_place_is_free_again_only_when_the_child_asks_for_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_starts_with_work_waiting_is_not_idle() {
+async fn started_child_with_work_is_not_idle() {
     let (environment, slots) = (environment(), Arc::new(Semaphore::new(1)));
     let (first, _answered) = invocation("one", &slots);
     environment.assign(first).unwrap();
@@ -47,7 +47,7 @@ async fn a_child_that_starts_with_work_waiting_is_not_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_taken_once_and_only_for_what_runs() {
+async fn answer_sender_is_taken_once_while_running() {
     let (environment, slots) = (environment(), Arc::new(Semaphore::new(1)));
     assert!(environment.take_answer_sender("one").is_none());
     let (first, _answered) = invocation("one", &slots);
@@ -60,7 +60,7 @@ async fn an_answer_is_taken_once_and_only_for_what_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_answers_what_waits_and_what_runs_and_refuses_more() {
+async fn ended_environment_fails_and_refuses_invocations() {
     let (environment, slots) = (environment(), Arc::new(Semaphore::new(3)));
     let (running, running_answered) = invocation("one", &slots);
     environment.assign(running).unwrap();
@@ -80,7 +80,7 @@ async fn an_end_answers_what_waits_and_what_runs_and_refuses_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_is_ready_or_says_why_not() {
+async fn start_is_ready_or_says_why() {
     let ready = environment();
     assert!(ready.mark_idle().is_none());
     assert_eq!(ready.wait_until_ready().await, Ok(()));
@@ -90,7 +90,7 @@ async fn a_start_is_ready_or_says_why_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_runs_while_starting_and_while_working_but_not_while_idle() {
+async fn deadline_runs_unless_environment_is_idle() {
     let (environment, slots) = (Arc::new(environment()), Arc::new(Semaphore::new(1)));
     let began = Instant::now();
     environment.wait_until_overdue().await;
@@ -116,7 +116,7 @@ async fn time_runs_while_starting_and_while_working_but_not_while_idle() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_without_its_end_is_cut() {
+async fn payload_without_its_end_broke_off() {
     let (pieces, mut payload) = Payload::new_channel(true);
     pieces.send(PayloadChunk::Data(Bytes::from("a"))).await.unwrap();
     drop(pieces);
