@@ -1,9 +1,8 @@
 //! The API Gateway: what a REST API does with a request before and after its function.
 //!
 //! In order: route, throttling, authorizer, size, function, and the answer while it is written.
-//! Whatever stops a request before its answer is a [`Rejection`], answered by the template's gateway
-//! responses.
-//! Nothing is added to an answer that a function makes.
+//! Whatever stops a request before its answer is a [`Rejection`], answered by the template's
+//! gateway responses. Nothing is added to an answer that a function makes.
 
 mod authorizer;
 mod event;

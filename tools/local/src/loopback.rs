@@ -16,8 +16,8 @@ pub async fn bind_port(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
 
 /// Serves until `stop` changes or its sender is dropped.
 ///
-/// `TCP_NODELAY` is set: a streamed answer must not wait for the acknowledgement of the chunk before
-/// it (Nagle's algorithm together with delayed acknowledgements costs 40 ms per chunk).
+/// `TCP_NODELAY` is set: a streamed answer must not wait for the acknowledgement of the chunk
+/// before it (Nagle's algorithm together with delayed acknowledgements costs 40 ms per chunk).
 pub async fn serve_until_stopped(
     listener: TcpListener,
     router: Router,

@@ -130,7 +130,8 @@ impl Authorizer {
 }
 
 impl AuthorizerResponse {
-    /// Reads an authorizer's answer. Context values must be scalars, resources at most 512 bytes long.
+    /// Reads an authorizer's answer. Context values must be scalars, resources at most 512 bytes
+    /// long.
     fn parse(answer: &Bytes) -> Result<AuthorizerResponse, Rejection> {
         let response: AuthorizerResponse =
             serde_json::from_slice(answer).map_err(|_| Rejection::AuthorizerConfigurationError)?;

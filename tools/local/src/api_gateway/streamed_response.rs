@@ -59,8 +59,8 @@ impl StreamedResponse {
         }
     }
 
-    /// An error here breaks the connection off. The head is sent already, and a clean end would make
-    /// the caller take a part of the answer for the whole.
+    /// An error here breaks the connection off. The head is sent already, and a clean end would
+    /// make the caller take a part of the answer for the whole.
     async fn next_chunk(mut self) -> io::Result<Option<(Bytes, Self)>> {
         let first = std::mem::take(&mut self.first);
         if !first.is_empty() {

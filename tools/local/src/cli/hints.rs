@@ -10,8 +10,10 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
         None => upstream_url.clone(),
     };
     let mut text = format!(
-        "\n  cohere-gateway is up (Ctrl-C stops it)\n\n  {:<7} {url}\n  {:<7} {token}\n  {:<7} {upstream}\n\n",
-        "url", "token", "cohere"
+        "\n  cohere-gateway is up (Ctrl-C stops it)\n\n\
+         \x20 url     {url}\n\
+         \x20 token   {token}\n\
+         \x20 cohere  {upstream}\n\n"
     );
     let hello = r#""messages":[{"role":"user","content":"Hello"}]"#;
     let lines = [
@@ -45,17 +47,20 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
     }
     let aws: String = stack.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     text += &format!(
-        "\n  keys and clients, from another terminal:\n  export{aws}\n  cargo run -q -p ops -- --help\n"
+        "\n  keys and clients, from another terminal:\n\
+         \x20 export{aws}\n\
+         \x20 cargo run -q -p ops -- --help\n"
     );
     if stack.sandbox.is_some() {
         text += &format!(
-            "\n  a next key that the sandbox accepts, and a fault of its next call:\n  \
-             curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n  \
-             curl -sS -X PUT {upstream_url}/_sandbox/faults --json '[\"status=503\"]'\n"
+            "\n  a next key that the sandbox accepts, and a fault of its next call:\n\
+             \x20 curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n\
+             \x20 curl -sS -X PUT {upstream_url}/_sandbox/faults --json '[\"status=503\"]'\n"
         );
     }
     if unused_key {
-        text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
+        text += "\n  CO_API_KEY is set but not used. For the real API: \
+                 cargo run -- --upstream https://api.cohere.com\n";
     }
     text + "\n"
 }

@@ -1,7 +1,7 @@
 //! Errors that refuse a request, with the messages of the real API.
 //!
-//! Messages from Cohere's error page or from recorded traffic are used as they are; where no message
-//! is public, the nearest known one is followed, and a comment says so.
+//! Messages from Cohere's error page or from recorded traffic are used as they are; where no
+//! message is public, the nearest known one is followed, and a comment says so.
 
 use http::StatusCode;
 use serde::Serialize;

@@ -43,9 +43,13 @@ pub(super) fn answer_chat(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
 pub(super) fn stream_error_message(error_type: &str) -> String {
     match error_type {
         "INVALID_TOOL_GENERATION" => {
-            "your request resulted in an invalid tool generation. Try updating the messages or tool definitions".into()
+            let message = "your request resulted in an invalid tool generation. Try updating the \
+                           messages or tool definitions";
+            message.to_owned()
         }
-        "NO_VALID_RESPONSE_GENERATED" => "No valid response generated. Try updating messages".into(),
+        "NO_VALID_RESPONSE_GENERATED" => {
+            "No valid response generated. Try updating messages".to_owned()
+        }
         other => format!("the response could not be generated ({other})"),
     }
 }

@@ -118,9 +118,9 @@ impl Fault {
             "split_utf8" => self.split_utf8 = true,
             _ => {
                 return Err(format!(
-                    "`{part}` is no fault; known are status= header= delay_ms= trickle_ms= stall_after_events= \
-                     stall_after_bytes= cut_after_events= cut_after_bytes= stream_error= after_events= malformed \
-                     html split_utf8 body="
+                    "`{part}` is no fault; known are status= header= delay_ms= trickle_ms= \
+                     stall_after_events= stall_after_bytes= cut_after_events= cut_after_bytes= \
+                     stream_error= after_events= malformed html split_utf8 body="
                 ));
             }
         }
@@ -210,15 +210,18 @@ fn parse_header(part: &str, value: &str) -> Result<(HeaderName, HeaderValue), St
 fn default_message(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => {
-            "invalid request: message must be at least 1 token long or tool results must be specified."
+            "invalid request: message must be at least 1 token long or tool results must be \
+             specified."
         }
         401 => "invalid api token",
         402 => {
-            "Please add or update your payment method at https://dashboard.cohere.com/billing?tab=payment to continue"
+            "Please add or update your payment method at \
+             https://dashboard.cohere.com/billing?tab=payment to continue"
         }
         403 => "you do not have access to this resource",
         404 => {
-            "model 'xyz' not found, make sure the correct model ID was used and that you have access to the model."
+            "model 'xyz' not found, make sure the correct model ID was used and that you have \
+             access to the model."
         }
         422 => "No valid response generated. Try updating messages",
         429 => "You are past the per minute request limit, please wait and try again later.",

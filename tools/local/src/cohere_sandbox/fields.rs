@@ -1,4 +1,5 @@
-//! Reads a request's fields: null counts as absent, wrong types are refused, unknown names warned of.
+//! Reads a request's fields: null counts as absent, wrong types are refused, unknown names warned
+//! of.
 
 use serde_json::{Map, Value};
 
@@ -102,8 +103,8 @@ impl<'a> Fields<'a> {
 
     fn wrong_type(&self, name: &str, value: &Value, expected: &str) -> ApiError {
         ApiError::bad_request(format!(
-            "invalid type: parameter '{}{name}' is of type {} but should be of type {expected}. For proper usage, please \
-             refer to https://docs.cohere.com/reference/{}",
+            "invalid type: parameter '{}{name}' is of type {} but should be of type {expected}. \
+             For proper usage, please refer to https://docs.cohere.com/reference/{}",
             self.within,
             type_name(value),
             self.reference

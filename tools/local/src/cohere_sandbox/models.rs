@@ -133,8 +133,8 @@ pub(super) fn find_model(id: &str) -> Result<&'static Model, ApiError> {
         return Err(ApiError::new(
             404,
             format!(
-                "model '{id}' was removed on {day}. See https://docs.cohere.com/docs/models#{page} for a list of models \
-                 you can use instead."
+                "model '{id}' was removed on {day}. See https://docs.cohere.com/docs/models#{page} \
+                 for a list of models you can use instead."
             ),
         ));
     }
@@ -146,8 +146,8 @@ impl Model {
     pub(super) fn deprecation_warning(&self) -> Option<String> {
         let Status::Deprecated(day) = self.status else { return None };
         Some(format!(
-            "model '{}' is deprecated and will be removed {day}. Please consider upgrading to a newer model to avoid \
-             future service disruptions",
+            "model '{}' is deprecated and will be removed {day}. Please consider upgrading to a \
+             newer model to avoid future service disruptions",
             self.id
         ))
     }

@@ -58,7 +58,8 @@ impl<'a> RerankRequest<'a> {
         }
         if documents.len() > MAX_DOCUMENTS {
             return Err(ApiError::invalid_request(
-                "number of total max chunks (number of documents * max chunks per doc) must be less than 10000",
+                "number of total max chunks (number of documents * max chunks per doc) must be \
+                 less than 10000",
             ));
         }
         if let Some(index) = documents.iter().position(|document| document.is_empty()) {

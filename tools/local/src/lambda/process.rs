@@ -70,7 +70,9 @@ async fn watch_child(
     }
     let why = tokio::select! {
         status = child.wait() => describe_exit(status),
-        () = environment.wait_until_overdue() => format!("timed out {}", describe_stage(environment, &session.launch)),
+        () = environment.wait_until_overdue() => {
+            format!("timed out {}", describe_stage(environment, &session.launch))
+        }
         () = environment.wait_for_kill() => "was killed".to_owned(),
         _ = stop.changed() => "was stopped".to_owned(),
     };

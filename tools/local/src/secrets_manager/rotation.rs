@@ -1,8 +1,8 @@
 //! Rotation as Secrets Manager does it: four events to the secret's function, one after another.
 //!
-//! The answer to `RotateSecret` comes before the first event. A step that fails ends the rotation and
-//! leaves the labels as they are; the next `RotateSecret` then starts that rotation again, from its
-//! first step, and answers with an error. AWS repeats a failed step by itself, this does not.
+//! The answer to `RotateSecret` comes before the first event. A step that fails ends the rotation
+//! and leaves the labels as they are; the next `RotateSecret` then starts that rotation again, from
+//! its first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
 use super::request::RotateRequest;
 use super::store::{CURRENT, PENDING, Result, StoreError, unix_time_now};

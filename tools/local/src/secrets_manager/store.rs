@@ -1,8 +1,9 @@
 //! Secrets, their versions and the labels on them, by the rules of AWS.
 //!
-//! A label is on one version of a secret at a time. Where `AWSCURRENT` moves to another version, the
-//! version before gets `AWSPREVIOUS`; once there is a value, some version has `AWSCURRENT`. A version
-//! without a label remains but counts as deprecated. Refusals have the type of AWS's own error.
+//! A label is on one version of a secret at a time. Where `AWSCURRENT` moves to another version,
+//! the version before gets `AWSPREVIOUS`; once there is a value, some version has `AWSCURRENT`. A
+//! version without a label remains but counts as deprecated. Refusals have the type of AWS's own
+//! error.
 
 use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
 use super::secret_arn;

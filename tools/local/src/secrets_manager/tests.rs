@@ -4,7 +4,9 @@ use super::*;
 use axum::body::Body;
 use http_body_util::BodyExt;
 
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, Signature=0";
+const SIGNED: &str = "AWS4-HMAC-SHA256 \
+                      Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, \
+                      Signature=0";
 
 async fn ask(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16, Value) {
     call(secrets, authorization, "GetSecretValue", body).await
@@ -162,12 +164,20 @@ async fn first_value_is_current_whatever_its_label() {
     assert_eq!(body["VersionStages"], json!(["AWSCURRENT", "NEXT"]));
 }
 
+fn move_request(label: &str, from: Option<&str>, to: Option<&str>) -> Value {
+    json!({
+        "SecretId": API_KEY,
+        "VersionStage": label,
+        "RemoveFromVersionId": from,
+        "MoveToVersionId": to,
+    })
+}
+
 #[tokio::test]
 async fn label_moves_only_from_the_named_version() {
     let secrets = SecretsManager::new("RUNKEY");
     let old = secrets.put(API_KEY, "old");
     run_operation(&secrets, "PutSecretValue", put("new", "v", &["NEXT"])).await;
-    let move_request = |label: &str, from: Option<&str>, to: Option<&str>| json!({"SecretId": API_KEY, "VersionStage": label, "RemoveFromVersionId": from, "MoveToVersionId": to});
     for (refused, kind) in [
         (move_request(CURRENT, None, Some("new")), "InvalidParameterException"),
         (move_request(CURRENT, Some("new"), Some("new")), "InvalidParameterException"),

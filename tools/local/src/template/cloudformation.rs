@@ -1,8 +1,8 @@
 //! CloudFormation's YAML as plain JSON: short tags written out, references resolved.
 //!
 //! Only `Ref` and `Sub` get values. A reference to something that has none here stays its own name
-//! (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the template
-//! then fails where it needs a value, and ignores it where it does not.
+//! (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the
+//! template then fails where it needs a value, and ignores it where it does not.
 
 use anyhow::{Context, bail};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};

@@ -1,6 +1,7 @@
 //! The parts of a SAM template that matter here, in the template's own words.
 //!
-//! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
+//! Properties that change nothing on loopback (policies, log groups, memory of the build) are
+//! ignored.
 
 use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name};
 use anyhow::{Context, ensure};

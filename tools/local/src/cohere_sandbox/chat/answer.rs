@@ -91,7 +91,8 @@ impl ChatAnswer {
         }
     }
 
-    /// Thinking, plan and text share the limit, in that order; calls are dropped once it is used up.
+    /// Thinking, plan and text share the limit, in that order; calls are dropped once it is used
+    /// up.
     fn cut_to(&mut self, max_tokens: usize, thinking_budget: usize) {
         let mut remaining = max_tokens;
         if let Some(thinking) = &mut self.thinking {
@@ -221,8 +222,8 @@ fn echo_question(request: &ChatRequest) -> String {
         many => format!(" This is message {many} of our conversation."),
     };
     format!(
-        "You said: \"{}\"{images}.{earlier} I am the Cohere sandbox: my answers have the shape of the real ones, but no \
-         model wrote them.",
+        "You said: \"{}\"{images}.{earlier} I am the Cohere sandbox: my answers have the shape of \
+         the real ones, but no model wrote them.",
         question.text.trim()
     )
 }

@@ -83,7 +83,8 @@ fn read_message<'a>(
         Some("tool") => Role::Tool,
         _ => {
             return Err(ApiError::invalid_request(format!(
-                "Invalid role in messages at index {index}. Role must be one of the following: user, assistant, system, tool"
+                "Invalid role in messages at index {index}. Role must be one of the following: \
+                 user, assistant, system, tool"
             )));
         }
     };

@@ -139,7 +139,8 @@ impl<'a> ChatRequest<'a> {
         let over = tokens.saturating_sub(self.model.context_tokens);
         if over > 0 {
             return Err(ApiError::too_many_tokens(format!(
-                "size limit exceeded by {over} tokens. Try using shorter or fewer inputs, or setting prompt_truncation='AUTO'."
+                "size limit exceeded by {over} tokens. Try using shorter or fewer inputs, or \
+                 setting prompt_truncation='AUTO'."
             )));
         }
         Ok(())
@@ -276,7 +277,8 @@ fn read_max_tokens(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     })?;
     if number > most {
         return Err(ApiError::too_many_tokens(format!(
-            "max tokens must be less than or equal to {most}, the maximum output for this model - received {wanted}."
+            "max tokens must be less than or equal to {most}, the maximum output for this model - \
+             received {wanted}."
         )));
     }
     Ok(number)
@@ -287,7 +289,8 @@ fn read_stop_sequences<'a>(fields: Fields<'a>) -> Result<Vec<&'a str>, ApiError>
     if sequences.len() > MAX_STOP_SEQUENCES {
         let received = sequences.len();
         return Err(ApiError::invalid_request(format!(
-            "too many stop sequences provided, maximum is {MAX_STOP_SEQUENCES}, received {received}."
+            "too many stop sequences provided, maximum is {MAX_STOP_SEQUENCES}, received \
+             {received}."
         )));
     }
     Ok(sequences.into_iter().filter(|sequence| !sequence.is_empty()).collect())

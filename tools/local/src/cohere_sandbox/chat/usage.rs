@@ -5,7 +5,8 @@ use crate::cohere_sandbox::chat::request::ChatRequest;
 use crate::cohere_sandbox::text::count_tokens;
 use crate::cohere_sandbox::text::split_pieces;
 
-/// Tokens that the API puts before every prompt, not billed and cached; more with tools or documents.
+/// Tokens that the API puts before every prompt, not billed and cached; more with tools or
+/// documents.
 const PREAMBLE_TOKENS: usize = 495;
 const PREAMBLE_TOKENS_WITH_TOOLS: usize = 1_400;
 const PREAMBLE_CHARS: usize = 2_580;

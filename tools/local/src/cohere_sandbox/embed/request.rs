@@ -256,8 +256,9 @@ fn check_length(fields: Fields, model: &Model, inputs: &[Input]) -> Result<(), A
         .unwrap_or(0);
     if truncate == "NONE" && longest > limit {
         return Err(ApiError::too_many_tokens(format!(
-            "total number of tokens in the prompt cannot exceed {limit} - received {longest}. Try using a shorter prompt, \
-             or enabling prompt truncating. See https://docs.cohere.com/reference/embed for more details."
+            "total number of tokens in the prompt cannot exceed {limit} - received {longest}. Try \
+             using a shorter prompt, or enabling prompt truncating. See \
+             https://docs.cohere.com/reference/embed for more details."
         )));
     }
     Ok(())
@@ -302,7 +303,8 @@ fn read_dimension(fields: Fields, model: &Model) -> Result<usize, ApiError> {
     Err(ApiError::new(
         422,
         format!(
-            "invalid request: output_dimension {wanted} is not supported, only [{list}] is supported"
+            "invalid request: output_dimension {wanted} is not supported, only [{list}] is \
+             supported"
         ),
     ))
 }

@@ -64,7 +64,8 @@ async fn chat_refuses_what_the_api_refuses() {
         ),
         (
             json!({"max_tokens": 8193}),
-            "too many tokens: max tokens must be less than or equal to 8192, the maximum output for this model - received 8193.",
+            "too many tokens: max tokens must be less than or equal to 8192, the maximum output \
+             for this model - received 8193.",
         ),
         (
             json!({"stop_sequences": ["a", "b", "c", "d", "e", "f"]}),
@@ -76,7 +77,8 @@ async fn chat_refuses_what_the_api_refuses() {
         ),
         (
             json!({"tools": tool("9x")}),
-            "invalid request: tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit (provided name: '9x').",
+            "invalid request: tool names can only contain certain characters (A-Za-z0-9_) and \
+             can't begin with a digit (provided name: '9x').",
         ),
         (
             json!({"documents": [{"id": "a", "data": {"t": "x"}}, {"id": "a", "data": {"t": "y"}}]}),
@@ -88,11 +90,13 @@ async fn chat_refuses_what_the_api_refuses() {
         ),
         (
             json!({"safety_mode": "WILD"}),
-            "unrecognized safety mode 'WILD'. For proper usage, please refer to https://docs.cohere.com/reference/chat",
+            "unrecognized safety mode 'WILD'. For proper usage, please refer to \
+             https://docs.cohere.com/reference/chat",
         ),
         (
             json!({"stream": "yes"}),
-            "invalid type: parameter 'stream' is of type string but should be of type boolean. For proper usage, please refer to https://docs.cohere.com/reference/chat",
+            "invalid type: parameter 'stream' is of type string but should be of type boolean. \
+             For proper usage, please refer to https://docs.cohere.com/reference/chat",
         ),
     ] {
         assert_refused("/v2/chat", with(base.clone(), fields), 400, message).await;
@@ -127,11 +131,14 @@ async fn embed_refuses_what_the_api_refuses() {
         ),
         (
             json!({"texts": [1]}),
-            "invalid type: parameter 'texts[0]' is of type number but should be of type string. For proper usage, please refer to https://docs.cohere.com/reference/embed",
+            "invalid type: parameter 'texts[0]' is of type number but should be of type string. \
+             For proper usage, please refer to https://docs.cohere.com/reference/embed",
         ),
         (
             json!({"texts": ["one two three"], "truncate": "NONE", "max_tokens": 2}),
-            "too many tokens: total number of tokens in the prompt cannot exceed 2 - received 3. Try using a shorter prompt, or enabling prompt truncating. See https://docs.cohere.com/reference/embed for more details.",
+            "too many tokens: total number of tokens in the prompt cannot exceed 2 - received 3. \
+             Try using a shorter prompt, or enabling prompt truncating. See \
+             https://docs.cohere.com/reference/embed for more details.",
         ),
     ] {
         assert_refused("/v2/embed", with(base.clone(), fields), 400, message).await;
