@@ -1,4 +1,4 @@
-//! A gateway of the test's own: the real function binaries behind the local front.
+//! A gateway of the test's own: the real function binaries behind the local API Gateway.
 
 use bytes::Bytes;
 use local::{Options, Output, Stack, Upstream};
