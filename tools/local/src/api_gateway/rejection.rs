@@ -131,7 +131,7 @@ mod tests {
         (status, header, serde_json::from_slice(&body).unwrap())
     }
 
-    fn saying(status: Option<u16>, template: &str) -> GatewayResponse {
+    fn response_with(status: Option<u16>, template: &str) -> GatewayResponse {
         GatewayResponse {
             status,
             template: Some(template.to_owned()),
@@ -141,7 +141,8 @@ mod tests {
 
     #[tokio::test]
     async fn own_type_has_status_headers_and_text() {
-        let mut throttled = saying(Some(420), r#"{"id":"$context.requestId","message":"slower"}"#);
+        let mut throttled =
+            response_with(Some(420), r#"{"id":"$context.requestId","message":"slower"}"#);
         throttled.headers.insert("Retry-After".to_owned(), "1".to_owned());
         let (status, header, body) =
             answer(&[("THROTTLED", throttled)], Rejection::Throttled).await;
@@ -153,8 +154,8 @@ mod tests {
     async fn unmentioned_type_follows_the_default_response() {
         let template = r#"{"m":$context.error.messageString,"t":"$context.error.responseType"}"#;
         let defaults = [
-            ("DEFAULT_4XX", saying(None, template)),
-            ("DEFAULT_5XX", saying(Some(503), r#"{"five":1}"#)),
+            ("DEFAULT_4XX", response_with(None, template)),
+            ("DEFAULT_5XX", response_with(Some(503), r#"{"five":1}"#)),
         ];
         let (status, _, body) = answer(&defaults, Rejection::RequestTooLarge).await;
         assert_eq!(

@@ -8,7 +8,7 @@ const SIGNED: &str = "AWS4-HMAC-SHA256 \
                       Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, \
                       Signature=0";
 
-async fn ask(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16, Value) {
+async fn get_secret(secrets: &SecretsManager, authorization: &str, body: Value) -> (u16, Value) {
     call(secrets, authorization, "GetSecretValue", body).await
 }
 
@@ -41,7 +41,7 @@ async fn secret_is_found_by_name_and_arn() {
     let version = secrets.put(API_KEY, "value-1");
     for id in [API_KEY.to_owned(), secret_arn(API_KEY)] {
         let (status, body) =
-            ask(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
+            get_secret(&secrets, SIGNED, json!({"SecretId": id, "VersionStage": CURRENT})).await;
         assert_eq!((status, &body["SecretString"]), (200, &json!("value-1")));
         assert_eq!(
             (&body["VersionId"], &body["ARN"]),
@@ -50,7 +50,7 @@ async fn secret_is_found_by_name_and_arn() {
         assert!(body["CreatedDate"].as_f64().unwrap() > 1.7e9);
     }
     let (_, other) =
-        ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionId": version})).await;
+        get_secret(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionId": version})).await;
     assert_eq!(other["SecretString"], "value-1");
 }
 
@@ -59,9 +59,10 @@ async fn new_value_is_a_new_version() {
     let secrets = SecretsManager::new("RUNKEY");
     let first = secrets.put(CLIENTS, "a");
     let second = secrets.put(CLIENTS, "b");
-    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS})).await;
+    let (_, body) = get_secret(&secrets, SIGNED, json!({"SecretId": CLIENTS})).await;
     assert_eq!((&body["SecretString"], &body["VersionId"]), (&json!("b"), &json!(second)));
-    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": CLIENTS, "VersionId": first})).await;
+    let (_, body) =
+        get_secret(&secrets, SIGNED, json!({"SecretId": CLIENTS, "VersionId": first})).await;
     assert_eq!(
         (&body["SecretString"], &body["VersionStages"]),
         (&json!("a"), &json!(["AWSPREVIOUS"]))
@@ -84,11 +85,11 @@ async fn removed_secret_or_label_is_not_found() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.put(API_KEY, "value");
     secrets.remove(API_KEY);
-    let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
+    let (status, body) = get_secret(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
     secrets.put(API_KEY, "value");
     let (_, body) =
-        ask(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionStage": "NEXT"})).await;
+        get_secret(&secrets, SIGNED, json!({"SecretId": API_KEY, "VersionStage": "NEXT"})).await;
     assert_eq!(body["__type"], "ResourceNotFoundException");
     assert_eq!(secrets.reads(), 2);
 }
@@ -103,14 +104,14 @@ async fn foreign_credential_reads_nothing() {
         SIGNED.replace("RUNKEY", "RUNKEY2"),
         "Bearer x".to_owned(),
     ] {
-        let (status, body) = ask(&secrets, &stranger, get.clone()).await;
+        let (status, body) = get_secret(&secrets, &stranger, get.clone()).await;
         assert_eq!(
             (status, &body["__type"]),
             (400, &json!("UnrecognizedClientException")),
             "{stranger}"
         );
     }
-    let (_, body) = ask(&secrets, "", get).await;
+    let (_, body) = get_secret(&secrets, "", get).await;
     assert_eq!(body["__type"], "MissingAuthenticationTokenException");
 }
 
@@ -120,15 +121,18 @@ async fn behaviour_makes_reads_fail_and_recover() {
     secrets.put(API_KEY, "value");
     let get = json!({"SecretId": API_KEY});
     secrets.behave(Behaviour::Failing);
-    assert_eq!(ask(&secrets, SIGNED, get.clone()).await.0, 500);
+    assert_eq!(get_secret(&secrets, SIGNED, get.clone()).await.0, 500);
     secrets.behave(Behaviour::Denying);
-    assert_eq!(ask(&secrets, SIGNED, get.clone()).await.1["__type"], "AccessDeniedException");
+    assert_eq!(
+        get_secret(&secrets, SIGNED, get.clone()).await.1["__type"],
+        "AccessDeniedException"
+    );
     secrets.behave(Behaviour::Throttling);
-    assert_eq!(ask(&secrets, SIGNED, get.clone()).await.1["__type"], "ThrottlingException");
+    assert_eq!(get_secret(&secrets, SIGNED, get.clone()).await.1["__type"], "ThrottlingException");
     secrets.behave(Behaviour::Slow(Duration::from_millis(1)));
-    assert_eq!(ask(&secrets, SIGNED, get.clone()).await.0, 200);
+    assert_eq!(get_secret(&secrets, SIGNED, get.clone()).await.0, 200);
     secrets.behave(Behaviour::Normal);
-    assert_eq!(ask(&secrets, SIGNED, get).await.0, 200);
+    assert_eq!(get_secret(&secrets, SIGNED, get).await.0, 200);
 }
 
 fn put(token: &str, value: &str, labels: &[&str]) -> Value {
@@ -148,7 +152,7 @@ async fn value_under_own_label_leaves_current() {
         run_operation(&secrets, "PutSecretValue", put("t1", "another", &["NEXT"])).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceExistsException")));
     let next = json!({"SecretId": API_KEY, "VersionStage": "NEXT"});
-    assert_eq!(ask(&secrets, SIGNED, next).await.1["SecretString"], "newer");
+    assert_eq!(get_secret(&secrets, SIGNED, next).await.1["SecretString"], "newer");
     let (_, body) = run_operation(&secrets, "DescribeSecret", json!({"SecretId": API_KEY})).await;
     assert_eq!(body["VersionIdsToStages"], json!({current: ["AWSCURRENT"], "t2": ["NEXT"]}));
     assert_eq!(body["RotationEnabled"], false);
@@ -158,7 +162,7 @@ async fn value_under_own_label_leaves_current() {
 async fn first_value_is_current_whatever_its_label() {
     let secrets = SecretsManager::new("RUNKEY");
     secrets.create(API_KEY);
-    let (status, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
+    let (status, body) = get_secret(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((status, &body["__type"]), (400, &json!("ResourceNotFoundException")));
     let (_, body) = run_operation(&secrets, "PutSecretValue", put("t1", "first", &["NEXT"])).await;
     assert_eq!(body["VersionStages"], json!(["AWSCURRENT", "NEXT"]));
@@ -215,7 +219,7 @@ async fn value_is_text_or_binary_within_64_kib() {
     assert_eq!(body["__type"], "ValidationException");
     let binary = json!({"SecretId": API_KEY, "ClientRequestToken": "t3", "SecretBinary": "AAE="});
     assert_eq!(run_operation(&secrets, "PutSecretValue", binary).await.0, 200);
-    let (_, body) = ask(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
+    let (_, body) = get_secret(&secrets, SIGNED, json!({"SecretId": API_KEY})).await;
     assert_eq!((&body["SecretBinary"], &body["SecretString"]), (&json!("AAE="), &Value::Null));
     let nothing = json!({"SecretId": API_KEY, "ClientRequestToken": "t4"});
     assert_eq!(

@@ -10,7 +10,7 @@ fn names() -> ReferenceValues {
     ])
 }
 
-fn ours() -> Template {
+fn own_template() -> Template {
     Template::parse(TEXT, names()).unwrap()
 }
 
@@ -21,7 +21,7 @@ fn read_with(from: &str, to: &str) -> String {
 
 #[test]
 fn functions_are_named_as_their_folders() {
-    let mut found: Vec<_> = ours().functions.into_iter().map(|f| f.name).collect();
+    let mut found: Vec<_> = own_template().functions.into_iter().map(|f| f.name).collect();
     found.sort();
     let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions");
     let mut folders: Vec<_> = std::fs::read_dir(functions)
@@ -36,7 +36,7 @@ fn functions_are_named_as_their_folders() {
 
 #[test]
 fn routes_are_the_four_served_ones() {
-    let routes = ours().routes;
+    let routes = own_template().routes;
     let found: Vec<_> = routes
         .iter()
         .map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str(), r.authorized))
@@ -58,7 +58,7 @@ fn routes_are_the_four_served_ones() {
 
 #[test]
 fn variables_merge_globals_and_resolved_parameters() {
-    let template = ours();
+    let template = own_template();
     let of =
         |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
     let chat = of("chat");
@@ -77,7 +77,7 @@ fn variables_merge_globals_and_resolved_parameters() {
 
 #[test]
 fn authorizer_expression_matches_tokens_only() {
-    let authorizer = ours().authorizer;
+    let authorizer = own_template().authorizer;
     assert_eq!(
         (authorizer.function.as_str(), authorizer.header.as_str()),
         ("authorizer", "authorization")
@@ -101,7 +101,7 @@ fn authorizer_expression_matches_tokens_only() {
 
 #[test]
 fn gateway_responses_carry_status_headers_and_template() {
-    let responses = ours().responses;
+    let responses = own_template().responses;
     let quota = &responses["QUOTA_EXCEEDED"];
     assert_eq!(quota.status, Some(429));
     assert_eq!(quota.headers["Retry-After"], "5");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn event(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {
+fn event_of(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
     let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
     serde_json::from_slice(&request.to_event(body, caller)).unwrap()
@@ -14,7 +14,7 @@ fn chat() -> http::request::Builder {
 
 #[test]
 fn request_becomes_a_rest_proxy_event() {
-    let event = event(chat().header("user-agent", "curl/8"), b"{\"a\":1}", None);
+    let event = event_of(chat().header("user-agent", "curl/8"), b"{\"a\":1}", None);
     assert_eq!(event["resource"], "/v2/chat");
     assert_eq!(event["path"], "/v2/chat");
     assert_eq!(event["httpMethod"], "POST");
@@ -60,7 +60,7 @@ fn shared_reads(event: &[u8]) -> (String, String) {
 fn authorizer_context_is_in_the_event() {
     let context = json!({"principalId": "a-client", "models": "[\"m\"]", "integrationLatency": 3});
     let caller = Caller { context: context.clone(), usage_plan_key: Some("plan".to_owned()) };
-    let event = event(chat(), b"", Some(caller));
+    let event = event_of(chat(), b"", Some(caller));
     assert_eq!(event["requestContext"]["authorizer"], context);
     assert_eq!(event["requestContext"]["identity"]["apiKey"], "plan");
 }
@@ -72,7 +72,7 @@ fn repeated_headers_have_last_and_all_values() {
         .header("x-a", "2")
         .header("connection", "close")
         .header("te", "gzip");
-    let event = event(request, b"", None);
+    let event = event_of(request, b"", None);
     assert_eq!(event["headers"]["x-a"], "2");
     assert_eq!(event["multiValueHeaders"]["x-a"], json!(["1", "2"]));
     assert_eq!(event["multiValueHeaders"]["host"], json!(["127.0.0.1:8080"]));
@@ -81,15 +81,15 @@ fn repeated_headers_have_last_and_all_values() {
 
 #[test]
 fn query_parameters_are_decoded() {
-    let event = event(chat().uri("/v2/chat?a=1&a=b%20c&d"), b"", None);
+    let event = event_of(chat().uri("/v2/chat?a=1&a=b%20c&d"), b"", None);
     assert_eq!(event["queryStringParameters"], json!({"a": "b c", "d": ""}));
     assert_eq!(event["multiValueQueryStringParameters"], json!({"a": ["1", "b c"], "d": [""]}));
 }
 
 #[test]
 fn binary_body_arrives_with_replacements() {
-    assert_eq!(event(chat(), b"a\xff\xc3b", None)["body"], "a\u{fffd}\u{fffd}b");
-    assert_eq!(event(chat(), b"", None)["body"], Value::Null);
+    assert_eq!(event_of(chat(), b"a\xff\xc3b", None)["body"], "a\u{fffd}\u{fffd}b");
+    assert_eq!(event_of(chat(), b"", None)["body"], Value::Null);
 }
 
 #[test]

@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    fn fitted(message: &str, schema: Value) -> Value {
+    fn fitting_value(message: &str, schema: Value) -> Value {
         ValueWriter::new(message).write_value(&schema)
     }
 
@@ -180,8 +180,10 @@ mod tests {
             "unit": {"enum": ["celsius", "fahrenheit"]},
             "verbose": {"type": "boolean"},
         }});
-        let value =
-            fitted("What is the weather in San Francisco for 10 days in Fahrenheit?", schema);
+        let value = fitting_value(
+            "What is the weather in San Francisco for 10 days in Fahrenheit?",
+            schema,
+        );
         assert_eq!(
             value,
             json!({"city": "San Francisco", "days": 7, "unit": "fahrenheit", "verbose": true})
@@ -192,12 +194,12 @@ mod tests {
     fn recursive_schema_ends() {
         let schema = json!({"$ref": "#/$defs/node", "$defs": {"node": {"type": "object", "properties": {
             "next": {"$ref": "#/$defs/node"}}}}});
-        assert!(fitted("hello", schema).is_object());
+        assert!(fitting_value("hello", schema).is_object());
     }
 
     #[test]
     fn numbers_are_used_in_order() {
         let schema = json!({"properties": {"a": {"type": "int"}, "b": {"type": "number"}}});
-        assert_eq!(fitted("Add 3 and 4.5.", schema), json!({"a": 3, "b": 4.5}));
+        assert_eq!(fitting_value("Add 3 and 4.5.", schema), json!({"a": 3, "b": 4.5}));
     }
 }

@@ -96,7 +96,7 @@ mod tests {
 
     const VECTOR: [f32; 8] = [0.5, -0.25, 0.000_052_154_064, -0.000_000_25, 1.0, -1.0, 0.0, 0.125];
 
-    fn written(kind: EmbeddingType) -> String {
+    fn written_vector(kind: EmbeddingType) -> String {
         let mut out = String::new();
         kind.write_vector(&VECTOR, &mut out);
         out
@@ -105,18 +105,18 @@ mod tests {
     #[test]
     fn floats_are_written_as_at_cohere() {
         assert_eq!(
-            written(EmbeddingType::Float),
+            written_vector(EmbeddingType::Float),
             "[0.5,-0.25,0.000052154064,-2.5e-7,1,-1,0,0.125]"
         );
     }
 
     #[test]
     fn embedding_types_derive_from_floats() {
-        assert_eq!(written(EmbeddingType::Int8), "[64,-32,0,0,127,-127,0,16]");
-        assert_eq!(written(EmbeddingType::Uint8), "[192,96,128,128,255,1,128,144]");
-        assert_eq!(written(EmbeddingType::Ubinary), "[169]");
-        assert_eq!(written(EmbeddingType::Binary), "[41]");
-        let encoded = written(EmbeddingType::Base64);
+        assert_eq!(written_vector(EmbeddingType::Int8), "[64,-32,0,0,127,-127,0,16]");
+        assert_eq!(written_vector(EmbeddingType::Uint8), "[192,96,128,128,255,1,128,144]");
+        assert_eq!(written_vector(EmbeddingType::Ubinary), "[169]");
+        assert_eq!(written_vector(EmbeddingType::Binary), "[41]");
+        let encoded = written_vector(EmbeddingType::Base64);
         let bytes = STANDARD.decode(encoded.trim_matches('"')).unwrap();
         let floats: Vec<f32> =
             bytes.chunks(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();

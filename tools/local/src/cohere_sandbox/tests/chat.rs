@@ -9,26 +9,26 @@ const MODEL: &str = "command-a-03-2025";
 const REASONING: &str = "command-a-reasoning-08-2025";
 
 /// Asks `question`, with `more` fields.
-async fn ask(question: &str, more: Value) -> Answer {
+async fn ask_chat(question: &str, more: Value) -> Answer {
     let mut body = json!({"model": MODEL, "messages": [{"role": "user", "content": question}]});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     post("/v2/chat", body).await
 }
 
-fn weather() -> Value {
+fn weather_tool() -> Value {
     json!([{"type": "function", "function": {"name": "get_weather", "description": "weather of a city", "parameters":
         {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}}])
 }
 
 /// The names of the events, repeated ones once.
-fn order(answer: &Answer) -> Vec<String> {
+fn event_names(answer: &Answer) -> Vec<String> {
     let mut names: Vec<String> =
         answer.events().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
     names.dedup();
     names
 }
 
-fn joined(answer: &Answer, pointer: &str) -> String {
+fn joined_texts(answer: &Answer, pointer: &str) -> String {
     answer
         .events()
         .iter()
@@ -47,7 +47,7 @@ fn assert_citations_slice(text: &str, citations: &[Value]) {
 
 #[tokio::test]
 async fn plain_answer_has_the_fields_of_cohere() {
-    let answer = ask("Hi \"you\"", json!({})).await;
+    let answer = ask_chat("Hi \"you\"", json!({})).await;
     let (head, rest) = answer.body.split_once(r#","message":"#).unwrap();
     assert_eq!(head.len(), r#"{"id":"00000000-0000-4000-8000-000000000000""#.len());
     let text = r#"You said: \"Hi \"you\"\". I am the Cohere sandbox: my answers have the shape of the real ones, but no model wrote them."#;
@@ -63,19 +63,22 @@ async fn plain_answer_has_the_fields_of_cohere() {
 
 #[tokio::test]
 async fn equal_requests_get_equal_answers() {
-    let [first, again, other] =
-        [ask("one", json!({})).await, ask("one", json!({})).await, ask("two", json!({})).await];
+    let [first, again, other] = [
+        ask_chat("one", json!({})).await,
+        ask_chat("one", json!({})).await,
+        ask_chat("two", json!({})).await,
+    ];
     assert_eq!(first.body, again.body);
     assert_ne!(first.json()["id"], other.json()["id"]);
 }
 
 #[tokio::test]
 async fn limits_end_answers_with_a_reason() {
-    let short = ask("hello", json!({"max_tokens": 3})).await.json();
+    let short = ask_chat("hello", json!({"max_tokens": 3})).await.json();
     assert_eq!(short["message"]["content"][0]["text"], "You said: \"hello\".");
     assert_eq!(short["finish_reason"], "MAX_TOKENS");
     assert_eq!(short["usage"]["billed_units"]["output_tokens"], 3);
-    let stopped = ask("hello", json!({"stop_sequences": ["never", "hello"]})).await.json();
+    let stopped = ask_chat("hello", json!({"stop_sequences": ["never", "hello"]})).await.json();
     assert_eq!(stopped["message"]["content"][0]["text"], "You said: \"");
     assert_eq!(stopped["finish_reason"], "STOP_SEQUENCE");
 }
@@ -83,7 +86,9 @@ async fn limits_end_answers_with_a_reason() {
 #[tokio::test]
 async fn fitting_tool_gets_arguments_from_question() {
     let answer =
-        ask("What is the weather in San Francisco?", json!({"tools": weather()})).await.json();
+        ask_chat("What is the weather in San Francisco?", json!({"tools": weather_tool()}))
+            .await
+            .json();
     let message = &answer["message"];
     assert_eq!(answer["finish_reason"], "TOOL_CALL");
     assert!(message["tool_plan"].is_string() && message.get("content").is_none());
@@ -99,18 +104,19 @@ async fn fitting_tool_gets_arguments_from_question() {
 #[tokio::test]
 async fn tool_without_parameters_gets_null() {
     let tools = json!([{"type": "function", "function": {"name": "now"}}]);
-    let answer = ask("time", json!({"tools": tools})).await.json();
+    let answer = ask_chat("time", json!({"tools": tools})).await.json();
     assert_eq!(answer["message"]["tool_calls"][0]["function"]["arguments"], "null");
-    let stream = ask("time", json!({"tools": tools, "stream": true})).await;
+    let stream = ask_chat("time", json!({"tools": tools, "stream": true})).await;
     assert_eq!(
-        order(&stream),
+        event_names(&stream),
         ["message-start", "tool-plan-delta", "tool-call-start", "tool-call-end", "message-end"]
     );
 }
 
 #[tokio::test]
 async fn tool_choice_forbids_or_forces_calls() {
-    let none = ask("weather", json!({"tools": weather(), "tool_choice": "NONE"})).await.json();
+    let none =
+        ask_chat("weather", json!({"tools": weather_tool(), "tool_choice": "NONE"})).await.json();
     assert_eq!(none["finish_reason"], "COMPLETE");
     let mut body = after_a_tool_result();
     let answered = post("/v2/chat", body.clone()).await.json();
@@ -121,7 +127,7 @@ async fn tool_choice_forbids_or_forces_calls() {
 
 fn after_a_tool_result() -> Value {
     let call = json!({"id": "w_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}});
-    json!({"model": MODEL, "tools": weather(), "messages": [
+    json!({"model": MODEL, "tools": weather_tool(), "messages": [
         {"role": "user", "content": "weather in Zürich?"},
         {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "w_1", "content": "Über 22°C"}]})
@@ -142,7 +148,7 @@ async fn tool_result_is_quoted_and_cited() {
 async fn document_sentences_answer_with_citations() {
     let documents = json!(["Bread is — flour. And water.", {"id": "tower", "data": {"title": "T", "text": "The tower is 330 m tall."}}]);
     let fields = json!({"documents": documents, "thinking": {"type": "enabled"}});
-    let message = ask("How tall is the tower?", fields).await.json()["message"].clone();
+    let message = ask_chat("How tall is the tower?", fields).await.json()["message"].clone();
     let text = message["content"][1]["text"].as_str().unwrap();
     assert_eq!(text, "The documents say: The tower is 330 m tall.");
     assert_citations_slice(text, message["citations"].as_array().unwrap());
@@ -150,11 +156,13 @@ async fn document_sentences_answer_with_citations() {
     assert_eq!(message["citations"][0]["sources"][0]["document"]["id"], "tower");
 
     let unnamed =
-        ask("Bread?", json!({"documents": ["Bread is — flour. And water."]})).await.json();
+        ask_chat("Bread?", json!({"documents": ["Bread is — flour. And water."]})).await.json();
     assert_eq!(unnamed["message"]["citations"][0]["sources"][0]["id"], "doc:0");
-    let uncited =
-        ask("Bread?", json!({"documents": ["Bread."], "citation_options": {"mode": "DISABLED"}}))
-            .await;
+    let uncited = ask_chat(
+        "Bread?",
+        json!({"documents": ["Bread."], "citation_options": {"mode": "DISABLED"}}),
+    )
+    .await;
     assert!(uncited.json()["message"].get("citations").is_none());
 }
 
@@ -167,10 +175,11 @@ async fn thinking_follows_the_model_unless_the_request_decides() {
         (MODEL, Value::Null, false),
         (MODEL, json!({"type": "enabled"}), true),
     ] {
-        let answer = ask("why", json!({"model": model, "thinking": thinking})).await.json();
+        let answer = ask_chat("why", json!({"model": model, "thinking": thinking})).await.json();
         assert_eq!(thinks(answer), expected, "{model} {thinking}");
     }
-    let called = ask("weather", json!({"model": REASONING, "tools": weather()})).await.json();
+    let called =
+        ask_chat("weather", json!({"model": REASONING, "tools": weather_tool()})).await.json();
     assert!(called["message"].get("tool_plan").is_none() && thinks(called));
 }
 
@@ -178,7 +187,7 @@ async fn thinking_follows_the_model_unless_the_request_decides() {
 async fn json_answer_fits_its_schema() {
     let schema = json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}});
     let format = json!({"response_format": {"type": "json_object", "json_schema": schema}});
-    let answer = ask("The person is John and he is 30 years old", format).await.json();
+    let answer = ask_chat("The person is John and he is 30 years old", format).await.json();
     let answer: Value =
         serde_json::from_str(answer["message"]["content"][0]["text"].as_str().unwrap()).unwrap();
     assert_eq!(answer["age"], 30);
@@ -202,7 +211,7 @@ async fn images_and_log_probabilities_are_counted() {
 
 #[tokio::test]
 async fn stream_events_have_the_order_of_cohere() {
-    let text = ask("hi", json!({"stream": true})).await;
+    let text = ask_chat("hi", json!({"stream": true})).await;
     let block = ["content-start", "content-delta", "content-end"];
     let expected = |middle: &[&[&'static str]]| {
         let mut names = vec!["message-start"];
@@ -210,23 +219,24 @@ async fn stream_events_have_the_order_of_cohere() {
         names.push("message-end");
         names
     };
-    assert_eq!(order(&text), expected(&[&block]));
+    assert_eq!(event_names(&text), expected(&[&block]));
     assert_eq!(text.header("content-type"), Some("text/event-stream"));
     assert!(text.header("num_tokens").is_none());
 
     let call = ["tool-call-start", "tool-call-delta", "tool-call-end"];
-    let tools = ask("weather in Rome", json!({"stream": true, "tools": weather()})).await;
-    assert_eq!(order(&tools), expected(&[&["tool-plan-delta"], &call]));
+    let tools = ask_chat("weather in Rome", json!({"stream": true, "tools": weather_tool()})).await;
+    assert_eq!(event_names(&tools), expected(&[&["tool-plan-delta"], &call]));
     assert_eq!(
-        joined(&tools, "/delta/message/tool_calls/function/arguments"),
+        joined_texts(&tools, "/delta/message/tool_calls/function/arguments"),
         "{\n    \"city\": \"Rome\"\n}"
     );
 
-    let reasoning = ask("hi", json!({"stream": true, "model": REASONING})).await;
-    assert_eq!(order(&reasoning), expected(&[&block, &block]));
+    let reasoning = ask_chat("hi", json!({"stream": true, "model": REASONING})).await;
+    assert_eq!(event_names(&reasoning), expected(&[&block, &block]));
     let both =
-        ask("weather", json!({"stream": true, "model": REASONING, "tools": weather()})).await;
-    assert_eq!(order(&both), expected(&[&block, &call]));
+        ask_chat("weather", json!({"stream": true, "model": REASONING, "tools": weather_tool()}))
+            .await;
+    assert_eq!(event_names(&both), expected(&[&block, &call]));
 }
 
 #[tokio::test]
@@ -237,11 +247,11 @@ async fn stream_says_what_whole_answer_says() {
         json!({"stop_sequences": ["shape"]}),
         json!({"model": REASONING}),
     ] {
-        let whole = ask("tell", fields.clone()).await.json();
+        let whole = ask_chat("tell", fields.clone()).await.json();
         let mut streamed = fields;
         streamed["stream"] = json!(true);
-        let stream = ask("tell", streamed).await;
-        let text = joined(&stream, "/delta/message/content/text");
+        let stream = ask_chat("tell", streamed).await;
+        let text = joined_texts(&stream, "/delta/message/content/text");
         let blocks = whole["message"]["content"].as_array().unwrap();
         assert_eq!(blocks.last().unwrap()["text"], text);
         let end = stream.events().pop().unwrap();

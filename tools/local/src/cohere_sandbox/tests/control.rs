@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{CohereSandbox, Key, sandbox, send};
 
-async fn check(sandbox: &CohereSandbox, key: &str) -> u16 {
+async fn check_key(sandbox: &CohereSandbox, key: &str) -> u16 {
     let authorization = format!("Bearer {key}");
     send(sandbox, "POST", "/v1/check-api-key", &[("authorization", &authorization)], String::new())
         .await
@@ -14,15 +14,15 @@ async fn check(sandbox: &CohereSandbox, key: &str) -> u16 {
 #[tokio::test]
 async fn keys_are_accepted_and_revoked() {
     let sandbox = sandbox();
-    assert_eq!(check(&sandbox, "new-key").await, 401);
+    assert_eq!(check_key(&sandbox, "new-key").await, 401);
     sandbox.accept_key(Key { value: "new-key".to_owned(), trial: false });
-    assert_eq!(check(&sandbox, "new-key").await, 200);
+    assert_eq!(check_key(&sandbox, "new-key").await, 200);
     sandbox.revoke_key("new-key");
-    assert_eq!(check(&sandbox, "new-key").await, 401);
+    assert_eq!(check_key(&sandbox, "new-key").await, 401);
     send(&sandbox, "PUT", "/_sandbox/keys/third?trial=true", &[], String::new()).await;
-    assert_eq!(check(&sandbox, "third").await, 200);
+    assert_eq!(check_key(&sandbox, "third").await, 200);
     send(&sandbox, "DELETE", "/_sandbox/keys/third", &[], String::new()).await;
-    assert_eq!(check(&sandbox, "third").await, 401);
+    assert_eq!(check_key(&sandbox, "third").await, 401);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{PIXEL, post};
 
-async fn embed(fields: Value) -> super::Answer {
+async fn post_embed(fields: Value) -> super::Answer {
     let mut body = json!({"model": "embed-v4.0", "input_type": "search_document"});
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     post("/v2/embed", body).await
@@ -15,7 +15,7 @@ async fn embeddings_have_requested_types_and_sizes() {
     let types = ["float", "int8", "uint8", "binary", "ubinary", "base64"];
     for dimension in [256, 512, 1024, 1536] {
         let fields = json!({"texts": ["one", "two"], "embedding_types": types, "output_dimension": dimension});
-        let embeddings = embed(fields).await.json()["embeddings"].clone();
+        let embeddings = post_embed(fields).await.json()["embeddings"].clone();
         for (name, size) in
             types.iter().zip([dimension, dimension, dimension, dimension / 8, dimension / 8])
         {
@@ -27,7 +27,7 @@ async fn embeddings_have_requested_types_and_sizes() {
         );
     }
     let default =
-        embed(json!({"texts": ["one"], "embedding_types": null, "output_dimension": null}))
+        post_embed(json!({"texts": ["one"], "embedding_types": null, "output_dimension": null}))
             .await
             .json();
     assert_eq!(default["embeddings"].as_object().unwrap().keys().collect::<Vec<_>>(), ["float"]);
@@ -36,14 +36,14 @@ async fn embeddings_have_requested_types_and_sizes() {
 
 #[tokio::test]
 async fn embed_answer_repeats_and_counts_texts() {
-    let answer = embed(json!({"texts": ["Hello, world!"]})).await;
+    let answer = post_embed(json!({"texts": ["Hello, world!"]})).await;
     assert_eq!(answer.header("num_tokens"), Some("4"));
     assert_eq!(answer.header("num_chars"), Some("13"));
     let body = answer.json();
     assert_eq!(body["texts"], json!(["Hello, world!"]));
     assert_eq!(body["meta"]["billed_units"], json!({"input_tokens": 4, "image_tokens": 0}));
     let light = json!({"model": "embed-english-light-v3.0", "texts": ["Washington, D.C.  (also)"]});
-    let light = embed(light).await.json();
+    let light = post_embed(light).await.json();
     assert_eq!(light["texts"], json!(["washington, d. c. ( also )"]));
     assert!(light["meta"]["billed_units"].get("image_tokens").is_none());
 }
@@ -51,15 +51,16 @@ async fn embed_answer_repeats_and_counts_texts() {
 #[tokio::test]
 async fn images_are_embedded_and_described() {
     let facts = json!([{"width": 1, "height": 1, "format": "png", "bit_depth": 32}]);
-    let old =
-        embed(json!({"model": "embed-english-v3.0", "input_type": "image", "images": [PIXEL]}))
-            .await
-            .json();
+    let old = post_embed(
+        json!({"model": "embed-english-v3.0", "input_type": "image", "images": [PIXEL]}),
+    )
+    .await
+    .json();
     assert_eq!(old["images"], facts);
     assert_eq!(old["texts"], json!([]));
     assert_eq!(old["meta"]["billed_units"], json!({"images": 1}));
     let content = json!([{"type": "text", "text": "a pixel"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
-    let new = embed(
+    let new = post_embed(
         json!({"inputs": [{"content": content}, {"content": [{"type": "text", "text": "b"}]}]}),
     )
     .await

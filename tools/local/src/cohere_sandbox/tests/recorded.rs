@@ -31,7 +31,7 @@ const ANSWERS: &[&str] = &[
 ];
 
 /// Recorded without their requests: the name, and a request of the same kind.
-fn streams() -> Vec<(&'static str, Value)> {
+fn recorded_streams() -> Vec<(&'static str, Value)> {
     let tool = |parameters| json!({"type": "function", "function": {"name": "count", "parameters": parameters}});
     let city = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     let ask = |model: &str, more: Value| {
@@ -109,7 +109,7 @@ async fn answers_have_the_fields_of_recordings() {
 #[tokio::test]
 async fn streams_have_the_events_of_recordings() {
     let Some(folder) = recordings("streams_have_the_events_of_recordings") else { return };
-    for (name, request) in streams() {
+    for (name, request) in recorded_streams() {
         let recorded = fs::read_to_string(folder.join(format!("{name}.sse"))).unwrap();
         let answer = post("/v2/chat", request).await;
         assert_eq!(answer.status, 200, "{name}: {}", answer.body);

@@ -10,7 +10,7 @@ async fn assert_refused(path: &str, body: Value, status: u16, message: &str) {
     assert!(answer.body.starts_with(r#"{"id":""#), "{}", answer.body);
 }
 
-fn with(base: Value, fields: Value) -> Value {
+fn with_fields(base: Value, fields: Value) -> Value {
     let mut body = base;
     body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     body
@@ -99,7 +99,7 @@ async fn chat_refuses_what_the_api_refuses() {
              For proper usage, please refer to https://docs.cohere.com/reference/chat",
         ),
     ] {
-        assert_refused("/v2/chat", with(base.clone(), fields), 400, message).await;
+        assert_refused("/v2/chat", with_fields(base.clone(), fields), 400, message).await;
     }
 }
 
@@ -141,12 +141,12 @@ async fn embed_refuses_what_the_api_refuses() {
              https://docs.cohere.com/reference/embed for more details.",
         ),
     ] {
-        assert_refused("/v2/embed", with(base.clone(), fields), 400, message).await;
+        assert_refused("/v2/embed", with_fields(base.clone(), fields), 400, message).await;
     }
     let dimension = "invalid request: output_dimension 999 is not supported, only [256 512 1024 1536] is supported";
     assert_refused(
         "/v2/embed",
-        with(base, json!({"texts": ["a"], "output_dimension": 999})),
+        with_fields(base, json!({"texts": ["a"], "output_dimension": 999})),
         422,
         dimension,
     )
@@ -167,7 +167,7 @@ async fn rerank_refuses_what_the_api_refuses() {
             "invalid request: return_top_n is invalid, value must be between 1 and 2",
         ),
     ] {
-        assert_refused("/v2/rerank", with(base.clone(), fields), 400, message).await;
+        assert_refused("/v2/rerank", with_fields(base.clone(), fields), 400, message).await;
     }
 }
 
