@@ -15,6 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -99,14 +100,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         "the token must be cgw_ and 20 to 120 letters, digits, - or _"
     );
     let credential = Credential::new_random();
-    let secrets = SecretsManager::new(&credential.access_key);
-    secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
-    let hash: String =
-        Sha256::digest(&options.token).iter().map(|byte| format!("{byte:02x}")).collect();
-    secrets.put(
-        secrets_manager::CLIENTS,
-        &json!({"clients": [{"name": "local", "token_sha256": [hash]}]}).to_string(),
-    );
+    let secrets = new_secrets(&credential, &key, &options.token);
     let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
     tokio::spawn(loopback::serve_until_stopped(
         secrets_listener,
@@ -124,17 +118,15 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
     let mut functions = BTreeMap::new();
     for function in &template.functions {
-        let name = function.name.clone();
-        let binary = directory.join(&name);
-        ensure!(binary.is_file(), "{} is missing: the functions are not built", binary.display());
         let launch = Launch {
             function: function.clone(),
-            binary,
+            binary: find_binary(&directory, &function.name)?,
             stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
             output: options.output.clone(),
         };
-        functions.insert(name, Arc::new(Function::new(launch, limits, stop.subscribe())));
+        let running = Arc::new(Function::new(launch, limits, stop.subscribe()));
+        functions.insert(function.name.clone(), running);
     }
     for rotation in &template.rotations {
         let function =
@@ -257,6 +249,22 @@ async fn start_upstream(
             Ok((format!("http://{address}"), key, Some(sandbox)))
         }
     }
+}
+
+/// The secrets of a new run: Cohere's key, and the one local client.
+fn new_secrets(credential: &Credential, key: &str, token: &str) -> SecretsManager {
+    let secrets = SecretsManager::new(&credential.access_key);
+    secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
+    let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    let clients = json!({"clients": [{"name": "local", "token_sha256": [hash]}]});
+    secrets.put(secrets_manager::CLIENTS, &clients.to_string());
+    secrets
+}
+
+fn find_binary(directory: &Path, function: &str) -> anyhow::Result<PathBuf> {
+    let binary = directory.join(function);
+    ensure!(binary.is_file(), "{} is missing: the functions are not built", binary.display());
+    Ok(binary)
 }
 
 /// Values of the template's references in this run.

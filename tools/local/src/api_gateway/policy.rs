@@ -149,9 +149,11 @@ mod tests {
     #[test]
     fn unmentioned_method_is_not_allowed() {
         assert_eq!(evaluate(json!([])), Verdict::Unmentioned);
-        let other = json!([{"Effect": "Allow", "Action": "execute-api:ManageConnections", "Resource": "*"}]);
+        let action = "execute-api:ManageConnections";
+        let other = json!([{"Effect": "Allow", "Action": action, "Resource": "*"}]);
         assert_eq!(evaluate(other), Verdict::Unmentioned);
-        let lists = json!([{"Effect": "Allow", "Action": ["s3:*", "execute-api:*"], "Resource": ["x", CHAT]}]);
+        let actions = ["s3:*", "execute-api:*"];
+        let lists = json!([{"Effect": "Allow", "Action": actions, "Resource": ["x", CHAT]}]);
         assert_eq!(evaluate(lists), Verdict::Allowed);
     }
 

@@ -178,7 +178,8 @@ fn break_json(content: &mut Content) {
     match content {
         Content::Whole(body) => body.truncate(body.len() / 2),
         Content::Events(events) => {
-            let broken = "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"mess\n\n";
+            let broken = "event: content-delta\n\
+                          data: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"mess\n\n";
             events.insert(1.min(events.len()), Bytes::from(broken));
         }
     }

@@ -52,5 +52,6 @@ fn lambda_order_names_every_file() {
     files.remove("tests");
     assert_eq!(files, ORDER.map(str::to_owned).into());
     let documentation = fs::read_to_string(source.join("lambda.rs")).unwrap();
-    assert!(documentation.contains(&format!("`{}`", ORDER.join(" → "))), "lambda.rs says another");
+    let order = format!("`{}`", ORDER.join(" → "));
+    assert!(documentation.contains(&order), "lambda.rs says another order");
 }

@@ -274,7 +274,11 @@ impl Secret {
             .iter()
             .filter(|version| list.include_deprecated || !version.labels.is_empty());
         let versions = listed.map(|version| {
-            json!({ "VersionId": version.id, "VersionStages": version.labels, "CreatedDate": version.created })
+            json!({
+                "VersionId": version.id,
+                "VersionStages": version.labels,
+                "CreatedDate": version.created,
+            })
         });
         let versions: Vec<_> = versions.collect();
         let mut answer = self.arn_and_name();

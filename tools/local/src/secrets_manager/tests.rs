@@ -136,7 +136,12 @@ async fn behaviour_makes_reads_fail_and_recover() {
 }
 
 fn put(token: &str, value: &str, labels: &[&str]) -> Value {
-    json!({"SecretId": API_KEY, "ClientRequestToken": token, "SecretString": value, "VersionStages": labels})
+    json!({
+        "SecretId": API_KEY,
+        "ClientRequestToken": token,
+        "SecretString": value,
+        "VersionStages": labels,
+    })
 }
 
 #[tokio::test]

@@ -205,7 +205,8 @@ fn answer_with_text(request: &ChatRequest) -> ChatAnswer {
 }
 
 fn json_answer(mut writer: ValueWriter, schema: Option<&Value>) -> String {
-    let default = json!({"type": "object", "properties": {"answer": {"type": "string", "title": "question"}}});
+    let answer = json!({"type": "string", "title": "question"});
+    let default = json!({"type": "object", "properties": {"answer": answer}});
     let value = writer.write_value(schema.unwrap_or(&default));
     value.to_string()
 }

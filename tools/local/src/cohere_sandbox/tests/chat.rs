@@ -126,7 +126,8 @@ async fn tool_choice_forbids_or_forces_calls() {
 }
 
 fn after_a_tool_result() -> Value {
-    let call = json!({"id": "w_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}});
+    let function = json!({"name": "get_weather", "arguments": "{}"});
+    let call = json!({"id": "w_1", "type": "function", "function": function});
     json!({"model": MODEL, "tools": weather_tool(), "messages": [
         {"role": "user", "content": "weather in Zürich?"},
         {"role": "assistant", "tool_calls": [call]},
@@ -185,7 +186,8 @@ async fn thinking_follows_the_model_unless_the_request_decides() {
 
 #[tokio::test]
 async fn json_answer_fits_its_schema() {
-    let schema = json!({"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}});
+    let properties = json!({"name": {"type": "string"}, "age": {"type": "integer"}});
+    let schema = json!({"type": "object", "properties": properties});
     let format = json!({"response_format": {"type": "json_object", "json_schema": schema}});
     let answer = ask_chat("The person is John and he is 30 years old", format).await.json();
     let answer: Value =
@@ -196,8 +198,15 @@ async fn json_answer_fits_its_schema() {
 
 #[tokio::test]
 async fn images_and_log_probabilities_are_counted() {
-    let content = json!([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
-    let body = json!({"model": "command-a-vision-07-2025", "logprobs": true, "messages": [{"role": "user", "content": content}]});
+    let content = json!([
+        {"type": "text", "text": "see"},
+        {"type": "image_url", "image_url": {"url": PIXEL}},
+    ]);
+    let body = json!({
+        "model": "command-a-vision-07-2025",
+        "logprobs": true,
+        "messages": [{"role": "user", "content": content}],
+    });
     let answer = post("/v2/chat", body).await.json();
     assert_eq!(answer["usage"]["tokens"]["image_tokens"], 259);
     assert_eq!(answer["usage"]["billed_units"]["input_tokens"], 260);

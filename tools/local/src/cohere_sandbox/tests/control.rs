@@ -48,7 +48,11 @@ async fn trial_keys_alone_see_limits() {
 
 #[tokio::test]
 async fn warnings_name_deprecated_models_and_unknown_fields() {
-    let body = json!({"model": "command-r-03-2024", "odd": 1, "messages": [{"role": "user", "content": "hi"}]});
+    let body = json!({
+        "model": "command-r-03-2024",
+        "odd": 1,
+        "messages": [{"role": "user", "content": "hi"}],
+    });
     let answer = super::post("/v2/chat", body).await;
     let warning = answer.header("x-api-warning").unwrap();
     assert!(warning.starts_with(

@@ -14,7 +14,11 @@ async fn post_embed(fields: Value) -> super::Answer {
 async fn embeddings_have_requested_types_and_sizes() {
     let types = ["float", "int8", "uint8", "binary", "ubinary", "base64"];
     for dimension in [256, 512, 1024, 1536] {
-        let fields = json!({"texts": ["one", "two"], "embedding_types": types, "output_dimension": dimension});
+        let fields = json!({
+            "texts": ["one", "two"],
+            "embedding_types": types,
+            "output_dimension": dimension,
+        });
         let embeddings = post_embed(fields).await.json()["embeddings"].clone();
         for (name, size) in
             types.iter().zip([dimension, dimension, dimension, dimension / 8, dimension / 8])
@@ -59,7 +63,10 @@ async fn images_are_embedded_and_described() {
     assert_eq!(old["images"], facts);
     assert_eq!(old["texts"], json!([]));
     assert_eq!(old["meta"]["billed_units"], json!({"images": 1}));
-    let content = json!([{"type": "text", "text": "a pixel"}, {"type": "image_url", "image_url": {"url": PIXEL}}]);
+    let content = json!([
+        {"type": "text", "text": "a pixel"},
+        {"type": "image_url", "image_url": {"url": PIXEL}},
+    ]);
     let new = post_embed(
         json!({"inputs": [{"content": content}, {"content": [{"type": "text", "text": "b"}]}]}),
     )

@@ -32,10 +32,14 @@ const ANSWERS: &[&str] = &[
 
 /// Recorded without their requests: the name, and a request of the same kind.
 fn recorded_streams() -> Vec<(&'static str, Value)> {
-    let tool = |parameters| json!({"type": "function", "function": {"name": "count", "parameters": parameters}});
+    let tool = |parameters| {
+        let function = json!({"name": "count", "parameters": parameters});
+        json!({"type": "function", "function": function})
+    };
     let city = json!({"type": "object", "properties": {"city": {"type": "string"}}});
     let ask = |model: &str, more: Value| {
-        let mut body = json!({"model": model, "stream": true, "messages": [{"role": "user", "content": "count to Five"}]});
+        let messages = json!([{"role": "user", "content": "count to Five"}]);
+        let mut body = json!({"model": model, "stream": true, "messages": messages});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };

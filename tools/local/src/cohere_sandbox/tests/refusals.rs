@@ -21,11 +21,12 @@ async fn bad_model_has_one_message_everywhere() {
     for path in ["/v2/chat", "/v2/embed", "/v2/rerank"] {
         assert_refused(path, json!({}), 400, "a model parameter is required for this endpoint.")
             .await;
-        let unknown = "model 'x' not found, make sure the correct model ID was used and that you have access to the model.";
+        let unknown = "model 'x' not found, make sure the correct model ID was used and that you \
+                       have access to the model.";
         assert_refused(path, json!({"model": "x"}), 404, unknown).await;
     }
-    let removed = "model 'command-r-plus' was removed on September 15, 2025. See https://docs.cohere.com/docs/models#command \
-                   for a list of models you can use instead.";
+    let removed = "model 'command-r-plus' was removed on September 15, 2025. See \
+                   https://docs.cohere.com/docs/models#command for a list of models you can use instead.";
     assert_refused("/v2/chat", json!({"model": "command-r-plus"}), 404, removed).await;
     let wrong = "invalid request: model 'embed-v4.0' is not supported by the chat API";
     assert_refused("/v2/chat", json!({"model": "embed-v4.0"}), 400, wrong).await;
@@ -143,7 +144,8 @@ async fn embed_refuses_what_the_api_refuses() {
     ] {
         assert_refused("/v2/embed", with_fields(base.clone(), fields), 400, message).await;
     }
-    let dimension = "invalid request: output_dimension 999 is not supported, only [256 512 1024 1536] is supported";
+    let dimension = "invalid request: output_dimension 999 is not supported, only [256 512 1024 \
+                     1536] is supported";
     assert_refused(
         "/v2/embed",
         with_fields(base, json!({"texts": ["a"], "output_dimension": 999})),
@@ -156,7 +158,8 @@ async fn embed_refuses_what_the_api_refuses() {
 #[tokio::test]
 async fn rerank_refuses_what_the_api_refuses() {
     let base = json!({"model": "rerank-v3.5", "query": "q", "documents": ["a", "b"]});
-    let many = "invalid request: number of total max chunks (number of documents * max chunks per doc) must be less than 10000";
+    let many = "invalid request: number of total max chunks (number of documents * max chunks per \
+                doc) must be less than 10000";
     for (fields, message) in [
         (json!({"query": " "}), "invalid request: query must not be empty or be only whitespace"),
         (json!({"documents": []}), "invalid request: list of documents must not be empty"),
