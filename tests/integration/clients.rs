@@ -19,7 +19,7 @@ const VERDICT: Duration = Duration::from_millis(300);
 const SLACK: Duration = Duration::from_secs(2);
 
 async fn start_forgetful() -> Running {
-    let options = Options { verdicts_last: Some(VERDICT), ..Options::default() };
+    let options = Options { authorizer_cache_ttl: Some(VERDICT), ..Options::default() };
     gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await
 }
 
@@ -115,28 +115,28 @@ async fn token_replacement_under_load_loses_no_request() {
 
 #[tokio::test]
 async fn verdict_is_cached_per_token_for_all_methods() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let asked = running.gateway.invoked("authorizer");
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let asked = running.gateway.invoked_count("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
     let chat = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
     for (path, body) in [("/v2/rerank", BODY), ("/v2/embed", embed), ("/v2/chat", chat), ("/v2/rerank", BODY)]
     {
         assert_eq!(running.send(path, body).await.status, 200, "{path}");
     }
-    assert_eq!(running.gateway.invoked("authorizer"), asked + 1);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
         let request =
             running.request_without_token(Method::POST, path).header("authorization", stranger).body(BODY);
         assert_eq!(read_answer(request).await.status, 401);
     }
-    assert_eq!(running.gateway.invoked("authorizer"), asked + 2);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 2);
 }
 
 #[tokio::test]
 async fn foreign_token_never_reaches_a_function() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let (token, asked) = (&running.gateway.token, running.gateway.invoked("authorizer"));
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let (token, asked) = (&running.gateway.token, running.gateway.invoked_count("authorizer"));
     let huge = "x".repeat(8_000);
     for header in [
         String::new(),
@@ -154,12 +154,12 @@ async fn foreign_token_never_reaches_a_function() {
     }
     let without = read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
-    assert_eq!(running.gateway.invoked("authorizer"), asked);
+    assert_eq!(running.gateway.invoked_count("authorizer"), asked);
 }
 
 #[tokio::test]
 async fn damaged_token_is_denied_by_authorizer() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
     let token = running.gateway.token.clone();
     let arn = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
     let effect = async |event: String| {
@@ -205,7 +205,7 @@ async fn bad_client_list_leaves_the_good_one() {
     let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
-    running.gateway.secrets.put(local::secrets::CLIENTS, &bad);
+    running.gateway.secrets.put(local::secrets_manager::CLIENTS, &bad);
     let line = running_line(&running).await;
     assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
     assert!(!line.contains("MARK"), "{line}");

@@ -358,7 +358,7 @@ async fn bad_settings_stop_the_start_and_are_named() {
         output: local::Output::To(std::sync::Arc::new(|_, _| {})),
         ..local::Options::default()
     };
-    let Err(error) = local::start(options).await else { panic!("the gateway started") };
+    let Err(error) = local::start_stack(options).await else { panic!("the gateway started") };
     let said = format!("{error:#}");
     for problem in
         ["GATEWAY_NO_SUCH_THING is not a setting", "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is", "from 100 to 900000"]

@@ -15,7 +15,7 @@ const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"d
 async fn assert_unharmed(stub: &Stub, running: &Running, function: &str, point: PanicPoint) {
     stub.plan_answer(write_json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", GOOD).await.status, 200);
-    assert_eq!(running.gateway.started(function), 1, "{function} was started again");
+    assert_eq!(running.gateway.started_count(function), 1, "{function} was started again");
     let lines = running.read_lines().join("\n");
     assert!(!lines.contains(point.mark()), "{lines}");
     assert!(lines.contains("\"message\":\"panic\""), "{lines}");

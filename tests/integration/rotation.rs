@@ -7,8 +7,8 @@ use gateway_tests::ops;
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PENDING, STEPS, Store};
 use http::Method;
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 use serde_json::json;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn trial_key_becomes_current_if_allowed() {
 
 #[tokio::test]
 async fn interrupted_rotation_is_resumed() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
     let (sandbox, secrets) = (running.gateway.sandbox.as_ref().unwrap(), &running.gateway.secrets);
     sandbox.accept_key(Key { value: "fake-new".into(), trial: false });
     let version = secrets.put_under(API_KEY, "fake-new", NEXT);
@@ -52,7 +52,7 @@ async fn interrupted_rotation_is_resumed() {
 
 #[tokio::test]
 async fn rotation_dry_run_changes_nothing() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
     let (store, secrets) = (Store::stand_in(&running), &running.gateway.secrets);
     let before = secrets.current(API_KEY);
     secrets.put_under(API_KEY, "fake-new", NEXT);
@@ -68,12 +68,12 @@ async fn rotation_dry_run_changes_nothing() {
     }
     assert!(secrets.labels(API_KEY, token).is_empty());
     assert_eq!(secrets.current(API_KEY), before);
-    assert_eq!(running.gateway.invoked("rotate-key"), 1);
+    assert_eq!(running.gateway.invoked_count("rotate-key"), 1);
 }
 
 #[tokio::test]
 async fn health_takes_up_a_replaced_key() {
-    let running = gateway::start(Upstream::Sandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
     let health = async || read_answer(running.request_without_token(Method::GET, "/api/health")).await.status;
     assert_eq!(health().await, 200);
     let sandbox = running.gateway.sandbox.as_ref().unwrap();

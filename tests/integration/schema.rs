@@ -49,7 +49,7 @@ async fn sandbox_answers_follow_coheres_document() {
     let Some(document) = read_document("the sandbox's answers against Cohere's OpenAPI document") else {
         return;
     };
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
     let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
     for twin in exchange::read_twins().into_iter().filter(is_asked).chain([all_types()]) {
         let answer = read_answer(running.post(&twin.path).body(twin.request_body)).await;

@@ -59,8 +59,8 @@ async fn check_label(url: &str) {
     let bench = Bench::on_moto(url, &settings).await;
     let first = secret.value(CURRENT).await.unwrap();
     for key in [first.as_str(), "fake-next"] {
-        bench.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
-        store.sandbox().accept_key(local::sandbox::Key { value: key.into(), trial: false });
+        bench.sandbox().accept_key(local::cohere_sandbox::Key { value: key.into(), trial: false });
+        store.sandbox().accept_key(local::cohere_sandbox::Key { value: key.into(), trial: false });
     }
     assert_eq!(send_and_read_key(&bench).await, first);
     secret.put("fake-next", NEXT).await;

@@ -1,8 +1,8 @@
-//! A gateway of the test's own: the real function binaries behind the local front.
+//! A gateway of the test's own: the real function binaries behind the local API Gateway.
 
 use crate::stub::Stub;
 use bytes::Bytes;
-use local::{Gateway, Options, Output, Upstream};
+use local::{Options, Output, Stack, Upstream};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -11,7 +11,7 @@ pub const FAKE_KEY: &str = "fake-cohere-key-for-tests";
 
 /// A running gateway and what its functions wrote.
 pub struct Running {
-    pub gateway: Gateway,
+    pub gateway: Stack,
     lines: Arc<Mutex<Vec<String>>>,
     client: reqwest::Client,
 }
@@ -60,7 +60,7 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
     let options = Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let gateway = local::start(options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let gateway = local::start_stack(options).await.unwrap_or_else(|error| panic!("{error:#}"));
     Running { gateway, lines, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
 }
 
@@ -91,7 +91,7 @@ pub fn upstream_at(url: &str) -> Upstream {
 /// Builds the function binaries, once in this process.
 fn build_functions() {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| local::build::functions(false).unwrap_or_else(|error| panic!("{error:#}")));
+    BUILT.get_or_init(|| local::build::build_functions(false).unwrap_or_else(|error| panic!("{error:#}")));
 }
 
 impl Running {

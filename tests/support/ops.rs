@@ -36,8 +36,10 @@ impl Done {
 /// Returns the binary, built once in this process.
 pub fn build_binary() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| local::build::packages(&["ops"], false).unwrap_or_else(|error| panic!("{error:#}")));
-    local::build::directory(false).join("ops")
+    BUILT.get_or_init(|| {
+        local::build::build_packages(&["ops"], false).unwrap_or_else(|error| panic!("{error:#}"))
+    });
+    local::build::binary_directory(false).join("ops")
 }
 
 /// Prepares a program in an environment that leads to the secrets of this gateway and to nothing else.

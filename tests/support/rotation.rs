@@ -11,7 +11,7 @@ pub use scenarios::ALL;
 pub use store::Store;
 
 use crate::gateway::{self, Running};
-use local::sandbox::{Key, Sandbox};
+use local::cohere_sandbox::{CohereSandbox, Key};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +32,7 @@ pub struct Bench {
 impl Bench {
     /// Starts a gateway over its own stand-in.
     pub async fn on_stand_in(settings: &[(&str, &str)]) -> Self {
-        let running = gateway::start(local::Upstream::Sandbox, settings).await;
+        let running = gateway::start(local::Upstream::CohereSandbox, settings).await;
         let store = Store::stand_in(&running);
         Self { running, store }
     }
@@ -40,11 +40,11 @@ impl Bench {
     /// Starts a gateway over the moto server at `url`; its functions know no other store.
     pub async fn on_moto(url: &str, settings: &[(&str, &str)]) -> Self {
         let endpoint = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)];
-        let running = gateway::start(local::Upstream::Sandbox, &[&endpoint, settings].concat()).await;
+        let running = gateway::start(local::Upstream::CohereSandbox, &[&endpoint, settings].concat()).await;
         Self { running, store: Store::moto(url) }
     }
 
-    pub fn sandbox(&self) -> &Sandbox {
+    pub fn sandbox(&self) -> &CohereSandbox {
         self.running.gateway.sandbox.as_ref().expect("the sandbox is the upstream")
     }
 

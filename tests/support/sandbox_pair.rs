@@ -2,7 +2,7 @@
 
 use crate::gateway::{self, Answer, Running, read_answer};
 use local::Upstream;
-use local::sandbox::Key;
+use local::cohere_sandbox::Key;
 use serde_json::Value;
 
 /// Obviously no key.
@@ -16,7 +16,7 @@ pub struct SandboxPair {
 
 impl SandboxPair {
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let running = gateway::start_within(Upstream::Sandbox, settings, 1).await;
+        let running = gateway::start_within(Upstream::CohereSandbox, settings, 1).await;
         let sandbox = running.gateway.sandbox.as_ref().expect("the sandbox is the upstream");
         sandbox.accept_key(Key { value: KEY.into(), trial: false });
         Self { running, client: reqwest::Client::builder().no_proxy().build().expect("a client") }

@@ -7,7 +7,7 @@ use gateway_tests::scripted_cohere::{
 };
 use gateway_tests::stub::Seen;
 use http::Method;
-use local::secrets::CLIENTS;
+use local::secrets_manager::CLIENTS;
 use serde_json::{Value, json};
 use std::time::Duration;
 

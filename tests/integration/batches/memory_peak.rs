@@ -57,7 +57,7 @@ fn read_peak(process: u32) -> Option<u64> {
 async fn largest_requests_fit_in_256_mb() {
     let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     stub.answer_others(answer_large);
-    let processes = running.gateway.processes("embed");
+    let processes = running.gateway.process_ids("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };
     let Some(start) = read_peak(process) else { return report_skip("peak memory", "there is no /proc here") };
     let mut figures = vec![format!("start {:.1}", start as f64 / 1e6)];
@@ -72,7 +72,7 @@ async fn largest_requests_fit_in_256_mb() {
             ));
         }
     }
-    assert_eq!(running.gateway.processes("embed"), processes, "the same process");
+    assert_eq!(running.gateway.process_ids("embed"), processes, "the same process");
     let figures = figures.join("\n  ");
     print_line(&format!("peak memory of the embed function, MB:\n  {figures}"));
     let most = read_peak(process).expect("the process is alive");

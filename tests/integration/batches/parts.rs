@@ -156,7 +156,7 @@ async fn replaced_key_is_read_once_for_all_parts() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.embed_texts(&number_texts("before", 0..1)).await;
     let gateway = &cohere.running.gateway;
-    gateway.secrets.put(local::secrets::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
+    gateway.secrets.put(local::secrets_manager::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
     cohere.stub.answer_others(|seen| match seen.headers["authorization"] == "Bearer fake-replaced-key" {
         true => answer_well(seen),
         false => refuse_call(401, "invalid api token"),

@@ -16,7 +16,7 @@ const BREAKER: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1");
 
 /// Sends a signal to the function's processes.
 fn send_signal(running: &Running, name: &str) {
-    let ids = running.gateway.processes("chat");
+    let ids = running.gateway.process_ids("chat");
     assert!(!ids.is_empty());
     for id in ids {
         let status = Command::new("kill").args([name, &id.to_string()]).status().expect("kill");

@@ -5,7 +5,7 @@
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::{Step, Stub, write_json};
 use gateway_tests::ways::{Way, status_and_code};
-use local::secrets::Behaviour;
+use local::secrets_manager::Behaviour;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -37,7 +37,7 @@ const DOWN: [Behaviour; 4] =
 #[tokio::test]
 async fn missing_key_names_secret_until_store_recovers() {
     let (stub, running) = start_healthy(&[]).await;
-    let before = running.gateway.started("chat");
+    let before = running.gateway.started_count("chat");
     for behaviour in DOWN {
         running.gateway.secrets.behave(behaviour);
         running.gateway.kill("chat").await;
@@ -45,13 +45,13 @@ async fn missing_key_names_secret_until_store_recovers() {
             let answer = send_chat(&running).await;
             assert_eq!(status_and_code(&answer), "503 key_missing", "{behaviour:?}");
             let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
-            assert!(message.contains(local::secrets::API_KEY), "{message}");
+            assert!(message.contains(local::secrets_manager::API_KEY), "{message}");
             assert!(!answer.header("retry-after").is_empty());
         }
         running.gateway.secrets.behave(Behaviour::Normal);
         assert_eq!(send_chat(&running).await.status, 200, "{behaviour:?}");
     }
-    assert_eq!(running.gateway.started("chat"), before + DOWN.len(), "a start needs no secret");
+    assert_eq!(running.gateway.started_count("chat"), before + DOWN.len(), "a start needs no secret");
     assert_eq!(stub.seen().len(), DOWN.len());
     let lines = running.read_lines().join("\n");
     for told in ["InternalServiceError", "AccessDenied", "ThrottlingException", "its answer cannot be read"] {
@@ -103,7 +103,7 @@ async fn expiring_key_is_refreshed_during_a_request() {
     let begun = Instant::now();
     assert_eq!(send_chat(&running).await.status, 200);
     let replaced = json!({ "CO_API_KEY": "fake-key-after-the-first" });
-    running.gateway.secrets.put(local::secrets::API_KEY, &replaced.to_string());
+    running.gateway.secrets.put(local::secrets_manager::API_KEY, &replaced.to_string());
     running.gateway.secrets.behave(Behaviour::Slow(Duration::from_millis(200)));
     let reads = running.gateway.secrets.reads();
 

@@ -4,7 +4,7 @@ use super::callers::marked_requests;
 use super::suite::{May, SECRET, Suite, TEXT};
 use gateway_tests::rotation::{NEXT, STEPS};
 use gateway_tests::stub::write_json;
-use local::secrets::{API_KEY, Behaviour, CLIENTS};
+use local::secrets_manager::{API_KEY, Behaviour, CLIENTS};
 use serde_json::json;
 
 pub async fn play(suite: &mut Suite) {

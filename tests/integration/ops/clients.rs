@@ -2,13 +2,13 @@
 
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
-use local::secrets::CLIENTS;
-use local::{Upstream, secrets::Behaviour};
+use local::secrets_manager::CLIENTS;
+use local::{Upstream, secrets_manager::Behaviour};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::Sandbox, &[]).await
+    gateway::start(Upstream::CohereSandbox, &[]).await
 }
 
 async fn run_clients(running: &Running, arguments: &[&str]) -> Done {

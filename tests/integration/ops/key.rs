@@ -3,13 +3,13 @@
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 
 const NEW: &str = "MARK-fake-new-cohere-key";
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::Sandbox, &[]).await
+    gateway::start(Upstream::CohereSandbox, &[]).await
 }
 
 /// Runs a command; nothing it writes may hold a key.
@@ -101,7 +101,7 @@ async fn restaged_key_says_so_and_promises_nothing() {
     let staged = run_key(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains(" instead of "), "{staged:?}");
     // A rotation whose function never ends it: the wait is over first.
-    running.gateway.secrets.behave(local::secrets::Behaviour::Slow(std::time::Duration::from_millis(700)));
+    running.gateway.secrets.behave(local::secrets_manager::Behaviour::Slow(std::time::Duration::from_millis(700)));
     let late = run_key(&running, &["rotate", "--wait-secs", "1"], "").await;
     assert_eq!(late.code, 1, "{late:?}");
     assert!(late.stderr.contains("it may still end either way: look at `ops key status`"), "{late:?}");

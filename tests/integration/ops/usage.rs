@@ -3,7 +3,7 @@
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
 use local::Upstream;
-use local::secrets::{API_KEY, Behaviour, CLIENTS};
+use local::secrets_manager::{API_KEY, Behaviour, CLIENTS};
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 
@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 const KEY: &str = "fake`}MARK\"})MARK";
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::Sandbox, &[]).await
+    gateway::start(Upstream::CohereSandbox, &[]).await
 }
 
 /// Runs a command with the marked key as standard input and one more variable; nothing shows the mark.

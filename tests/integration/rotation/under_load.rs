@@ -7,7 +7,7 @@ use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::ops;
 use gateway_tests::skips::print_line;
 use local::Upstream;
-use local::sandbox::{Key, SeenRequest};
+use local::cohere_sandbox::{Key, ReceivedRequest};
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -63,7 +63,7 @@ fn problem_of(path: &str, answer: &Answer) -> Option<String> {
 
 #[tokio::test]
 async fn rotation_under_load_fails_no_request() {
-    let running = gateway::start_within(Upstream::Sandbox, &[], CALLERS).await;
+    let running = gateway::start_within(Upstream::CohereSandbox, &[], CALLERS).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
     let met = Met::default();
@@ -90,7 +90,7 @@ async fn rotation_under_load_fails_no_request() {
 
     let seen = sandbox.requests();
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
-    let instances = running.gateway.started("chat") + running.gateway.started("embed");
+    let instances = running.gateway.started_count("chat") + running.gateway.started_count("embed");
     let answered = met.answered.load(Ordering::Relaxed);
     print_line(&format!(
         "rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"
@@ -109,7 +109,7 @@ async fn rotation_under_load_fails_no_request() {
     assert_eq!(versions.len(), 2, "the log tells which key an instance uses: {versions:?}");
 }
 
-fn key_of(request: &SeenRequest) -> String {
+fn key_of(request: &ReceivedRequest) -> String {
     request.header("authorization").unwrap_or_default().trim_start_matches("Bearer ").to_string()
 }
 

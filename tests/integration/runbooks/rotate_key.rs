@@ -3,15 +3,15 @@
 use gateway_tests::gateway;
 use gateway_tests::runbook::Runbook;
 use local::Upstream;
-use local::sandbox::Key;
-use local::secrets::API_KEY;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
 const NEW: &str = "fake-new-key-of-the-runbook";
 
 #[tokio::test]
 async fn rotation_runbook_replaces_the_key() {
-    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
     let key_used =

@@ -1,7 +1,7 @@
 //! The store's own API, asked as an operator's tool would.
 
 use crate::gateway::Running;
-use local::secrets::Secrets;
+use local::secrets_manager::SecretsManager;
 use serde_json::{Value, json};
 
 /// A Secrets Manager.
@@ -10,7 +10,7 @@ pub struct Store {
     access_key: String,
     client: reqwest::Client,
     /// The stand-in itself, where that is the store.
-    stand_in: Option<Secrets>,
+    stand_in: Option<SecretsManager>,
 }
 
 impl Store {
@@ -28,7 +28,7 @@ impl Store {
         Self::new(url, "FAKE", None)
     }
 
-    fn new(url: &str, access_key: &str, stand_in: Option<Secrets>) -> Self {
+    fn new(url: &str, access_key: &str, stand_in: Option<SecretsManager>) -> Self {
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self { url: url.into(), access_key: access_key.into(), client, stand_in }
     }
@@ -38,7 +38,7 @@ impl Store {
         match &self.stand_in {
             Some(secrets) => {
                 secrets.create(name);
-                local::secrets::arn(name)
+                local::secrets_manager::secret_arn(name)
             }
             None => {
                 let created = self.must("CreateSecret", json!({ "Name": name })).await;

@@ -9,20 +9,26 @@ use std::process::Command;
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// Builds every function of the template, with Cargo's progress on standard error.
-pub fn functions(release: bool) -> anyhow::Result<()> {
-    let template = Template::read(template::TEXT, template::Names::new()).context("in template.yaml")?;
+pub fn build_functions(release: bool) -> anyhow::Result<()> {
+    let template = Template::parse(template::TEXT, template::ReferenceValues::new())
+        .context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
-    packages(&names, release)
+    build_packages(&names, release)
 }
 
 /// Builds packages of this workspace, with Cargo's progress on standard error.
 ///
 /// This package is part of the selection: the libraries are then built once, with the features they
 /// have for both, instead of once for the tool and once for the others.
-pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
+pub fn build_packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command.current_dir(WORKSPACE).arg("build").arg("--target-dir").arg(target()).args(["-p", "local"]);
+    command
+        .current_dir(WORKSPACE)
+        .arg("build")
+        .arg("--target-dir")
+        .arg(target_directory())
+        .args(["-p", "local"]);
     for name in names {
         command.args(["-p", name]);
     }
@@ -33,25 +39,34 @@ pub fn packages(names: &[&str], release: bool) -> anyhow::Result<()> {
     // would see another value each time and be built again and again.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix)) {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             command.env_remove(name);
         }
     }
     let status = command
         .status()
         .with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
-    ensure!(status.success(), "{} did not build ({status}); what is wrong stands above", names.join(", "));
+    ensure!(
+        status.success(),
+        "{} did not build ({status}); what is wrong stands above",
+        names.join(", ")
+    );
     Ok(())
 }
 
 /// Where the binaries are.
-pub fn directory(release: bool) -> PathBuf {
-    target().join(if release { "release" } else { "debug" })
+pub fn binary_directory(release: bool) -> PathBuf {
+    target_directory().join(if release { "release" } else { "debug" })
 }
 
 /// The target directory this very program was built into, which Cargo marks with a file.
-fn target() -> PathBuf {
+fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
-    let marked = program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file());
-    marked.map_or_else(|| Path::new(WORKSPACE).join("target"), Path::to_path_buf)
+    match program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file()) {
+        Some(directory) => directory.to_path_buf(),
+        None => Path::new(WORKSPACE).join("target"),
+    }
 }

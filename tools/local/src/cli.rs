@@ -1,8 +1,8 @@
-//! The command line: flags in, one clear message out where something is wrong, and what to try next.
+//! The command line: flags in, and one clear message where something is wrong, with the next step.
 
 mod hints;
 
-use crate::{LOCAL_TOKEN, Options, Upstream, build, start};
+use crate::{LOCAL_TOKEN, Options, Upstream, build, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use http::Uri;
@@ -18,22 +18,22 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Cohere API to use instead of the sandbox, with the key in CO_API_KEY
-    #[arg(long, value_name = "URL", value_parser = upstream_url)]
+    #[arg(long, value_name = "URL", value_parser = parse_upstream_url)]
     upstream: Option<String>,
     /// Token the one local client sends
     #[arg(long, value_name = "TOKEN", default_value = LOCAL_TOKEN)]
     token: String,
     /// A setting of the functions; may be repeated
-    #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = setting)]
+    #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
     /// Build and run optimized functions
     #[arg(long)]
     release: bool,
 }
 
-/// Runs the command line to its end.
-pub async fn run() -> ExitCode {
-    match serve(Arguments::parse()).await {
+/// Runs the program from its arguments to its exit code.
+pub async fn run_command_line() -> ExitCode {
+    match serve_until_interrupted(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let _ = writeln!(std::io::stderr(), "error: {problem:#}");
@@ -42,28 +42,30 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn serve(arguments: Arguments) -> anyhow::Result<()> {
+async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
     let unused_key = arguments.upstream.is_none() && key.is_some();
     let release = arguments.release;
-    let options = arguments.options(key)?;
-    build::functions(release)?;
-    let gateway = tokio::select! {
-        gateway = start(options) => gateway?,
-        signal = interrupted() => return signal,
+    let options = arguments.into_options(key)?;
+    build::build_functions(release)?;
+    let stack = tokio::select! {
+        stack = start_stack(options) => stack?,
+        signal = wait_for_interrupt() => return signal,
     };
-    let _ = std::io::stdout().write_all(hints::text(&gateway, unused_key).as_bytes());
-    let signal = interrupted().await;
-    gateway.stop().await;
+    let _ = std::io::stdout().write_all(hints::startup_text(&stack, unused_key).as_bytes());
+    let signal = wait_for_interrupt().await;
+    stack.stop().await;
     signal
 }
 
 impl Arguments {
-    fn options(self, key: Option<String>) -> anyhow::Result<Options> {
+    fn into_options(self, key: Option<String>) -> anyhow::Result<Options> {
         let upstream = match (self.upstream, key) {
             (None, _) => Upstream::Sandbox,
             (Some(url), Some(key)) => Upstream::Url { url, key },
-            (Some(_), None) => bail!("--upstream needs a Cohere API key in the variable CO_API_KEY"),
+            (Some(_), None) => {
+                bail!("--upstream needs a Cohere API key in the variable CO_API_KEY")
+            }
         };
         Ok(Options {
             port: self.port,
@@ -77,33 +79,42 @@ impl Arguments {
 }
 
 /// `https://` anywhere; `http://` only to this machine, because a key would travel in the clear.
-fn upstream_url(text: &str) -> anyhow::Result<String> {
+fn parse_upstream_url(text: &str) -> anyhow::Result<String> {
     let uri: Uri = text.parse().context("not a URL")?;
     let host = uri.host().unwrap_or_default();
     ensure!(!host.is_empty(), "a URL such as https://api.cohere.com is expected");
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let here = host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     match uri.scheme_str() {
         Some("https") => {}
-        Some("http") if here => {}
-        Some("http") => bail!("http:// is allowed on this machine only: the key would travel unencrypted"),
+        Some("http") if is_this_machine(host) => {}
+        Some("http") => {
+            bail!("http:// is allowed on this machine only: the key would travel unencrypted")
+        }
         _ => bail!("a URL that begins with https:// is expected"),
     }
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn setting(text: &str) -> anyhow::Result<(String, String)> {
+/// IPv6 addresses stand in brackets in a URL.
+fn is_this_machine(host: &str) -> bool {
+    match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => host == "localhost",
+    }
+}
+
+fn parse_setting(text: &str) -> anyhow::Result<(String, String)> {
     let (name, value) = text.split_once('=').context("GATEWAY_NAME=VALUE is expected")?;
     ensure!(name.starts_with("GATEWAY_"), "names of settings begin with GATEWAY_");
     Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Returns at Ctrl-C, and at the signal a supervisor sends.
-async fn interrupted() -> anyhow::Result<()> {
+async fn wait_for_interrupt() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut terminated =
+            signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         tokio::select! {
             interrupt = tokio::signal::ctrl_c() => interrupt.context("cannot listen for Ctrl-C"),
             _ = terminated.recv() => Ok(()),
@@ -117,33 +128,41 @@ async fn interrupted() -> anyhow::Result<()> {
 mod tests {
     use super::*;
 
-    fn parsed(arguments: &[&str]) -> Result<Arguments, clap::Error> {
+    fn parse_arguments(arguments: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from([&["cohere-gateway"], arguments].concat())
     }
 
     #[test]
-    fn without_arguments_it_is_the_sandbox_and_the_fixed_token() {
-        let options = parsed(&[]).unwrap().options(Some("a-key".to_owned())).unwrap();
+    fn default_is_sandbox_and_fixed_token() {
+        let options = parse_arguments(&[]).unwrap().into_options(Some("a-key".to_owned())).unwrap();
         assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
-        assert_eq!((options.port, options.token.as_str(), options.release), (None, LOCAL_TOKEN, false));
+        assert_eq!(
+            (options.port, options.token.as_str(), options.release),
+            (None, LOCAL_TOKEN, false)
+        );
     }
 
     #[test]
-    fn an_upstream_needs_a_key() {
-        let arguments = || parsed(&["--upstream", "https://api.cohere.com/"]).unwrap();
-        let Upstream::Url { url, key } = arguments().options(Some("a-key".to_owned())).unwrap().upstream
-        else {
+    fn upstream_needs_a_key() {
+        let upstream = ["--upstream", "https://api.cohere.com/"];
+        let with_key = parse_arguments(&upstream).unwrap().into_options(Some("a-key".to_owned()));
+        let Upstream::Url { url, key } = with_key.unwrap().upstream else {
             panic!("the sandbox was taken");
         };
         assert_eq!((url.as_str(), key.as_str()), ("https://api.cohere.com", "a-key"));
-        assert!(arguments().options(None).err().unwrap().to_string().contains("CO_API_KEY"));
+        let without_key = parse_arguments(&upstream).unwrap().into_options(None);
+        assert!(without_key.err().unwrap().to_string().contains("CO_API_KEY"));
     }
 
     #[test]
-    fn plain_http_is_for_this_machine_only() {
-        for good in ["http://127.0.0.1:9", "http://localhost:9/base", "http://[::1]:9", "https://example.com"]
-        {
-            assert!(upstream_url(good).is_ok(), "{good}");
+    fn plain_http_reaches_this_machine_only() {
+        for good in [
+            "http://127.0.0.1:9",
+            "http://localhost:9/base",
+            "http://[::1]:9",
+            "https://example.com",
+        ] {
+            assert!(parse_upstream_url(good).is_ok(), "{good}");
         }
         for bad in [
             "http://example.com",
@@ -154,16 +173,24 @@ mod tests {
             "",
             "http://",
         ] {
-            assert!(upstream_url(bad).is_err(), "{bad}");
+            assert!(parse_upstream_url(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn settings_are_names_and_values() {
-        let arguments = parsed(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
-        let owned = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        assert_eq!(arguments.settings, [owned("GATEWAY_A", "1"), owned("GATEWAY_B", "x=y")]);
-        assert!(parsed(&["--set", "PATH=/"]).is_err() && parsed(&["--set", "GATEWAY_A"]).is_err());
-        assert!(parsed(&["--port", "0"]).is_err() && parsed(&["--port", "70000"]).is_err());
+        let arguments =
+            parse_arguments(&["--set", "GATEWAY_A=1", "--set", "GATEWAY_B=x=y"]).unwrap();
+        let expected = [("GATEWAY_A", "1"), ("GATEWAY_B", "x=y")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(arguments.settings, expected);
+        assert!(
+            parse_arguments(&["--set", "PATH=/"]).is_err()
+                && parse_arguments(&["--set", "GATEWAY_A"]).is_err()
+        );
+        assert!(
+            parse_arguments(&["--port", "0"]).is_err()
+                && parse_arguments(&["--port", "70000"]).is_err()
+        );
     }
 }

@@ -1,21 +1,24 @@
 //! Lambda on loopback: the real function binaries behind a Runtime API.
 //!
 //! A function has environments (processes), each with a Runtime API of its own, as on Lambda. An
-//! environment serves one request at a time, is kept warm and reused last-used-first; more are
-//! started on demand up to a limit. Nothing here knows HTTP routes: an event goes in, the bytes the
-//! function posts come out as they come.
+//! environment serves one request at a time, stays warm, and the one used last is used first; more
+//! are started on demand up to a limit. Nothing here knows HTTP routes: an event goes in, the bytes
+//! that the function posts come out as they arrive.
+//!
+//! Imports go one way, as a test of the files asserts:
+//! `function → process → runtime_api → environments → environment → invocation → launch`.
 
 mod environment;
+mod environments;
 mod function;
+mod invocation;
+mod launch;
 mod process;
 mod runtime_api;
+#[cfg(test)]
+mod tests;
 
-pub use environment::{Failure, Payload};
 pub use function::{Function, Limits};
-pub use process::Launch;
-pub use runtime_api::trace_id;
-
-/// Region of every ARN and credential here.
-pub const REGION: &str = "us-east-1";
-/// An account that exists in documentation only.
-pub const ACCOUNT: &str = "123456789012";
+pub use invocation::{InvocationError, Payload};
+pub use launch::Launch;
+pub use runtime_api::new_trace_id;

@@ -1,25 +1,26 @@
 //! Everything `cargo run` starts, as a library, so that the tests run the same thing.
 //!
 //! ```text
-//! caller ─ front ─ lambda ─ function processes ─ upstream (sandbox, or a real one)
-//!            └─ authorizer ┘        └─ secrets
+//! caller ─ api_gateway ─ lambda ─ function processes ─ upstream (cohere_sandbox, or a real one)
+//!            └─ authorizer ┘        └─ secrets_manager
 //! ```
-//! [`start`] puts it together; [`template`] says what there is to start. All of it listens on
+//! [`start_stack`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
+mod api_gateway;
+mod aws_account;
 pub mod build;
 pub mod cli;
-mod front;
-mod gateway;
+pub mod cohere_sandbox;
 mod lambda;
 mod loopback;
 mod output;
-pub mod sandbox;
-pub mod secrets;
+pub mod secrets_manager;
+mod stack;
 pub mod template;
 
-pub use gateway::{Gateway, Options, STACK, Upstream, start};
 pub use output::Output;
+pub use stack::{Options, STACK_NAME, Stack, Upstream, start_stack};
 
-/// The token that works unless another is asked for. No secret: it opens nothing but this machine.
+/// The token that works unless the options name another. No secret: it works on this machine only.
 pub const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";

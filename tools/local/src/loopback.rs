@@ -8,17 +8,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// Binds a port; 0 takes any free one.
-pub async fn bind(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+pub async fn bind_port(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
-/// Serves until told to stop, or until whoever could tell is gone.
+/// Serves until `stop` changes or its sender is dropped.
 ///
-/// Small writes leave at once: a streamed answer must not wait for the acknowledgement of the piece
-/// before it (Nagle's algorithm against delayed acknowledgements costs 40 ms a piece).
-pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
+/// `TCP_NODELAY` is set: a streamed answer must not wait for the acknowledgement of the chunk
+/// before it (Nagle's algorithm together with delayed acknowledgements costs 40 ms per chunk).
+pub async fn serve_until_stopped(
+    listener: TcpListener,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });

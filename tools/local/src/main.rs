@@ -4,5 +4,5 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    local::cli::run().await
+    local::cli::run_command_line().await
 }

@@ -4,23 +4,23 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Called with a function's name and one line it wrote.
-pub type Taker = Arc<dyn Fn(&str, &str) + Send + Sync>;
+pub type LineHandler = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 /// Where lines go.
 #[derive(Clone, Default)]
 pub enum Output {
-    /// Standard output, prefixed; muted when that is a terminal.
+    /// Standard output, each line after the function's name; grey where that is a terminal.
     #[default]
     Terminal,
-    /// To whoever wants to look at them.
-    To(Taker),
+    /// To a function, such as a test's.
+    To(LineHandler),
 }
 
 impl Output {
-    pub fn line(&self, function: &str, line: &str) {
+    pub fn write_line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
-            // Metrics are for CloudWatch; to a person the lines beside them say the same.
+            // Metrics are for CloudWatch; the log lines beside them tell a person the same.
             Output::Terminal if is_metric(line) => {}
             Output::Terminal => {
                 let mut out = std::io::stdout().lock();
@@ -40,39 +40,39 @@ fn is_metric(line: &str) -> bool {
 
 /// Lines of one process, held back until it is clear whether its start succeeds.
 ///
-/// A failing start is told once and whole by whoever waits for it, instead of line by line before it.
-pub struct Lines {
+/// The caller that waits for a failed start reports all lines at once; they must not appear before.
+pub struct ProcessLines {
     function: String,
     output: Output,
     held: Mutex<Vec<String>>,
 }
 
-impl Lines {
-    pub fn held(function: &str, output: Output) -> Self {
-        Lines { function: function.to_owned(), output, held: Mutex::default() }
+impl ProcessLines {
+    pub fn new(function: &str, output: Output) -> Self {
+        ProcessLines { function: function.to_owned(), output, held: Mutex::default() }
     }
 
-    /// Holds the line while the process is starting; afterwards passes it on after what was held.
-    pub fn line(&self, line: &str, starting: bool) {
-        self.waiting().push(line.to_owned());
+    /// Holds the line while the process is starting; afterwards writes the held lines and this one.
+    pub fn add_line(&self, line: &str, starting: bool) {
+        self.lock_held().push(line.to_owned());
         if !starting {
-            self.release();
+            self.write_held();
         }
     }
 
-    /// Passes on what is held.
-    pub fn release(&self) {
-        for line in self.waiting().drain(..) {
-            self.output.line(&self.function, &line);
+    /// Writes the held lines.
+    pub fn write_held(&self) {
+        for line in self.lock_held().drain(..) {
+            self.output.write_line(&self.function, &line);
         }
     }
 
-    /// What is still held.
-    pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.waiting())
+    /// Takes the held lines out without writing them.
+    pub fn take_held(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock_held())
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Vec<String>> {
+    fn lock_held(&self) -> MutexGuard<'_, Vec<String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_metric_is_told_from_a_line_that_speaks_of_one() {
+    fn metric_line_differs_from_mention_of_one() {
         assert!(is_metric(r#"{"KeyAgeDays":0.1,"_aws":{"CloudWatchMetrics":[]}}"#));
         for line in [r#"{"level":"WARN","message":"breaker"}"#, r#"panic at "_aws":{"#, ""] {
             assert!(!is_metric(line), "{line}");

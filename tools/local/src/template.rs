@@ -2,7 +2,7 @@
 //!
 //! The template stays the only place where these things are written. Reading it is a small
 //! deployment: parameters get values, `!Ref` and `!Sub` are resolved ([`cloudformation`]), and what
-//! this tool cannot run as API Gateway would (a buffered route, say) is an error, never a guess.
+//! this tool cannot run as API Gateway would, such as a buffered route, is an error.
 
 mod cloudformation;
 mod document;
@@ -10,8 +10,8 @@ mod document;
 mod tests;
 
 use anyhow::{Context, bail, ensure};
-pub use cloudformation::Names;
-use document::{ApiProperties, Document, FunctionProperties, RotationProperties};
+pub use cloudformation::ReferenceValues;
+use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
 use regex_lite::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ pub const TEXT: &str = include_str!("../../../template.yaml");
 #[derive(Debug)]
 pub struct Template {
     pub stage: String,
-    pub functions: Vec<Function>,
-    pub routes: Vec<Route>,
-    pub authorizer: Authorizer,
+    pub functions: Vec<TemplateFunction>,
+    pub routes: Vec<TemplateRoute>,
+    pub authorizer: TemplateAuthorizer,
     /// By response type, such as `UNAUTHORIZED`.
     pub responses: BTreeMap<String, GatewayResponse>,
     /// Values of the keys an authorizer may name; another one is an `INVALID_API_KEY`.
@@ -43,7 +43,7 @@ pub struct Rotation {
 
 /// One Lambda function.
 #[derive(Debug, Clone)]
-pub struct Function {
+pub struct TemplateFunction {
     /// Folder, package and binary: `chat` for the resource `ChatFunction`.
     pub name: String,
     pub resource: String,
@@ -55,7 +55,7 @@ pub struct Function {
 
 /// One method of one path.
 #[derive(Debug, Clone)]
-pub struct Route {
+pub struct TemplateRoute {
     pub method: String,
     pub path: String,
     pub function: String,
@@ -64,7 +64,7 @@ pub struct Route {
     pub throttle: Option<Throttle>,
 }
 
-/// A steady rate per second and what may come at once.
+/// A steady rate per second, and how many requests may come at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {
     pub rate: f64,
@@ -73,12 +73,12 @@ pub struct Throttle {
 
 /// The token authorizer in front of the routes.
 #[derive(Debug, Clone)]
-pub struct Authorizer {
+pub struct TemplateAuthorizer {
     pub function: String,
     pub header: String,
-    /// What a token must look like for the function to be asked at all.
+    /// What a token must look like for the function to be called at all.
     pub expression: Regex,
-    pub remembered: Duration,
+    pub cache_ttl: Duration,
 }
 
 /// An answer of API Gateway itself.
@@ -91,31 +91,39 @@ pub struct GatewayResponse {
 
 impl Template {
     /// Reads a template as if it were deployed with these names.
-    pub fn read(text: &str, names: Names) -> anyhow::Result<Template> {
-        let document: Document =
-            serde_json::from_value(cloudformation::resolve(text, names)?).context("unknown shape")?;
+    pub fn parse(text: &str, names: ReferenceValues) -> anyhow::Result<Template> {
+        let document: TemplateDocument =
+            serde_json::from_value(cloudformation::resolve_template(text, names)?)
+                .context("unknown shape")?;
         let mut functions = Vec::new();
         let mut events = Vec::new();
         for (resource, properties) in
             document.resources_of::<FunctionProperties>("AWS::Serverless::Function")?
         {
-            let name = folder(&resource)?;
+            let name = folder_name(&resource)?;
             events.extend(properties.events.into_values().map(|event| (name.clone(), event)));
             let mut variables = document.globals.function.environment.variables.clone();
             variables.extend(properties.environment.variables);
-            functions.push(Function {
+            functions.push(TemplateFunction {
                 name,
                 resource,
                 handler: document.globals.function.handler.clone(),
                 timeout: Duration::from_secs(properties.timeout),
                 memory_mb: properties.memory_size.unwrap_or(document.globals.function.memory_size),
-                variables: variables.into_iter().map(|(name, value)| (name, plain(&value))).collect(),
+                variables: variables
+                    .into_iter()
+                    .map(|(name, value)| (name, plain_text(&value)))
+                    .collect(),
             });
         }
         let mut apis = document.resources_of::<ApiProperties>("AWS::Serverless::Api")?;
-        ensure!(apis.len() == 1, "exactly one AWS::Serverless::Api is expected, found {}", apis.len());
+        ensure!(
+            apis.len() == 1,
+            "exactly one AWS::Serverless::Api is expected, found {}",
+            apis.len()
+        );
         let (_, api) = apis.remove(0);
-        let authorizer = api.auth.authorizer()?;
+        let authorizer = api.auth.to_authorizer()?;
         ensure!(
             functions.iter().any(|f| f.name == authorizer.function),
             "the authorizer is no function here"
@@ -127,20 +135,27 @@ impl Template {
             routes: events
                 .into_iter()
                 .filter(|(_, event)| event.kind == "Api")
-                .map(|(function, event)| event.route(function, &api.method_settings))
+                .map(|(function, event)| event.to_route(function, &api.method_settings))
                 .collect::<anyhow::Result<_>>()?,
             functions,
             authorizer,
-            responses: api.gateway_responses.into_iter().map(|(kind, r)| (kind, r.plain())).collect(),
-            usage_plan_keys: keys.iter().map(|(_, key)| plain(&key["Value"])).collect(),
-            rotations: rotations.into_iter().map(|(_, r)| r.plain()).collect::<anyhow::Result<_>>()?,
+            responses: api
+                .gateway_responses
+                .into_iter()
+                .map(|(kind, r)| (kind, r.into_response()))
+                .collect(),
+            usage_plan_keys: keys.iter().map(|(_, key)| plain_text(&key["Value"])).collect(),
+            rotations: rotations
+                .into_iter()
+                .map(|(_, r)| r.into_rotation())
+                .collect::<anyhow::Result<_>>()?,
             stage: api.stage_name,
         })
     }
 }
 
 /// The folder of a function's resource: `RotateKeyFunction` is `rotate-key`.
-fn folder(resource: &str) -> anyhow::Result<String> {
+fn folder_name(resource: &str) -> anyhow::Result<String> {
     let Some(name) = resource.strip_suffix("Function").filter(|name| !name.is_empty()) else {
         bail!("the function {resource} must be called <Name>Function");
     };
@@ -155,6 +170,9 @@ fn folder(resource: &str) -> anyhow::Result<String> {
 }
 
 /// A scalar as CloudFormation hands it on: everything is text.
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn plain_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }

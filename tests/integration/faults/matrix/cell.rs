@@ -109,7 +109,7 @@ impl Lane {
             if fault == Fault::KeyReplaced {
                 stub.plan_answer(fault.steps(way));
                 let key = json!({ "CO_API_KEY": format!("{FAKE_KEY}-{}", stub.seen().len()) });
-                self.running.gateway.secrets.put(local::secrets::API_KEY, &key.to_string());
+                self.running.gateway.secrets.put(local::secrets_manager::API_KEY, &key.to_string());
             } else {
                 stub.answer_others(move |seen| match seen.field("model") == way.model() {
                     true => fault.steps(way),

@@ -1,32 +1,43 @@
-//! What `cargo run` says once it is up: where it is, and lines to paste.
+//! What `cargo run` prints once the stack is up: its address, and commands to copy.
 
-use crate::Gateway;
+use crate::Stack;
 
 /// The whole text, ready to print.
-pub fn text(gateway: &Gateway, unused_key: bool) -> String {
-    let Gateway { url, upstream_url, token, .. } = gateway;
-    let upstream = match gateway.sandbox {
+pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
+    let Stack { url, upstream_url, token, .. } = stack;
+    let upstream = match stack.sandbox {
         Some(_) => format!("the built-in sandbox at {upstream_url}: no key, no network, no cost"),
         None => upstream_url.clone(),
     };
     let mut text = format!(
-        "\n  cohere-gateway is up (Ctrl-C stops it)\n\n  {:<7} {url}\n  {:<7} {token}\n  {:<7} {upstream}\n\n",
-        "url", "token", "cohere"
+        "\n  cohere-gateway is up (Ctrl-C stops it)\n\n\
+         \x20 url     {url}\n\
+         \x20 token   {token}\n\
+         \x20 cohere  {upstream}\n\n"
     );
-    let post = |path: &str, json: &str| {
-        format!("curl -sS {url}{path} -H 'Authorization: Bearer {token}' --json '{json}'")
-    };
     let hello = r#""messages":[{"role":"user","content":"Hello"}]"#;
     let lines = [
-        ("chat", post("/v2/chat", &format!("{{{hello}}}"))),
-        ("stream", post("/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#)).replace("-sS", "-sSN")),
+        ("chat", post_command(stack, "/v2/chat", &format!("{{{hello}}}"))),
+        (
+            "stream",
+            post_command(stack, "/v2/chat", &format!(r#"{{"stream":true,{hello}}}"#))
+                .replace("-sS", "-sSN"),
+        ),
         (
             "embed",
-            post("/v2/embed", r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#),
+            post_command(
+                stack,
+                "/v2/embed",
+                r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#,
+            ),
         ),
         (
             "rerank",
-            post("/v2/rerank", r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#),
+            post_command(
+                stack,
+                "/v2/rerank",
+                r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#,
+            ),
         ),
         ("health", format!("curl -sS {url}/api/health")),
         ("python", format!(r#"cohere.ClientV2("{token}", base_url="{url}")"#)),
@@ -34,19 +45,28 @@ pub fn text(gateway: &Gateway, unused_key: bool) -> String {
     for (label, line) in lines {
         text += &format!("  {label:<7} {line}\n");
     }
-    let aws: String = gateway.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let aws: String = stack.aws.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     text += &format!(
-        "\n  keys and clients, from another terminal:\n  export{aws}\n  cargo run -q -p ops -- --help\n"
+        "\n  keys and clients, from another terminal:\n\
+         \x20 export{aws}\n\
+         \x20 cargo run -q -p ops -- --help\n"
     );
-    if gateway.sandbox.is_some() {
+    if stack.sandbox.is_some() {
         text += &format!(
-            "\n  a next key that the sandbox accepts, and a fault of its next call:\n  \
-             curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n  \
-             curl -sS -X PUT {upstream_url}/_sandbox/faults --json '[\"status=503\"]'\n"
+            "\n  a next key that the sandbox accepts, and a fault of its next call:\n\
+             \x20 curl -sS -X PUT {upstream_url}/_sandbox/keys/my-next-key\n\
+             \x20 curl -sS -X PUT {upstream_url}/_sandbox/faults --json '[\"status=503\"]'\n"
         );
     }
     if unused_key {
-        text += "\n  CO_API_KEY is set but not used. For the real API: cargo run -- --upstream https://api.cohere.com\n";
+        text += "\n  CO_API_KEY is set but not used. For the real API: \
+                 cargo run -- --upstream https://api.cohere.com\n";
     }
     text + "\n"
+}
+
+/// A `curl` line that posts `json` to `path` with the local token.
+fn post_command(stack: &Stack, path: &str, json: &str) -> String {
+    let Stack { url, token, .. } = stack;
+    format!("curl -sS {url}{path} -H 'Authorization: Bearer {token}' --json '{json}'")
 }

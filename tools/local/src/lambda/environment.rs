@@ -1,102 +1,18 @@
 //! One environment as its Runtime API and its function see it: waiting, running, or ended.
 //!
-//! The state machine knows no process and no HTTP. `hand` gives it an invocation, `next` is the
-//! child asking for it, `answer` is the child's answer beginning, `rest` the child asking again.
-//! The place (one of the function's limited number) travels with the invocation and is free again
-//! only once the child asks for more: an environment that still works is not idle, even when its
-//! caller has long gone.
+//! The state machine knows no process and no HTTP. `assign` gives it an invocation. Its process
+//! ("the child") asks for work (`mark_idle`), gets the invocation (`wait_for_invocation`), begins
+//! its answer (`take_answer_sender`) and asks for work again. The slot, one of the function's
+//! limited number, goes with the invocation and is free again only once the child asks for more:
+//! an environment that still works is not idle, even when its caller has gone.
 
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-use std::fmt;
+use super::invocation::{Invocation, InvocationError, NextInvocation, Payload};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Duration, Instant};
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Failure {
-    /// The process ended, or was ended, before it answered.
-    Crashed(String),
-    /// The function reported an error: the JSON it posted.
-    Reported(Bytes),
-    /// Every environment stayed busy.
-    Throttled,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Crashed(why) => write!(f, "the function crashed: it {why}"),
-            Failure::Reported(report) => {
-                write!(f, "the function failed: {}", String::from_utf8_lossy(report))
-            }
-            Failure::Throttled => f.write_str("every environment of the function is busy"),
-        }
-    }
-}
-
-/// A piece of an answer; an answer that stops without its `End` was cut.
-#[derive(Debug)]
-pub enum Piece {
-    Data(Bytes),
-    End,
-}
-
-/// An answer as the function posts it, read while it comes.
-#[derive(Debug)]
-pub struct Payload {
-    pub streamed: bool,
-    pieces: mpsc::Receiver<Piece>,
-}
-
-/// The answer broke off.
-#[derive(Debug)]
-pub struct Cut;
-
-impl Payload {
-    /// A payload and the end that feeds it.
-    pub fn channel(streamed: bool) -> (mpsc::Sender<Piece>, Payload) {
-        let (sender, pieces) = mpsc::channel(16);
-        (sender, Payload { streamed, pieces })
-    }
-
-    /// The next chunk exactly as it was posted, `None` after the last.
-    pub async fn chunk(&mut self) -> Option<Result<Bytes, Cut>> {
-        match self.pieces.recv().await {
-            Some(Piece::Data(data)) => Some(Ok(data)),
-            Some(Piece::End) => None,
-            None => Some(Err(Cut)),
-        }
-    }
-
-    /// The whole answer.
-    pub async fn collect(mut self) -> Result<Bytes, Cut> {
-        let mut whole = Vec::new();
-        while let Some(chunk) = self.chunk().await {
-            whole.extend_from_slice(&chunk?);
-        }
-        Ok(whole.into())
-    }
-}
-
-/// One event on its way, and where its answer goes.
-#[derive(Debug)]
-pub struct Invocation {
-    pub id: String,
-    pub event: Bytes,
-    pub answer: oneshot::Sender<Result<Payload, Failure>>,
-    pub place: OwnedSemaphorePermit,
-}
-
-/// What a child gets when it asks for work.
-#[derive(Debug)]
-pub struct Work {
-    pub id: String,
-    pub event: Bytes,
-}
 
 /// How far an environment has come.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,27 +25,27 @@ pub enum Phase {
 #[derive(Debug)]
 pub struct Environment {
     pub number: usize,
-    state: Mutex<State>,
+    state: Mutex<EnvironmentState>,
     arrived: Notify,
     phase: watch::Sender<Phase>,
-    /// When the child must have done what it does now.
+    /// When the child must have finished its start or its invocation; `None` while it is idle.
     deadline: watch::Sender<Option<Instant>>,
     kill: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct EnvironmentState {
     pid: Option<u32>,
     waiting: Option<Invocation>,
-    running: Option<Running>,
-    place: Option<OwnedSemaphorePermit>,
+    running: Option<RunningInvocation>,
+    slot: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
-struct Running {
+struct RunningInvocation {
     id: String,
-    answer: Option<oneshot::Sender<Result<Payload, Failure>>>,
-    /// Its answer is complete; the child has only to ask for more.
+    answer: Option<oneshot::Sender<Result<Payload, InvocationError>>>,
+    /// Its answer is complete, and the child is about to ask for more.
     answered: bool,
 }
 
@@ -145,13 +61,13 @@ impl Environment {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, EnvironmentState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives it an invocation, or gives that back because the environment has ended.
-    pub fn hand(&self, invocation: Invocation) -> Result<(), Invocation> {
-        let mut state = self.state();
+    /// Gives it an invocation, which comes back as the error where the environment has ended.
+    pub fn assign(&self, invocation: Invocation) -> Result<(), Invocation> {
+        let mut state = self.lock_state();
         if matches!(*self.phase.borrow(), Phase::Ended(_)) {
             return Err(invocation);
         }
@@ -160,14 +76,14 @@ impl Environment {
         Ok(())
     }
 
-    /// Keeps a place for an environment that is started without an invocation.
-    pub fn occupy(&self, place: OwnedSemaphorePermit) {
-        self.state().place = Some(place);
+    /// Holds a slot for an environment that is started without an invocation.
+    pub fn hold_slot(&self, slot: OwnedSemaphorePermit) {
+        self.lock_state().slot = Some(slot);
     }
 
-    /// The child asks for work: the place it held, unless an invocation waits for it already.
-    pub fn rest(&self) -> Option<OwnedSemaphorePermit> {
-        let mut state = self.state();
+    /// Notes that the child asks for work; returns the slot it held, unless an invocation waits.
+    pub fn mark_idle(&self) -> Option<OwnedSemaphorePermit> {
+        let mut state = self.lock_state();
         self.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Starting;
             if first {
@@ -177,62 +93,72 @@ impl Environment {
         });
         state.running = None;
         self.deadline.send_replace(None);
-        if state.waiting.is_some() { None } else { state.place.take() }
+        if state.waiting.is_some() { None } else { state.slot.take() }
     }
 
-    /// The next invocation, which has this long from now on.
-    pub async fn next(&self, limit: Duration) -> Work {
+    /// Waits for the next invocation, which the child must finish within `limit`.
+    pub async fn wait_for_invocation(&self, limit: Duration) -> NextInvocation {
         loop {
             {
-                let mut state = self.state();
-                if let Some(Invocation { id, event, answer, place }) = state.waiting.take() {
-                    state.place = Some(place);
-                    state.running = Some(Running { id: id.clone(), answer: Some(answer), answered: false });
+                let mut state = self.lock_state();
+                if let Some(Invocation { id, event, answer, slot }) = state.waiting.take() {
+                    state.slot = Some(slot);
+                    state.running = Some(RunningInvocation {
+                        id: id.clone(),
+                        answer: Some(answer),
+                        answered: false,
+                    });
                     self.deadline.send_replace(Some(Instant::now() + limit));
-                    return Work { id, event };
+                    return NextInvocation { id, event };
                 }
             }
             self.arrived.notified().await;
         }
     }
 
-    /// Where the answer to this invocation goes; once only, and only while it runs.
-    pub fn answer(&self, id: &str) -> Option<oneshot::Sender<Result<Payload, Failure>>> {
-        self.state().running.as_mut().filter(|running| running.id == id)?.answer.take()
+    /// Takes the sender of this invocation's answer; once only, and only while it runs.
+    pub fn take_answer_sender(
+        &self,
+        id: &str,
+    ) -> Option<oneshot::Sender<Result<Payload, InvocationError>>> {
+        self.lock_state().running.as_mut().filter(|running| running.id == id)?.answer.take()
     }
 
-    /// The answer to what runs is complete.
-    pub fn set_answered(&self) {
-        if let Some(running) = &mut self.state().running {
+    /// Notes that the answer to the running invocation is complete.
+    pub fn mark_answered(&self) {
+        if let Some(running) = &mut self.lock_state().running {
             running.answered = true;
         }
     }
 
-    /// Whether it will ask for work any moment.
-    pub fn returning(&self) -> bool {
-        self.state().running.as_ref().is_some_and(|running| running.answered)
-    }
-
-    /// Whether an invocation is in its hands.
-    pub fn busy(&self) -> bool {
-        let state = self.state();
-        state.running.is_some() || state.waiting.is_some()
-    }
-
-    /// Nothing more will come from it.
-    pub fn end(&self, why: &str) {
-        let mut state = self.state();
-        self.phase.send_replace(Phase::Ended(why.to_owned()));
-        let waiting = state.waiting.take().map(|invocation| invocation.answer);
-        let running = state.running.take().and_then(|running| running.answer);
-        state.place = None;
-        for answer in waiting.into_iter().chain(running) {
-            let _ = answer.send(Err(Failure::Crashed(why.to_owned())));
+    /// Whether it has answered and is about to ask for work.
+    pub fn is_returning(&self) -> bool {
+        match &self.lock_state().running {
+            Some(running) => running.answered,
+            None => false,
         }
     }
 
-    /// Waits until it is ready, or says why it never was.
-    pub async fn ready(&self) -> Result<(), String> {
+    /// Whether it has an invocation, waiting or running.
+    pub fn is_busy(&self) -> bool {
+        let state = self.lock_state();
+        state.running.is_some() || state.waiting.is_some()
+    }
+
+    /// Ends it: what waits and what runs fails with `why`, and nothing more is accepted.
+    pub fn mark_ended(&self, why: &str) {
+        let mut state = self.lock_state();
+        self.phase.send_replace(Phase::Ended(why.to_owned()));
+        let waiting = state.waiting.take().map(|invocation| invocation.answer);
+        let running = state.running.take().and_then(|running| running.answer);
+        state.slot = None;
+        for answer in waiting.into_iter().chain(running) {
+            let _ = answer.send(Err(InvocationError::Crashed(why.to_owned())));
+        }
+    }
+
+    /// Waits until it is ready; the error says why it never was.
+    pub async fn wait_until_ready(&self) -> Result<(), String> {
         let mut phases = self.phase.subscribe();
         match phases.wait_for(|phase| *phase != Phase::Starting).await.map(|phase| phase.clone()) {
             Ok(Phase::Ended(why)) => Err(why),
@@ -244,8 +170,8 @@ impl Environment {
         self.phase.borrow().clone()
     }
 
-    /// Returns once the child has used up the time it has for what it does.
-    pub async fn overdue(&self) {
+    /// Returns once the deadline of the start or of the running invocation has passed.
+    pub async fn wait_until_overdue(&self) {
         let mut deadlines = self.deadline.subscribe();
         loop {
             let deadline = *deadlines.borrow_and_update();
@@ -262,20 +188,20 @@ impl Environment {
         }
     }
 
-    pub fn kill(&self) {
+    pub fn request_kill(&self) {
         self.kill.notify_one();
     }
 
-    /// Returns once somebody wants it killed.
-    pub async fn killed(&self) {
+    /// Returns once `request_kill` was called.
+    pub async fn wait_for_kill(&self) {
         self.kill.notified().await;
     }
 
-    pub fn set_process(&self, pid: Option<u32>) {
-        self.state().pid = pid;
+    pub fn set_process_id(&self, pid: Option<u32>) {
+        self.lock_state().pid = pid;
     }
 
-    pub fn process(&self) -> Option<u32> {
-        self.state().pid
+    pub fn process_id(&self) -> Option<u32> {
+        self.lock_state().pid
     }
 }

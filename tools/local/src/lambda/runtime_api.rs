@@ -1,112 +1,135 @@
 //! The Runtime API of one environment: next, response, error, init/error.
 //!
-//! A response is passed on piece by piece while it is posted, whatever its mode. Once the caller is
-//! gone the rest is read and thrown away: on Lambda too a function runs on when nobody listens.
+//! A response is passed on chunk by chunk while it is posted, whatever its mode. Once the caller is
+//! gone, what remains is read and dropped: on Lambda too a function runs on when its caller leaves.
 
-use super::environment::{Environment, Failure, Payload, Piece};
-use super::function::Function;
+use super::environment::Environment;
+use super::environments::Environments;
+use super::invocation::{InvocationError, Payload, PayloadChunk};
+use super::launch::Launch;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-/// Reported errors are short texts.
-const ERROR_LIMIT: usize = 256 * 1024;
+/// Longest error report that is read; reports are short texts.
+const ERROR_LIMIT_BYTES: usize = 256 * 1024;
 
-type Session = (Arc<Function>, Arc<Environment>);
-
-pub fn router(function: Arc<Function>, environment: Arc<Environment>) -> Router {
-    Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/2018-06-01/runtime/init/error", post(init_error))
-        .with_state((function, environment))
+/// One environment and what it belongs to.
+#[derive(Clone)]
+pub struct Session {
+    pub launch: Arc<Launch>,
+    pub environments: Arc<Environments>,
+    pub environment: Arc<Environment>,
 }
 
-async fn next(State((function, environment)): State<Session>) -> Response {
-    function.rest(&environment);
-    let timeout = function.timeout();
-    let work = environment.next(timeout).await;
+pub fn build_router(session: Session) -> Router {
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(handle_next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(handle_response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(handle_error))
+        .route("/2018-06-01/runtime/init/error", post(handle_init_error))
+        .with_state(session)
+}
+
+async fn handle_next(State(session): State<Session>) -> Response {
+    let Session { launch, environments, environment } = session;
+    environments.mark_idle(&environment);
+    let timeout = launch.timeout();
+    let work = environment.wait_for_invocation(timeout).await;
     let headers = [
         ("lambda-runtime-aws-request-id", work.id),
-        ("lambda-runtime-deadline-ms", (since_epoch() + timeout).as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", function.arn()),
-        ("lambda-runtime-trace-id", trace_id()),
+        ("lambda-runtime-deadline-ms", (time_since_epoch() + timeout).as_millis().to_string()),
+        ("lambda-runtime-invoked-function-arn", launch.arn()),
+        ("lambda-runtime-trace-id", new_trace_id()),
         ("content-type", "application/json".to_owned()),
     ];
     (headers, work.event).into_response()
 }
 
-async fn response(
-    State((_, environment)): State<Session>,
+async fn handle_response(
+    State(Session { environment, .. }): State<Session>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
-    let streamed =
-        headers.get("lambda-runtime-function-response-mode").is_some_and(|mode| mode == "streaming");
-    let (pieces, payload) = Payload::channel(streamed);
+    let Some(answer) = environment.take_answer_sender(&id) else {
+        return unknown_invocation_response();
+    };
+    let mode = headers.get("lambda-runtime-function-response-mode");
+    let streamed = mode == Some(&HeaderValue::from_static("streaming"));
+    let (pieces, payload) = Payload::new_channel(streamed);
     let _ = answer.send(Ok(payload));
-    if pass_on(body, &pieces).await {
-        environment.set_answered();
-        let _ = pieces.send(Piece::End).await;
+    if forward_body(body, &pieces).await {
+        environment.mark_answered();
+        let _ = pieces.send(PayloadChunk::End).await;
     }
-    accepted()
+    accepted_response()
 }
 
-/// Whether the answer came to its end.
-async fn pass_on(mut body: Body, pieces: &mpsc::Sender<Piece>) -> bool {
+/// Passes a body on; returns whether it came to its end.
+async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
     let mut listening = true;
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return false };
         if let Ok(data) = frame.into_data()
             && listening
         {
-            listening = pieces.send(Piece::Data(data)).await.is_ok();
+            listening = pieces.send(PayloadChunk::Data(data)).await.is_ok();
         }
     }
     true
 }
 
-async fn error(State((_, environment)): State<Session>, Path(id): Path<String>, body: Body) -> Response {
-    let Some(answer) = environment.answer(&id) else { return no_such_invocation() };
-    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
-    environment.set_answered();
-    let _ = answer.send(Err(Failure::Reported(report)));
-    accepted()
+async fn handle_error(
+    State(Session { environment, .. }): State<Session>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Response {
+    let Some(answer) = environment.take_answer_sender(&id) else {
+        return unknown_invocation_response();
+    };
+    let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
+    environment.mark_answered();
+    let _ = answer.send(Err(InvocationError::Reported(report)));
+    accepted_response()
 }
 
-async fn init_error(State((function, _)): State<Session>, body: Body) -> Response {
-    let report = to_bytes(body, ERROR_LIMIT).await.unwrap_or_default();
-    function.say(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
-    accepted()
+async fn handle_init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
+    let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
+    launch.write_line(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
+    accepted_response()
 }
 
-fn accepted() -> Response {
-    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#).into_response()
+fn accepted_response() -> Response {
+    (StatusCode::ACCEPTED, [("content-type", "application/json")], r#"{"status":"OK"}"#)
+        .into_response()
 }
 
-fn no_such_invocation() -> Response {
+fn unknown_invocation_response() -> Response {
     let body = r#"{"errorMessage":"no such invocation","errorType":"InvalidRequestID"}"#;
     (StatusCode::BAD_REQUEST, [("content-type", "application/json")], body).into_response()
 }
 
-fn since_epoch() -> Duration {
+fn time_since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A trace that nobody samples, in X-Ray's format.
-pub fn trace_id() -> String {
+/// A trace id in X-Ray's format, marked as not sampled.
+pub fn new_trace_id() -> String {
     let random = Uuid::new_v4().simple().to_string();
     let parent = Uuid::new_v4().simple().to_string();
-    format!("Root=1-{:08x}-{};Parent={};Sampled=0", since_epoch().as_secs(), &random[..24], &parent[..16])
+    format!(
+        "Root=1-{:08x}-{};Parent={};Sampled=0",
+        time_since_epoch().as_secs(),
+        &random[..24],
+        &parent[..16]
+    )
 }

@@ -1,8 +1,8 @@
 //! CloudFormation's YAML as plain JSON: short tags written out, references resolved.
 //!
 //! Only `Ref` and `Sub` get values. A reference to something that has none here stays its own name
-//! (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the template
-//! then fails where it needs a value, and ignores it where it does not.
+//! (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the
+//! template then fails where it needs a value, and ignores it where it does not.
 
 use anyhow::{Context, bail};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
@@ -10,17 +10,17 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Values by logical name: pseudo parameters, parameters and resources.
-pub type Names = BTreeMap<String, String>;
+pub type ReferenceValues = BTreeMap<String, String>;
 
 /// Reads a template; `names` win over the defaults of its parameters.
-pub fn resolve(text: &str, names: Names) -> anyhow::Result<Value> {
+pub fn resolve_template(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
     let documents = Yaml::load_from_str(text).context("not readable as YAML")?;
     let [document] = documents.as_slice() else { bail!("one YAML document is expected") };
-    let mut document = json(document)?;
-    let mut known = Names::new();
+    let mut document = to_json(document)?;
+    let mut known = ReferenceValues::new();
     for (name, parameter) in document["Parameters"].as_object().into_iter().flatten() {
         if let Some(default) = parameter.get("Default") {
-            known.insert(name.clone(), super::plain(default));
+            known.insert(name.clone(), super::plain_text(default));
         }
     }
     known.extend(names);
@@ -28,30 +28,31 @@ pub fn resolve(text: &str, names: Names) -> anyhow::Result<Value> {
     Ok(document)
 }
 
-fn json(node: &Yaml) -> anyhow::Result<Value> {
+fn to_json(node: &Yaml) -> anyhow::Result<Value> {
     Ok(match node {
         Yaml::Value(Scalar::Null) => Value::Null,
         Yaml::Value(Scalar::Boolean(value)) => Value::from(*value),
         Yaml::Value(Scalar::Integer(value)) => Value::from(*value),
         Yaml::Value(Scalar::FloatingPoint(value)) => Value::from(value.into_inner()),
         Yaml::Value(Scalar::String(value)) => Value::from(value.as_ref()),
-        Yaml::Sequence(items) => items.iter().map(json).collect::<anyhow::Result<_>>()?,
+        Yaml::Sequence(items) => items.iter().map(to_json).collect::<anyhow::Result<_>>()?,
         Yaml::Mapping(entries) => {
             let mut object = Map::new();
             for (key, value) in entries {
-                object.insert(super::plain(&json(key)?), json(value)?);
+                object.insert(super::plain_text(&to_json(key)?), to_json(value)?);
             }
             Value::Object(object)
         }
         Yaml::Tagged(tag, inner) => {
-            let name = if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
-            Value::Object(Map::from_iter([(name, json(inner)?)]))
+            let name =
+                if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
+            Value::Object(Map::from_iter([(name, to_json(inner)?)]))
         }
         other => bail!("unsupported YAML: {other:?}"),
     })
 }
 
-fn put_values(value: &mut Value, names: &Names) {
+fn put_values(value: &mut Value, names: &ReferenceValues) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| put_values(item, names)),
         Value::Object(entries) => {
@@ -59,23 +60,25 @@ fn put_values(value: &mut Value, names: &Names) {
             if let Some(Value::String(name)) = entries.get("Ref") {
                 *value = Value::from(names.get(name).unwrap_or(name).as_str());
             } else if let Some(Value::String(text)) = entries.get("Fn::Sub") {
-                *value = Value::from(substituted(text, names));
+                *value = Value::from(substitute_references(text, names));
             }
         }
         _ => {}
     }
 }
 
-fn substituted(text: &str, names: &Names) -> String {
+fn substitute_references(text: &str, names: &ReferenceValues) -> String {
     let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, name, after)) = rest
-        .split_once("${")
-        .and_then(|(before, tail)| tail.split_once('}').map(|(n, after)| (before, n, after)))
+    let mut remaining = text;
+    while let Some((before, tail)) = remaining.split_once("${")
+        && let Some((name, after)) = tail.split_once('}')
     {
         out.push_str(before);
-        out.push_str(names.get(name).map_or(name, String::as_str));
-        rest = after;
+        match names.get(name) {
+            Some(value) => out.push_str(value),
+            None => out.push_str(name),
+        }
+        remaining = after;
     }
-    out + rest
+    out + remaining
 }

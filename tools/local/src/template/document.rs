@@ -1,8 +1,9 @@
 //! The parts of a SAM template that matter here, in the template's own words.
 //!
-//! Properties that change nothing on loopback (policies, log groups, memory of the build) are ignored.
+//! Properties that change nothing on loopback (policies, log groups, memory of the build) are
+//! ignored.
 
-use super::{Authorizer, GatewayResponse, Rotation, Route, Throttle, folder};
+use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name};
 use anyhow::{Context, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -12,13 +13,16 @@ use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Document {
+pub struct TemplateDocument {
     pub globals: Globals,
     pub resources: BTreeMap<String, Resource>,
 }
 
-impl Document {
-    pub fn resources_of<P: for<'a> Deserialize<'a>>(&self, kind: &str) -> anyhow::Result<Vec<(String, P)>> {
+impl TemplateDocument {
+    pub fn resources_of<P: for<'a> Deserialize<'a>>(
+        &self,
+        kind: &str,
+    ) -> anyhow::Result<Vec<(String, P)>> {
         self.resources
             .iter()
             .filter(|(_, resource)| resource.kind == kind)
@@ -50,12 +54,12 @@ pub struct FunctionGlobals {
     pub handler: String,
     pub memory_size: u64,
     #[serde(default)]
-    pub environment: Environment,
+    pub environment: EnvironmentProperties,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
-pub struct Environment {
+pub struct EnvironmentProperties {
     pub variables: BTreeMap<String, Value>,
 }
 
@@ -65,9 +69,9 @@ pub struct FunctionProperties {
     pub timeout: u64,
     pub memory_size: Option<u64>,
     #[serde(default)]
-    pub environment: Environment,
+    pub environment: EnvironmentProperties,
     #[serde(default)]
-    pub events: BTreeMap<String, Event>,
+    pub events: BTreeMap<String, EventProperties>,
 }
 
 #[derive(Deserialize)]
@@ -79,18 +83,21 @@ pub struct RotationProperties {
 }
 
 impl RotationProperties {
-    pub fn plain(self) -> anyhow::Result<Rotation> {
-        Ok(Rotation { function: function_of(&self.function_arn)?, secret_id: self.secret_id })
+    pub fn into_rotation(self) -> anyhow::Result<Rotation> {
+        Ok(Rotation {
+            function: function_of_reference(&self.function_arn)?,
+            secret_id: self.secret_id,
+        })
     }
 }
 
 /// The function of a reference to it or to its alias.
-fn function_of(reference: &str) -> anyhow::Result<String> {
-    folder(reference.strip_suffix(".Alias").unwrap_or(reference))
+fn function_of_reference(reference: &str) -> anyhow::Result<String> {
+    folder_name(reference.strip_suffix(".Alias").unwrap_or(reference))
 }
 
 #[derive(Deserialize)]
-pub struct Event {
+pub struct EventProperties {
     #[serde(rename = "Type")]
     pub kind: String,
     #[serde(rename = "Properties", default)]
@@ -116,21 +123,22 @@ pub struct EventAuth {
     pub authorizer: Option<String>,
 }
 
-impl Event {
-    pub fn route(&self, function: String, settings: &[MethodSetting]) -> anyhow::Result<Route> {
-        let event =
-            ApiEvent::deserialize(&self.properties).with_context(|| format!("in a route of {function}"))?;
+impl EventProperties {
+    pub fn to_route(
+        &self,
+        function: String,
+        settings: &[MethodSetting],
+    ) -> anyhow::Result<TemplateRoute> {
+        let event = ApiEvent::deserialize(&self.properties)
+            .with_context(|| format!("in a route of {function}"))?;
         ensure!(
             event.response_transfer_mode == "RESPONSE_STREAM",
             "{} {} must have ResponseTransferMode RESPONSE_STREAM: its function only streams",
             event.method,
             event.path
         );
-        let own = |s: &&MethodSetting| s.http_method == event.method && s.path() == event.path;
-        let all = |s: &&MethodSetting| s.http_method == "*" && s.resource_path == "/*";
-        let setting = settings.iter().find(own).or_else(|| settings.iter().find(all));
-        Ok(Route {
-            throttle: setting.and_then(MethodSetting::throttle),
+        Ok(TemplateRoute {
+            throttle: find_setting(settings, &event).and_then(MethodSetting::to_throttle),
             authorized: event.auth.authorizer.as_deref() != Some("NONE"),
             timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
             method: event.method,
@@ -138,6 +146,16 @@ impl Event {
             function,
         })
     }
+}
+
+/// The setting of this very method, or the one for every method of the stage.
+fn find_setting<'a>(settings: &'a [MethodSetting], event: &ApiEvent) -> Option<&'a MethodSetting> {
+    for setting in settings {
+        if setting.http_method == event.method && setting.plain_path() == event.path {
+            return Some(setting);
+        }
+    }
+    settings.iter().find(|setting| setting.http_method == "*" && setting.resource_path == "/*")
 }
 
 #[derive(Deserialize)]
@@ -159,15 +177,17 @@ pub struct Auth {
 }
 
 impl Auth {
-    pub fn authorizer(&self) -> anyhow::Result<Authorizer> {
+    pub fn to_authorizer(&self) -> anyhow::Result<TemplateAuthorizer> {
         let name = &self.default_authorizer;
-        let authorizer = self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
+        let authorizer =
+            self.authorizers.get(name).with_context(|| format!("no authorizer {name}"))?;
         let identity = &authorizer.identity;
-        Ok(Authorizer {
-            function: function_of(&authorizer.function_arn)?,
+        Ok(TemplateAuthorizer {
+            function: function_of_reference(&authorizer.function_arn)?,
             header: identity.header.to_ascii_lowercase(),
-            expression: Regex::new(&identity.validation_expression).context("in the ValidationExpression")?,
-            remembered: Duration::from_secs(identity.reauthorize_every),
+            expression: Regex::new(&identity.validation_expression)
+                .context("in the ValidationExpression")?,
+            cache_ttl: Duration::from_secs(identity.reauthorize_every),
         })
     }
 }
@@ -198,11 +218,11 @@ pub struct MethodSetting {
 
 impl MethodSetting {
     /// `/~1api~1health` is how a stage writes `/api/health`.
-    pub fn path(&self) -> String {
+    pub fn plain_path(&self) -> String {
         self.resource_path.trim_start_matches('/').replace("~1", "/")
     }
 
-    pub fn throttle(&self) -> Option<Throttle> {
+    pub fn to_throttle(&self) -> Option<Throttle> {
         Some(Throttle { rate: self.throttling_rate_limit?, burst: self.throttling_burst_limit? })
     }
 }
@@ -224,12 +244,15 @@ pub struct ResponseParameters {
 }
 
 impl ResponseProperties {
-    pub fn plain(mut self) -> GatewayResponse {
-        let unquoted = |value: &str| value.trim_matches('\'').to_owned();
-        let headers = self.response_parameters.headers.iter();
+    pub fn into_response(mut self) -> GatewayResponse {
+        let mut headers = BTreeMap::new();
+        for (name, value) in self.response_parameters.headers {
+            // A template writes a fixed value in single quotes.
+            headers.insert(name, value.trim_matches('\'').to_owned());
+        }
         GatewayResponse {
             status: self.status_code,
-            headers: headers.map(|(name, value)| (name.clone(), unquoted(value))).collect(),
+            headers,
             template: self.response_templates.remove("application/json"),
         }
     }

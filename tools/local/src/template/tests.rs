@@ -1,25 +1,27 @@
+//! This workspace's own template, and templates that cannot run here.
+
 use super::*;
 
-fn names() -> Names {
-    Names::from([
+fn names() -> ReferenceValues {
+    ReferenceValues::from([
         ("AWS::StackName".to_owned(), "a-stack".to_owned()),
         ("UpstreamUrl".to_owned(), "http://127.0.0.1:1".to_owned()),
         ("CohereApiKeySecret".to_owned(), "arn:secret".to_owned()),
     ])
 }
 
-fn ours() -> Template {
-    Template::read(TEXT, names()).unwrap()
+fn own_template() -> Template {
+    Template::parse(TEXT, names()).unwrap()
 }
 
 fn read_with(from: &str, to: &str) -> String {
     assert!(TEXT.contains(from), "the template no longer has {from}");
-    format!("{:#}", Template::read(&TEXT.replace(from, to), names()).unwrap_err())
+    format!("{:#}", Template::parse(&TEXT.replace(from, to), names()).unwrap_err())
 }
 
 #[test]
-fn every_function_is_named_as_its_folder() {
-    let mut found: Vec<_> = ours().functions.into_iter().map(|f| f.name).collect();
+fn functions_are_named_as_their_folders() {
+    let mut found: Vec<_> = own_template().functions.into_iter().map(|f| f.name).collect();
     found.sort();
     let functions = concat!(env!("CARGO_MANIFEST_DIR"), "/../../functions");
     let mut folders: Vec<_> = std::fs::read_dir(functions)
@@ -28,13 +30,13 @@ fn every_function_is_named_as_its_folder() {
         .collect();
     folders.sort();
     assert_eq!(found, folders);
-    assert_eq!(folder("RotateKeyFunction").unwrap(), "rotate-key");
-    assert!(folder("Function").is_err() && folder("Chat").is_err());
+    assert_eq!(folder_name("RotateKeyFunction").unwrap(), "rotate-key");
+    assert!(folder_name("Function").is_err() && folder_name("Chat").is_err());
 }
 
 #[test]
-fn the_routes_are_the_four_that_are_served() {
-    let routes = ours().routes;
+fn routes_are_the_four_served_ones() {
+    let routes = own_template().routes;
     let found: Vec<_> = routes
         .iter()
         .map(|r| (r.method.as_str(), r.path.as_str(), r.function.as_str(), r.authorized))
@@ -55,25 +57,32 @@ fn the_routes_are_the_four_that_are_served() {
 }
 
 #[test]
-fn variables_come_from_globals_and_the_function_with_parameters_resolved() {
-    let template = ours();
-    let of = |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
+fn variables_merge_globals_and_resolved_parameters() {
+    let template = own_template();
+    let of =
+        |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
     let chat = of("chat");
     assert_eq!(chat["GATEWAY_SERVICE"], "a-stack");
     assert_eq!(chat["GATEWAY_VERSION"], "dev", "a parameter without a given value has its default");
     assert_eq!(chat["GATEWAY_UPSTREAM_URL"], "http://127.0.0.1:1");
     assert_eq!(chat["GATEWAY_SECRET_ID"], "arn:secret");
-    assert_eq!(chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret", "what has no value is its own name");
+    assert_eq!(
+        chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret",
+        "what has no value is its own name"
+    );
     assert_eq!(chat.get("GATEWAY_DEFAULT_USAGE_PLAN_KEY"), None);
     assert_eq!(of("authorizer")["GATEWAY_DEFAULT_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-default");
     assert_eq!(template.usage_plan_keys, ["usage-plan-of-a-stack-default"]);
 }
 
 #[test]
-fn the_authorizer_is_asked_only_about_what_can_be_a_token() {
-    let authorizer = ours().authorizer;
-    assert_eq!((authorizer.function.as_str(), authorizer.header.as_str()), ("authorizer", "authorization"));
-    assert_eq!(authorizer.remembered, Duration::from_secs(60));
+fn authorizer_expression_matches_tokens_only() {
+    let authorizer = own_template().authorizer;
+    assert_eq!(
+        (authorizer.function.as_str(), authorizer.header.as_str()),
+        ("authorizer", "authorization")
+    );
+    assert_eq!(authorizer.cache_ttl, Duration::from_secs(60));
     let allows = |text: &str| authorizer.expression.is_match(text);
     assert!(allows("Bearer cgw_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"));
     assert!(allows(&format!("bEARER {}", crate::LOCAL_TOKEN)));
@@ -92,7 +101,7 @@ fn the_authorizer_is_asked_only_about_what_can_be_a_token() {
 
 #[test]
 fn gateway_responses_carry_status_headers_and_template() {
-    let responses = ours().responses;
+    let responses = own_template().responses;
     let quota = &responses["QUOTA_EXCEEDED"];
     assert_eq!(quota.status, Some(429));
     assert_eq!(quota.headers["Retry-After"], "5");
@@ -102,16 +111,24 @@ fn gateway_responses_carry_status_headers_and_template() {
         let keys: Vec<_> = body.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["code", "id", "message"], "{kind}");
     }
-    assert_eq!(responses["DEFAULT_4XX"].status, None, "a status here would replace that of every other type");
+    assert_eq!(
+        responses["DEFAULT_4XX"].status, None,
+        "a status here would replace that of every other type"
+    );
 }
 
 #[test]
-fn what_cannot_be_run_as_written_is_an_error_that_names_it() {
+fn template_error_names_what_cannot_run() {
     let stream = "RESPONSE_STREAM\n            TimeoutInMillis: 70000";
     assert!(read_with(stream, "STREAM").contains("POST /v2/rerank must have ResponseTransferMode"));
     assert!(read_with("Timeout: 130", "Timeout: soon").contains("EmbedFunction"));
-    assert!(read_with("DefaultAuthorizer: ClientToken", "DefaultAuthorizer: Other").contains("Other"));
-    assert!(read_with("!Ref AuthorizerFunction.Alias", "!Ref OtherFunction.Alias").contains("authorizer"));
+    assert!(
+        read_with("DefaultAuthorizer: ClientToken", "DefaultAuthorizer: Other").contains("Other")
+    );
+    assert!(
+        read_with("!Ref AuthorizerFunction.Alias", "!Ref OtherFunction.Alias")
+            .contains("authorizer")
+    );
     assert!(read_with("[Bb][Ee]", "[Bb[Ee]").contains("ValidationExpression"));
     assert!(read_with("Resources:", "\tResources:").contains("YAML"));
 }

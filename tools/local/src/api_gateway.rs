@@ -1,0 +1,158 @@
+//! The API Gateway: what a REST API does with a request before and after its function.
+//!
+//! In order: route, throttling, authorizer, size, function, and the answer while it is written.
+//! Whatever stops a request before its answer is a [`Rejection`], answered by the template's
+//! gateway responses. Nothing is added to an answer that a function makes.
+
+mod authorizer;
+mod event;
+mod policy;
+mod prelude;
+mod rejection;
+mod streamed_response;
+mod throttle;
+
+use crate::aws_account::{ACCOUNT, REGION};
+use crate::lambda::{Function, InvocationError};
+use crate::template::{self, Template};
+use authorizer::Authorizer;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use event::ProxyRequest;
+use http_body_util::BodyExt;
+use rejection::{GatewayResponses, Rejection};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use streamed_response::StreamedResponse;
+use throttle::TokenBucket;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+/// Largest body a REST API takes.
+const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
+/// Largest event a function takes: the body as a JSON string, and everything around it.
+const EVENT_LIMIT_BYTES: usize = 6 * 1024 * 1024;
+/// How much of a too large body is read, so that the caller can finish writing and read the answer.
+const DRAIN_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+/// Id of the API in ARNs and host names.
+pub const API: &str = "local";
+
+pub struct ApiGateway {
+    stage: String,
+    routes: Vec<Route>,
+    authorizer: Authorizer,
+    responses: GatewayResponses,
+}
+
+struct Route {
+    route: template::TemplateRoute,
+    function: Arc<Function>,
+    bucket: Option<TokenBucket>,
+}
+
+impl ApiGateway {
+    /// Puts the template's routes in front of these functions.
+    pub fn new(
+        template: &Template,
+        functions: &BTreeMap<String, Arc<Function>>,
+    ) -> anyhow::Result<Self> {
+        let routes = template.routes.iter().map(|route| Route {
+            function: functions[&route.function].clone(),
+            bucket: route.throttle.map(TokenBucket::new),
+            route: route.clone(),
+        });
+        let authorizer = &template.authorizer;
+        Ok(ApiGateway {
+            stage: template.stage.clone(),
+            routes: routes.collect(),
+            authorizer: Authorizer::new(
+                authorizer.clone(),
+                functions[&authorizer.function].clone(),
+                template.usage_plan_keys.clone(),
+            ),
+            responses: GatewayResponses::new(template.responses.clone()),
+        })
+    }
+
+    pub fn into_router(self) -> Router {
+        Router::new().fallback(handle_request).with_state(Arc::new(self))
+    }
+
+    /// The ARN that policies name: `…/live/POST/v2/chat`.
+    fn method_arn(&self, route: &template::TemplateRoute) -> String {
+        format!(
+            "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}",
+            self.stage, route.method, route.path
+        )
+    }
+
+    async fn answer_request(&self, id: &str, request: Request) -> Result<Response, Rejection> {
+        let (parts, body) = request.into_parts();
+        let body = read_body(body).await;
+        let (method, path) = (parts.method.as_str(), parts.uri.path());
+        let Some(Route { route, function, bucket }) =
+            self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
+        else {
+            // With an Authorization header API Gateway takes the request for an IAM-signed one.
+            let signed = parts.headers.contains_key("authorization");
+            return Err(if signed {
+                Rejection::InvalidSignature
+            } else {
+                Rejection::MissingAuthenticationToken
+            });
+        };
+        if let Some(bucket) = bucket
+            && !bucket.try_take(Instant::now())
+        {
+            return Err(Rejection::Throttled);
+        }
+        let caller = match route.authorized {
+            true => Some(self.authorizer.authorize(&parts.headers, &self.method_arn(route)).await?),
+            false => None,
+        };
+        let request = ProxyRequest { id, stage: &self.stage, resource: &route.path, parts: &parts };
+        let event = request.to_event(&body?, caller);
+        if event.len() > EVENT_LIMIT_BYTES {
+            return Err(Rejection::RequestTooLarge);
+        }
+        let deadline = Instant::now() + route.timeout;
+        let payload = match timeout_at(deadline, function.invoke(event)).await {
+            Ok(Ok(payload)) => payload,
+            Ok(Err(InvocationError::Throttled)) => {
+                return Err(Rejection::Default5xx("every environment is busy"));
+            }
+            Ok(Err(InvocationError::Crashed(_) | InvocationError::Reported(_))) => {
+                return Err(Rejection::IntegrationFailure);
+            }
+            Err(_) => return Err(Rejection::IntegrationTimeout),
+        };
+        StreamedResponse::new(payload, deadline).into_response().await
+    }
+}
+
+async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
+    let id = Uuid::new_v4().to_string();
+    match api_gateway.answer_request(&id, request).await {
+        Ok(response) => response,
+        Err(rejection) => api_gateway.responses.response_to(&rejection, &id),
+    }
+}
+
+/// Reads the whole body before anything is decided: API Gateway cannot stream requests.
+async fn read_body(mut body: Body) -> Result<Bytes, Rejection> {
+    let mut whole = BytesMut::new();
+    let mut length = 0;
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_LIMIT_BYTES {
+            whole.extend_from_slice(&data);
+        } else if length > DRAIN_LIMIT_BYTES {
+            break;
+        }
+    }
+    if length <= BODY_LIMIT_BYTES { Ok(whole.freeze()) } else { Err(Rejection::RequestTooLarge) }
+}

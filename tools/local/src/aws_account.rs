@@ -1,0 +1,6 @@
+//! The AWS region and account that ARNs and credentials on this machine name.
+
+/// Region of every ARN and credential here.
+pub const REGION: &str = "us-east-1";
+/// An account that exists in AWS's documentation only.
+pub const ACCOUNT: &str = "123456789012";

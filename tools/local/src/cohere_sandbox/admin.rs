@@ -1,0 +1,70 @@
+//! `/_sandbox/…`: the sandbox's own controls, for people with curl.
+//!
+//! `PUT /_sandbox/faults` takes a JSON list of fault lines, `GET /_sandbox/requests` and
+//! `GET /_sandbox/count` tell what arrived, `PUT` and `DELETE /_sandbox/keys/{key}` change the
+//! accepted keys (`?trial=true` for a trial key). None of this exists on the real API.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::cohere_sandbox::fault::Fault;
+use crate::cohere_sandbox::keys::Key;
+use crate::cohere_sandbox::reply::Reply;
+use crate::cohere_sandbox::{CohereSandbox, ReceivedRequest};
+
+pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Reply {
+    let path = request.path.trim_start_matches("/_sandbox/");
+    let result = match (request.method.as_str(), path) {
+        ("PUT", "faults") => plan_faults(sandbox, &request.body),
+        ("GET", "requests") => Ok(sandbox.requests().iter().map(describe_request).collect()),
+        ("GET", "count") => Ok(json!({ "count": sandbox.lock_state().received_count })),
+        ("PUT", _) if key_of(path).is_some() => {
+            let trial = request.query.as_deref() == Some("trial=true");
+            sandbox.accept_key(Key { value: key_of(path).unwrap_or_default().to_owned(), trial });
+            Ok(json!({ "accepted": true, "trial": trial }))
+        }
+        ("DELETE", _) if key_of(path).is_some() => {
+            sandbox.revoke_key(key_of(path).unwrap_or_default());
+            Ok(json!({ "revoked": true }))
+        }
+        _ => return Reply::page_not_found(),
+    };
+    match result {
+        Ok(value) => Reply::from_json(value.to_string()),
+        Err(problem) => Reply::from_json(json!({ "message": problem }).to_string())
+            .with_status(StatusCode::BAD_REQUEST),
+    }
+}
+
+fn key_of(path: &str) -> Option<&str> {
+    path.strip_prefix("keys/").filter(|key| !key.is_empty())
+}
+
+fn plan_faults(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
+    let lines: Vec<String> = serde_json::from_slice(body)
+        .map_err(|error| format!("a JSON list of fault lines is expected: {error}"))?;
+    let faults = lines.iter().map(|line| line.parse::<Fault>()).collect::<Result<Vec<_>, _>>()?;
+    let planned = faults.len();
+    sandbox.plan_faults(faults);
+    Ok(json!({ "planned": planned }))
+}
+
+fn describe_request(request: &ReceivedRequest) -> Value {
+    let mut headers = Vec::new();
+    for (name, value) in &request.headers {
+        // Somebody may have tried a real key here, and this listing needs none to be read.
+        let shown = if name == "authorization" { "[hidden]" } else { value };
+        headers.push((name, shown));
+    }
+    let body = match serde_json::from_slice(&request.body) {
+        Ok(value) => value,
+        Err(_) => Value::from(String::from_utf8_lossy(&request.body).into_owned()),
+    };
+    json!({
+        "method": request.method,
+        "path": request.path,
+        "query": request.query,
+        "headers": headers,
+        "body": body,
+    })
+}

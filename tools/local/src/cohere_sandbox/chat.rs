@@ -1,0 +1,55 @@
+//! `POST /v2/chat`: an answer that quotes the question, whole or as a stream of events.
+//!
+//! `request` reads and refuses, `answer` decides the content, `body` and `stream` write it.
+
+mod answer;
+mod arguments;
+mod body;
+mod citation;
+mod messages;
+mod request;
+mod stream;
+mod usage;
+
+use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::api_error::ApiError;
+use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::fields;
+use crate::cohere_sandbox::reply::Reply;
+
+use answer::ChatAnswer;
+use request::ChatRequest;
+use usage::ChatUsage;
+
+pub(super) use stream::error_ending;
+
+pub(super) fn answer_chat(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
+    let object = fields::parse_object(&seen.body)?;
+    let request = ChatRequest::from_object(&object)?;
+    let digest = digest::digest_request(seen);
+    let answer = ChatAnswer::compose(&request, digest);
+    let usage = ChatUsage::count(&request, &answer);
+    let id = digest::to_uuid(digest);
+    let reply = if request.stream {
+        Reply::from_events(stream::stream_events(&id, &answer, &usage, request.logprobs))
+    } else {
+        let body = body::chat_body(&id, &answer, &usage, request.logprobs);
+        Reply::from_json(body).with_counts(usage.prompt_chars, usage.billed_tokens())
+    };
+    Ok(reply.with_warnings(&request.warnings))
+}
+
+/// The API's messages for generations that fail after they began.
+pub(super) fn stream_error_message(error_type: &str) -> String {
+    match error_type {
+        "INVALID_TOOL_GENERATION" => {
+            let message = "your request resulted in an invalid tool generation. Try updating the \
+                           messages or tool definitions";
+            message.to_owned()
+        }
+        "NO_VALID_RESPONSE_GENERATED" => {
+            "No valid response generated. Try updating messages".to_owned()
+        }
+        other => format!("the response could not be generated ({other})"),
+    }
+}

@@ -1,0 +1,323 @@
+//! One running stack: every part is started in order, and all are stopped together.
+
+use crate::api_gateway::ApiGateway;
+use crate::aws_account::{ACCOUNT, REGION};
+use crate::cohere_sandbox::{CohereSandbox, Key};
+use crate::lambda::{Function, Launch, Limits};
+use crate::output::Output;
+use crate::secrets_manager::{self, SecretsManager};
+use crate::template::{self, ReferenceValues, Template};
+use crate::{LOCAL_TOKEN, build, loopback};
+use anyhow::{Context, bail, ensure};
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// Name of the CloudFormation stack that this run stands for.
+pub const STACK_NAME: &str = "cohere-gateway-local";
+const DEFAULT_PORT: u16 = 8080;
+/// How long a request waits for an environment when a function may have no further one.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// What to start; the default is what `cargo run` starts.
+pub struct Options {
+    /// `None` takes 8080 or the next free port, 0 any free one.
+    pub port: Option<u16>,
+    pub upstream: Upstream,
+    /// The token of the only client.
+    pub token: String,
+    /// `GATEWAY_*` variables for every function, over the template's.
+    pub settings: Vec<(String, String)>,
+    /// Use the release binaries.
+    pub release: bool,
+    /// How many environments, and so processes, one function may have.
+    pub max_environments: usize,
+    /// How long API Gateway caches what the authorizer answered; `None` takes the template's time.
+    pub authorizer_cache_ttl: Option<Duration>,
+    pub output: Output,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            port: None,
+            upstream: Upstream::Sandbox,
+            token: LOCAL_TOKEN.to_owned(),
+            settings: Vec::new(),
+            release: false,
+            max_environments: 32,
+            authorizer_cache_ttl: None,
+            output: Output::Terminal,
+        }
+    }
+}
+
+/// The Cohere API behind the gateway.
+pub enum Upstream {
+    /// The built-in one.
+    Sandbox,
+    Url {
+        url: String,
+        key: String,
+    },
+}
+
+/// A running stack; dropping it ends every child process.
+pub struct Stack {
+    pub url: String,
+    pub upstream_url: String,
+    pub token: String,
+    /// The sandbox, where that is the upstream.
+    pub sandbox: Option<CohereSandbox>,
+    pub secrets: SecretsManager,
+    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets.
+    pub aws: Vec<(String, String)>,
+    functions: BTreeMap<String, Arc<Function>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Starts everything; returns once each function has read its configuration and asks for work.
+pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
+    let (listener, address) = bind_api_port(options.port).await?;
+    let stop = watch::Sender::new(false);
+    let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
+    let mut template = Template::parse(template::TEXT, reference_values(&upstream_url))
+        .context("in template.yaml")?;
+    if let Some(time) = options.authorizer_cache_ttl {
+        template.authorizer.cache_ttl = time;
+    }
+    ensure!(
+        template.authorizer.expression.is_match(&format!("Bearer {}", options.token)),
+        "the token must be cgw_ and 20 to 120 letters, digits, - or _"
+    );
+    let credential = Credential::new_random();
+    let secrets = new_secrets(&credential, &key, &options.token);
+    let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
+    tokio::spawn(loopback::serve_until_stopped(
+        secrets_listener,
+        secrets.to_router(),
+        stop.subscribe(),
+    ));
+
+    let secrets_url = format!("http://{secrets_address}");
+    let aws = credential.tool_variables(&secrets_url);
+    let mut variables = credential.function_variables();
+    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
+    variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
+    variables.extend(options.settings);
+    let directory = build::binary_directory(options.release);
+    let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
+    let mut functions = BTreeMap::new();
+    for function in &template.functions {
+        let launch = Launch {
+            function: function.clone(),
+            binary: find_binary(&directory, &function.name)?,
+            stack: STACK_NAME.to_owned(),
+            variables: variables.clone(),
+            output: options.output.clone(),
+        };
+        let running = Arc::new(Function::new(launch, limits, stop.subscribe()));
+        functions.insert(function.name.clone(), running);
+    }
+    for rotation in &template.rotations {
+        let function =
+            functions.get(&rotation.function).context("a rotation's function is missing")?;
+        secrets.rotate_with(&rotation.secret_id, function.clone());
+    }
+    let api_gateway = ApiGateway::new(&template, &functions)?;
+    let url = format!("http://{address}");
+    let stack =
+        Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
+    stack.warm_up_functions().await?;
+    tokio::spawn(loopback::serve_until_stopped(
+        listener,
+        api_gateway.into_router(),
+        stack.stop.subscribe(),
+    ));
+    Ok(stack)
+}
+
+impl Stack {
+    /// Starts one environment of each function, so that a bad setting is reported at once.
+    async fn warm_up_functions(&self) -> anyhow::Result<()> {
+        let outcomes = join_all(self.functions.values().map(|function| function.warm_up())).await;
+        let mut failed = Vec::new();
+        for (function, outcome) in self.functions.values().zip(outcomes) {
+            if let Err(problem) = outcome {
+                failed.push((function.name(), problem));
+            }
+        }
+        // They share their settings: what one of them says is enough to correct it.
+        let Some((name, why)) = failed.first() else { return Ok(()) };
+        let others: Vec<_> = failed[1..].iter().map(|(name, _)| *name).collect();
+        let others = if others.is_empty() {
+            String::new()
+        } else {
+            format!(" (nor did {})", others.join(", "))
+        };
+        self.end_functions().await;
+        bail!("{name} did not start{others}: {why}")
+    }
+
+    /// Sends a raw event to a function, as the Lambda API's Invoke does; the bytes of a streamed
+    /// answer begin with its prelude and the NUL bytes.
+    pub async fn invoke(&self, function: &str, event: impl Into<Bytes>) -> anyhow::Result<Bytes> {
+        match self.find_function(function)?.invoke(event.into()).await {
+            Ok(payload) => {
+                payload.read_to_end().await.map_err(|_| anyhow::anyhow!("the answer broke off"))
+            }
+            Err(failure) => bail!("{failure}"),
+        }
+    }
+
+    /// Process ids of a function's environments, oldest first.
+    pub fn process_ids(&self, function: &str) -> Vec<u32> {
+        self.functions.get(function).map(|function| function.process_ids()).unwrap_or_default()
+    }
+
+    /// How many environments of a function were started so far.
+    pub fn started_count(&self, function: &str) -> usize {
+        self.functions.get(function).map(|function| function.started_count()).unwrap_or_default()
+    }
+
+    /// How many invocations a function got so far.
+    pub fn invoked_count(&self, function: &str) -> usize {
+        self.functions.get(function).map(|function| function.invoked_count()).unwrap_or_default()
+    }
+
+    /// Kills every environment of a function and waits until they are gone.
+    pub async fn kill(&self, function: &str) {
+        if let Some(function) = self.functions.get(function) {
+            function.kill_environments().await;
+        }
+    }
+
+    /// Ends every child process and waits until they are gone.
+    pub async fn stop(self) {
+        self.end_functions().await;
+    }
+
+    async fn end_functions(&self) {
+        self.stop.send_replace(true);
+        join_all(self.functions.values().map(|function| function.wait_until_stopped())).await;
+    }
+
+    fn find_function(&self, name: &str) -> anyhow::Result<&Arc<Function>> {
+        self.functions.get(name).with_context(|| format!("there is no function {name}"))
+    }
+}
+
+/// Binds the port that the options name, or the first free one from the default on.
+async fn bind_api_port(port: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    if let Some(port) = port {
+        return loopback::bind_port(port)
+            .await
+            .with_context(|| format!("port {port} cannot be used, choose another with --port"));
+    }
+    for port in DEFAULT_PORT..DEFAULT_PORT + 100 {
+        if let Ok(bound) = loopback::bind_port(port).await {
+            return Ok(bound);
+        }
+    }
+    bail!("no port from {DEFAULT_PORT} on is free")
+}
+
+async fn start_upstream(
+    upstream: Upstream,
+    stop: &watch::Sender<bool>,
+) -> anyhow::Result<(String, String, Option<CohereSandbox>)> {
+    match upstream {
+        Upstream::Url { url, key } => Ok((url, key, None)),
+        Upstream::Sandbox => {
+            let key = format!("sandbox-{}", random_hex());
+            let sandbox = CohereSandbox::new([Key { value: key.clone(), trial: false }]);
+            let (listener, address) = loopback::bind_port(0).await?;
+            tokio::spawn(loopback::serve_until_stopped(
+                listener,
+                sandbox.to_router(),
+                stop.subscribe(),
+            ));
+            Ok((format!("http://{address}"), key, Some(sandbox)))
+        }
+    }
+}
+
+/// The secrets of a new run: Cohere's key, and the one local client.
+fn new_secrets(credential: &Credential, key: &str, token: &str) -> SecretsManager {
+    let secrets = SecretsManager::new(&credential.access_key);
+    secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
+    let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    let clients = json!({"clients": [{"name": "local", "token_sha256": [hash]}]});
+    secrets.put(secrets_manager::CLIENTS, &clients.to_string());
+    secrets
+}
+
+fn find_binary(directory: &Path, function: &str) -> anyhow::Result<PathBuf> {
+    let binary = directory.join(function);
+    ensure!(binary.is_file(), "{} is missing: the functions are not built", binary.display());
+    Ok(binary)
+}
+
+/// Values of the template's references in this run.
+fn reference_values(upstream_url: &str) -> ReferenceValues {
+    let names = [
+        ("AWS::StackName", STACK_NAME.to_owned()),
+        ("AWS::Region", REGION.to_owned()),
+        ("AWS::AccountId", ACCOUNT.to_owned()),
+        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("UpstreamUrl", upstream_url.to_owned()),
+        (secrets_manager::API_KEY, secrets_manager::secret_arn(secrets_manager::API_KEY)),
+        (secrets_manager::CLIENTS, secrets_manager::secret_arn(secrets_manager::CLIENTS)),
+    ];
+    names.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// 32 random hexadecimal digits.
+fn random_hex() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// AWS credentials that are accepted in this run only.
+struct Credential {
+    access_key: String,
+    secret_key: String,
+    session_token: String,
+}
+
+impl Credential {
+    fn new_random() -> Self {
+        Credential {
+            access_key: format!("LOCAL{}", random_hex()[..15].to_uppercase()),
+            secret_key: random_hex(),
+            session_token: random_hex(),
+        }
+    }
+
+    /// What a shell needs to reach the secrets; functions get the region from Lambda.
+    fn tool_variables(&self, endpoint_url: &str) -> Vec<(String, String)> {
+        let variables = [
+            ("AWS_ENDPOINT_URL", endpoint_url),
+            ("AWS_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", &self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+
+    fn function_variables(&self) -> Vec<(String, String)> {
+        vec![
+            ("AWS_ACCESS_KEY_ID".to_owned(), self.access_key.clone()),
+            ("AWS_SECRET_ACCESS_KEY".to_owned(), self.secret_key.clone()),
+            ("AWS_SESSION_TOKEN".to_owned(), self.session_token.clone()),
+        ]
+    }
+}
