@@ -139,7 +139,8 @@ fn joining(criterion: &mut Criterion) {
     });
     group.bench_function("taken apart", |bencher| {
         bencher.iter(|| {
-            let parse = |(_, answer): &(_, EmbedAnswer)| EmbedAnswer::parse(answer.bytes.clone()).unwrap();
+            let parse =
+                |(_, answer): &(_, EmbedAnswer)| EmbedAnswer::parse(answer.bytes.clone()).unwrap();
             answers.iter().map(parse).map(|answer| answer.arrays.len()).sum::<usize>()
         });
     });
@@ -181,7 +182,8 @@ fn ten_calls(criterion: &mut Criterion) {
         bencher.iter(|| runtime.block_on(raw(&transport, &url, 10)));
     });
     group.bench_function("cache off", |bencher| {
-        bencher.iter(|| runtime.block_on(send_request(off, request(&body(10 * PER_CALL, 0)), "off")));
+        bencher
+            .iter(|| runtime.block_on(send_request(off, request(&body(10 * PER_CALL, 0)), "off")));
     });
     let mut salt = 0;
     group.bench_function("cache on, all new", |bencher| {

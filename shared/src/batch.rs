@@ -61,6 +61,9 @@ mod tests {
     #[test]
     fn positions_are_shown_as_runs() {
         assert_eq!(Positions::new(vec![5, 3, 4, 9]).to_string(), "3-5, 9");
-        assert_eq!(Positions::new((0..40).step_by(2).collect()).to_string(), "0, 2, 4, 6, 8, 10, 12, 14, …");
+        assert_eq!(
+            Positions::new((0..40).step_by(2).collect()).to_string(),
+            "0, 2, 4, 6, 8, 10, 12, 14, …"
+        );
     }
 }

@@ -25,7 +25,12 @@ pub struct Deadline {
 
 impl Deadline {
     /// Chooses the earliest limit. `invocation` is what Lambda leaves, margin already taken off.
-    pub fn new(now: Instant, total: Duration, caller: Option<Duration>, invocation: Duration) -> Self {
+    pub fn new(
+        now: Instant,
+        total: Duration,
+        caller: Option<Duration>,
+        invocation: Duration,
+    ) -> Self {
         let mut chosen = (total, SetBy::Gateway);
         if invocation < chosen.0 {
             chosen = (invocation, SetBy::Invocation);

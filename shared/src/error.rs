@@ -185,7 +185,9 @@ impl GatewayError {
             Code::UpstreamBilling => Cause::Billing,
             Code::CircuitOpen => Cause::CircuitOpen,
             Code::InvalidRequest => match upstream {
-                Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => Cause::Transient,
+                Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => {
+                    Cause::Transient
+                }
                 Some(_) => Cause::BadRequest,
                 None => Cause::Gateway,
             },

@@ -40,7 +40,11 @@ where
 ///
 /// An error of the handler fails the invocation, for whoever invoked the function to see.
 /// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
-pub fn serve_events<S, SF, T, H, F, I, O, E>(function: &'static str, start: S, handler: H) -> ExitCode
+pub fn serve_events<S, SF, T, H, F, I, O, E>(
+    function: &'static str,
+    start: S,
+    handler: H,
+) -> ExitCode
 where
     S: FnOnce(Environment) -> SF,
     SF: Future<Output = Result<&'static T, Error>>,

@@ -124,12 +124,13 @@ fn check_lifetime(id: &str, config: &ModelsConfig) -> Result<Option<String>> {
     let Some(model) = models::find_model(id) else { return Ok(None) };
     match model.lifetime {
         Lifetime::Retired { since, replacement } if config.rejects_retired => {
-            let message = format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");
+            let message =
+                format!("model '{id}' was removed on {since}. Use '{replacement}' instead.");
             Err(GatewayError::new(Code::ModelRetired, message))
         }
-        Lifetime::Deprecated { since, replacement } => {
-            Ok(Some(format!("model '{id}' is deprecated since {since}. Use '{replacement}' instead.")))
-        }
+        Lifetime::Deprecated { since, replacement } => Ok(Some(format!(
+            "model '{id}' is deprecated since {since}. Use '{replacement}' instead."
+        ))),
         Lifetime::Active | Lifetime::Retired { .. } => Ok(None),
     }
 }

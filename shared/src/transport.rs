@@ -121,8 +121,8 @@ impl Transport {
         request: http::Request<Bytes>,
     ) -> Result<TransportResponse, TransportError> {
         if self.fresh.get().is_none() {
-            let client =
-                build(&self.config, 0).map_err(|error| TransportError::Connect(error.to_string()))?;
+            let client = build(&self.config, 0)
+                .map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
         self.send_with(self.fresh.get().unwrap_or(&self.client), request).await
@@ -132,7 +132,10 @@ impl Transport {
     ///
     /// # Errors
     /// No connection, or it broke before a head came.
-    pub async fn send(&self, request: http::Request<Bytes>) -> Result<TransportResponse, TransportError> {
+    pub async fn send(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<TransportResponse, TransportError> {
         self.send_with(&self.client, request).await
     }
 

@@ -41,7 +41,8 @@ fn shared_modules_import_downward_only() {
         let module = path.strip_prefix(&root).unwrap().components().next().unwrap();
         let module = module.as_os_str().to_str().unwrap().trim_end_matches(".rs");
         for import in read_code(path).split("crate::").skip(1) {
-            let imported: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let imported: String =
+                import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
             if imported != module {
                 assert!(
                     find_layer(&imported) > find_layer(module),
@@ -59,24 +60,33 @@ fn shared_modules_import_downward_only() {
 fn outside_library_has_one_home() {
     let root = Path::new(ROOT).join("shared/src");
     for (library, home) in HOMES {
-        let users: Vec<_> =
-            find_rust_files(&root).into_iter().filter(|path| read_code(path).contains(library)).collect();
+        let users: Vec<_> = find_rust_files(&root)
+            .into_iter()
+            .filter(|path| read_code(path).contains(library))
+            .collect();
         assert_eq!(users, [root.join(home)], "{library}");
     }
 }
 
 #[test]
 fn function_imports_shared_and_no_function() {
-    let functions: Vec<_> = std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten().collect();
+    let functions: Vec<_> =
+        std::fs::read_dir(Path::new(ROOT).join("functions")).unwrap().flatten().collect();
     assert!(functions.len() >= 5);
     for function in &functions {
         let manifest = std::fs::read_to_string(function.path().join("Cargo.toml")).unwrap();
         assert!(manifest.contains("shared.workspace = true"), "{manifest}");
-        for other in
-            functions.iter().map(|other| other.file_name()).filter(|other| *other != function.file_name())
+        for other in functions
+            .iter()
+            .map(|other| other.file_name())
+            .filter(|other| *other != function.file_name())
         {
             let other = other.to_str().unwrap();
-            assert!(!manifest.contains(&format!("\n{other}")), "{:?} imports {other}", function.file_name());
+            assert!(
+                !manifest.contains(&format!("\n{other}")),
+                "{:?} imports {other}",
+                function.file_name()
+            );
         }
     }
 }
@@ -90,12 +100,16 @@ fn folder_package_and_resource_have_one_name() {
         assert!(manifest.contains(&format!("name = \"{folder}\"")), "{folder}");
         let words = folder.split('-').map(|word| word[..1].to_uppercase() + &word[1..]);
         let resource = words.collect::<String>() + "Function:";
-        assert!(template.contains(&format!("\n  {resource}")), "{resource} is not in template.yaml");
+        assert!(
+            template.contains(&format!("\n  {resource}")),
+            "{resource} is not in template.yaml"
+        );
     }
 }
 
 /// Where the rows are printed, and what stands before each line there.
-const LAYER_PAGES: [(&str, &str); 2] = [("shared/src/lib.rs", "//! "), ("docs/architecture.md", "")];
+const LAYER_PAGES: [(&str, &str); 2] =
+    [("shared/src/lib.rs", "//! "), ("docs/architecture.md", "")];
 
 /// Writes the rows as the text of both pages, between their marks.
 fn print_layers(prefix: &str) -> String {
@@ -114,7 +128,8 @@ fn layers_are_printed_into_both_pages() {
         let text = std::fs::read_to_string(&path).unwrap();
         let start_mark = format!("{prefix}<!-- layers:start -->\n");
         let end_mark = format!("{prefix}<!-- layers:end -->\n");
-        let start = text.find(&start_mark).unwrap_or_else(|| panic!("{page}: no layers")) + start_mark.len();
+        let start = text.find(&start_mark).unwrap_or_else(|| panic!("{page}: no layers"))
+            + start_mark.len();
         let end = text.find(&end_mark).unwrap_or_else(|| panic!("{page}: no end of the layers"));
         let layers = print_layers(prefix);
         if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -128,7 +143,8 @@ fn layers_are_printed_into_both_pages() {
 #[test]
 fn every_module_has_a_layer() {
     let lib = std::fs::read_to_string(Path::new(ROOT).join("shared/src/lib.rs")).unwrap();
-    let mut declared: Vec<_> = lib.lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
+    let mut declared: Vec<_> =
+        lib.lines().filter_map(|line| line.strip_prefix("pub mod ")).collect();
     let mut layered: Vec<_> = LAYERS.iter().flat_map(|row| row.iter().copied()).collect();
     declared.iter_mut().for_each(|name| *name = name.trim_end_matches(';'));
     declared.sort_unstable();

@@ -10,13 +10,16 @@ use serde_json::json;
 type Case = (&'static str, String, u16, &'static str, &'static str);
 
 fn list_cases() -> Vec<Case> {
-    let invalid = |path, body: &str, message| (path, body.to_string(), 400, "invalid_request", message);
+    let invalid =
+        |path, body: &str, message| (path, body.to_string(), 400, "invalid_request", message);
     let (chat, embed, rerank) = ("/v2/chat", "/v2/embed", "/v2/rerank");
     let nested = format!(r#"{{"messages":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
     let texts = |count| vec![r#""t""#; count].join(",");
-    let embed_with = |rest: &str| format!(r#"{{"model":"embed-v4.0","input_type":"search_query"{rest}}}"#);
+    let embed_with =
+        |rest: &str| format!(r#"{{"model":"embed-v4.0","input_type":"search_query"{rest}}}"#);
     let documents = format!(r#"{{"query":"q","documents":[{}]}}"#, texts(10_001));
-    let large = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "a".repeat(5_000_000));
+    let large =
+        format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "a".repeat(5_000_000));
     vec![
         invalid(chat, "", "body: is empty"),
         invalid(chat, "nope", "body: is not JSON"),
@@ -30,19 +33,31 @@ fn list_cases() -> Vec<Case> {
         invalid(chat, r#"{"messages":"hi"}"#, "messages: must be an array, got a string"),
         invalid(chat, r#"{"messages":["hi"]}"#, "messages[0]: must be an object"),
         invalid(chat, r#"{"messages":[{}],"model":7}"#, "model: must be a string, got a number"),
-        invalid(chat, r#"{"messages":[{}],"stream":"yes"}"#, "stream: must be true or false, got a string"),
+        invalid(
+            chat,
+            r#"{"messages":[{}],"stream":"yes"}"#,
+            "stream: must be true or false, got a string",
+        ),
         invalid(
             chat,
             r#"{"messages":[{}],"max_tokens":0}"#,
             "max_tokens: must be a whole number of at least 1",
         ),
-        invalid(chat, r#"{"messages":[{}],"max_tokens":1.5}"#, "max_tokens: must be a whole number"),
+        invalid(
+            chat,
+            r#"{"messages":[{}],"max_tokens":1.5}"#,
+            "max_tokens: must be a whole number",
+        ),
         invalid(
             chat,
             r#"{"messages":[{}],"temperature":"hot"}"#,
             "temperature: must be a number, got a string",
         ),
-        invalid(chat, r#"{"messages":[{}],"stop_sequences":[1]}"#, "stop_sequences[0]: must be a string"),
+        invalid(
+            chat,
+            r#"{"messages":[{}],"stop_sequences":[1]}"#,
+            "stop_sequences[0]: must be a string",
+        ),
         invalid(chat, r#"{"messages":[{}],"messages":[{}]}"#, "messages: stands twice"),
         invalid(chat, r#"{"messages":[{}],"Stream":true}"#, "Stream: must be written \"stream\""),
         invalid(chat, r#"{"messages":[{}],"x":1,"\u0078":2}"#, "x: stands twice"),
@@ -51,8 +66,16 @@ fn list_cases() -> Vec<Case> {
         invalid(embed, r#"{"model":"embed-v4.0","texts":["a"]}"#, "input_type: is required"),
         invalid(embed, &embed_with(""), "texts: one of texts, images or inputs is required"),
         invalid(embed, &embed_with(r#","texts":[]"#), "texts: must hold at least 1 element"),
-        invalid(embed, &embed_with(r#","texts":["a"],"images":["b"]"#), "texts and images stand together"),
-        invalid(embed, &embed_with(r#","texts":["a",1]"#), "texts[1]: must be a string, got a number"),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"images":["b"]"#),
+            "texts and images stand together",
+        ),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a",1]"#),
+            "texts[1]: must be a string, got a number",
+        ),
         invalid(
             embed,
             &embed_with(r#","texts":["a"],"embedding_types":"float""#),
@@ -68,7 +91,11 @@ fn list_cases() -> Vec<Case> {
             &embed_with(r#","texts":["a"],"embedding_types":[]"#),
             "embedding_types: must name at least 1",
         ),
-        invalid(embed, &embed_with(r#","texts":["a"],"TEXTS":["b"]"#), "TEXTS: must be written \"texts\""),
+        invalid(
+            embed,
+            &embed_with(r#","texts":["a"],"TEXTS":["b"]"#),
+            "TEXTS: must be written \"texts\"",
+        ),
         invalid(
             embed,
             &embed_with(r#","texts":["a","b","","d"]"#),
@@ -93,25 +120,54 @@ fn list_cases() -> Vec<Case> {
         ),
         (
             embed,
-            embed_with(&format!(r#","texts":[{}],"embedding_types":["float","int8"]"#, texts(1_920))),
+            embed_with(&format!(
+                r#","texts":[{}],"embedding_types":["float","int8"]"#,
+                texts(1_920)
+            )),
             413,
             "too_large",
             "texts: 1920 embeddings of 1536 numbers in the asked types are about 53084160 bytes, \
              at most 48000000 are answered at once",
         ),
         invalid(rerank, r#"{"documents":["a"]}"#, "query: is required"),
-        invalid(rerank, r#"{"query":"","documents":["a"]}"#, "query: must hold at least 1 character"),
+        invalid(
+            rerank,
+            r#"{"query":"","documents":["a"]}"#,
+            "query: must hold at least 1 character",
+        ),
         invalid(rerank, r#"{"query":"q"}"#, "documents: is required"),
-        invalid(rerank, r#"{"query":"q","documents":[]}"#, "documents: must hold at least 1 document"),
+        invalid(
+            rerank,
+            r#"{"query":"q","documents":[]}"#,
+            "documents: must hold at least 1 document",
+        ),
         invalid(
             rerank,
             r#"{"query":"q","documents":[{"text":"a"}]}"#,
             "documents[0]: must be a string, got an object",
         ),
-        invalid(rerank, r#"{"query":"q","documents":["a",""]}"#, "document at index 1 cannot be empty"),
-        invalid(rerank, r#"{"query":"q","documents":["a"],"top_n":"2"}"#, "top_n: must be a whole number"),
-        invalid(rerank, r#"{"query":"q","documents":["a"],"top_n":0}"#, "top_n: must be at least 1, got 0"),
-        (rerank, documents, 413, "too_large", "documents: at most 10000 are taken in one request, got 10001"),
+        invalid(
+            rerank,
+            r#"{"query":"q","documents":["a",""]}"#,
+            "document at index 1 cannot be empty",
+        ),
+        invalid(
+            rerank,
+            r#"{"query":"q","documents":["a"],"top_n":"2"}"#,
+            "top_n: must be a whole number",
+        ),
+        invalid(
+            rerank,
+            r#"{"query":"q","documents":["a"],"top_n":0}"#,
+            "top_n: must be at least 1, got 0",
+        ),
+        (
+            rerank,
+            documents,
+            413,
+            "too_large",
+            "documents: at most 10000 are taken in one request, got 10001",
+        ),
     ]
 }
 
@@ -122,8 +178,15 @@ async fn bad_body_is_refused_with_field_and_limit() {
         let shown: String = body.chars().take(80).collect();
         let answer = running.send(path, body).await;
         let said = answer.json();
-        assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{path} {shown}: {said}");
-        assert!(said["message"].as_str().unwrap_or_default().contains(message), "{path} {shown}: {said}");
+        assert_eq!(
+            (answer.status, said["code"].as_str()),
+            (status, Some(code)),
+            "{path} {shown}: {said}"
+        );
+        assert!(
+            said["message"].as_str().unwrap_or_default().contains(message),
+            "{path} {shown}: {said}"
+        );
         assert_eq!(said["id"].as_str(), Some(answer.header("x-request-id")), "{path} {shown}");
         assert_eq!(answer.header("x-gateway-attempts"), "0");
     }
@@ -136,14 +199,30 @@ async fn bad_option_header_is_refused() {
     let cases = [
         ("x-gateway-cache", "off", "x-gateway-cache: must be no-store"),
         ("x-gateway-fallback", "maybe", "x-gateway-fallback: must be allow or deny"),
-        ("x-gateway-timeout-ms", "99", "x-gateway-timeout-ms: must be a whole number from 100 to 290000"),
-        ("x-gateway-timeout-ms", "soon", "x-gateway-timeout-ms: must be a whole number from 100 to 290000"),
+        (
+            "x-gateway-timeout-ms",
+            "99",
+            "x-gateway-timeout-ms: must be a whole number from 100 to 290000",
+        ),
+        (
+            "x-gateway-timeout-ms",
+            "soon",
+            "x-gateway-timeout-ms: must be a whole number from 100 to 290000",
+        ),
     ];
     for (name, value, message) in cases {
         let request = running.post("/v2/chat").header(name, value).body(r#"{"messages":[{}]}"#);
         let answer = read_answer(request).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalid_request")), "{name}");
-        assert!(answer.json()["message"].as_str().unwrap_or_default().contains(message), "{:?}", answer.body);
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (400, Some("invalid_request")),
+            "{name}"
+        );
+        assert!(
+            answer.json()["message"].as_str().unwrap_or_default().contains(message),
+            "{:?}",
+            answer.body
+        );
     }
     assert_eq!(stub.seen().len(), 0);
 }
@@ -152,9 +231,14 @@ async fn bad_option_header_is_refused() {
 async fn missing_or_foreign_token_is_unauthorized() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let wrong = format!("Bearer cgw_{}", "w".repeat(40));
-    for token in
-        [None, Some(""), Some("Bearer"), Some("Bearer short"), Some("Basic abc"), Some(wrong.as_str())]
-    {
+    for token in [
+        None,
+        Some(""),
+        Some("Bearer"),
+        Some("Bearer short"),
+        Some("Basic abc"),
+        Some(wrong.as_str()),
+    ] {
         let mut request =
             running.request_without_token(Method::POST, "/v2/chat").body(r#"{"messages":[{}]}"#);
         if let Some(token) = token {
@@ -162,8 +246,15 @@ async fn missing_or_foreign_token_is_unauthorized() {
         }
         let answer = read_answer(request).await;
         let said = answer.json();
-        assert_eq!((answer.status, said["code"].as_str()), (401, Some("unauthorized")), "{token:?}: {said}");
-        assert_eq!(said["message"], "a token of this gateway is expected, not a Cohere key", "{token:?}");
+        assert_eq!(
+            (answer.status, said["code"].as_str()),
+            (401, Some("unauthorized")),
+            "{token:?}: {said}"
+        );
+        assert_eq!(
+            said["message"], "a token of this gateway is expected, not a Cohere key",
+            "{token:?}"
+        );
     }
     assert_eq!(stub.seen().len(), 0);
 }
@@ -196,8 +287,20 @@ async fn raw_event_is_judged_like_a_request() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let cases = [
         // {"x":"<FF>"}: not UTF-8.
-        ("eyJ4Ijoi/yJ9", true, json!({ "client": "c" }), "invalid_request", "body: is not UTF-8, at byte 6"),
-        (r#"{"messages":[{}]}"#, false, json!({}), "unauthorized", "a token of this gateway is expected"),
+        (
+            "eyJ4Ijoi/yJ9",
+            true,
+            json!({ "client": "c" }),
+            "invalid_request",
+            "body: is not UTF-8, at byte 6",
+        ),
+        (
+            r#"{"messages":[{}]}"#,
+            false,
+            json!({}),
+            "unauthorized",
+            "a token of this gateway is expected",
+        ),
         (
             r#"{"messages":[{}],"model":"other"}"#,
             false,

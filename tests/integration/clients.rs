@@ -46,7 +46,11 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
     let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let token = run_clients(&running, &["add", "search"]).await;
-    assert_eq!(status_for(&running, &token).await, 200, "the list is read anew for a token it does not know");
+    assert_eq!(
+        status_for(&running, &token).await,
+        200,
+        "the list is read anew for a token it does not know"
+    );
 
     let revoking = Instant::now();
     run_clients(&running, &["revoke", "search"]).await;
@@ -115,19 +119,22 @@ async fn token_replacement_under_load_loses_no_request() {
 
 #[tokio::test]
 async fn verdict_is_cached_per_token_for_all_methods() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let asked = running.gateway.invoked_count("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
     let chat = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
-    for (path, body) in [("/v2/rerank", BODY), ("/v2/embed", embed), ("/v2/chat", chat), ("/v2/rerank", BODY)]
+    for (path, body) in
+        [("/v2/rerank", BODY), ("/v2/embed", embed), ("/v2/chat", chat), ("/v2/rerank", BODY)]
     {
         assert_eq!(running.send(path, body).await.status, 200, "{path}");
     }
     assert_eq!(running.gateway.invoked_count("authorizer"), asked + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
-        let request =
-            running.request_without_token(Method::POST, path).header("authorization", stranger).body(BODY);
+        let request = running
+            .request_without_token(Method::POST, path)
+            .header("authorization", stranger)
+            .body(BODY);
         assert_eq!(read_answer(request).await.status, 401);
     }
     assert_eq!(running.gateway.invoked_count("authorizer"), asked + 2);
@@ -135,7 +142,7 @@ async fn verdict_is_cached_per_token_for_all_methods() {
 
 #[tokio::test]
 async fn foreign_token_never_reaches_a_function() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (token, asked) = (&running.gateway.token, running.gateway.invoked_count("authorizer"));
     let huge = "x".repeat(8_000);
     for header in [
@@ -150,24 +157,31 @@ async fn foreign_token_never_reaches_a_function() {
         "Bearer not-a-token".to_string(),
     ] {
         let answer = send_rerank(&running, &header).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")), "{header}");
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (401, Some("unauthorized")),
+            "{header}"
+        );
     }
-    let without = read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
+    let without =
+        read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
     assert_eq!(running.gateway.invoked_count("authorizer"), asked);
 }
 
 #[tokio::test]
 async fn damaged_token_is_denied_by_authorizer() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let token = running.gateway.token.clone();
     let arn = "arn:aws:execute-api:us-east-1:123456789012:local/live/POST/v2/chat";
     let effect = async |event: String| {
-        let answer = running.gateway.invoke("authorizer", event).await.expect("an answer, not a failure");
+        let answer =
+            running.gateway.invoke("authorizer", event).await.expect("an answer, not a failure");
         let verdict: Value = serde_json::from_slice(&answer).expect("a verdict");
         verdict["policyDocument"]["Statement"][0]["Effect"].as_str().unwrap_or_default().to_string()
     };
-    let question = |header: &str| json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": header});
+    let question =
+        |header: &str| json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": header});
     for at in 4..token.len() {
         for bit in 0..7 {
             let mut bytes = token.clone().into_bytes();
@@ -204,10 +218,14 @@ async fn damaged_token_is_denied_by_authorizer() {
 async fn bad_client_list_leaves_the_good_one() {
     let running = start_forgetful().await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
-    let bad = json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
+    let bad =
+        json!({"clients": [{"name": "MARK-NAME", "token_sha256": ["MARK-HASH"]}]}).to_string();
     running.gateway.secrets.put(local::secrets_manager::CLIENTS, &bad);
     let line = running_line(&running).await;
-    assert!(line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"), "{line}");
+    assert!(
+        line.contains("clients[0]: token_sha256 must hold 64 hexadecimal digits each"),
+        "{line}"
+    );
     assert!(!line.contains("MARK"), "{line}");
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200);
     let refused = ops::run_ops(&running, &["clients", "list"], "").await;

@@ -21,11 +21,23 @@ async fn upstream_answer_maps_to_code_and_status() {
     let said = |message: &str| json!({ "id": "cohere-id", "message": message });
     let cases = [
         (400, said("bad"), 400, "invalid_request", "bad"),
-        (401, said("invalid api token"), 502, "upstream_auth", "Cohere refused the gateway's own key"),
+        (
+            401,
+            said("invalid api token"),
+            502,
+            "upstream_auth",
+            "Cohere refused the gateway's own key",
+        ),
         (402, said("pay"), 502, "upstream_billing", "Cohere refused the gateway's account"),
         (404, said("model 'x' not found"), 404, "invalid_request", "model 'x' not found"),
         (422, said("no"), 422, "invalid_request", "no"),
-        (429, said("past the per minute request limit"), 429, "rate_limited", "past the per minute"),
+        (
+            429,
+            said("past the per minute request limit"),
+            429,
+            "rate_limited",
+            "past the per minute",
+        ),
         (
             429,
             said("limited to 1000 API calls / month."),
@@ -46,8 +58,15 @@ async fn upstream_answer_maps_to_code_and_status() {
         answer_always(&stub, &running, write_json(upstream, &body)).await;
         let answer = running.send("/v2/chat", CHAT).await;
         let said = answer.json();
-        assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{upstream}: {said}");
-        assert!(said["message"].as_str().unwrap_or_default().starts_with(message), "{upstream}: {said}");
+        assert_eq!(
+            (answer.status, said["code"].as_str()),
+            (status, Some(code)),
+            "{upstream}: {said}"
+        );
+        assert!(
+            said["message"].as_str().unwrap_or_default().starts_with(message),
+            "{upstream}: {said}"
+        );
         assert_eq!(answer.header("content-type"), "application/json");
         let attempts = match code {
             "upstream_error" | "upstream_malformed" => "3",
@@ -72,9 +91,13 @@ async fn upstream_answer_maps_to_code_and_status() {
 #[tokio::test]
 async fn error_type_and_retry_after_pass_within_bounds() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
-    let refusal = write_json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
+    let refusal =
+        write_json(422, &json!({ "message": "no", "error_type": "NO_VALID_RESPONSE_GENERATED" }));
     answer_always(&stub, &running, refusal).await;
-    assert_eq!(running.send("/v2/chat", CHAT).await.json()["error_type"], "NO_VALID_RESPONSE_GENERATED");
+    assert_eq!(
+        running.send("/v2/chat", CHAT).await.json()["error_type"],
+        "NO_VALID_RESPONSE_GENERATED"
+    );
     for (asked, told) in [("2", "2"), ("1.2", "2"), ("600", "5"), ("0", "1")] {
         answer_always(
             &stub,
@@ -92,7 +115,11 @@ async fn error_type_and_retry_after_pass_within_bounds() {
 async fn proxy_html_never_reaches_the_caller() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     stub.answer_others(|_| {
-        write_answer(502, &[("content-type", "text/html")], b"<html><body>Bad Gateway</body></html>")
+        write_answer(
+            502,
+            &[("content-type", "text/html")],
+            b"<html><body>Bad Gateway</body></html>",
+        )
     });
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!(answer.json()["message"], "Cohere answered with status 502");
@@ -110,7 +137,11 @@ async fn broken_and_slow_upstream_has_codes_and_bounds() {
     let stalled = vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Hang];
     let cases = [
         (vec![Step::Reset], 503, "upstream_unreachable"),
-        (vec![Step::Write("no http at all\r\n\r\n".into()), Step::Reset], 503, "upstream_unreachable"),
+        (
+            vec![Step::Write("no http at all\r\n\r\n".into()), Step::Reset],
+            503,
+            "upstream_unreachable",
+        ),
         (cut, 503, "upstream_unreachable"),
         (slow, 504, "upstream_timeout"),
         (stalled, 504, "upstream_timeout"),
@@ -120,7 +151,11 @@ async fn broken_and_slow_upstream_has_codes_and_bounds() {
         answer_always(&stub, &running, steps).await;
         let started = Instant::now();
         let answer = running.send("/v2/chat", CHAT).await;
-        assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{shown}");
+        assert_eq!(
+            (answer.status, answer.json()["code"].as_str()),
+            (status, Some(code)),
+            "{shown}"
+        );
         assert_eq!(answer.header("x-gateway-attempts"), "3", "{shown}");
         // Three attempts, and 0.75 s between them at most.
         assert!(started.elapsed() < Duration::from_millis(3 * 300 + 750 + 1_200), "{shown}");
@@ -132,17 +167,27 @@ async fn caller_timeout_is_respected_and_named() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.plan_answer(vec![Step::Hang]);
     let started = Instant::now();
-    let answer = read_answer(running.post("/v2/chat").header("x-gateway-timeout-ms", "200").body(CHAT)).await;
+    let answer =
+        read_answer(running.post("/v2/chat").header("x-gateway-timeout-ms", "200").body(CHAT))
+            .await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (504, Some("deadline")));
-    assert_eq!(answer.json()["message"], "no answer within 200 ms, the request's own x-gateway-timeout-ms");
-    assert!((Duration::from_millis(200)..Duration::from_millis(1_200)).contains(&started.elapsed()));
+    assert_eq!(
+        answer.json()["message"],
+        "no answer within 200 ms, the request's own x-gateway-timeout-ms"
+    );
+    assert!(
+        (Duration::from_millis(200)..Duration::from_millis(1_200)).contains(&started.elapsed())
+    );
 }
 
 #[tokio::test]
 async fn closed_port_is_upstream_unreachable() {
     let running = gateway::start_at("http://127.0.0.1:9", &[]).await;
     let answer = running.send("/v2/chat", CHAT).await;
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("upstream_unreachable")));
+    assert_eq!(
+        (answer.status, answer.json()["code"].as_str()),
+        (503, Some("upstream_unreachable"))
+    );
     assert_eq!(answer.header("retry-after"), "1");
 }
 
@@ -226,7 +271,8 @@ async fn defaults_add_model_and_max_tokens() {
     let (stub, running) = gateway::start_with_stub(&settings).await;
     stub.plan_answer(write_json(200, &json!({ "message": {} })));
     stub.plan_answer(write_json(200, &json!({ "results": [] })));
-    let chat = running.send("/v2/chat", r#"{"messages":[{"role":"user","content":"hi"}],"x":1.0}"#).await;
+    let chat =
+        running.send("/v2/chat", r#"{"messages":[{"role":"user","content":"hi"}],"x":1.0}"#).await;
     let rerank = running.send("/v2/rerank", r#"{"query":"q","documents":["d"]}"#).await;
     assert_eq!(
         (chat.header("x-gateway-model"), chat.header("x-gateway-max-tokens")),
@@ -250,7 +296,8 @@ async fn defaults_add_model_and_max_tokens() {
 
 #[tokio::test]
 async fn missing_key_is_found_by_the_next_request() {
-    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
+    let (stub, running) =
+        gateway::start_with_stub(&[("GATEWAY_SECRET_ID", "another/secret")]).await;
     let answer = running.send("/v2/chat", CHAT).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("key_missing")));
     assert!(answer.json()["message"].as_str().unwrap_or_default().contains("another/secret"));
@@ -269,7 +316,12 @@ async fn health_tells_coheres_state_and_is_throttled() {
     let cases = [
         (vec![write_json(200, &json!({ "message": {} }))], 200, "ok", "healthy"),
         (vec![write_json(429, &json!({ "message": "slow down" }))], 200, "degraded", "degraded"),
-        (vec![refused.clone(), write_json(200, &json!({ "message": {} }))], 200, "degraded", "degraded"),
+        (
+            vec![refused.clone(), write_json(200, &json!({ "message": {} }))],
+            200,
+            "degraded",
+            "degraded",
+        ),
         (vec![write_json(401, &json!({ "message": "no" }))], 503, "degraded", "down"),
     ];
     for (answers, status, overall, cohere) in cases {
@@ -360,9 +412,11 @@ async fn bad_settings_stop_the_start_and_are_named() {
     };
     let Err(error) = local::start_stack(options).await else { panic!("the gateway started") };
     let said = format!("{error:#}");
-    for problem in
-        ["GATEWAY_NO_SUCH_THING is not a setting", "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is", "from 100 to 900000"]
-    {
+    for problem in [
+        "GATEWAY_NO_SUCH_THING is not a setting",
+        "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is",
+        "from 100 to 900000",
+    ] {
         assert!(said.contains(problem), "{problem} in {said}");
     }
 }

@@ -36,7 +36,10 @@ fn change_table_check_finds_what_is_missing() {
          ## Next\n| `no/such.rs` | after | the section |\n"
     );
     let rows = read_rows(&page);
-    assert_eq!(rows.iter().map(|row| row.change).collect::<Vec<_>>(), ["one", "two", "three", "four"]);
+    assert_eq!(
+        rows.iter().map(|row| row.change).collect::<Vec<_>>(),
+        ["one", "two", "three", "four"]
+    );
     let code = read_code();
     let problems: Vec<_> = rows.iter().flat_map(|row| find_problems(row, &code)).collect();
     let expected = [

@@ -27,6 +27,8 @@ async fn marks_reach_no_log_or_answer() {
 
 #[tokio::test]
 async fn marks_reach_no_log_or_answer_at_trace() {
-    play_all(Some("trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace"))
-        .await;
+    play_all(Some(
+        "trace,lambda_runtime=trace,hyper=trace,h2=trace,reqwest=trace,aws_smithy_runtime=trace",
+    ))
+    .await;
 }

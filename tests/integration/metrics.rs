@@ -63,7 +63,9 @@ Resources:
 fn exists((name, dimensions): &Watched) -> bool {
     let has_set = |metric: &&Metric| {
         let mut sets = metric.dimension_sets().iter();
-        sets.any(|set| set.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>() == *dimensions)
+        sets.any(|set| {
+            set.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>() == *dimensions
+        })
     };
     Metric::ALL.iter().filter(|metric| metric.name() == name).any(|metric| has_set(&metric))
 }
@@ -71,9 +73,11 @@ fn exists((name, dimensions): &Watched) -> bool {
 /// Returns every metric of ours that an alarm of the template names.
 fn watched_metrics(template: &str) -> Vec<Watched> {
     let documents = Yaml::load_from_str(template).expect("YAML");
-    let resources = field(&documents[0], "Resources").and_then(Yaml::as_mapping).expect("resources");
-    let alarms =
-        resources.values().filter(|resource| text(resource, "Type") == Some("AWS::CloudWatch::Alarm"));
+    let resources =
+        field(&documents[0], "Resources").and_then(Yaml::as_mapping).expect("resources");
+    let alarms = resources
+        .values()
+        .filter(|resource| text(resource, "Type") == Some("AWS::CloudWatch::Alarm"));
     let mut found = Vec::new();
     for alarm in alarms {
         collect_metrics(alarm, &mut found);

@@ -41,11 +41,15 @@ async fn stream_panic_ends_as_cohere_would() {
     let mut steps = write_stream(&[], &[first.as_bytes(), marked.as_bytes()]);
     steps.insert(2, gateway_tests::stub::Step::Wait(std::time::Duration::from_millis(100)));
     stub.plan_answer(steps);
-    let answer =
-        running.send("/v2/chat", GOOD.replace("{\"messages\"", "{\"stream\":true,\"messages\"")).await;
+    let answer = running
+        .send("/v2/chat", GOOD.replace("{\"messages\"", "{\"stream\":true,\"messages\""))
+        .await;
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
     assert!(text.starts_with(&first), "{text}");
-    assert!(text.contains("\"error\":\"internal error\"") && text.ends_with("data: [DONE]\n\n"), "{text}");
+    assert!(
+        text.contains("\"error\":\"internal error\"") && text.ends_with("data: [DONE]\n\n"),
+        "{text}"
+    );
     assert!(!text.contains(PanicPoint::Stream.mark()));
     let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
@@ -56,8 +60,10 @@ async fn stream_panic_ends_as_cohere_would() {
 async fn authorizer_panic_denies_the_caller() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let token = format!("Bearer cgw_{}", PanicPoint::Authorizer.mark());
-    let request =
-        running.request_without_token(Method::POST, "/v2/chat").header("authorization", token).body(GOOD);
+    let request = running
+        .request_without_token(Method::POST, "/v2/chat")
+        .header("authorization", token)
+        .body(GOOD);
     let answer = read_answer(request).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
     assert_unharmed(&stub, &running, "authorizer", PanicPoint::Authorizer).await;

@@ -35,7 +35,8 @@ async fn replay_exchanges(exchanges: &[Exchange]) {
 
 #[tokio::test]
 async fn recorded_exchanges_pass_unchanged() {
-    let Some(folder) = recordings::find_or_skip("cohere/recorded", "replay of recorded exchanges") else {
+    let Some(folder) = recordings::find_or_skip("cohere/recorded", "replay of recorded exchanges")
+    else {
         return print_line(&format!("recorded exchanges: 0 replayed, {RECORDED} skipped"));
     };
     let exchanges = exchange::read_recorded(&folder);
@@ -47,7 +48,8 @@ async fn recorded_exchanges_pass_unchanged() {
 #[tokio::test]
 async fn self_written_twins_pass_unchanged() {
     let twins = exchange::read_twins();
-    let classes: BTreeMap<_, _> = twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
+    let classes: BTreeMap<_, _> =
+        twins.iter().map(|twin| (twin.name.as_str(), twin.status)).collect();
     for class in ["chat--text", "chat-stream--tools", "embed--several-types", "rerank--top-n"] {
         assert_eq!(classes.get(class), Some(&200), "{class}");
     }
@@ -60,7 +62,9 @@ async fn refusal_keeps_trace_and_limit_headers() {
     let twins = exchange::read_twins();
     for twin in twins.iter().filter(|twin| twin.status >= 400) {
         let answered = replay.replay_whole(twin).await.answer;
-        for name in ["x-debug-trace-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining"] {
+        for name in
+            ["x-debug-trace-id", "x-trial-endpoint-call-limit", "x-trial-endpoint-call-remaining"]
+        {
             let sent = twin.headers.get(name).map_or("", String::as_str);
             assert_eq!(answered.header(name), sent, "{}: {name}", twin.name);
         }
@@ -87,7 +91,9 @@ fn check_headers(shown: &str, headers: &HeaderMap, expected: &BTreeMap<&str, Opt
     assert_eq!(names, wanted, "{shown}: names of headers and how often each stands");
     for (name, value) in expected {
         match value {
-            Some(value) => assert_eq!(headers[*name].as_bytes(), value.as_bytes(), "{shown}: {name}"),
+            Some(value) => {
+                assert_eq!(headers[*name].as_bytes(), value.as_bytes(), "{shown}: {name}")
+            }
             None => assert!(!headers[*name].is_empty(), "{shown}: {name} is empty"),
         }
     }

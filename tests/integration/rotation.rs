@@ -34,7 +34,7 @@ async fn trial_key_becomes_current_if_allowed() {
 
 #[tokio::test]
 async fn interrupted_rotation_is_resumed() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (sandbox, secrets) = (running.gateway.sandbox.as_ref().unwrap(), &running.gateway.secrets);
     sandbox.accept_key(Key { value: "fake-new".into(), trial: false });
     let version = secrets.put_under(API_KEY, "fake-new", NEXT);
@@ -52,12 +52,13 @@ async fn interrupted_rotation_is_resumed() {
 
 #[tokio::test]
 async fn rotation_dry_run_changes_nothing() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let (store, secrets) = (Store::stand_in(&running), &running.gateway.secrets);
     let before = secrets.current(API_KEY);
     secrets.put_under(API_KEY, "fake-new", NEXT);
     let token = "00000000-0000-4000-8000-00000000000a";
-    let body = json!({ "SecretId": API_KEY, "ClientRequestToken": token, "RotateImmediately": false });
+    let body =
+        json!({ "SecretId": API_KEY, "ClientRequestToken": token, "RotateImmediately": false });
     store.must("RotateSecret", body).await;
     running.wait_for_line(r#""step":"testSecret""#).await;
     for _ in 0..500 {
@@ -73,8 +74,10 @@ async fn rotation_dry_run_changes_nothing() {
 
 #[tokio::test]
 async fn health_takes_up_a_replaced_key() {
-    let running = gateway::start(Upstream::CohereSandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
-    let health = async || read_answer(running.request_without_token(Method::GET, "/api/health")).await.status;
+    let running = gateway::start(Upstream::Sandbox, &[("GATEWAY_HEALTH_CACHE_SECS", "0")]).await;
+    let health = async || {
+        read_answer(running.request_without_token(Method::GET, "/api/health")).await.status
+    };
     assert_eq!(health().await, 200);
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     let old = sandbox.requests().last().unwrap().header("authorization").unwrap().to_owned();

@@ -27,16 +27,19 @@ fn read_document(what: &str) -> Option<Document> {
 
 #[tokio::test]
 async fn exchanges_follow_coheres_document() {
-    let Some(document) = read_document("what is sent and answered against Cohere's OpenAPI document") else {
+    let Some(document) =
+        read_document("what is sent and answered against Cohere's OpenAPI document")
+    else {
         return;
     };
     let replay = Replay::start().await;
-    let recorded = recordings::find_or_skip("cohere/recorded", "recordings against Cohere's document");
+    let recorded =
+        recordings::find_or_skip("cohere/recorded", "recordings against Cohere's document");
     let recorded = recorded.map(|folder| exchange::read_recorded(&folder)).unwrap_or_default();
     for exchange in exchange::read_twins().iter().chain(&recorded) {
         let played = replay.replay_whole(exchange).await;
-        let mut problems =
-            document.find_problems(&request_schema(&exchange.path), &drop_absent(&played.sent.body));
+        let mut problems = document
+            .find_problems(&request_schema(&exchange.path), &drop_absent(&played.sent.body));
         problems.extend(answer_problems(&document, &exchange.path, &played.answer));
         let different =
             DIFFERENT.iter().find(|(name, _)| *name == exchange.name).map(|(_, problem)| *problem);
@@ -46,10 +49,11 @@ async fn exchanges_follow_coheres_document() {
 
 #[tokio::test]
 async fn sandbox_answers_follow_coheres_document() {
-    let Some(document) = read_document("the sandbox's answers against Cohere's OpenAPI document") else {
+    let Some(document) = read_document("the sandbox's answers against Cohere's OpenAPI document")
+    else {
         return;
     };
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let is_asked = |twin: &Exchange| twin.status == 200 && twin.name != "embed--several-types";
     for twin in exchange::read_twins().into_iter().filter(is_asked).chain([all_types()]) {
         let answer = read_answer(running.post(&twin.path).body(twin.request_body)).await;
@@ -68,7 +72,9 @@ async fn sandbox_answers_follow_coheres_document() {
 
 #[test]
 fn schema_check_finds_wrong_values() {
-    let Some(document) = read_document("the check against Cohere's OpenAPI document itself") else { return };
+    let Some(document) = read_document("the check against Cohere's OpenAPI document itself") else {
+        return;
+    };
     let message = json!({ "role": "user", "content": "hi" });
     let chat = |field: &str, value: Value| {
         let mut body = json!({ "model": "m", "messages": [message], "safety_mode": "OFF" });
@@ -94,15 +100,15 @@ fn schema_check_finds_wrong_values() {
         document.find_problems(&request_schema("/v2/embed"), &embed),
         ["texts: 97 elements are over 96"]
     );
-    let call =
-        json!({ "id": "x", "message": { "role": "assistant", "tool_calls": [{ "type": "function" }] } });
+    let call = json!({ "id": "x", "message": { "role": "assistant", "tool_calls": [{ "type": "function" }] } });
     let problems = document.find_problems("/components/schemas/ChatResponseV2", &call);
     assert_eq!(problems, ["finish_reason is missing", "message.tool_calls[0]: id is missing"]);
     let event = json!({ "type": "content-delta", "index": "0" });
     let problems = document.find_problems("/components/schemas/StreamedChatResponseV2", &event);
     assert_eq!(problems, ["index: \"0\" is no integer"]);
     let citation = json!({ "start": "0", "sources": [{ "type": "tool", "id": 1 }] });
-    let event = json!({ "type": "citation-start", "delta": { "message": { "citations": citation } } });
+    let event =
+        json!({ "type": "citation-start", "delta": { "message": { "citations": citation } } });
     let problems = document.find_problems("/components/schemas/StreamedChatResponseV2", &event);
     assert_eq!(
         problems,
@@ -115,7 +121,9 @@ fn schema_check_finds_wrong_values() {
 
 #[test]
 fn wrong_answer_of_each_endpoint_is_found() {
-    let Some(document) = read_document("wrong answers against Cohere's OpenAPI document") else { return };
+    let Some(document) = read_document("wrong answers against Cohere's OpenAPI document") else {
+        return;
+    };
     let mut paths = BTreeSet::new();
     for twin in exchange::read_twins().iter().filter(|twin| twin.status == 200 && !twin.streamed) {
         let mut body: Value = serde_json::from_slice(&twin.body).unwrap();
@@ -124,7 +132,11 @@ fn wrong_answer_of_each_endpoint_is_found() {
         let body = body.to_string().into();
         let answer = Answer { status: 200, headers: content_type.into_iter().collect(), body };
         let problems = answer_problems(&document, &twin.path, &answer);
-        assert!(problems.contains(&"id: 7 is no string".to_string()), "{}: {problems:?}", twin.name);
+        assert!(
+            problems.contains(&"id: 7 is no string".to_string()),
+            "{}: {problems:?}",
+            twin.name
+        );
         paths.insert(twin.path.clone());
     }
     assert_eq!(paths.len(), 3, "{paths:?}");
@@ -132,7 +144,9 @@ fn wrong_answer_of_each_endpoint_is_found() {
 
 #[test]
 fn document_has_no_broken_reference() {
-    let Some(document) = read_document("the references inside Cohere's OpenAPI document") else { return };
+    let Some(document) = read_document("the references inside Cohere's OpenAPI document") else {
+        return;
+    };
     assert_eq!(document.broken_references(), [""; 0]);
 }
 
@@ -188,7 +202,10 @@ fn answer_problems(document: &Document, path: &str, answer: &Answer) -> Vec<Stri
         // All refusals have the same shape there.
         (400.., _) => "/components/schemas/BadRequest/content/application~1json/schema".to_owned(),
         (_, "/v2/chat") => "/components/schemas/ChatResponseV2".to_owned(),
-        _ => format!("/paths/{}/post/responses/200/content/application~1json/schema", escape_pointer(path)),
+        _ => format!(
+            "/paths/{}/post/responses/200/content/application~1json/schema",
+            escape_pointer(path)
+        ),
     };
     document.find_problems(&schema, &answer.json())
 }

@@ -10,7 +10,8 @@ fn build_event(mended: usize) -> Value {
     if mended <= 1 {
         message["content"] = "a".repeat(4_500_000).into();
     }
-    let mut body = json!({ "messages": [message], "model": "c4ai-aya-expanse-8b", "temperature": "hot" });
+    let mut body =
+        json!({ "messages": [message], "model": "c4ai-aya-expanse-8b", "temperature": "hot" });
     if mended > 2 {
         body["temperature"] = 0.5.into();
     }
@@ -18,7 +19,8 @@ fn build_event(mended: usize) -> Value {
         body["model"] = "command-a-03-2025".into();
     }
     let models = if mended > 4 { "command-a-03-2025" } else { "command-r7b-12-2024" };
-    let authorizer = if mended > 0 { json!({ "client": "c", "models": models }) } else { json!({}) };
+    let authorizer =
+        if mended > 0 { json!({ "client": "c", "models": models }) } else { json!({}) };
     let option = if mended > 5 { "deny" } else { "maybe" };
     let mut event = build_chat_event(&body.to_string(), false, &authorizer);
     event["headers"] = json!({ "x-gateway-fallback": option });

@@ -2,14 +2,17 @@
 
 use bytes::Bytes;
 use gateway_tests::gateway::{self, Answer, read_answer};
-use gateway_tests::stub::{Step, write_answer, write_chunk, write_json, write_stream, write_stream_head};
+use gateway_tests::stub::{
+    Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+};
 use gateway_tests::ways::{DONE, START};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"stream":true}"#;
-const DELTA: &str = "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"é\"}}\n\n";
+const DELTA: &str =
+    "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"é\"}}\n\n";
 const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",\"delta\":{}}\n\n";
 const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\
                    \"usage\":{\"billed_units\":{\"input_tokens\":2,\"output_tokens\":3}}}}\n\n";
@@ -23,7 +26,10 @@ fn failed_ending(text: &str) -> Value {
     let ending = text.strip_suffix(DONE).expect("[DONE] at the end");
     let data = ending.trim_end().rsplit("data: ").next().expect("a last event");
     let event: Value = serde_json::from_str(data).expect("a JSON event");
-    assert_eq!((&event["type"], &event["delta"]["finish_reason"]), (&json!("message-end"), &json!("ERROR")));
+    assert_eq!(
+        (&event["type"], &event["delta"]["finish_reason"]),
+        (&json!("message-end"), &json!("ERROR"))
+    );
     assert_eq!(event["delta"]["usage"]["tokens"]["input_tokens"], 0);
     event["delta"].clone()
 }
@@ -110,7 +116,8 @@ async fn stream_events_arrive_as_sent() {
 
 #[tokio::test]
 async fn failure_before_content_is_an_ordinary_error() {
-    let settings = [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
+    let settings =
+        [("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let error = |error_type: &str| {
         format!(
@@ -170,22 +177,31 @@ async fn failure_before_content_is_an_ordinary_error() {
         assert_eq!(answer.header("content-type"), "application/json", "{shown}");
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (status, Some(code)), "{shown}: {said}");
-        assert!(said["message"].as_str().unwrap_or_default().starts_with(message), "{shown}: {said}");
+        assert!(
+            said["message"].as_str().unwrap_or_default().starts_with(message),
+            "{shown}: {said}"
+        );
     }
 }
 
 #[tokio::test]
 async fn failure_after_content_ends_as_cohere_would() {
-    let settings = [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
+    let settings =
+        [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
-    let begun = || vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())];
+    let begun = || {
+        vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
+    };
     let with = |steps: Vec<Step>| begun().into_iter().chain(steps).collect::<Vec<_>>();
     let drip = (0..20)
         .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
         .collect();
     let cases = [
         (with(vec![Step::Reset]), "upstream_unreachable"),
-        (with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]), "upstream_unreachable"),
+        (
+            with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]),
+            "upstream_unreachable",
+        ),
         (with(vec![Step::Write(Bytes::from_static(b"0\r\n\r\n"))]), "upstream_malformed"),
         (
             with(vec![write_chunk(b"data: {"), Step::Write(Bytes::from_static(b"0\r\n\r\n"))]),
@@ -240,7 +256,16 @@ async fn silence_is_filled_with_keep_alive_comments() {
     let pieces = [START, DELTA, END, DONE].map(|frame| write_chunk(frame.as_bytes()));
     let [start, delta, end, done] = pieces;
     let last = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    stub.plan_answer(vec![pause.clone(), write_stream_head(&[]), start, delta, pause, end, done, last]);
+    stub.plan_answer(vec![
+        pause.clone(),
+        write_stream_head(&[]),
+        start,
+        delta,
+        pause,
+        end,
+        done,
+        last,
+    ]);
     let filled = body_text(&running.send("/v2/chat", CHAT).await);
     assert!(filled.starts_with(": ka\n"), "{filled}");
     assert!(filled.contains(&[DELTA, ": ka\n"].concat()), "{filled}");
@@ -262,7 +287,8 @@ async fn silence_is_filled_with_keep_alive_comments() {
 #[tokio::test]
 async fn done_inside_text_does_not_end_a_stream() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
-    let tricky = "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
+    let tricky =
+        "event: content-delta\ndata: {\"type\":\"content-delta\",\"t\":\"say data: [DONE]\"}\n\n";
     let whole = [START, tricky, END, DONE].concat();
     stub.plan_answer(write_stream(&[], &[whole.as_bytes()]));
     let passed = body_text(&running.send("/v2/chat", CHAT).await);
@@ -272,7 +298,8 @@ async fn done_inside_text_does_not_end_a_stream() {
 
 #[tokio::test]
 async fn caller_who_leaves_is_logged_and_harmless() {
-    let (stub, running) = gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
+    let (stub, running) =
+        gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
     stub.plan_answer(vec![
         write_stream_head(&[]),
         write_chunk(START.as_bytes()),

@@ -3,7 +3,11 @@
 //! A program and not a test, because it needs a server that `cargo test` cannot count on. The functions
 //! of its gateway know no other store than the one whose URL it is given.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "this is a test; its output is for people")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "this is a test; its output is for people"
+)]
 
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PREVIOUS, STEPS};
 use serde_json::json;
@@ -33,7 +37,10 @@ async fn main() -> ExitCode {
         "a trial key becomes current where it is allowed",
         play_scenario(Box::pin(check_trial_key(&url))).await,
     );
-    count("eight operators at once lose no edit", play_scenario(Box::pin(check_operators(&url))).await);
+    count(
+        "eight operators at once lose no edit",
+        play_scenario(Box::pin(check_operators(&url))).await,
+    );
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

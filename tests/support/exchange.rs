@@ -11,8 +11,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Headers of the connection a recording was made over; the replay has its own.
-const OF_THE_CONNECTION: [&str; 6] =
-    ["authorization", "connection", "content-encoding", "content-length", "host", "transfer-encoding"];
+const OF_THE_CONNECTION: [&str; 6] = [
+    "authorization",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "host",
+    "transfer-encoding",
+];
 
 /// One request and its answer.
 #[derive(Debug)]
@@ -68,7 +74,8 @@ pub fn read_twins() -> Vec<Exchange> {
 }
 
 fn read_folder(folder: &Path) -> Vec<Exchange> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.expect("a readable folder").path());
     let mut paths: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|ext| ext == "json")).collect();
@@ -80,7 +87,8 @@ impl Exchange {
     fn read(path: &Path) -> Self {
         let shown = path.display();
         let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{shown}: {error}"));
-        let file: File = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown}: {error}"));
+        let file: File =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{shown}: {error}"));
         let Response { status, headers, body_raw, body, body_file } = file.response;
         let streamed = body_file.is_some();
         let body = match (body_raw, body, body_file) {
@@ -111,7 +119,9 @@ impl Exchange {
 /// A request for an answer that was recorded without one: the least the gateway takes.
 fn minimal_request(path: &str, streamed: bool) -> &'static str {
     match (path, streamed) {
-        ("/v2/chat", false) => r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}]}"#,
+        ("/v2/chat", false) => {
+            r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}]}"#
+        }
         ("/v2/chat", true) => {
             r#"{"model":"command-a-03-2025","messages":[{"role":"user","content":"hi"}],"stream":true}"#
         }

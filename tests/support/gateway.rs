@@ -27,7 +27,8 @@ pub struct Answer {
 impl Answer {
     /// Returns the body as JSON; anything else fails the test.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
     /// Returns a header's text, empty where it is absent.
@@ -42,7 +43,11 @@ pub async fn start(upstream: Upstream, settings: &[(&str, &str)]) -> Running {
 }
 
 /// Starts a gateway whose functions have at most so many environments.
-pub async fn start_within(upstream: Upstream, settings: &[(&str, &str)], max_environments: usize) -> Running {
+pub async fn start_within(
+    upstream: Upstream,
+    settings: &[(&str, &str)],
+    max_environments: usize,
+) -> Running {
     start_with(settings, Options { upstream, max_environments, ..Options::default() }).await
 }
 
@@ -56,12 +61,18 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
             lines.push(format!("{function}: {line}"));
         }
     };
-    let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let options = Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
+    let settings =
+        settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let options =
+        Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start_stack(options).await.unwrap_or_else(|error| panic!("{error:#}"));
-    Running { gateway, lines, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
+    Running {
+        gateway,
+        lines,
+        client: reqwest::Client::builder().no_proxy().build().expect("a client"),
+    }
 }
 
 /// Starts a gateway in front of an upstream at `url`.
@@ -91,7 +102,9 @@ pub fn upstream_at(url: &str) -> Upstream {
 /// Builds the function binaries, once in this process.
 fn build_functions() {
     static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| local::build::build_functions(false).unwrap_or_else(|error| panic!("{error:#}")));
+    BUILT.get_or_init(|| {
+        local::build::build_functions(false).unwrap_or_else(|error| panic!("{error:#}"))
+    });
 }
 
 impl Running {
@@ -104,7 +117,11 @@ impl Running {
     }
 
     /// Prepares a request without a token.
-    pub fn request_without_token(&self, method: http::Method, path: &str) -> reqwest::RequestBuilder {
+    pub fn request_without_token(
+        &self,
+        method: http::Method,
+        path: &str,
+    ) -> reqwest::RequestBuilder {
         self.client.request(method, format!("{}{path}", self.gateway.url))
     }
 

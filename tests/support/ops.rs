@@ -52,7 +52,8 @@ pub fn prepare_command(running: &Running, program: impl AsRef<std::ffi::OsStr>) 
 
 /// Runs `ops` with these arguments and this standard input.
 pub async fn run_ops(running: &Running, arguments: &[&str], stdin: &str) -> Done {
-    let mut child = prepare_command(running, build_binary()).args(arguments).spawn().expect("ops starts");
+    let mut child =
+        prepare_command(running, build_binary()).args(arguments).spawn().expect("ops starts");
     let mut input = child.stdin.take().expect("a pipe");
     // It may end without having read anything.
     let _ = input.write_all(stdin.as_bytes()).await;

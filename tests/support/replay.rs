@@ -115,13 +115,18 @@ impl Replay {
         let before = self.stub.seen().len();
         let shown = format!("{}, {cut:?}", exchange.name);
         let sending = timeout(PATIENCE, self.request(exchange).send()).await;
-        let mut response = sending.unwrap_or_else(|_| panic!("{shown}: no head")).expect("an answer");
-        let (status, headers) = (response.status().as_u16(), std::mem::take(response.headers_mut()));
+        let mut response =
+            sending.unwrap_or_else(|_| panic!("{shown}: no head")).expect("an answer");
+        let (status, headers) =
+            (response.status().as_u16(), std::mem::take(response.headers_mut()));
         let mut body = Vec::new();
         loop {
             let chunk = timeout(PATIENCE, response.chunk()).await;
-            let chunk = chunk.unwrap_or_else(|_| panic!("{shown}: held back after {} bytes", body.len()));
-            let Some(chunk) = chunk.unwrap_or_else(|error| panic!("{shown}: {error}")) else { break };
+            let chunk =
+                chunk.unwrap_or_else(|_| panic!("{shown}: held back after {} bytes", body.len()));
+            let Some(chunk) = chunk.unwrap_or_else(|error| panic!("{shown}: {error}")) else {
+                break;
+            };
             body.extend_from_slice(&chunk);
             if cut == Cut::InTurn {
                 assert!(chunk.ends_with(b"\n\n"), "{shown}: a part of a frame came: {chunk:?}");

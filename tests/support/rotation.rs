@@ -32,7 +32,7 @@ pub struct Bench {
 impl Bench {
     /// Starts a gateway over its own stand-in.
     pub async fn on_stand_in(settings: &[(&str, &str)]) -> Self {
-        let running = gateway::start(local::Upstream::CohereSandbox, settings).await;
+        let running = gateway::start(local::Upstream::Sandbox, settings).await;
         let store = Store::stand_in(&running);
         Self { running, store }
     }
@@ -40,7 +40,8 @@ impl Bench {
     /// Starts a gateway over the moto server at `url`; its functions know no other store.
     pub async fn on_moto(url: &str, settings: &[(&str, &str)]) -> Self {
         let endpoint = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", url)];
-        let running = gateway::start(local::Upstream::CohereSandbox, &[&endpoint, settings].concat()).await;
+        let running =
+            gateway::start(local::Upstream::Sandbox, &[&endpoint, settings].concat()).await;
         Self { running, store: Store::moto(url) }
     }
 
@@ -125,8 +126,9 @@ impl Rotated<'_> {
     pub async fn holder(&self, label: &str) -> Option<String> {
         let body = self.bench.store.must("DescribeSecret", json!({ "SecretId": self.id })).await;
         let versions = body["VersionIdsToStages"].as_object()?.clone();
-        let has =
-            |labels: &serde_json::Value| labels.as_array().is_some_and(|all| all.contains(&json!(label)));
+        let has = |labels: &serde_json::Value| {
+            labels.as_array().is_some_and(|all| all.contains(&json!(label)))
+        };
         versions.into_iter().find(|(_, labels)| has(labels)).map(|(version, _)| version)
     }
 

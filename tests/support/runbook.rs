@@ -39,7 +39,8 @@ impl Runbook {
         let text = std::fs::read_to_string(format!("{FOLDER}/{name}.md")).expect("a runbook");
         let blocks = blocks(&text);
         assert!(!blocks.is_empty(), "{name} has no block of sh");
-        let folder = std::env::temp_dir().join(format!("gateway-runbook-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("gateway-runbook-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder of its own");
         let mut files = Vec::new();
         for (number, block) in blocks.iter().enumerate() {
@@ -50,7 +51,10 @@ impl Runbook {
         let path = std::env::var("PATH").unwrap_or_default();
         let words = std::fs::File::create(folder.join("stderr")).expect("a file");
         let mut shell = ops::prepare_command(running, "bash");
-        shell.env("PATH", format!("{}:{path}", folder.display())).env("HOME", &folder).env("END", END);
+        shell
+            .env("PATH", format!("{}:{path}", folder.display()))
+            .env("HOME", &folder)
+            .env("END", END);
         shell.envs(variables.iter().copied()).current_dir(&folder).stderr(Stdio::from(words));
         let mut shell = shell.args(["-c", SCRIPT, name]).args(files).spawn().expect("bash starts");
         let stdin = shell.stdin.take().expect("a pipe");
@@ -113,5 +117,6 @@ fn write_cargo(folder: &std::path::Path) {
     );
     let cargo = folder.join("cargo");
     std::fs::write(&cargo, script).expect("a file");
-    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755)).expect("its permission");
+    std::fs::set_permissions(&cargo, std::fs::Permissions::from_mode(0o755))
+        .expect("its permission");
 }

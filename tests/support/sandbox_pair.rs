@@ -16,7 +16,7 @@ pub struct SandboxPair {
 
 impl SandboxPair {
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let running = gateway::start_within(Upstream::CohereSandbox, settings, 1).await;
+        let running = gateway::start_within(Upstream::Sandbox, settings, 1).await;
         let sandbox = running.gateway.sandbox.as_ref().expect("the sandbox is the upstream");
         sandbox.accept_key(Key { value: KEY.into(), trial: false });
         Self { running, client: reqwest::Client::builder().no_proxy().build().expect("a client") }
@@ -32,7 +32,13 @@ impl SandboxPair {
     }
 
     /// Sends a request to the gateway; checks the number of calls and the state of the cache.
-    pub async fn send_through(&self, path: &str, body: &Value, calls: usize, cache: &str) -> Answer {
+    pub async fn send_through(
+        &self,
+        path: &str,
+        body: &Value,
+        calls: usize,
+        cache: &str,
+    ) -> Answer {
         self.send_counted(self.running.post(path), body, calls, cache).await
     }
 

@@ -51,7 +51,8 @@ pub struct EmbedAnswer {
 
 impl EmbedAnswer {
     pub fn parse(answer: &Answer) -> Self {
-        let shown = String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
+        let shown =
+            String::from_utf8_lossy(&answer.body[..answer.body.len().min(300)]).into_owned();
         assert_eq!(answer.status, 200, "{shown}");
         serde_json::from_slice(&answer.body).unwrap_or_else(|error| panic!("{error}: {shown}"))
     }
@@ -77,7 +78,9 @@ impl ScriptedCohere {
         let (needle, left) = (format!("\"{text}\""), AtomicUsize::new(times));
         self.stub.answer_others(move |seen| {
             let struck = contains_text(&seen.body, &needle)
-                && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+                && left
+                    .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+                    .is_ok();
             if struck { steps.clone() } else { answer_well(seen) }
         });
     }
@@ -87,12 +90,22 @@ impl ScriptedCohere {
     }
 
     /// Sends a request with more headers and counts what it cost, which must be what the answer says.
-    pub async fn send_counted(&self, path: &str, body: &Value, headers: &[(&str, &str)]) -> CountedAnswer {
+    pub async fn send_counted(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> CountedAnswer {
         self.send_text(path, body.to_string(), headers).await
     }
 
     /// Sends a body as it is written.
-    pub async fn send_text(&self, path: &str, body: String, headers: &[(&str, &str)]) -> CountedAnswer {
+    pub async fn send_text(
+        &self,
+        path: &str,
+        body: String,
+        headers: &[(&str, &str)],
+    ) -> CountedAnswer {
         let mut request = self.running.post(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -100,7 +113,11 @@ impl ScriptedCohere {
         let before = self.stub.seen().len();
         let answer = read_answer(request.body(body)).await;
         let calls = self.stub.seen().split_off(before);
-        assert_eq!(answer.header("x-gateway-attempts"), calls.len().to_string(), "x-gateway-attempts");
+        assert_eq!(
+            answer.header("x-gateway-attempts"),
+            calls.len().to_string(),
+            "x-gateway-attempts"
+        );
         CountedAnswer { answer, calls }
     }
 
@@ -211,7 +228,8 @@ pub fn write_cell(model: &str, kind: &str, text: &str) -> String {
 
 fn score_document(model: &str, document: &str) -> &'static str {
     // Few different ones, in several notations, so that many are equal.
-    ["0.5", "0.50", "5e-1", "0.25", "9e-1", "1e-9", "0.9990"][hash_value((model, document)) as usize % 7]
+    ["0.5", "0.50", "5e-1", "0.25", "9e-1", "1e-9", "0.9990"]
+        [hash_value((model, document)) as usize % 7]
 }
 
 fn rank_documents(model: &str, documents: &[String], top_n: usize) -> Vec<String> {
@@ -219,7 +237,8 @@ fn rank_documents(model: &str, documents: &[String], top_n: usize) -> Vec<String
         documents.iter().map(|document| score_document(model, document)).enumerate().collect();
     let number = |score: &str| score.parse::<f64>().expect("a number");
     scores.sort_by(|(_, one), (_, other)| number(other).total_cmp(&number(one)));
-    let result = |(index, score): (usize, &str)| format!(r#"{{"index":{index},"relevance_score":{score}}}"#);
+    let result =
+        |(index, score): (usize, &str)| format!(r#"{{"index":{index},"relevance_score":{score}}}"#);
     scores.into_iter().take(top_n).map(result).collect()
 }
 

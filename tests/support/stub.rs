@@ -78,7 +78,8 @@ pub fn write_stream(headers: &[(&str, &str)], pieces: &[&[u8]]) -> Vec<Step> {
 /// Writes the head of a stream of events.
 pub fn write_stream_head(headers: &[(&str, &str)]) -> Step {
     let mut head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n".to_string();
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
+            .to_string();
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
@@ -188,7 +189,10 @@ async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
     let path = lines.next()?.split(' ').nth(1)?.to_string();
     let headers = lines.filter_map(|line| {
         let (name, value) = line.split_once(':')?;
-        Some((name.parse::<http::HeaderName>().ok()?, value.trim().parse::<http::HeaderValue>().ok()?))
+        Some((
+            name.parse::<http::HeaderName>().ok()?,
+            value.trim().parse::<http::HeaderValue>().ok()?,
+        ))
     });
     let headers: HeaderMap = headers.collect();
     let length: usize = headers.get("content-length")?.to_str().ok()?.parse().ok()?;

@@ -8,8 +8,7 @@ pub const START: &str =
     "event: message-start\ndata: {\"id\":\"x\",\"type\":\"message-start\",\"delta\":{}}\n\n";
 pub const DELTA: &str =
     "event: content-delta\ndata: {\"type\":\"content-delta\",\"delta\":{\"text\":\"a\"}}\n\n";
-pub const END: &str =
-    "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
+pub const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
 pub const DONE: &str = "data: [DONE]\n\n";
 
 /// A way of asking; of a stream, also how far it has come when the fault strikes.
@@ -89,7 +88,9 @@ impl Way {
             Way::Chat => json!({ "id": "x", "message": { "role": "assistant", "content": [] } }),
             Way::Stream | Way::Begun => return [START, DELTA, END, DONE].concat(),
             Way::Embed => json!({ "id": "x", "embeddings": { "float": [[0.5]] }, "texts": ["a"] }),
-            Way::Rerank => json!({ "id": "x", "results": [{ "index": 0, "relevance_score": 0.5 }] }),
+            Way::Rerank => {
+                json!({ "id": "x", "results": [{ "index": 0, "relevance_score": 0.5 }] })
+            }
         };
         body.to_string()
     }
@@ -113,7 +114,9 @@ impl Way {
 pub fn status_and_code(answer: &Answer) -> String {
     match answer.status {
         200 => "200".into(),
-        status => format!("{status} {}", answer.json()["code"].as_str().unwrap_or("without a code")),
+        status => {
+            format!("{status} {}", answer.json()["code"].as_str().unwrap_or("without a code"))
+        }
     }
 }
 
@@ -121,5 +124,8 @@ pub fn status_and_code(answer: &Answer) -> String {
 pub fn count_breaker_lines(running: &Running, state: &str) -> usize {
     let to = format!("\"to\":\"{state}\"");
     let lines = running.read_lines();
-    lines.iter().filter(|line| line.contains("\"message\":\"breaker\"") && line.contains(&to)).count()
+    lines
+        .iter()
+        .filter(|line| line.contains("\"message\":\"breaker\"") && line.contains(&to))
+        .count()
 }

@@ -65,8 +65,10 @@ impl Authorizer {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
         panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
-        let token = bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
-        let held = self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
+        let token =
+            bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
+        let held =
+            self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
         let mut judged = self.known(&held.value, token, text("methodArn"));
         // A list that does not let the token in is read once more: it may have changed since.
         if judged.is_err()
@@ -78,7 +80,12 @@ impl Authorizer {
     }
 
     /// Judges a token by one list.
-    fn known(&self, clients: &Clients, token: &str, method_arn: &str) -> Result<AuthorizerResponse, Denial> {
+    fn known(
+        &self,
+        clients: &Clients,
+        token: &str,
+        method_arn: &str,
+    ) -> Result<AuthorizerResponse, Denial> {
         let client = clients.find(token).ok_or(Denial::because("the token is unknown"))?;
         let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
         if client.is_expired(clock::since_epoch().as_secs()) {

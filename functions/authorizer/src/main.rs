@@ -6,7 +6,9 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_events(env!("CARGO_CRATE_NAME"), Authorizer::start, |authorizer, question| {
-        authorizer.decide(question).map(Ok::<_, Infallible>)
-    })
+    shared::lambda::serve_events(
+        env!("CARGO_CRATE_NAME"),
+        Authorizer::start,
+        |authorizer, question| authorizer.decide(question).map(Ok::<_, Infallible>),
+    )
 }

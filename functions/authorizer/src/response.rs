@@ -24,7 +24,11 @@ pub struct AuthorizerResponse {
 
 impl AuthorizerResponse {
     /// Allows every method of the stage that was asked about; `None` where the ARN names no stage.
-    pub(crate) fn allow(client: &Client, method_arn: &str, default_usage_plan_key: &str) -> Option<Self> {
+    pub(crate) fn allow(
+        client: &Client,
+        method_arn: &str,
+        default_usage_plan_key: &str,
+    ) -> Option<Self> {
         let mut context = json!({ "client": client.name });
         if let Some(models) = &client.models {
             context["models"] = models.join(",").into();
@@ -50,7 +54,8 @@ impl AuthorizerResponse {
 }
 
 fn build_policy(effect: &str, resource: &str) -> Value {
-    let statement = json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
+    let statement =
+        json!({ "Action": "execute-api:Invoke", "Effect": effect, "Resource": resource });
     json!({ "Version": "2012-10-17", "Statement": [statement] })
 }
 
@@ -82,7 +87,8 @@ mod tests {
     fn an_allowed_client_may_call_every_method_and_counts_on_a_usage_plan() {
         let mut client = client();
         client.models = Some(vec!["a".into(), "b".into()]);
-        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        let response =
+            serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
         assert_eq!(response["policyDocument"]["Statement"][0]["Effect"], "Allow");
         assert_eq!(
             response["policyDocument"]["Statement"][0]["Resource"],
@@ -91,7 +97,8 @@ mod tests {
         assert_eq!(response["context"], json!({ "client": "search", "models": "a,b" }));
         assert_eq!(response["usageIdentifierKey"], "default-key");
         client.usage_plan_key = Some("its-own-key".into());
-        let response = serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
+        let response =
+            serde_json::to_value(AuthorizerResponse::allow(&client, ARN, "default-key")).unwrap();
         assert_eq!(response["usageIdentifierKey"], "its-own-key");
     }
 
@@ -114,8 +121,11 @@ mod tests {
         }
         let far = format!("{ARN}{}", "/x".repeat(2_000));
         let response =
-            serde_json::to_value(AuthorizerResponse::allow(&client(), &far, "key").unwrap()).unwrap();
-        assert!(response["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100);
+            serde_json::to_value(AuthorizerResponse::allow(&client(), &far, "key").unwrap())
+                .unwrap();
+        assert!(
+            response["policyDocument"]["Statement"][0]["Resource"].as_str().unwrap().len() < 100
+        );
     }
 
     #[test]

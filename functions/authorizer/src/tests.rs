@@ -162,7 +162,8 @@ async fn questions_of_any_shape_are_denied() {
     ] {
         assert_eq!(decide(&authorizer, question).await, AuthorizerResponse::deny());
     }
-    let half_a_character = RawValue::from_string(r#"{"authorizationToken":"\ud800"}"#.into()).unwrap();
+    let half_a_character =
+        RawValue::from_string(r#"{"authorizationToken":"\ud800"}"#.into()).unwrap();
     assert_eq!(authorizer.decide(half_a_character).await, AuthorizerResponse::deny());
     assert_eq!(admitted(&authorizer, &bearer).await.as_deref(), Some("a"));
 }

@@ -31,7 +31,10 @@ pub async fn answer_request(app: &App, request: Request) -> http::Response<Body>
     let (status, overall) = summarize_status(report.status);
     let body = HealthBody {
         status: overall,
-        cohere: CohereBody { status: report.status.as_str(), latency_ms: report.latency.as_millis() as u64 },
+        cohere: CohereBody {
+            status: report.status.as_str(),
+            latency_ms: report.latency.as_millis() as u64,
+        },
         timestamp: &report.timestamp,
         version: &app.config.version,
     };

@@ -73,7 +73,12 @@ impl KeyCheck {
         KeyVerdict::Unclear(problem)
     }
 
-    async fn send_request(&self, key: &ApiKey, path: &str, body: Bytes) -> Result<CheckResponse, String> {
+    async fn send_request(
+        &self,
+        key: &ApiKey,
+        path: &str,
+        body: Bytes,
+    ) -> Result<CheckResponse, String> {
         let request = Request::builder()
             .method(Method::POST)
             .uri(format!("{}{path}", self.base_url))
@@ -88,7 +93,9 @@ impl KeyCheck {
         };
         match tokio::time::timeout(self.config.timeout, exchange).await {
             Ok(answer) => answer.map_err(|error: TransportError| error.to_string()),
-            Err(_) => Err(format!("it does not answer within {} ms", self.config.timeout.as_millis())),
+            Err(_) => {
+                Err(format!("it does not answer within {} ms", self.config.timeout.as_millis()))
+            }
         }
     }
 }
@@ -148,19 +155,25 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> CheckResponse {
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
         CheckResponse { status, headers, body: body.to_string().into() }
     }
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
         assert_eq!(read_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
-        for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")] {
+        for (status, body) in
+            [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")]
+        {
             let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Refused(_))), "{status}: {verdict:?}");
         }
-        for (status, body) in [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")] {
+        for (status, body) in
+            [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")]
+        {
             let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Unclear(_))), "{status}: {verdict:?}");
         }
@@ -171,7 +184,10 @@ mod tests {
         let limit = ("x-trial-endpoint-call-limit", "20");
         for status in [200, 400, 404] {
             assert_eq!(read_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
-            assert_eq!(read_chat(&answer(status, &[("num_tokens", "3")], "{}")), Ok(KeyVerdict::Production));
+            assert_eq!(
+                read_chat(&answer(status, &[("num_tokens", "3")], "{}")),
+                Ok(KeyVerdict::Production)
+            );
         }
         let monthly = ("x-endpoint-monthly-call-limit", "1000");
         assert_eq!(read_chat(&answer(200, &[monthly], "{}")), Ok(KeyVerdict::Trial));

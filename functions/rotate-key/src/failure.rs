@@ -57,7 +57,8 @@ impl RotationFailure {
 
 impl fmt::Display for RotationFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const STAGE: &str = "stage a new key (`ops key stage`), then ask for rotation (`ops key rotate`)";
+        const STAGE: &str =
+            "stage a new key (`ops key stage`), then ask for rotation (`ops key rotate`)";
         match self {
             RotationFailure::NextMissing => write!(f, "no key is under the label {NEXT}: {STAGE}"),
             RotationFailure::NotPending(version) => write!(
@@ -65,8 +66,12 @@ impl fmt::Display for RotationFailure {
                 "the version {} is not in rotation, or its rotation was given up: ask for rotation again",
                 redact::id(version)
             ),
-            RotationFailure::Unusable(problem) => write!(f, "the new key is unusable, {problem}: {STAGE}"),
-            RotationFailure::Refused(problem) => write!(f, "Cohere refuses the new key, {problem}: {STAGE}"),
+            RotationFailure::Unusable(problem) => {
+                write!(f, "the new key is unusable, {problem}: {STAGE}")
+            }
+            RotationFailure::Refused(problem) => {
+                write!(f, "Cohere refuses the new key, {problem}: {STAGE}")
+            }
             RotationFailure::Trial => write!(
                 f,
                 "the new key is a trial key: stage a production key, or deploy with AllowTrialKey=on; \
@@ -81,7 +86,9 @@ impl fmt::Display for RotationFailure {
             RotationFailure::Store(problem) => {
                 write!(f, "Secrets Manager, {problem}: ask for rotation again")
             }
-            RotationFailure::TooLate => f.write_str("the step took too long: ask for rotation again"),
+            RotationFailure::TooLate => {
+                f.write_str("the step took too long: ask for rotation again")
+            }
         }
     }
 }

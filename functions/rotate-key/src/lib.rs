@@ -104,7 +104,8 @@ impl Rotator {
                 Step::Finish => rotation.finish_secret().await,
             }
         };
-        let done = tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
+        let done =
+            tokio::time::timeout(STEP_LIMIT, step).await.unwrap_or(Err(RotationFailure::TooLate));
         if let Err(failure) = &done
             && failure.is_final()
             && let Err(error) = limit_time(AFTERWARDS, rotation.give_up()).await

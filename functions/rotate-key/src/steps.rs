@@ -3,7 +3,9 @@
 use crate::check::{KeyCheck, KeyVerdict};
 use crate::failure::RotationFailure;
 use shared::secrets::key::ApiKey;
-use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING, SecretsManager, StoreError, Version};
+use shared::secrets::secrets_manager::{
+    CURRENT, NEXT, PENDING, SecretsManager, StoreError, Version,
+};
 use std::collections::HashMap;
 
 /// One rotation of one secret.
@@ -70,7 +72,9 @@ impl Rotation<'_> {
     /// Secrets Manager also calls this step alone, to try its settings when a stack is deployed; there
     /// may be no pending value then, and on the first day no value at all.
     pub(crate) async fn test_secret(&self) -> Done {
-        if matches!(self.find_standing().await?, Standing::EmptySecret) || !self.is_pending().await? {
+        if matches!(self.find_standing().await?, Standing::EmptySecret)
+            || !self.is_pending().await?
+        {
             return Ok(StepOutcome::Nothing);
         }
         let Some(pending) = self.find_pending().await? else { return Ok(StepOutcome::Nothing) };
@@ -88,7 +92,9 @@ impl Rotation<'_> {
         let mut outcome = StepOutcome::Nothing;
         if self.is_pending().await? {
             let pending = self.find_pending().await?;
-            parse_key(&pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?)?;
+            parse_key(
+                &pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?,
+            )?;
             let labels = self.read_labels().await?;
             let from = find_holder(&labels, CURRENT);
             self.secret.move_label(CURRENT, from, Some(self.token)).await?;

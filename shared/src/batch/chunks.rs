@@ -78,7 +78,8 @@ mod tests {
         let pieces = writer.into_chunks();
         assert!(pieces.len() <= 2 + 40 / 3, "{}", pieces.len());
         assert_eq!(pieces[1].as_ptr(), large.as_ptr());
-        let expected = [b"[".to_vec(), large.to_vec(), [b",", &small[..]].concat().repeat(40)].concat();
+        let expected =
+            [b"[".to_vec(), large.to_vec(), [b",", &small[..]].concat().repeat(40)].concat();
         assert_eq!(pieces.concat(), expected);
     }
 }

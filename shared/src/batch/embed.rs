@@ -99,7 +99,8 @@ impl EmbedBatch {
             return None;
         }
         let is_among = self.mark_elements(&sub_request.elements);
-        let inputs = (0..self.input_count()).filter(|input| is_among[self.element_of_input[*input]]);
+        let inputs =
+            (0..self.input_count()).filter(|input| is_among[self.element_of_input[*input]]);
         let positions = Positions::new(inputs.collect());
         Some(format!("{} {positions} of {}, counted from 0", self.source, self.input_count()))
     }

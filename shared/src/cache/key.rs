@@ -88,6 +88,9 @@ mod tests {
         for (position, key) in keys.iter().enumerate() {
             assert!(!keys[..position].contains(key), "{position}");
         }
-        assert_eq!(keys[0], KeyPrefix::new([Some(&b"ab"[..]), None]).with_input(Some(b"x")).key_of(c));
+        assert_eq!(
+            keys[0],
+            KeyPrefix::new([Some(&b"ab"[..]), None]).with_input(Some(b"x")).key_of(c)
+        );
     }
 }

@@ -147,7 +147,10 @@ mod tests {
         let put = |number| cache.put(key(number), Bytes::from(vec![b'x'; 1_000]), now());
         for number in 0..1_000 {
             put(number);
-            assert!(cache.get(&key(0), now()).is_some(), "evicted although it was used all the time");
+            assert!(
+                cache.get(&key(0), now()).is_some(),
+                "evicted although it was used all the time"
+            );
         }
         let stored = (0..1_000).filter(|number| cache.get(&key(*number), now()).is_some()).count();
         assert!((80..=84).contains(&stored), "{stored}");

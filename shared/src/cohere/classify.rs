@@ -40,7 +40,8 @@ fn classify_status(status: u16, said: Option<String>) -> (Code, String) {
             return (Code::UpstreamAuth, message.to_string());
         }
         402 => {
-            let message = "Cohere refused the gateway's account for billing; its operator has to act";
+            let message =
+                "Cohere refused the gateway's account for billing; its operator has to act";
             return (Code::UpstreamBilling, message.to_string());
         }
         429 if is_about_a_month(said.as_deref()) => (Code::QuotaExhausted, String::new()),
@@ -49,7 +50,9 @@ fn classify_status(status: u16, said: Option<String>) -> (Code, String) {
             (Code::RateLimited, message.to_string())
         }
         499 => (Code::UpstreamError, "Cohere cancelled the request".to_string()),
-        400..=498 => (Code::InvalidRequest, format!("Cohere refused the request with status {status}")),
+        400..=498 => {
+            (Code::InvalidRequest, format!("Cohere refused the request with status {status}"))
+        }
         500..=599 => (Code::UpstreamError, format!("Cohere answered with status {status}")),
         _ => {
             let message = format!("Cohere answered with the unexpected status {status}");
@@ -77,11 +80,14 @@ fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub fn from_transport(error: &TransportError) -> GatewayError {
     match error {
         TransportError::Connect(_) | TransportError::Broken(_) => {
-            GatewayError::new(Code::UpstreamUnreachable, "Cohere cannot be reached").with_detail(error)
+            GatewayError::new(Code::UpstreamUnreachable, "Cohere cannot be reached")
+                .with_detail(error)
         }
         TransportError::TooLarge(limit) => GatewayError::new(
             Code::TooLarge,
-            format!("Cohere's answer is larger than the {limit} bytes the gateway reads into memory"),
+            format!(
+                "Cohere's answer is larger than the {limit} bytes the gateway reads into memory"
+            ),
         ),
     }
 }

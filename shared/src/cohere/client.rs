@@ -171,14 +171,22 @@ fn check_event_stream(headers: &HeaderMap) -> Result<()> {
 }
 
 /// Ends `work` at `limit`, with the error of whoever set that limit.
-async fn within<T>(limit: Instant, work: impl Future<Output = Result<T>>, call: &Call) -> Result<T> {
+async fn within<T>(
+    limit: Instant,
+    work: impl Future<Output = Result<T>>,
+    call: &Call,
+) -> Result<T> {
     let outcome = tokio::time::timeout_at(limit, work).await;
     outcome.unwrap_or_else(|_| Err(limit_error(limit, call)))
 }
 
 /// Creates the error of a call that ran against a limit: its deadline, or its attempt's time.
 pub fn limit_error(limit: Instant, call: &Call) -> GatewayError {
-    if limit == call.deadline.at { call.deadline.error() } else { timeout_error(call.attempt_timeout) }
+    if limit == call.deadline.at {
+        call.deadline.error()
+    } else {
+        timeout_error(call.attempt_timeout)
+    }
 }
 
 /// Creates the error of an attempt that took too long.

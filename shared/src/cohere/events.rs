@@ -32,7 +32,8 @@ impl EventReader {
     /// The connection broke, or a frame is cut off or too large.
     pub async fn next_frames(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let chunk = self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
+            let chunk =
+                self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
             let Some(chunk) = chunk else {
                 let is_clean = self.buffer.iter().all(u8::is_ascii_whitespace);
                 let cut_off = classify::malformed_answer("the stream ended inside an event");

@@ -62,7 +62,12 @@ const fn new_chat(id: &'static str, context_tokens: u64, max_output_tokens: u64)
 }
 
 const fn new_embed(id: &'static str, context_tokens: u64, dimensions: &'static [u64]) -> Model {
-    Model { endpoint: Endpoint::Embed, dimensions, takes_images: true, ..new_chat(id, context_tokens, 0) }
+    Model {
+        endpoint: Endpoint::Embed,
+        dimensions,
+        takes_images: true,
+        ..new_chat(id, context_tokens, 0)
+    }
 }
 
 const fn new_rerank(id: &'static str, context_tokens: u64) -> Model {
@@ -96,7 +101,10 @@ impl Model {
 }
 
 const CATALOGUE: &[Model] = &[
-    new_chat("command-a-plus-05-2026", 128_000, 64_000).with_images().with_thinking().with_tool_choice(),
+    new_chat("command-a-plus-05-2026", 128_000, 64_000)
+        .with_images()
+        .with_thinking()
+        .with_tool_choice(),
     new_chat("command-a-03-2025", 256_000, 8_000).with_tool_choice(),
     new_chat("command-r7b-12-2024", 128_000, 4_000).with_tool_choice(),
     new_chat("command-a-translate-08-2025", 8_000, 8_000).with_tool_choice(),
@@ -111,15 +119,19 @@ const CATALOGUE: &[Model] = &[
     new_chat("tiny-aya-water", 8_000, 8_000),
     new_chat("c4ai-aya-expanse-32b", 128_000, 4_000),
     new_chat("c4ai-aya-vision-32b", 16_000, 4_000).with_images(),
-    new_chat("command-r-03-2024", 128_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
-    new_chat("command-r", 128_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command-r-03-2024", 128_000, 4_000)
+        .deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command-r", 128_000, 4_000)
+        .deprecated_since("September 15, 2025", "command-r-08-2024"),
     new_chat("command-r-plus-04-2024", 128_000, 4_000)
         .deprecated_since("September 15, 2025", "command-r-plus-08-2024"),
     new_chat("command-r-plus", 128_000, 4_000)
         .deprecated_since("September 15, 2025", "command-r-plus-08-2024"),
-    new_chat("command-light", 4_000, 4_000).deprecated_since("September 15, 2025", "command-r-08-2024"),
+    new_chat("command-light", 4_000, 4_000)
+        .deprecated_since("September 15, 2025", "command-r-08-2024"),
     new_chat("command", 4_000, 4_000).deprecated_since("September 15, 2025", "command-a-03-2025"),
-    new_chat("c4ai-aya-expanse-8b", 8_000, 4_000).retired_since("April 4, 2026", "command-r7b-12-2024"),
+    new_chat("c4ai-aya-expanse-8b", 8_000, 4_000)
+        .retired_since("April 4, 2026", "command-r7b-12-2024"),
     new_chat("c4ai-aya-vision-8b", 16_000, 4_000)
         .with_images()
         .retired_since("April 4, 2026", "command-r7b-12-2024"),
@@ -131,8 +143,10 @@ const CATALOGUE: &[Model] = &[
     new_embed("embed-multilingual-v3.0", 512, &[1024]).with_one_image(),
     new_embed("embed-multilingual-light-v3.0", 512, &[384]).with_one_image(),
     new_embed("embed-english-v2.0", 512, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
-    new_embed("embed-english-light-v2.0", 512, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
-    new_embed("embed-multilingual-v2.0", 256, &[]).retired_since("April 4, 2026", "embed-english-v3.0"),
+    new_embed("embed-english-light-v2.0", 512, &[])
+        .retired_since("April 4, 2026", "embed-english-v3.0"),
+    new_embed("embed-multilingual-v2.0", 256, &[])
+        .retired_since("April 4, 2026", "embed-english-v3.0"),
     new_rerank("rerank-v5.0-pro", 32_768),
     new_rerank("rerank-v5.0-fast", 32_768),
     new_rerank("rerank-v4.0-pro", 32_768),
@@ -172,13 +186,20 @@ mod tests {
     #[test]
     fn ids_are_unique_and_replacements_exist_and_are_active() {
         for (index, model) in CATALOGUE.iter().enumerate() {
-            assert!(CATALOGUE[..index].iter().all(|earlier| earlier.id != model.id), "{}", model.id);
-            if let Lifetime::Deprecated { replacement, .. } | Lifetime::Retired { replacement, .. } =
-                model.lifetime
+            assert!(
+                CATALOGUE[..index].iter().all(|earlier| earlier.id != model.id),
+                "{}",
+                model.id
+            );
+            if let Lifetime::Deprecated { replacement, .. }
+            | Lifetime::Retired { replacement, .. } = model.lifetime
             {
-                let replacement =
-                    find_model(replacement).unwrap_or_else(|| panic!("{}: {replacement}", model.id));
-                assert_eq!((replacement.lifetime, replacement.endpoint), (Lifetime::Active, model.endpoint));
+                let replacement = find_model(replacement)
+                    .unwrap_or_else(|| panic!("{}: {replacement}", model.id));
+                assert_eq!(
+                    (replacement.lifetime, replacement.endpoint),
+                    (Lifetime::Active, model.endpoint)
+                );
             }
         }
     }

@@ -44,7 +44,9 @@ pub fn find_setting(name: &str) -> Option<&'static Setting> {
 pub fn print_markdown() -> String {
     let mut page = HEAD.to_string();
     for (concern, settings) in CONCERNS {
-        page += &format!("\n## {concern}\n\n| variable | accepts | default | what |\n|---|---|---|---|\n");
+        page += &format!(
+            "\n## {concern}\n\n| variable | accepts | default | what |\n|---|---|---|---|\n"
+        );
         for setting in settings {
             page += &print_row(setting);
         }
@@ -91,7 +93,10 @@ mod tests {
             std::fs::write(&path, print_markdown()).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(written == print_markdown(), "docs/configuration.md is stale: run with UPDATE_DOCS=1");
+        assert!(
+            written == print_markdown(),
+            "docs/configuration.md is stale: run with UPDATE_DOCS=1"
+        );
     }
 
     #[test]

@@ -75,7 +75,9 @@ mod tests {
 
     #[test]
     fn plain_http_is_for_loopback_only() {
-        for url in ["https://api.cohere.com", "http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9"] {
+        for url in
+            ["https://api.cohere.com", "http://127.0.0.1:9", "http://localhost:9", "http://[::1]:9"]
+        {
             assert!(is_accepted_url(url), "{url}");
         }
         for url in [

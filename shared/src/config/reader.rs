@@ -57,7 +57,11 @@ impl Reader {
     }
 
     fn find_value(&self, setting: &Setting) -> Option<&str> {
-        debug_assert!(docs::find_setting(setting.name).is_some(), "not documented: {}", setting.name);
+        debug_assert!(
+            docs::find_setting(setting.name).is_some(),
+            "not documented: {}",
+            setting.name
+        );
         self.values.get(setting.name).map(String::as_str).or(setting.accepts.default)
     }
 }
@@ -103,7 +107,9 @@ mod tests {
     #[test]
     fn bad_value_is_shown_without_a_password_and_not_at_length() {
         let long = "x".repeat(10_000);
-        for (value, shown) in [("http://user:word@example.com", "…@example.com"), (&long, &long[..100])] {
+        for (value, shown) in
+            [("http://user:word@example.com", "…@example.com"), (&long, &long[..100])]
+        {
             let problem = find_problem("GATEWAY_UPSTREAM_URL", value).unwrap();
             assert!(problem.contains(&format!("is {shown:?}: ")), "{problem}");
         }

@@ -120,9 +120,10 @@ impl SettingKind {
                 Some(format!("{} is required", words.join(" or ")))
             }
             SettingKind::Form(form) if !(form.takes)(value) => Some(form.required.to_string()),
-            SettingKind::Text | SettingKind::Number { .. } | SettingKind::OneOf(_) | SettingKind::Form(_) => {
-                None
-            }
+            SettingKind::Text
+            | SettingKind::Number { .. }
+            | SettingKind::OneOf(_)
+            | SettingKind::Form(_) => None,
         }
     }
 }

@@ -14,7 +14,9 @@ impl Vars for Environment {
     fn all_vars(&self) -> Vec<(String, String)> {
         // A value that is not UTF-8 is kept, visibly damaged, so that its setting is reported as bad.
         std::env::vars_os()
-            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .map(|(name, value)| {
+                (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+            })
             .collect()
     }
 }

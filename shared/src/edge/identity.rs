@@ -42,7 +42,8 @@ impl Identity {
         match &self.models {
             Some(models) if !models.iter().any(|allowed| allowed == model) => {
                 let allowed = models.join(", ");
-                let message = format!("model: {model:?} is not allowed for this client, only: {allowed}");
+                let message =
+                    format!("model: {model:?} is not allowed for this client, only: {allowed}");
                 Err(GatewayError::new(Code::ModelNotAllowed, message))
             }
             _ => Ok(()),

@@ -48,7 +48,8 @@ impl Incoming {
             Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
             _ => None,
         };
-        let request_id = request_id.or_else(|| lambda.as_ref().map(|lambda| lambda.request_id.clone()));
+        let request_id =
+            request_id.or_else(|| lambda.as_ref().map(|lambda| lambda.request_id.clone()));
         // An absent deadline is a call by hand; the endpoint's own total holds then.
         let deadline = match &lambda {
             Some(lambda) => Duration::from_millis(lambda.deadline),
@@ -95,11 +96,17 @@ impl Incoming {
         })
     }
 
-    fn read_choice(&self, name: &'static str, accepted: &[&'static str]) -> Result<Option<&'static str>> {
+    fn read_choice(
+        &self,
+        name: &'static str,
+        accepted: &[&'static str],
+    ) -> Result<Option<&'static str>> {
         let Some(value) = self.headers.get(name) else { return Ok(None) };
         match accepted.iter().find(|choice| value.as_bytes() == choice.as_bytes()) {
             Some(choice) => Ok(Some(choice)),
-            None => Err(GatewayError::invalid(name, format_args!("must be {}", accepted.join(" or ")))),
+            None => {
+                Err(GatewayError::invalid(name, format_args!("must be {}", accepted.join(" or "))))
+            }
         }
     }
 
@@ -112,7 +119,8 @@ impl Incoming {
             Some(millis) => Ok(Some(Duration::from_millis(millis))),
             None => {
                 let problem =
-                    format_args!("must be a whole number from {MIN_TIMEOUT_MS} to {longest}").to_string();
+                    format_args!("must be a whole number from {MIN_TIMEOUT_MS} to {longest}")
+                        .to_string();
                 Err(GatewayError::invalid(NAME, problem))
             }
         }
@@ -181,9 +189,15 @@ mod tests {
         let read = |name, value| incoming(&[(name, value)]).read_options(longest);
         assert!(read("x-gateway-cache", "no-store").unwrap().no_store);
         assert_eq!(read("x-gateway-fallback", "deny").unwrap().fallback, Some(false));
-        assert_eq!(read("x-gateway-timeout-ms", "100").unwrap().timeout, Some(Duration::from_millis(100)));
+        assert_eq!(
+            read("x-gateway-timeout-ms", "100").unwrap().timeout,
+            Some(Duration::from_millis(100))
+        );
         let problem = |name, value| read(name, value).unwrap_err().message;
-        assert_eq!(problem("x-gateway-cache", "off"), "invalid request: x-gateway-cache: must be no-store");
+        assert_eq!(
+            problem("x-gateway-cache", "off"),
+            "invalid request: x-gateway-cache: must be no-store"
+        );
         assert_eq!(
             problem("x-gateway-fallback", ""),
             "invalid request: x-gateway-fallback: must be allow or deny"

@@ -50,7 +50,11 @@ pub fn status_of(error: &GatewayError) -> StatusCode {
 }
 
 /// Writes an error: `{"id", "message", "code"}` and Cohere's `error_type` where it sent one.
-pub fn write_error(error: &GatewayError, request_id: &str, limits: &LimitsConfig) -> Response<Body> {
+pub fn write_error(
+    error: &GatewayError,
+    request_id: &str,
+    limits: &LimitsConfig,
+) -> Response<Body> {
     let upstream = error.upstream.as_deref();
     let id = upstream.and_then(|upstream| upstream.id.as_deref()).unwrap_or(request_id);
     let error_type = upstream.and_then(|upstream| upstream.error_type.as_deref());
@@ -75,9 +79,12 @@ struct ErrorBody<'a> {
 /// Writes a JSON document.
 pub fn write_json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     // Plain structs of text and numbers cannot fail to be written.
-    let mut response = Response::new(single_chunk(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
+    let mut response =
+        Response::new(single_chunk(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -130,7 +137,8 @@ mod tests {
     }
 
     fn with_upstream(code: Code, status: u16) -> GatewayError {
-        let upstream = UpstreamAnswer { status, id: Some("up".into()), error_type: Some("T".into()) };
+        let upstream =
+            UpstreamAnswer { status, id: Some("up".into()), error_type: Some("T".into()) };
         GatewayError { upstream: Some(Box::new(upstream)), ..GatewayError::new(code, "m") }
     }
 
@@ -172,8 +180,10 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let mut seen =
-            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let mut seen = HeaderMap::from_iter([(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        )]);
         add_from_cohere(&mut seen, &upstream);
         assert_eq!(seen.len(), 3);
         assert!(seen.contains_key("num_tokens") && seen.contains_key("x-api-warning"));

@@ -45,7 +45,10 @@ fn set_nodelay(fd: RawFd, address: SocketAddr) -> bool {
 }
 
 fn is_done(fd: RawFd, address: SocketAddr) -> bool {
-    fd >= 0 && with_socket(fd, |socket| socket.tcp_nodelay().unwrap_or(false) && is_peer(&socket, address))
+    fd >= 0
+        && with_socket(fd, |socket| {
+            socket.tcp_nodelay().unwrap_or(false) && is_peer(&socket, address)
+        })
 }
 
 fn is_peer(socket: &SockRef<'_>, address: SocketAddr) -> bool {

@@ -78,7 +78,11 @@ impl Attempts<'_> {
     }
 
     /// Makes the one attempt of a fallback.
-    async fn call_fallback<A: Answer>(&mut self, failure: &GatewayError, stats: &mut CallStats) -> Result<A> {
+    async fn call_fallback<A: Answer>(
+        &mut self,
+        failure: &GatewayError,
+        stats: &mut CallStats,
+    ) -> Result<A> {
         let permit = self.admit()?;
         if !self.cooldown_left().is_zero() {
             return Err(failure.clone());

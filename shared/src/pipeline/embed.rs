@@ -134,7 +134,9 @@ impl Answer for EmbedAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
         match call.expected_results {
-            Some(expected) if !answer.has_embeddings(expected) => Err(classify::wrong_count(expected)),
+            Some(expected) if !answer.has_embeddings(expected) => {
+                Err(classify::wrong_count(expected))
+            }
             _ => Ok(answer),
         }
     }
@@ -183,7 +185,8 @@ async fn answer_plan(
         requested.extend_from_slice(&missing);
         let sub_requests = plan.batch.split_into(&missing, per_call);
         let sub_request_count = record.batch.sub_requests + sub_requests.len();
-        record.batch = BatchStats { sub_requests: sub_request_count, ..plan.batch_stats(&requested) };
+        record.batch =
+            BatchStats { sub_requests: sub_request_count, ..plan.batch_stats(&requested) };
         let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
             plan.store_answer(sub_request, answer);
         });

@@ -39,8 +39,14 @@ impl FailedSubRequest {
     pub(super) fn into_error(self, inputs: Option<String>) -> GatewayError {
         let mut error = self.error;
         let is_about_inputs = match error.cause() {
-            Cause::Connect | Cause::Timeout | Cause::Server | Cause::Transient | Cause::BadRequest => true,
-            Cause::Throttled | Cause::Quota | Cause::Auth | Cause::Billing | Cause::CircuitOpen => false,
+            Cause::Connect
+            | Cause::Timeout
+            | Cause::Server
+            | Cause::Transient
+            | Cause::BadRequest => true,
+            Cause::Throttled | Cause::Quota | Cause::Auth | Cause::Billing | Cause::CircuitOpen => {
+                false
+            }
             Cause::Gateway => error.code == Code::Deadline,
         };
         if let Some(inputs) = inputs
@@ -127,7 +133,8 @@ impl FanOut<'_> {
             }
         }
         // The failed call is the one that is answered, with Cohere's id and trace of it.
-        let failed_headers = failure.as_ref().map(|(number, _)| sub_stats[*number].response_headers.clone());
+        let failed_headers =
+            failure.as_ref().map(|(number, _)| sub_stats[*number].response_headers.clone());
         stats.add_sub_requests(sub_stats);
         if let Some(headers) = failed_headers {
             stats.response_headers = headers;

@@ -201,7 +201,10 @@ impl<'a> RerankPlan<'a> {
         let documents = self.batch.document_count();
         let misses: usize = missing.iter().map(|sub_request| sub_request.elements.len()).sum();
         let sub_requests = missing.len();
-        BatchStats { sub_requests, ..self.access.batch_stats(documents, documents - misses, misses) }
+        BatchStats {
+            sub_requests,
+            ..self.access.batch_stats(documents, documents - misses, misses)
+        }
     }
 
     /// Puts a sub-request's answer into the cache.

@@ -120,7 +120,9 @@ fn add_amount(total: &mut Value, amount: &Value) {
     let (Value::Number(one), Value::Number(other)) = (&*total, amount) else { return };
     let sum = match (one.as_u64(), other.as_u64()) {
         (Some(one), Some(other)) => one.checked_add(other).map(Number::from),
-        _ => Number::from_f64(one.as_f64().unwrap_or_default() + other.as_f64().unwrap_or_default()),
+        _ => {
+            Number::from_f64(one.as_f64().unwrap_or_default() + other.as_f64().unwrap_or_default())
+        }
     };
     if let Some(sum) = sum {
         *total = Value::Number(sum);
@@ -215,8 +217,14 @@ mod tests {
         let mut total = units(r#"{"input_tokens":4,"image_tokens":0}"#);
         total.add(&units(r#"{"image_tokens":1.5,"input_tokens":38}"#));
         total.add(&units(r#"{"pages":2,"seconds":"many"}"#));
-        assert_eq!(total.to_json(), r#"{"input_tokens":42,"image_tokens":1.5,"pages":2,"seconds":"many"}"#);
-        assert_eq!(total.zeroed().to_json(), r#"{"input_tokens":0,"image_tokens":0,"pages":0,"seconds":0}"#);
+        assert_eq!(
+            total.to_json(),
+            r#"{"input_tokens":42,"image_tokens":1.5,"pages":2,"seconds":"many"}"#
+        );
+        assert_eq!(
+            total.zeroed().to_json(),
+            r#"{"input_tokens":0,"image_tokens":0,"pages":0,"seconds":0}"#
+        );
     }
 
     #[test]

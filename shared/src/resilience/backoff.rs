@@ -24,7 +24,8 @@ mod tests {
 
     #[test]
     fn longest_wait_doubles_with_each_attempt() {
-        let longest: Vec<_> = (1..=4).map(|attempts| choose_wait(attempts, 1.0).as_millis()).collect();
+        let longest: Vec<_> =
+            (1..=4).map(|attempts| choose_wait(attempts, 1.0).as_millis()).collect();
         assert_eq!(longest, [250, 500, 1_000, 2_000]);
         assert_eq!(choose_wait(3, 0.0), Duration::ZERO);
         assert_eq!(choose_wait(u32::MAX, 1.0), Duration::from_secs(2));

@@ -108,7 +108,10 @@ mod tests {
         assert_eq!(first.choose_wait(0.9), Some(Duration::ZERO));
         assert_eq!(NextAttempt { cooldown: second, ..first }.choose_wait(0.9), Some(second));
         assert_eq!(NextAttempt { cooldown: second * 3, ..first }.choose_wait(0.9), None);
-        assert_eq!(NextAttempt { cooldown: second, time_left: second, ..first }.choose_wait(0.9), None);
+        assert_eq!(
+            NextAttempt { cooldown: second, time_left: second, ..first }.choose_wait(0.9),
+            None
+        );
     }
 
     #[test]
@@ -128,7 +131,9 @@ mod tests {
 
     #[test]
     fn failures_common_to_all_models_never_fall_back() {
-        for cause in [Cause::Transient, Cause::Auth, Cause::Billing, Cause::BadRequest, Cause::Gateway] {
+        for cause in
+            [Cause::Transient, Cause::Auth, Cause::Billing, Cause::BadRequest, Cause::Gateway]
+        {
             assert!(!Disposition::from(cause).falls_back, "{cause:?}");
         }
     }

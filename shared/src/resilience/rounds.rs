@@ -59,7 +59,8 @@ mod tests {
     fn further_rounds_are_charged_once() {
         let mut rounds = RetryRounds::default();
         let attempts = [1, 1, 2, 1, 2, 3, 2, 3];
-        let paid: Vec<_> = attempts.into_iter().map(|attempt| rounds.charge_round(attempt)).collect();
+        let paid: Vec<_> =
+            attempts.into_iter().map(|attempt| rounds.charge_round(attempt)).collect();
         assert_eq!(paid, [false, false, true, false, false, true, false, false]);
     }
 

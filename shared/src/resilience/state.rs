@@ -65,7 +65,9 @@ impl From<Cause> for CallOutcome {
         }
         match cause {
             // Cohere has read the request and judged it: it is there.
-            Cause::Transient | Cause::Auth | Cause::Billing | Cause::BadRequest => CallOutcome::Success,
+            Cause::Transient | Cause::Auth | Cause::Billing | Cause::BadRequest => {
+                CallOutcome::Success
+            }
             _ => CallOutcome::Unknown,
         }
     }
@@ -147,7 +149,12 @@ impl UpstreamState {
     }
 
     /// Works on the state of one model, and tells of its breaker's transition.
-    fn with_model<T>(&self, endpoint: Endpoint, model: &str, work: impl FnOnce(&mut ModelState) -> T) -> T {
+    fn with_model<T>(
+        &self,
+        endpoint: Endpoint,
+        model: &str,
+        work: impl FnOnce(&mut ModelState) -> T,
+    ) -> T {
         let mut state = self.lock_state();
         let key = (endpoint, model.to_string());
         if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {

@@ -90,7 +90,9 @@ impl Client {
         }
         if let Some(models) = &self.models {
             if models.is_empty() || !models.iter().all(|model| is_id(model, "._-:/")) {
-                return Some("models must be ids of models, at least one; without the field all are allowed");
+                return Some(
+                    "models must be ids of models, at least one; without the field all are allowed",
+                );
             }
             if models.iter().map(|model| model.len() + 1).sum::<usize>() > MAX_MODELS_CHARS {
                 return Some("models must have at most 2047 characters, joined by commas");
@@ -105,7 +107,9 @@ impl Client {
         if let Some(end) = &self.not_after
             && end.seconds().is_none()
         {
-            return Some("not_after must be a time such as 2027-01-31T00:00:00Z, or seconds since 1970");
+            return Some(
+                "not_after must be a time such as 2027-01-31T00:00:00Z, or seconds since 1970",
+            );
         }
         None
     }
@@ -122,7 +126,11 @@ impl ClientList {
                 true => "a field is unknown, missing, doubled or of another kind",
                 false => "it is no JSON",
             };
-            format!("it is no list of clients: {what}, at line {} column {}", error.line(), error.column())
+            format!(
+                "it is no list of clients: {what}, at line {} column {}",
+                error.line(),
+                error.column()
+            )
         })?;
         list.check()?;
         Ok(list)
@@ -143,7 +151,9 @@ impl ClientList {
             }
             for hex in &client.token_sha256 {
                 if let Some(first) = hashes.insert(hex.to_ascii_lowercase(), index) {
-                    return Err(format!("clients[{index}]: a hash stands in clients[{first}] already"));
+                    return Err(format!(
+                        "clients[{index}]: a hash stands in clients[{first}] already"
+                    ));
                 }
             }
         }
@@ -185,5 +195,6 @@ impl Clients {
 
 /// Tells whether a text has 1 to 128 letters, digits and `marks`.
 fn is_id(text: &str, marks: &str) -> bool {
-    (1..=128).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+    (1..=128).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }

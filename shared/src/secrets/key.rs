@@ -17,7 +17,8 @@ pub struct KeySource(pub SecretsManager);
 impl SecretSource for KeySource {
     fn fetch(&self) -> Fetching<'_> {
         Box::pin(async move {
-            let read = self.0.read_version(CURRENT, None).await.map_err(|error| error.to_string())?;
+            let read =
+                self.0.read_version(CURRENT, None).await.map_err(|error| error.to_string())?;
             write_age(&read.id, read.created);
             Ok(StoredSecret { text: read.text, version: read.id })
         })
@@ -83,8 +84,8 @@ impl ApiKey {
         if key.len() > 512 || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err("it holds no key: 1 to 512 visible ASCII characters are expected".into());
         }
-        let mut authorization =
-            HeaderValue::from_str(&format!("Bearer {key}")).map_err(|_| "it holds no key".to_string())?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {key}"))
+            .map_err(|_| "it holds no key".to_string())?;
         authorization.set_sensitive(true);
         let finder = (key.len() >= MIN_MASKED_CHARS).then(|| memmem::Finder::new(key).into_owned());
         Ok(Self { authorization, finder })
@@ -92,7 +93,8 @@ impl ApiKey {
 
     /// Masks the key in what Cohere sent: words about a request may repeat its headers.
     pub fn mask_key(&self, sent: Bytes) -> Bytes {
-        let Some(finder) = self.finder.as_ref().filter(|finder| finder.find(&sent).is_some()) else {
+        let Some(finder) = self.finder.as_ref().filter(|finder| finder.find(&sent).is_some())
+        else {
             return sent;
         };
         let mut masked = BytesMut::from(&sent[..]);
@@ -107,7 +109,8 @@ impl ApiKey {
         let Some(finder) = &self.finder else { return };
         for value in headers.values_mut().filter(|value| finder.find(value.as_bytes()).is_some()) {
             let masked = self.mask_key(Bytes::copy_from_slice(value.as_bytes()));
-            *value = HeaderValue::from_maybe_shared(masked).unwrap_or(HeaderValue::from_static("*"));
+            *value =
+                HeaderValue::from_maybe_shared(masked).unwrap_or(HeaderValue::from_static("*"));
         }
     }
 }
@@ -122,9 +125,12 @@ mod tests {
 
     #[test]
     fn a_bare_key_and_a_json_key_are_the_same() {
-        for text in
-            ["fake-key", " fake-key\n", r#"{"CO_API_KEY":"fake-key"}"#, r#" {"CO_API_KEY":" fake-key "}"#]
-        {
+        for text in [
+            "fake-key",
+            " fake-key\n",
+            r#"{"CO_API_KEY":"fake-key"}"#,
+            r#" {"CO_API_KEY":" fake-key "}"#,
+        ] {
             assert_eq!(parse(text).unwrap().authorization, "Bearer fake-key");
         }
     }

@@ -8,7 +8,9 @@ use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
 use crate::telemetry::redact;
 use crate::transport::Transport;
 use aws_config::SdkConfig;
-use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::environment::{
+    EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
+};
 use aws_config::retry::RetryConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
@@ -102,7 +104,11 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, refuses, or the value is not text.
-    pub async fn read_version(&self, label: &str, version: Option<&str>) -> Result<Version, StoreError> {
+    pub async fn read_version(
+        &self,
+        label: &str,
+        version: Option<&str>,
+    ) -> Result<Version, StoreError> {
         match self.find_version(label, version).await? {
             Some(version) => Ok(version),
             None => Err(StoreError::Unusable(format!("it has no value under {label}"))),
@@ -120,18 +126,21 @@ impl SecretsManager {
     ) -> Result<Option<Version>, StoreError> {
         // The label is named because a store may otherwise answer an older version after a move.
         let request = self.client.get_secret_value().secret_id(&self.id).version_stage(label);
-        let output = match Box::pin(request.set_version_id(version.map(str::to_string)).send()).await {
-            Ok(output) => output,
-            Err(error) => match StoreError::from(error) {
-                error if error.code() == Some(NOT_FOUND) => return Ok(None),
-                error => return Err(error),
-            },
-        };
+        let output =
+            match Box::pin(request.set_version_id(version.map(str::to_string)).send()).await {
+                Ok(output) => output,
+                Err(error) => match StoreError::from(error) {
+                    error if error.code() == Some(NOT_FOUND) => return Ok(None),
+                    error => return Err(error),
+                },
+            };
         let id = output.version_id().unwrap_or_default().to_string();
         let created = since_epoch(output.created_date());
         match (output.secret_string, output.secret_binary) {
             (Some(text), _) => Ok(Some(Version { id, text: Secret::new(text), created })),
-            (None, Some(_)) => Err(StoreError::Unusable("it holds no text, only binary data".into())),
+            (None, Some(_)) => {
+                Err(StoreError::Unusable("it holds no text, only binary data".into()))
+            }
             // A version that a rotation has not filled yet, as some stores show it.
             (None, None) => Ok(None),
         }
@@ -161,7 +170,8 @@ impl SecretsManager {
     /// # Errors
     /// The store does not answer, or refuses.
     pub async fn list_versions(&self) -> Result<Vec<ListedVersion>, StoreError> {
-        let output = Box::pin(self.client.list_secret_version_ids().secret_id(&self.id).send()).await?;
+        let output =
+            Box::pin(self.client.list_secret_version_ids().secret_id(&self.id).send()).await?;
         let versions = output.versions.unwrap_or_default();
         let versions = versions.into_iter().filter(|version| !version.version_stages().is_empty());
         let versions = versions.map(|version| ListedVersion {
@@ -179,7 +189,12 @@ impl SecretsManager {
     ///
     /// # Errors
     /// The store does not answer, or refuses.
-    pub async fn put_version(&self, id: &str, text: &Secret, label: &str) -> Result<Vec<String>, StoreError> {
+    pub async fn put_version(
+        &self,
+        id: &str,
+        text: &Secret,
+        label: &str,
+    ) -> Result<Vec<String>, StoreError> {
         let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose()).version_stages(label);
         let output = Box::pin(request.send()).await?;
@@ -196,7 +211,8 @@ impl SecretsManager {
         from: Option<&str>,
         to: Option<&str>,
     ) -> Result<(), StoreError> {
-        let request = self.client.update_secret_version_stage().secret_id(&self.id).version_stage(label);
+        let request =
+            self.client.update_secret_version_stage().secret_id(&self.id).version_stage(label);
         let request = request.set_remove_from_version_id(from.map(str::to_string));
         let request = request.set_move_to_version_id(to.map(str::to_string));
         Box::pin(request.send()).await?;
@@ -300,7 +316,9 @@ impl fmt::Display for StoreError {
                     None => write!(f, "refused, status {status}: {message}"),
                 }
             }
-            StoreError::NotSent { problem, .. } | StoreError::Unusable(problem) => f.write_str(problem),
+            StoreError::NotSent { problem, .. } | StoreError::Unusable(problem) => {
+                f.write_str(problem)
+            }
             StoreError::TimedOut => f.write_str("not reached in time"),
             StoreError::Unreadable => f.write_str("its answer cannot be read"),
         }
@@ -325,7 +343,11 @@ pub fn http_client(transport: &Transport) -> impl HttpClient + 'static {
 struct SdkTransport(Transport);
 
 impl HttpClient for SdkTransport {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -334,13 +356,17 @@ impl HttpConnector for SdkTransport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let transport = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
-            let request = request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
-            let response = transport.send(request).await.map_err(|error| ConnectorError::io(error.into()))?;
+            let request =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let request =
+                request.map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+            let response =
+                transport.send(request).await.map_err(|error| ConnectorError::io(error.into()))?;
             let mut answer = http::Response::new(());
             *answer.status_mut() = http::StatusCode::from_u16(response.status).unwrap_or_default();
             *answer.headers_mut() = response.headers.clone();
-            let body = response.collect().await.map_err(|error| ConnectorError::io(error.into()))?;
+            let body =
+                response.collect().await.map_err(|error| ConnectorError::io(error.into()))?;
             HttpResponse::try_from(answer.map(|()| SdkBody::from(body)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -42,7 +42,8 @@ pub struct StoredSecret {
 /// Why a secret could not be read, without its value.
 pub type SourceError = String;
 
-pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<StoredSecret, SourceError>> + Send + 'a>>;
+pub type Fetching<'a> =
+    Pin<Box<dyn Future<Output = Result<StoredSecret, SourceError>> + Send + 'a>>;
 
 /// A store that holds one secret.
 pub trait SecretSource: Send + Sync {

@@ -42,7 +42,8 @@ mod tests {
     #[test]
     fn template_and_code_have_one_shape() {
         let template = include_str!("../../../template.yaml");
-        let shape = format!(" +{TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
+        let shape =
+            format!(" +{TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
         assert!(template.contains(&shape), "the ValidationExpression does not end in {shape}");
     }
 
@@ -53,9 +54,12 @@ mod tests {
         }
         let random = "A-z_9".repeat(5);
         assert!(is_token(&format!("cgw_{random}")));
-        for bad in
-            [random.clone(), format!("CGW_{random}"), format!("cgw_{random}+"), format!("cgw_{random}é")]
-        {
+        for bad in [
+            random.clone(),
+            format!("CGW_{random}"),
+            format!("cgw_{random}+"),
+            format!("cgw_{random}é"),
+        ] {
             assert!(!is_token(&bad), "{bad}");
         }
     }
@@ -66,7 +70,9 @@ mod tests {
         assert_eq!(hash_token_as_hex(""), empty);
         assert_eq!(parse_hash(empty), Some(hash_token("")));
         assert_eq!(parse_hash(&empty.to_uppercase()), Some(hash_token("")));
-        for bad in ["", &empty[1..], &format!("+{}", &empty[1..]), &format!("{empty}00"), &"é".repeat(32)] {
+        for bad in
+            ["", &empty[1..], &format!("+{}", &empty[1..]), &format!("{empty}00"), &"é".repeat(32)]
+        {
             assert_eq!(parse_hash(bad), None, "{bad}");
         }
     }

@@ -21,10 +21,22 @@ pub fn write_panic(panic: &PanicHookInfo) {
 /// Returns the line of another crate's event.
 pub fn describe_event(event: &Metadata) -> String {
     let place = event.file().zip(event.line());
-    format_line("foreign_event", event.level().as_str(), event.target(), "another crate's event", place)
+    format_line(
+        "foreign_event",
+        event.level().as_str(),
+        event.target(),
+        "another crate's event",
+        place,
+    )
 }
 
-fn format_line(event: &str, level: &str, target: &str, message: &str, place: Option<(&str, u32)>) -> String {
+fn format_line(
+    event: &str,
+    level: &str,
+    target: &str,
+    message: &str,
+    place: Option<(&str, u32)>,
+) -> String {
     let place = place.map(|(file, line)| format!("{file}:{line}"));
     let timestamp = format_iso8601(since_epoch());
     serde_json::json!({

@@ -36,12 +36,17 @@ impl OwnCrates {
 /// `function` is the name of the function's crate, as `env!("CARGO_CRATE_NAME")` has it.
 pub fn start_logging(function: &'static str, vars: &impl Vars) {
     std::panic::set_hook(Box::new(code_location::write_panic));
-    let level = vars.all_vars().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
+    let level =
+        vars.all_vars().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
     let own = OwnCrates::of_function(function);
     let _ = build_subscriber(own, level.as_deref(), std::io::stdout).try_init();
 }
 
-fn build_subscriber<W>(own: OwnCrates, rust_log: Option<&str>, writer: W) -> impl Subscriber + Send + Sync
+fn build_subscriber<W>(
+    own: OwnCrates,
+    rust_log: Option<&str>,
+    writer: W,
+) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -122,9 +127,13 @@ mod tests {
 
     #[test]
     fn other_crates_tell_only_their_place_and_nothing_below_warn() {
-        for asked in
-            ["trace", "lambda_runtime=trace", "hyper=debug,shared=trace", "trace,embedded=trace", "=trace"]
-        {
+        for asked in [
+            "trace",
+            "lambda_runtime=trace",
+            "hyper=debug,shared=trace",
+            "trace,embedded=trace",
+            "=trace",
+        ] {
             let lines = written(Some(asked), || {
                 tracing::trace!(target: "lambda_runtime::requests", body = "hidden", "hidden");
                 tracing::info!(target: "hyper::client", "hidden");
@@ -135,7 +144,10 @@ mod tests {
             assert!(!lines.contains("hidden"), "{asked}: {lines}");
             let line: serde_json::Value =
                 serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{asked}: {error}"));
-            assert_eq!((&line["target"], &line["level"]), (&"lambda_runtime".into(), &"WARN".into()));
+            assert_eq!(
+                (&line["target"], &line["level"]),
+                (&"lambda_runtime".into(), &"WARN".into())
+            );
             assert!(line["place"].as_str().unwrap().contains("init.rs:"), "{line}");
         }
     }

@@ -164,8 +164,11 @@ mod tests {
         let age = build_document(Metric::KeyAgeDays, 1.into(), json!({ "KeyVersion": "v" }));
         for document in [for_model(Metric::BreakerOpened, Endpoint::Chat, "m"), age] {
             let directive = &document["_aws"]["CloudWatchMetrics"][0];
-            for name in
-                directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap())
+            for name in directive["Dimensions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .flat_map(|set| set.as_array().unwrap())
             {
                 assert!(document[name.as_str().unwrap()].is_string(), "{name}");
             }

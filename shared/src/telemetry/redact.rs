@@ -31,13 +31,15 @@ pub fn words(text: &str) -> String {
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
         // An apostrophe inside a word quotes nothing.
-        let is_quote = matches!(c, '"' | '`') || (c == '\'' && !unquoted.ends_with(char::is_alphanumeric));
+        let is_quote =
+            matches!(c, '"' | '`') || (c == '\'' && !unquoted.ends_with(char::is_alphanumeric));
         if is_quote {
             skip_until(c, &mut rest);
         }
         unquoted.push(if is_quote { '…' } else { c });
     }
-    let words = unquoted.split_whitespace().map(|word| if word.contains("://") { "…" } else { word });
+    let words =
+        unquoted.split_whitespace().map(|word| if word.contains("://") { "…" } else { word });
     let words = words.collect::<Vec<_>>().join(" ");
     words.chars().filter(|c| !c.is_control()).take(MAX_WORDS_CHARS).collect()
 }
@@ -62,7 +64,9 @@ mod tests {
         for fine in ["command-a-03-2025", "", "2f1c/model:1.0_x", "9a4c-ft", &"a".repeat(128)] {
             assert_eq!(id(fine), fine);
         }
-        for text in ["tell me a secret", "a\nb", "{\"a\":1}", "é", "cgw_0123456789", &"a".repeat(129)] {
+        for text in
+            ["tell me a secret", "a\nb", "{\"a\":1}", "é", "cgw_0123456789", &"a".repeat(129)]
+        {
             assert_eq!(id(text), "(no id)");
         }
     }
@@ -74,7 +78,10 @@ mod tests {
                 r#"connection error received: NO_ERROR (b"pro\"mpt")"#,
                 "connection error received: NO_ERROR (b…)",
             ),
-            ("unknown variant `prompt`, expected one of `a`", "unknown variant …, expected one of …"),
+            (
+                "unknown variant `prompt`, expected one of `a`",
+                "unknown variant …, expected one of …",
+            ),
             ("Value 'prompt' at 'secretString' is bad", "Value … at … is bad"),
             ("Secrets Manager can't find the secret.", "Secrets Manager can't find the secret."),
             ("for url (https://user:key@host/path?q=prompt)", "for url …"),

@@ -68,13 +68,19 @@ impl ChatRequest {
     ///
     /// # Errors
     /// `invalid_request` where the caller asks for more than `ceiling` tokens.
-    pub fn into_upstream(self, model: String, default: u64, ceiling: Option<u64>) -> Result<UpstreamRequest> {
+    pub fn into_upstream(
+        self,
+        model: String,
+        default: u64,
+        ceiling: Option<u64>,
+    ) -> Result<UpstreamRequest> {
         let limit = ceiling.unwrap_or(u64::MAX);
         let chosen_max_tokens = match self.max_tokens {
             None => Some(default.min(limit)),
             Some(requested) if requested <= limit => None,
             Some(requested) => {
-                let problem = format!("must be at most {limit}, the operator's ceiling, got {requested}");
+                let problem =
+                    format!("must be at most {limit}, the operator's ceiling, got {requested}");
                 return Err(GatewayError::invalid("max_tokens", problem));
             }
         };
@@ -147,7 +153,10 @@ mod tests {
     fn messages_are_required_and_not_empty() {
         assert_eq!(problem(r#"{"model":"m"}"#), "invalid request: messages: is required");
         assert_eq!(problem(r#"{"messages":null}"#), "invalid request: messages: is required");
-        assert_eq!(problem(r#"{"messages":[]}"#), "invalid request: messages: must hold at least 1 message");
+        assert_eq!(
+            problem(r#"{"messages":[]}"#),
+            "invalid request: messages: must hold at least 1 message"
+        );
         assert_eq!(
             problem(r#"{"messages":[{},"hi"]}"#),
             "invalid request: messages[1]: must be an object with role and content"
@@ -175,7 +184,10 @@ mod tests {
             "invalid request: max_tokens: must be at most 500, the operator's ceiling, got 1000"
         );
         let null = r#"{"max_tokens":null,"messages":[{}],"model":"m"}"#;
-        assert_eq!(sent(null, 7, None).unwrap().0, r#"{"messages":[{}],"model":"m","max_tokens":7}"#);
+        assert_eq!(
+            sent(null, 7, None).unwrap().0,
+            r#"{"messages":[{}],"model":"m","max_tokens":7}"#
+        );
     }
 
     #[test]
@@ -183,7 +195,9 @@ mod tests {
         let answer = br#"{"id":"x","message":{},"usage":{"billed_units":{"input_tokens":5}}}"#;
         assert_eq!(find_usage(answer).unwrap(), br#"{"billed_units":{"input_tokens":5}}"#);
         assert_eq!(find_usage(br#"{"message":{}}"#).unwrap(), b"");
-        for bad in [&b"{\"id\":1}"[..], b"[]", b"{\"message\":{}", b"{\"message\":{oops}}", b"<html>"] {
+        for bad in
+            [&b"{\"id\":1}"[..], b"[]", b"{\"message\":{}", b"{\"message\":{oops}}", b"<html>"]
+        {
             assert_eq!(find_usage(bad), None);
         }
     }

@@ -83,7 +83,8 @@ impl EmbedRequest {
         };
         let model = model.into_owned();
         if !object.has("input_type") {
-            let problem = "is required: search_document, search_query, classification, clustering or image";
+            let problem =
+                "is required: search_document, search_query, classification, clustering or image";
             return Err(GatewayError::invalid("input_type", problem));
         }
         let (source, inputs) = find_inputs(&object)?;
@@ -187,18 +188,28 @@ mod tests {
 
     #[test]
     fn exactly_one_source_with_at_least_one_element_is_required() {
-        assert_eq!(problem(""), "invalid request: texts: one of texts, images or inputs is required");
+        assert_eq!(
+            problem(""),
+            "invalid request: texts: one of texts, images or inputs is required"
+        );
         assert_eq!(
             problem(r#","texts":["a"],"images":["b"]"#),
             "invalid request: texts: texts and images stand together, only one may be given"
         );
-        assert_eq!(problem(r#","texts":[]"#), "invalid request: texts: must hold at least 1 element");
-        assert_eq!(problem(r#","inputs":"x""#), "invalid request: inputs: must be an array, got a string");
+        assert_eq!(
+            problem(r#","texts":[]"#),
+            "invalid request: texts: must hold at least 1 element"
+        );
+        assert_eq!(
+            problem(r#","inputs":"x""#),
+            "invalid request: inputs: must be an array, got a string"
+        );
     }
 
     #[test]
     fn model_and_input_type_are_never_guessed() {
-        let problem = |body: &str| EmbedRequest::parse(Bytes::from(body.to_string())).unwrap_err().message;
+        let problem =
+            |body: &str| EmbedRequest::parse(Bytes::from(body.to_string())).unwrap_err().message;
         assert!(problem(r#"{"texts":["a"]}"#).contains("model: is required"));
         assert!(problem(r#"{"model":"m","texts":["a"]}"#).contains("input_type: is required"));
     }
@@ -214,8 +225,9 @@ mod tests {
     #[test]
     fn expected_bytes_follow_inputs_length_and_types() {
         let expected = |types: &str| {
-            let body =
-                format!(r#"{{"model":"m","input_type":"x","texts":["a","b"],"embedding_types":{types}}}"#);
+            let body = format!(
+                r#"{{"model":"m","input_type":"x","texts":["a","b"],"embedding_types":{types}}}"#
+            );
             EmbedRequest::parse(Bytes::from(body)).unwrap().expected_bytes(1536.0)
         };
         assert_eq!(expected(r#"["float"]"#), 2.0 * 1536.0 * 13.0);
@@ -230,8 +242,14 @@ mod tests {
         };
         let start = r#"{"model":"m","input_type":"x","texts":["a"]"#;
         assert_eq!(sent(""), format!(r#"{start},"embedding_types":["float"]}}"#));
-        assert_eq!(sent(r#","embedding_types":null"#), format!(r#"{start},"embedding_types":["float"]}}"#));
-        assert_eq!(sent(r#","embedding_types":["new"]"#), format!(r#"{start},"embedding_types":["new"]}}"#));
+        assert_eq!(
+            sent(r#","embedding_types":null"#),
+            format!(r#"{start},"embedding_types":["float"]}}"#)
+        );
+        assert_eq!(
+            sent(r#","embedding_types":["new"]"#),
+            format!(r#"{start},"embedding_types":["new"]}}"#)
+        );
         assert_eq!(
             problem(r#","texts":["a"],"embedding_types":["float",1]"#),
             "invalid request: embedding_types[1]: must be a string, got a number"

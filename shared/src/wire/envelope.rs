@@ -24,7 +24,10 @@ impl Envelope {
     ///
     /// `results` gets each top-level key with the position of its value. It answers `None` for a key that
     /// is not the endpoint's own, else the position after the value, or `Some(None)` where it is broken.
-    pub fn read(json: &[u8], mut results: impl FnMut(&[u8], usize) -> Option<Option<usize>>) -> Option<Self> {
+    pub fn read(
+        json: &[u8],
+        mut results: impl FnMut(&[u8], usize) -> Option<Option<usize>>,
+    ) -> Option<Self> {
         let mut envelope = Self { is_known: true, ..Self::default() };
         let start = json.iter().position(|byte| !byte.is_ascii_whitespace())?;
         let end = walk_object(json, start, |key, at| {

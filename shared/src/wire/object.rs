@@ -151,13 +151,17 @@ impl RequestObject {
         for (position, field) in self.fields.iter().enumerate() {
             let key = self.key_of(field);
             if self.fields[..position].iter().any(|earlier| self.key_of(earlier) == key) {
-                return Err(GatewayError::invalid(&shorten_text(key), "stands twice in the request"));
+                return Err(GatewayError::invalid(
+                    &shorten_text(key),
+                    "stands twice in the request",
+                ));
             }
             if known.iter().any(|(name, _)| name.as_bytes() == key) {
                 continue;
             }
             let key = String::from_utf8_lossy(key);
-            if let Some((name, _)) = known.iter().find(|(name, _)| equals_but_for_case(name, &key)) {
+            if let Some((name, _)) = known.iter().find(|(name, _)| equals_but_for_case(name, &key))
+            {
                 let problem = format_args!("must be written {name:?}").to_string();
                 return Err(GatewayError::invalid(&shorten_text(key.as_bytes()), problem));
             }
@@ -201,7 +205,8 @@ impl RequestObject {
 
     /// Finds a field by its name; `null` counts as absent.
     fn find_field(&self, name: &str) -> Option<usize> {
-        let position = self.fields.iter().position(|field| self.key_of(field) == name.as_bytes())?;
+        let position =
+            self.fields.iter().position(|field| self.key_of(field) == name.as_bytes())?;
         let is_null = &self.body[self.fields[position].value.clone()] == b"null";
         if is_null { None } else { Some(position) }
     }
@@ -237,7 +242,8 @@ impl RequestObject {
     pub fn has_only(&self, known: KnownFields) -> bool {
         self.fields.iter().all(|field| {
             let key = self.key_of(field);
-            known.iter().any(|(name, _)| name.as_bytes() == key) || &self.body[field.value.clone()] == b"null"
+            known.iter().any(|(name, _)| name.as_bytes() == key)
+                || &self.body[field.value.clone()] == b"null"
         })
     }
 
@@ -335,7 +341,9 @@ fn unescape_key(key: &str) -> Result<Option<String>> {
         return Ok(None);
     }
     let unescaped = serde_json::from_str(key);
-    unescaped.map(Some).map_err(|error| GatewayError::invalid("body", format_args!("is not JSON: {error}")))
+    unescaped
+        .map(Some)
+        .map_err(|error| GatewayError::invalid("body", format_args!("is not JSON: {error}")))
 }
 
 fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {
@@ -392,7 +400,10 @@ impl<'de> Deserialize<'de> for Entries<'de> {
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Self::Value, M::Error> {
+            fn visit_map<M: MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> std::result::Result<Self::Value, M::Error> {
                 let mut entries = Vec::with_capacity(8);
                 while let Some(entry) = map.next_entry()? {
                     entries.push(entry);

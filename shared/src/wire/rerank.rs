@@ -71,7 +71,13 @@ impl RerankRequest {
             true => self.object,
             false => self.object.with(&[("model", to_json_string(&model).as_bytes())]),
         };
-        UpstreamRequest { model, object, stream: false, chosen_max_tokens: None, expected_results: None }
+        UpstreamRequest {
+            model,
+            object,
+            stream: false,
+            chosen_max_tokens: None,
+            expected_results: None,
+        }
     }
 }
 
@@ -81,7 +87,8 @@ fn check_documents(documents: List<'_>) -> Result<()> {
         return Err(GatewayError::invalid("documents", "must hold at least 1 document"));
     }
     if count > MAX_DOCUMENTS {
-        let message = format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
+        let message =
+            format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
         return Err(GatewayError::new(Code::TooLarge, message));
     }
     let empty = br#""""#;
@@ -129,7 +136,8 @@ mod tests {
 
     #[test]
     fn ten_thousand_documents_pass_and_one_more_is_too_large() {
-        let body = |count| format!(r#"{{"query":"q","documents":[{}]}}"#, vec!["\"d\""; count].join(","));
+        let body =
+            |count| format!(r#"{{"query":"q","documents":[{}]}}"#, vec!["\"d\""; count].join(","));
         assert!(RerankRequest::parse(Bytes::from(body(10_000))).is_ok());
         assert_eq!(
             refused(&body(10_001)),

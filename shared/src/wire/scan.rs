@@ -44,7 +44,10 @@ pub fn find_elements(array: &[u8]) -> Vec<Range<usize>> {
 /// Finds the value of a top-level key of an object that is complete up to its last brace.
 ///
 /// Returns `None` where the text is no complete object; the inner value is `None` where the key is absent.
-pub fn find_top_level<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> Option<[Option<&'a [u8]>; N]> {
+pub fn find_top_level<'a, const N: usize>(
+    json: &'a [u8],
+    names: [&str; N],
+) -> Option<[Option<&'a [u8]>; N]> {
     let mut found = [None; N];
     let end = walk_object(json, skip_space(json, 0), |key, start| {
         let end = value_end(json, start)?;
@@ -87,7 +90,11 @@ pub fn walk_object<'a>(
 }
 
 /// Walks an array and returns the position after it; `pass` as for `walk_object`.
-pub fn walk_array(json: &[u8], at: usize, mut pass: impl FnMut(usize) -> Option<usize>) -> Option<usize> {
+pub fn walk_array(
+    json: &[u8],
+    at: usize,
+    mut pass: impl FnMut(usize) -> Option<usize>,
+) -> Option<usize> {
     if json.get(at) != Some(&b'[') {
         return None;
     }

@@ -86,7 +86,9 @@ pub fn read_event(frame: &[u8]) -> StreamEvent {
         (_, Some(DONE_WORD)) => StreamEvent::Done,
         (None, None) => StreamEvent::Comment,
         (Some(b"message-start"), _) => StreamEvent::MessageStart,
-        (Some(b"message-end"), data) => StreamEvent::MessageEnd(read_message_end(data.unwrap_or_default())),
+        (Some(b"message-end"), data) => {
+            StreamEvent::MessageEnd(read_message_end(data.unwrap_or_default()))
+        }
         (None, Some(data)) => match serde_json::from_slice::<Typed>(data).map(|typed| typed.kind) {
             Ok(kind) if kind == "message-start" => StreamEvent::MessageStart,
             Ok(kind) if kind == "message-end" => StreamEvent::MessageEnd(read_message_end(data)),
@@ -127,9 +129,10 @@ struct EndDelta<'a> {
 fn read_message_end(data: &[u8]) -> MessageEnd {
     let delta = serde_json::from_slice::<EndData>(data).unwrap_or_default().delta;
     let failure = match delta.finish_reason.as_deref() {
-        Some("ERROR") => {
-            Some(StreamFailure { message: delta.error.unwrap_or_default(), error_type: delta.error_type })
-        }
+        Some("ERROR") => Some(StreamFailure {
+            message: delta.error.unwrap_or_default(),
+            error_type: delta.error_type,
+        }),
         _ => None,
     };
     let usage = delta.usage.map(RawValue::get).unwrap_or_default();
@@ -211,14 +214,22 @@ mod tests {
     #[test]
     fn events_are_known_by_name_or_by_type() {
         assert_eq!(read_event(b"event: message-start\ndata: {}\n\n"), StreamEvent::MessageStart);
-        assert_eq!(read_event(b"data: {\"type\":\"message-start\"}\n\n"), StreamEvent::MessageStart);
+        assert_eq!(
+            read_event(b"data: {\"type\":\"message-start\"}\n\n"),
+            StreamEvent::MessageStart
+        );
         assert_eq!(read_event(b"data:[DONE]\r\n\r\n"), StreamEvent::Done);
         assert_eq!(read_event(b": ka\n\n"), StreamEvent::Comment);
         assert_eq!(read_event(b"event: tool-plan-delta\ndata: {}\n\n"), StreamEvent::Other);
         let end = "event: message-end\ndata: {\"delta\":{\"finish_reason\":\"ERROR\",\"usage\":{},\"error\":\"no\",\
                    \"error_type\":\"T\"}}\n\n";
-        let StreamEvent::MessageEnd(end) = read_event(end.as_bytes()) else { panic!("no message-end") };
-        assert_eq!(end.failure, Some(StreamFailure { message: "no".into(), error_type: Some("T".into()) }));
+        let StreamEvent::MessageEnd(end) = read_event(end.as_bytes()) else {
+            panic!("no message-end")
+        };
+        assert_eq!(
+            end.failure,
+            Some(StreamFailure { message: "no".into(), error_type: Some("T".into()) })
+        );
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
 
 use gateway_tests::scripted_cohere::{
-    ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts, refuse_late,
+    ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts,
+    refuse_late,
 };
 use gateway_tests::stub::{Step, write_json};
 use gateway_tests::ways::count_breaker_lines;
@@ -96,7 +97,10 @@ async fn simultaneous_part_failures_count_once() {
     assert_eq!(asked.cache_and_calls(), ("miss", 10));
     cohere.running.wait_for_line(asked.answer.header("x-request-id")).await;
     assert_eq!(count_breaker_lines(&cohere.running, "open"), 0);
-    assert_eq!(cohere.embed_texts(&number_texts("next", 0..480)).await.cache_and_calls(), ("miss", 5));
+    assert_eq!(
+        cohere.embed_texts(&number_texts("next", 0..480)).await.cache_and_calls(),
+        ("miss", 5)
+    );
 }
 
 #[tokio::test]
@@ -127,5 +131,9 @@ async fn refused_parts_leave_breaker_closed() {
     for _ in 0..6 {
         assert_eq!(cohere.embed_texts(&number_texts("sea", 0..200)).await.read_failure().0, 400);
     }
-    assert_eq!(count_breaker_lines(&cohere.running, "open"), 0, "a refusal says that Cohere is there");
+    assert_eq!(
+        count_breaker_lines(&cohere.running, "open"),
+        0,
+        "a refusal says that Cohere is there"
+    );
 }

@@ -149,7 +149,11 @@ async fn cache_is_per_client_unless_shared() {
         assert_eq!((told[0], told[1]), expected, "shared: {shared}");
         let line = cohere.running.wait_for_line(other.header("x-request-id")).await;
         assert!(line.contains("\"client\":\"other\""), "{line}");
-        assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("hit", 0), "shared: {shared}");
+        assert_eq!(
+            cohere.embed_texts(&texts).await.cache_and_calls(),
+            ("hit", 0),
+            "shared: {shared}"
+        );
     }
 }
 
@@ -163,9 +167,16 @@ async fn no_store_neither_reads_nor_fills_cache() {
         assert_eq!(asked.cache_and_calls(), ("bypass", 3));
         asked.assert_embeds(EMBED, &texts);
     }
-    assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("miss", 3), "nothing was cached");
     assert_eq!(
-        cohere.send_counted("/v2/embed", &build_embed_body(&texts), &no_store).await.cache_and_calls(),
+        cohere.embed_texts(&texts).await.cache_and_calls(),
+        ("miss", 3),
+        "nothing was cached"
+    );
+    assert_eq!(
+        cohere
+            .send_counted("/v2/embed", &build_embed_body(&texts), &no_store)
+            .await
+            .cache_and_calls(),
         ("bypass", 3)
     );
     let documents = build_rerank_body(&number_texts("page", 0..1_001));
@@ -173,7 +184,10 @@ async fn no_store_neither_reads_nor_fills_cache() {
         cohere.send_counted("/v2/rerank", &documents, &no_store).await.cache_and_calls(),
         ("bypass", 2)
     );
-    assert_eq!(cohere.send_counted("/v2/rerank", &documents, &[]).await.cache_and_calls(), ("miss", 2));
+    assert_eq!(
+        cohere.send_counted("/v2/rerank", &documents, &[]).await.cache_and_calls(),
+        ("miss", 2)
+    );
 }
 
 #[tokio::test]
@@ -195,7 +209,10 @@ async fn unknown_field_bypasses_cache() {
     }
     let mut documents = build_rerank_body(&number_texts("page", 0..3));
     documents["of_tomorrow"] = json!(1);
-    assert_eq!(cohere.send_counted("/v2/rerank", &documents, &[]).await.cache_and_calls(), ("bypass", 1));
+    assert_eq!(
+        cohere.send_counted("/v2/rerank", &documents, &[]).await.cache_and_calls(),
+        ("bypass", 1)
+    );
 }
 
 #[tokio::test]
@@ -208,7 +225,8 @@ async fn chat_and_zero_bytes_turn_cache_off() {
         asked.assert_embeds(EMBED, &texts);
     }
     let cohere = ScriptedCohere::start(&[]).await;
-    let chat = json!({ "model": "command-a-03-2025", "messages": [{ "role": "user", "content": "hi" }] });
+    let chat =
+        json!({ "model": "command-a-03-2025", "messages": [{ "role": "user", "content": "hi" }] });
     for _ in 0..2 {
         assert_eq!(cohere.send_counted("/v2/chat", &chat, &[]).await.cache_and_calls(), ("off", 1));
     }
@@ -239,8 +257,16 @@ async fn full_cache_keeps_the_most_recent() {
     let cohere = ScriptedCohere::start(&[("GATEWAY_CACHE_BYTES", "150000")]).await;
     for number in 0..6 {
         let texts = number_texts("sea", number * 200..(number + 1) * 200);
-        assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls().0, "miss", "request {number}");
-        assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("hit", 0), "request {number}, again");
+        assert_eq!(
+            cohere.embed_texts(&texts).await.cache_and_calls().0,
+            "miss",
+            "request {number}"
+        );
+        assert_eq!(
+            cohere.embed_texts(&texts).await.cache_and_calls(),
+            ("hit", 0),
+            "request {number}, again"
+        );
     }
     assert_eq!(
         cohere.embed_texts(&number_texts("sea", 0..200)).await.cache_and_calls().0,

@@ -79,10 +79,12 @@ async fn split_embeddings_equal_single_ones() {
     for (known, count) in [0].into_iter().chain(sizes).zip(sizes) {
         let body = build_request(&expected.texts[..count], &none);
         let cache = if known == 0 { "miss" } else { "partial" };
-        let answer = both.send_through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
+        let answer =
+            both.send_through("/v2/embed", &body, (count - known).div_ceil(PER_CALL), cache).await;
         expected.check_batch(&answer, count, "float");
     }
-    let answer = both.send_through("/v2/embed", &build_request(&expected.texts, &none), 0, "hit").await;
+    let answer =
+        both.send_through("/v2/embed", &build_request(&expected.texts, &none), 0, "hit").await;
     let embedded = expected.check_batch(&answer, 1_920, "float");
     assert_eq!(embedded.meta["billed_units"]["input_tokens"], 0);
 }
@@ -150,7 +152,8 @@ async fn unknown_embedding_type_is_split_and_cached() {
 async fn spaced_json_is_split_but_not_cached() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
-    let spaced = cohere.send_text("/v2/embed", format!("{:#}", build_embed_body(&texts)), &[]).await;
+    let spaced =
+        cohere.send_text("/v2/embed", format!("{:#}", build_embed_body(&texts)), &[]).await;
     assert_eq!(spaced.cache_and_calls(), ("miss", 3));
     spaced.assert_embeds(EMBED, &texts);
     assert_eq!(

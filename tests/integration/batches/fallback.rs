@@ -1,8 +1,8 @@
 //! The fallback of a split request: it answers the whole of it, or nothing.
 
 use gateway_tests::scripted_cohere::{
-    ALWAYS, CountedAnswer, EMBED, EMBED_FALLBACK, RERANK, RERANK_FALLBACK, ScriptedCohere, answer_well,
-    build_embed_body, build_rerank_body, contains_text, number_texts, refuse_late,
+    ALWAYS, CountedAnswer, EMBED, EMBED_FALLBACK, RERANK, RERANK_FALLBACK, ScriptedCohere,
+    answer_well, build_embed_body, build_rerank_body, contains_text, number_texts, refuse_late,
 };
 use serde_json::{Value, json};
 
@@ -38,7 +38,11 @@ async fn failed_part_sends_whole_request_to_fallback() {
     cohere.answer_all();
     let healed = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     healed.assert_embeds(EMBED, &texts);
-    assert_eq!(count_calls(&healed, [EMBED, EMBED_FALLBACK])[1], 0, "the fallback's embeddings are its own");
+    assert_eq!(
+        count_calls(&healed, [EMBED, EMBED_FALLBACK])[1],
+        0,
+        "the fallback's embeddings are its own"
+    );
 }
 
 #[tokio::test]
@@ -60,8 +64,9 @@ async fn fallback_answer_uses_no_primary_cache() {
         (again.answer.header("x-gateway-cache"), count_calls(&again, [EMBED, EMBED_FALLBACK])[1]),
         ("hit", 0)
     );
-    let denied =
-        cohere.send_counted("/v2/embed", &build_embed_body(&texts), &[("x-gateway-fallback", "deny")]).await;
+    let denied = cohere
+        .send_counted("/v2/embed", &build_embed_body(&texts), &[("x-gateway-fallback", "deny")])
+        .await;
     assert_ne!(denied.answer.status, 200);
 }
 

@@ -22,7 +22,8 @@ fn build_mixed_body(inputs: &[Value]) -> Value {
 async fn embed_alone(both: &SandboxPair, model: &str, images: &[String]) -> Vec<String> {
     let mut cells = Vec::new();
     for image in images {
-        let answer = both.send_directly("/v2/embed", &build_body(model, std::slice::from_ref(image))).await;
+        let answer =
+            both.send_directly("/v2/embed", &build_body(model, std::slice::from_ref(image))).await;
         cells.push(EmbedAnswer::parse(&answer).cells("float")[0].to_string());
     }
     cells
@@ -37,7 +38,8 @@ async fn images_are_split_by_model_limit() {
         ("embed-v4.0", 1, json!({ "input_tokens": 0, "image_tokens": 777 })),
     ] {
         let expected = embed_alone(&both, model, &images).await;
-        let answer = both.send_through("/v2/embed", &build_body(model, &images), calls, "miss").await;
+        let answer =
+            both.send_through("/v2/embed", &build_body(model, &images), calls, "miss").await;
         let embedded = EmbedAnswer::parse(&answer);
         assert_eq!(embedded.cells("float"), expected, "{model}");
         assert_eq!((embedded.images.len(), embedded.texts.len()), (3, 0), "{model}");

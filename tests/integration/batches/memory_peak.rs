@@ -55,11 +55,14 @@ fn read_peak(process: u32) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn largest_requests_fit_in_256_mb() {
-    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
     stub.answer_others(answer_large);
     let processes = running.gateway.process_ids("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };
-    let Some(start) = read_peak(process) else { return report_skip("peak memory", "there is no /proc here") };
+    let Some(start) = read_peak(process) else {
+        return report_skip("peak memory", "there is no /proc here");
+    };
     let mut figures = vec![format!("start {:.1}", start as f64 / 1e6)];
     for (round, mark) in ["sea", "moon", "tide"].into_iter().enumerate() {
         for (count, kind, length) in [(1_920, "float", 1_536), (10_000, "int8", 256)] {

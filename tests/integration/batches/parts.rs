@@ -2,8 +2,8 @@
 //! caller is told.
 
 use gateway_tests::scripted_cohere::{
-    ALWAYS, EMBED, RERANK, ScriptedCohere, answer_well, build_embed_body, build_rerank_body, contains_text,
-    number_texts, read_inputs, refuse_late, write_embed_answer,
+    ALWAYS, EMBED, RERANK, ScriptedCohere, answer_well, build_embed_body, build_rerank_body,
+    contains_text, number_texts, read_inputs, refuse_late, write_embed_answer,
 };
 use gateway_tests::stub::{Seen, Step, write_answer, write_json};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ fn numbers_of(calls: &[Seen], input: &str) -> usize {
 
 #[tokio::test]
 async fn failed_embed_part_is_retried_alone() {
-    let cohere = ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
+    let cohere =
+        ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
     let faults = [
         ("500", refuse_call(500, "oh")),
         ("reset", vec![Step::Reset]),
@@ -74,7 +75,8 @@ async fn failed_rerank_part_is_retried_alone() {
 
 #[tokio::test]
 async fn failing_part_names_its_error_and_inputs() {
-    let cohere = ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "800")]).await;
+    let cohere =
+        ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "800")]).await;
     cohere.fail_calls("tide-100", ALWAYS, refuse_late(500, "oh"));
     let texts = number_texts("tide", 0..200);
     let asked = cohere.embed_texts(&texts).await;
@@ -84,7 +86,8 @@ async fn failing_part_names_its_error_and_inputs() {
     assert_eq!(asked.answer.json()["id"], "of-the-part");
 
     cohere.fail_calls("moon-100", ALWAYS, vec![Step::Hang]);
-    let (status, code, message) = cohere.embed_texts(&number_texts("moon", 0..200)).await.read_failure();
+    let (status, code, message) =
+        cohere.embed_texts(&number_texts("moon", 0..200)).await.read_failure();
     assert_eq!((status, code.as_str()), (504, "upstream_timeout"));
     assert!(message.ends_with(" (texts 96-191 of 200, counted from 0)"), "{message}");
 
@@ -157,9 +160,11 @@ async fn replaced_key_is_read_once_for_all_parts() {
     cohere.embed_texts(&number_texts("before", 0..1)).await;
     let gateway = &cohere.running.gateway;
     gateway.secrets.put(local::secrets_manager::API_KEY, r#"{"CO_API_KEY":"fake-replaced-key"}"#);
-    cohere.stub.answer_others(|seen| match seen.headers["authorization"] == "Bearer fake-replaced-key" {
-        true => answer_well(seen),
-        false => refuse_call(401, "invalid api token"),
+    cohere.stub.answer_others(|seen| {
+        match seen.headers["authorization"] == "Bearer fake-replaced-key" {
+            true => answer_well(seen),
+            false => refuse_call(401, "invalid api token"),
+        }
     });
     let (texts, reads) = (number_texts("sea", 0..1_920), gateway.secrets.reads());
     let asked = cohere.embed_texts(&texts).await;

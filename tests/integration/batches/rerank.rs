@@ -37,7 +37,8 @@ async fn split_ranking_equals_one_call() {
     let both = SandboxPair::start(&[]).await;
     let all = make_documents(10_000);
     for count in [1, 1_000, 1_001, 10_000] {
-        let mut body = json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
+        let mut body =
+            json!({ "model": RERANK, "query": "the tide of the sea", "documents": &all[..count] });
         let expected = Ranking::of(&both.send_directly("/v2/rerank", &body).await);
         let calls = count.div_ceil(1_000);
         let ranking = Ranking::of(&both.send_past_cache("/v2/rerank", &body, calls).await);
@@ -59,7 +60,8 @@ async fn equal_scores_rank_by_index() {
         if let Some(top_n) = top_n {
             body["top_n"] = json!(top_n);
         }
-        let asked = cohere.send_counted("/v2/rerank", &body, &[("x-gateway-cache", "no-store")]).await;
+        let asked =
+            cohere.send_counted("/v2/rerank", &body, &[("x-gateway-cache", "no-store")]).await;
         assert_eq!(asked.cache_and_calls(), ("bypass", 3));
         asked.assert_ranks(RERANK, &documents, top_n.unwrap_or(usize::MAX));
         assert_eq!(asked.billed_units(), json!({ "search_units": 25 }));

@@ -38,7 +38,11 @@ async fn open_breaker_costs_upstream_nothing() {
     let (_, first, calls) = send_counted(&stub, &running).await;
     assert_eq!((first.as_str(), calls), ("500 upstream_error", 3));
     let (_, second, calls) = send_counted(&stub, &running).await;
-    assert_eq!((second.as_str(), calls), ("500 upstream_error", 2), "it answers with its own last failure");
+    assert_eq!(
+        (second.as_str(), calls),
+        ("500 upstream_error", 2),
+        "it answers with its own last failure"
+    );
     let mut best = f64::MAX;
     for _ in 0..20 {
         let (answer, said, calls) = send_counted(&stub, &running).await;
@@ -52,9 +56,11 @@ async fn open_breaker_costs_upstream_nothing() {
 
 #[tokio::test]
 async fn breaker_belongs_to_one_model() {
-    let (stub, running) =
-        gateway::start_single_with_stub(&[("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")])
-            .await;
+    let (stub, running) = gateway::start_single_with_stub(&[
+        ("GATEWAY_FALLBACKS", "none"),
+        ("GATEWAY_BREAKER_FAILURES", "3"),
+    ])
+    .await;
     fail_all(&stub);
     send_counted(&stub, &running).await;
     assert_eq!(send_counted(&stub, &running).await.1, "503 circuit_open");

@@ -15,15 +15,20 @@ fn fail_model(stub: &Stub, fallback_status: u16) {
             write_json(500, &json!({ "id": "first", "message": "the first failed" }))
         }
         (_, 200) => {
-            let way = [Way::Chat, Way::Embed, Way::Rerank].into_iter().find(|way| way.path() == seen.path);
+            let way = [Way::Chat, Way::Embed, Way::Rerank]
+                .into_iter()
+                .find(|way| way.path() == seen.path);
             way.expect("a known path").good_steps()
         }
-        (_, status) => write_json(status, &json!({ "id": "second", "message": "the second failed" })),
+        (_, status) => {
+            write_json(status, &json!({ "id": "second", "message": "the second failed" }))
+        }
     });
 }
 
 fn fallback_headers(answer: &Answer) -> [&str; 3] {
-    ["x-gateway-model", "x-gateway-fallback-from", "x-gateway-attempts"].map(|name| answer.header(name))
+    ["x-gateway-model", "x-gateway-fallback-from", "x-gateway-attempts"]
+        .map(|name| answer.header(name))
 }
 
 /// Sends a chat with more fields; a fresh environment, so that no request before it matters.
@@ -45,7 +50,8 @@ async fn send_chat(running: &Running, more: Value, option: Option<&str>) -> Answ
 async fn chat_fallback_lowers_max_tokens_and_says_so() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail_model(&stub, 200);
-    let answer = send_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
+    let answer =
+        send_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
     assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
     assert_eq!(answer.body, Way::Chat.good_body());
     let asked: Vec<Value> =
@@ -113,7 +119,8 @@ async fn fallback_header_decides_and_is_validated() {
 
 #[tokio::test]
 async fn embed_and_rerank_fall_back_only_if_allowed() {
-    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_RERANK_FALLBACK", "on")]).await;
     fail_model(&stub, 200);
     for (way, option, status) in [
         (Way::Embed, None, 500),
@@ -141,8 +148,7 @@ async fn embed_and_rerank_fall_back_only_if_allowed() {
 async fn fallback_is_skipped_if_it_lacks_a_feature() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     fail_model(&stub, 200);
-    let image =
-        json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:," } }] }]);
+    let image = json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "data:," } }] }]);
     let tools = json!([{ "type": "function", "function": { "name": "f" } }]);
     for more in [
         json!({ "messages": image }),
@@ -161,7 +167,8 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
 
 #[tokio::test]
 async fn open_breaker_goes_straight_to_fallback() {
-    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     fail_model(&stub, 200);
     send_chat(&running, json!({}), None).await;
     let answer = Way::Chat.send_request(&running, "allow").await;
@@ -171,13 +178,17 @@ async fn open_breaker_goes_straight_to_fallback() {
 
 #[tokio::test]
 async fn uncalled_fallback_costs_no_budget() {
-    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
     stub.answer_others(|seen| match seen.field("model") == ASKED {
         true => write_json(429, &json!({ "message": "limited to 1000 API calls / month" })),
         false => write_json(500, &json!({ "message": "oh" })),
     });
     for _ in 0..20 {
-        assert_eq!(status_and_code(&Way::Chat.send_request(&running, "allow").await), "429 quota_exhausted");
+        assert_eq!(
+            status_and_code(&Way::Chat.send_request(&running, "allow").await),
+            "429 quota_exhausted"
+        );
     }
     assert_eq!(stub.count_calls(FALLBACK), 3, "then its breaker is open");
     stub.answer_others(|_| Way::Chat.good_steps());
@@ -217,7 +228,8 @@ async fn retired_model_is_refused_deprecated_one_warned() {
 
 #[tokio::test]
 async fn retired_model_passes_if_operator_allows() {
-    let (stub, running) = gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
     stub.answer_others(|_| Way::Chat.good_steps());
     let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");
     assert_eq!(running.send("/v2/chat", body).await.status, 200);

@@ -51,10 +51,16 @@ async fn missing_key_names_secret_until_store_recovers() {
         running.gateway.secrets.behave(Behaviour::Normal);
         assert_eq!(send_chat(&running).await.status, 200, "{behaviour:?}");
     }
-    assert_eq!(running.gateway.started_count("chat"), before + DOWN.len(), "a start needs no secret");
+    assert_eq!(
+        running.gateway.started_count("chat"),
+        before + DOWN.len(),
+        "a start needs no secret"
+    );
     assert_eq!(stub.seen().len(), DOWN.len());
     let lines = running.read_lines().join("\n");
-    for told in ["InternalServiceError", "AccessDenied", "ThrottlingException", "its answer cannot be read"] {
+    for told in
+        ["InternalServiceError", "AccessDenied", "ThrottlingException", "its answer cannot be read"]
+    {
         assert!(lines.contains(told), "{told} in {lines}");
     }
     assert!(!lines.contains(FAKE_KEY), "an answer that broke off was logged");

@@ -33,7 +33,11 @@ async fn run_column(rows: &[Row], lane: &Lane, way: Way) -> (Vec<String>, Durati
             ));
         }
         if observed.took > expected.within.time() + SLACK {
-            wrong.push(format!("{shown}\n  took {:?}, not {}", observed.took, expected.within.name()));
+            wrong.push(format!(
+                "{shown}\n  took {:?}, not {}",
+                observed.took,
+                expected.within.name()
+            ));
         }
         worst = worst.max(observed.took);
     }
@@ -61,9 +65,13 @@ async fn faults_end_as_the_table_says() {
         lane(Way::Begun),
         lane(Way::Embed),
         lane(Way::Rerank),
-        async { run_unreachable(rows, Lane::at("http://127.0.0.1:9", Fault::Refused.needs()).await).await },
         async {
-            run_unreachable(rows, Lane::at("https://cohere.invalid", Fault::NoName.needs()).await).await
+            run_unreachable(rows, Lane::at("http://127.0.0.1:9", Fault::Refused.needs()).await)
+                .await
+        },
+        async {
+            run_unreachable(rows, Lane::at("https://cohere.invalid", Fault::NoName.needs()).await)
+                .await
         },
     );
     let columns = [chat, stream, begun, embed, rerank, refused, no_name];

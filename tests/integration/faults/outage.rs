@@ -48,12 +48,19 @@ fn refuse_call(status: u16) -> Vec<Step> {
 }
 
 /// Sends requests one after another.
-async fn send_many(stub: &Stub, running: &Running, way: Way, requests: usize, option: &str) -> Outage {
+async fn send_many(
+    stub: &Stub,
+    running: &Running,
+    way: Way,
+    requests: usize,
+    option: &str,
+) -> Outage {
     let (before, begun) = (stub.seen().len(), Instant::now());
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
         let started = Instant::now();
-        *verdicts.entry(status_and_code(&way.send_request(running, option).await)).or_insert(0) += 1;
+        *verdicts.entry(status_and_code(&way.send_request(running, option).await)).or_insert(0) +=
+            1;
         worst = worst.max(started.elapsed());
     }
     Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }
@@ -142,7 +149,10 @@ async fn fallback_answers_all_requests_in_outage() {
     let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, the fallback answers");
     assert_eq!(outage.count_successes(), 200);
-    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 200));
+    assert_eq!(
+        (stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())),
+        (5, 200)
+    );
 }
 
 #[tokio::test]
@@ -151,6 +161,14 @@ async fn both_models_down_open_two_breakers() {
     stub.answer_others(|_| refuse_call(500));
     let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
     outage.assert_within_the_budget("breaker on, both models 500");
-    assert_eq!((stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())), (5, 5));
-    assert!(outage.verdicts.keys().all(|said| said == "500 upstream_error" || said == "503 circuit_open"));
+    assert_eq!(
+        (stub.count_calls(Way::Chat.model()), stub.count_calls(Way::Chat.fallback())),
+        (5, 5)
+    );
+    assert!(
+        outage
+            .verdicts
+            .keys()
+            .all(|said| said == "500 upstream_error" || said == "503 circuit_open")
+    );
 }

@@ -25,7 +25,8 @@ fn answer_or_fail(seen: &Seen, call: usize) -> Vec<Step> {
     let body: serde_json::Value = serde_json::from_slice(&seen.body).expect("JSON");
     let word = body["messages"][0]["content"].as_str().expect("a word").to_string();
     let request: usize = word.trim_start_matches("word-").parse().expect("a number");
-    let whole = write_json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
+    let whole =
+        write_json(200, &json!({ "message": { "content": [{ "type": "text", "text": word }] } }));
     if choose_number(request, call, 5) == 0 {
         return match choose_number(request, call + 4, 5) {
             0 => write_json(500, &json!({ "message": "oh" })),
@@ -40,9 +41,13 @@ fn answer_or_fail(seen: &Seen, call: usize) -> Vec<Step> {
     }
     match body["stream"].as_bool() {
         Some(true) => {
-            let delta =
-                format!("event: content-delta\ndata: {{\"type\":\"content-delta\",\"text\":\"{word}\"}}\n\n");
-            write_stream(&[], &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()])
+            let delta = format!(
+                "event: content-delta\ndata: {{\"type\":\"content-delta\",\"text\":\"{word}\"}}\n\n"
+            );
+            write_stream(
+                &[],
+                &[START.as_bytes(), delta.as_bytes(), END.as_bytes(), DONE.as_bytes()],
+            )
         }
         _ => whole,
     }
@@ -68,9 +73,12 @@ async fn concurrent_callers_get_their_own_answers() {
         *call += 1;
         answer_or_fail(seen, *call)
     });
-    let settings =
-        [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "1000")];
-    let running = gateway::start_within(gateway::upstream_at(&stub.url), &settings, ENVIRONMENTS).await;
+    let settings = [
+        ("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"),
+        ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "1000"),
+    ];
+    let running =
+        gateway::start_within(gateway::upstream_at(&stub.url), &settings, ENVIRONMENTS).await;
     let running = Arc::new(running);
     let callers = (0..ENVIRONMENTS).map(|caller| {
         let running = running.clone();
@@ -90,14 +98,24 @@ async fn concurrent_callers_get_their_own_answers() {
             let text = String::from_utf8_lossy(&answer.body);
             if answer.status == 200 {
                 assert_eq!(text.matches("word-").count(), 1, "{text}");
-                assert!(text.contains(&format!("\"word-{request}\"")), "request {request} got {text}");
-                assert_eq!(text.matches("[DONE]").count(), usize::from(request.is_multiple_of(3)), "{text}");
+                assert!(
+                    text.contains(&format!("\"word-{request}\"")),
+                    "request {request} got {text}"
+                );
+                assert_eq!(
+                    text.matches("[DONE]").count(),
+                    usize::from(request.is_multiple_of(3)),
+                    "{text}"
+                );
             }
             *verdicts.entry(said).or_insert(0) += 1;
             answered += 1;
         }
     }
-    print_line(&format!("random faults: {} calls for {answered} requests, {verdicts:?}", stub.seen().len()));
+    print_line(&format!(
+        "random faults: {} calls for {answered} requests, {verdicts:?}",
+        stub.seen().len()
+    ));
     assert_eq!(answered, REQUESTS);
     let good = verdicts.get("200").copied().unwrap_or_default();
     assert!(good * 100 >= REQUESTS * 97, "{verdicts:?}");

@@ -16,8 +16,7 @@ pub fn marked_requests() -> Vec<(&'static str, Value)> {
         "function": { "name": TEXT, "description": TEXT, "parameters": { TEXT: { "type": TEXT } } },
     });
     let arguments = format!(r#"{{"{TEXT}":"{TEXT}"}}"#);
-    let call =
-        json!({ "id": TEXT, "type": "function", "function": { "name": TEXT, "arguments": arguments } });
+    let call = json!({ "id": TEXT, "type": "function", "function": { "name": TEXT, "arguments": arguments } });
     let chat = json!({
         "model": "command-a-03-2025",
         "messages": [
@@ -38,7 +37,8 @@ pub fn marked_requests() -> Vec<(&'static str, Value)> {
     streamed["stream"] = true.into();
     let embed = |of: &str, what: Value| json!({ "model": "embed-v4.0", "input_type": "search_query", of: what, TEXT: TEXT });
     let inputs = json!([{ "content": [{ "type": "text", "text": TEXT }] }]);
-    let rerank = json!({ "model": "rerank-v3.5", "query": TEXT, "documents": [TEXT, TEXT], TEXT: TEXT });
+    let rerank =
+        json!({ "model": "rerank-v3.5", "query": TEXT, "documents": [TEXT, TEXT], TEXT: TEXT });
     vec![
         ("/v2/chat", chat),
         ("/v2/chat", streamed),
@@ -102,7 +102,9 @@ async fn send_broken(suite: &mut Suite, path: &str, body: &Value) {
 
 /// Whatever stands in place of a model's id, it is only logged if it has the form of one.
 async fn send_unusual_models(suite: &mut Suite) {
-    for model in [format!("tell me {TEXT}"), format!("{TEXT}\n"), format!("{{{TEXT}}}"), TEXT.repeat(50)] {
+    for model in
+        [format!("tell me {TEXT}"), format!("{TEXT}\n"), format!("{{{TEXT}}}"), TEXT.repeat(50)]
+    {
         for (path, mut body) in marked_requests() {
             body["model"] = model.clone().into();
             suite.post(path, body.to_string(), May::RepeatText).await;
@@ -128,11 +130,15 @@ async fn send_wrong_options_and_paths(suite: &mut Suite) {
         (Method::POST, format!("/{SECRET}?{TEXT}={TEXT}")),
         (Method::DELETE, format!("/api/health?{TEXT}")),
     ] {
-        let request =
-            suite.running.request_without_token(method, &path).bearer_auth(TOKEN).body(body.to_string());
+        let request = suite
+            .running
+            .request_without_token(method, &path)
+            .bearer_auth(TOKEN)
+            .body(body.to_string());
         suite.send(request, &path, May::RepeatNothing).await;
     }
-    let answer = suite.post(&format!("/v2/chat?{TEXT}={TEXT}"), body.to_string(), May::RepeatNothing).await;
+    let answer =
+        suite.post(&format!("/v2/chat?{TEXT}={TEXT}"), body.to_string(), May::RepeatNothing).await;
     assert_eq!(answer.status, 200);
 }
 
@@ -147,9 +153,12 @@ async fn send_as_stranger(suite: &mut Suite) {
         SECRET.to_string(),
         format!("Bearer cgw_{SECRET}{}", PanicPoint::Authorizer.mark()),
     ] {
-        let request =
-            suite.running.request_without_token(Method::POST, path).header("authorization", &authorization);
-        let answer = suite.send(request.body(body.to_string()), &authorization, May::RepeatNothing).await;
+        let request = suite
+            .running
+            .request_without_token(Method::POST, path)
+            .header("authorization", &authorization);
+        let answer =
+            suite.send(request.body(body.to_string()), &authorization, May::RepeatNothing).await;
         assert_eq!(answer.status, 401, "{authorization}");
     }
 }
@@ -177,9 +186,9 @@ pub async fn send_raw_events(suite: &mut Suite) {
             "body": body, "isBase64Encoded": false,
         })
     };
-    let no_text = json!({ "type": TEXT, "authorizationToken": { SECRET: SECRET }, "methodArn": [TEXT] });
-    let good_token =
-        json!({ "type": "TOKEN", "authorizationToken": format!("Bearer {TOKEN}"), "methodArn": TEXT });
+    let no_text =
+        json!({ "type": TEXT, "authorizationToken": { SECRET: SECRET }, "methodArn": [TEXT] });
+    let good_token = json!({ "type": "TOKEN", "authorizationToken": format!("Bearer {TOKEN}"), "methodArn": TEXT });
     let events = [
         event(&format!("a client {TEXT}"), "an-id").to_string(),
         event("client", &format!("an id\n{TEXT}")).to_string(),

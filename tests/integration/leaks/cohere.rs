@@ -127,7 +127,9 @@ async fn answer_garbage(suite: &mut Suite) {
         write(format!("HTTP/1.1 200 OK\r\nx: {TEXT}\u{1}{KEY}\r\n\r\n")),
         write(format!("HTTP/1.1 200 {TEXT}\r\ncontent-length: {TEXT}\r\n\r\n")),
         write(format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{TEXT}\r\n{KEY}")),
-        write(format!("HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{TEXT}{KEY}")),
+        write(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n{TEXT}{KEY}"
+        )),
         vec![Step::Reset],
         vec![Step::Hang],
     ];
@@ -147,7 +149,12 @@ async fn answer_streams(suite: &mut Suite) {
     let panicking = write_delta(&format!("{TEXT} {} {KEY}", PanicPoint::Stream.mark()));
     let typed = write_failed_ending(Some("NO_VALID_RESPONSE_GENERATED"));
     let begun = |last: Step| {
-        vec![write_stream_head(&HEADERS), write_chunk(START.as_bytes()), write_chunk(frame.as_bytes()), last]
+        vec![
+            write_stream_head(&HEADERS),
+            write_chunk(START.as_bytes()),
+            write_chunk(frame.as_bytes()),
+            last,
+        ]
     };
     let whole = |pieces: &[&str]| {
         write_stream(&HEADERS, &pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>())
@@ -161,9 +168,16 @@ async fn answer_streams(suite: &mut Suite) {
         whole(&[START, &frame]),
         whole(&[half]),
         whole(&[TEXT, KEY]),
-        whole(&[START, &frame, &format!("event: {TEXT}\ndata: {{\"{TEXT}\":\"{KEY}\"\n\n"), END, DONE]),
+        whole(&[
+            START,
+            &frame,
+            &format!("event: {TEXT}\ndata: {{\"{TEXT}\":\"{KEY}\"\n\n"),
+            END,
+            DONE,
+        ]),
         whole(&[START, &frame, &format!("event: message-end\ndata: {TEXT} {KEY}\n\n"), DONE]),
-        [begun(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]].concat(),
+        [begun(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]]
+            .concat(),
         begun(Step::Reset),
         begun(Step::Close),
         begun(Step::Hang),
@@ -201,8 +215,9 @@ async fn check_health(suite: &mut Suite) {
             write_json(status, &json!({ "message": echo_request(seen), "id": TEXT }))
         });
         suite.running.gateway.kill("health").await;
-        let request =
-            suite.running.request_without_token(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
+        let request = suite
+            .running
+            .request_without_token(http::Method::GET, &format!("/api/health?{TEXT}={TEXT}"));
         let answer = gateway_tests::gateway::read_answer(request.header("cookie", TEXT)).await;
         suite.assert_no_secret(&answer.body, "health");
         assert!(!String::from_utf8_lossy(&answer.body).contains(TEXT), "{answer:?}");

@@ -33,8 +33,9 @@ impl Search {
     /// Returns what surrounds the text, if it is there.
     pub fn found_in(&self, bytes: &[u8]) -> Option<String> {
         let lower = bytes.to_ascii_lowercase();
-        let place =
-            |haystack: &[u8], form: &Vec<u8>| haystack.windows(form.len()).position(|part| part == form);
+        let place = |haystack: &[u8], form: &Vec<u8>| {
+            haystack.windows(form.len()).position(|part| part == form)
+        };
         let folded = self.folded.iter().find_map(|form| place(&lower, form));
         let at = folded.or_else(|| self.exact.iter().find_map(|form| place(bytes, form)))?;
         let around = &bytes[at.saturating_sub(150)..bytes.len().min(at + 150)];

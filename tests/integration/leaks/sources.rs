@@ -31,17 +31,25 @@ impl Event {
     }
 
     fn field_names(&self) -> impl Iterator<Item = String> {
-        self.fields.iter().map(|field| field.split(" = ").next().unwrap_or_default().replace('%', ""))
+        self.fields
+            .iter()
+            .map(|field| field.split(" = ").next().unwrap_or_default().replace('%', ""))
     }
 }
 
 /// Returns the code of every function and of what they share, by path.
 fn read_sources() -> Vec<(String, String)> {
     let roots = ["shared/src", "functions"].map(|folder| Path::new(ROOT).join(folder));
-    let paths =
-        roots.iter().flat_map(|root| find_rust_files(root)).filter(|path| !path.ends_with("tests.rs"));
+    let paths = roots
+        .iter()
+        .flat_map(|root| find_rust_files(root))
+        .filter(|path| !path.ends_with("tests.rs"));
     let codes: Vec<_> = paths.map(|path| (path.display().to_string(), read_code(&path))).collect();
-    assert!(codes.len() > 40, "only {} files were found: the test looks in the wrong place", codes.len());
+    assert!(
+        codes.len() > 40,
+        "only {} files were found: the test looks in the wrong place",
+        codes.len()
+    );
     codes
 }
 
@@ -72,15 +80,21 @@ fn events_and_fields_match_the_document() {
     let (mut lines, mut names, mut fields) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (path, code) in read_sources() {
         for event in find_events(&code) {
-            let line = format!("{} {}", event.level, event.message.replace("{PENDING}", "AWSPENDING"));
-            let name = event.name().unwrap_or_else(|| panic!("{path}: {line:?} has no event name first"));
+            let line =
+                format!("{} {}", event.level, event.message.replace("{PENDING}", "AWSPENDING"));
+            let name =
+                event.name().unwrap_or_else(|| panic!("{path}: {line:?} has no event name first"));
             assert!(names.insert(name.to_string()), "{path}: two lines are the event {name}");
             lines.insert((name.to_string(), line));
             fields.extend(event.field_names());
         }
     }
     assert_eq!(read_pairs(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
-    assert_eq!(read_table_rows(&doc, "fields"), fields, "fields in docs/logging.md, and in the sources");
+    assert_eq!(
+        read_table_rows(&doc, "fields"),
+        fields,
+        "fields in docs/logging.md, and in the sources"
+    );
 }
 
 /// Returns the first two cells of a table's rows, without their backticks.
@@ -142,7 +156,8 @@ fn split_arguments(code: &str) -> Vec<String> {
 
 #[test]
 fn event_parser_reads_level_message_and_fields() {
-    let code = "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
+    let code =
+        "tracing::warn!(a, b = f(x, \"(,\"), c = %d, \"what, then\"); tracing::Level::WARN; x!()";
     let events = find_events(code);
     assert_eq!(
         (events.len(), events[0].level.as_str(), events[0].message.as_str()),

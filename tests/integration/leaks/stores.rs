@@ -15,7 +15,8 @@ pub async fn play(suite: &mut Suite) {
 
 /// Keys that a rotation must refuse, and a Cohere that repeats them.
 async fn spoil_rotations(suite: &mut Suite) {
-    let said = |key: &str| json!({ "message": format!("{TEXT} Bearer {key} trial key"), "valid": TEXT });
+    let said =
+        |key: &str| json!({ "message": format!("{TEXT} Bearer {key} trial key"), "valid": TEXT });
     let new = format!("{SECRET}-next-key");
     let cases = [
         (format!("{SECRET} with a space"), 200),
@@ -33,9 +34,9 @@ async fn spoil_rotations(suite: &mut Suite) {
         let token = format!("00000000-0000-4000-8000-{number:012}");
         suite.running.gateway.secrets.begin_rotation(API_KEY, &token);
         for step in STEPS {
-            let event =
-                json!({ "Step": step, "SecretId": API_KEY, "ClientRequestToken": token, TEXT: SECRET });
-            let Err(problem) = suite.running.gateway.invoke("rotate-key", event.to_string()).await else {
+            let event = json!({ "Step": step, "SecretId": API_KEY, "ClientRequestToken": token, TEXT: SECRET });
+            let Err(problem) = suite.running.gateway.invoke("rotate-key", event.to_string()).await
+            else {
                 continue;
             };
             suite.assert_no_secret(problem.to_string().as_bytes(), step);
@@ -61,7 +62,9 @@ async fn spoil_keys(suite: &mut Suite) {
         key_missing(suite, path, &body.to_string()).await;
     }
     suite.running.gateway.secrets.put(API_KEY, &before);
-    for behaviour in [Behaviour::Garbled, Behaviour::Failing, Behaviour::Denying, Behaviour::Throttling] {
+    for behaviour in
+        [Behaviour::Garbled, Behaviour::Failing, Behaviour::Denying, Behaviour::Throttling]
+    {
         suite.running.gateway.secrets.behave(behaviour);
         key_missing(suite, path, &body.to_string()).await;
     }
@@ -80,7 +83,9 @@ async fn spoil_clients(suite: &mut Suite) {
     let values = [
         TEXT.to_string(),
         format!("{{\"clients\": [{{\"name\": \"{TEXT}\", \"{SECRET}\": 1}}]}}"),
-        format!("{{\"clients\": [{{\"name\": \"{TEXT} {TEXT}\", \"token_sha256\": [\"{hash}\"]}}]}}"),
+        format!(
+            "{{\"clients\": [{{\"name\": \"{TEXT} {TEXT}\", \"token_sha256\": [\"{hash}\"]}}]}}"
+        ),
         format!("{{\"clients\": [{{\"name\": \"{TEXT}\", \"token_sha256\": [\"{hash}\"]}}]}}"),
         format!("{{\"clients\": [{{\"name\": {{\"{TEXT}\": \"{SECRET}\"}}}}]}}"),
         format!("{{\"clients\": \"{SECRET}"),

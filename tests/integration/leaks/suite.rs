@@ -67,7 +67,8 @@ impl Suite {
     pub async fn start(rust_log: Option<&str>) -> Self {
         let stub = Stub::start().await;
         let upstream = Upstream::Url { url: stub.url.clone(), key: KEY.into() };
-        let options = Options { upstream, token: TOKEN.into(), max_environments: 4, ..Options::default() };
+        let options =
+            Options { upstream, token: TOKEN.into(), max_environments: 4, ..Options::default() };
         let rust_log = rust_log.map(|level| ("RUST_LOG", level));
         let settings: Vec<_> = SETTINGS.into_iter().chain(rust_log).collect();
         let running = gateway::start_with(&settings, options).await;
@@ -84,7 +85,12 @@ impl Suite {
     }
 
     /// Sends a request with marked headers and looks at the answer.
-    pub async fn send(&mut self, mut request: reqwest::RequestBuilder, shown: &str, may: May) -> Answer {
+    pub async fn send(
+        &mut self,
+        mut request: reqwest::RequestBuilder,
+        shown: &str,
+        may: May,
+    ) -> Answer {
         for (name, value) in CALLERS_HEADERS {
             request = request.header(name, value);
         }
@@ -98,12 +104,16 @@ impl Suite {
         self.assert_no_secret(headers.as_bytes(), shown);
         self.assert_no_secret(&answer.body, shown);
         if answer.status >= 400 {
-            let code =
-                answer.json()["code"].as_str().unwrap_or_else(|| panic!("{shown}: {answer:?}")).to_string();
+            let code = answer.json()["code"]
+                .as_str()
+                .unwrap_or_else(|| panic!("{shown}: {answer:?}"))
+                .to_string();
             self.codes.insert(code);
-            let ours = answer.headers.iter().filter(|(name, _)| !PASSED_HEADERS.contains(&name.as_str()));
+            let ours =
+                answer.headers.iter().filter(|(name, _)| !PASSED_HEADERS.contains(&name.as_str()));
             let ours = format!("{:?}", ours.collect::<Vec<_>>());
-            let found = self.text.found_in(&answer.body).or_else(|| self.text.found_in(ours.as_bytes()));
+            let found =
+                self.text.found_in(&answer.body).or_else(|| self.text.found_in(ours.as_bytes()));
             assert!(may == May::RepeatText || found.is_none(), "{shown}: {found:?}");
         }
         self.request_ids.push(answer.header("x-request-id").to_string());
@@ -127,7 +137,8 @@ impl Suite {
         for id in self.request_ids.iter().filter(|id| !id.is_empty()).step_by(10) {
             assert!(Search::of(id).found_in(&all).is_some(), "{id} is not in the log");
         }
-        for place in ["shared/src/panic_on_request.rs:", "another crate's event", "\"message\":\"rotation\""]
+        for place in
+            ["shared/src/panic_on_request.rs:", "another crate's event", "\"message\":\"rotation\""]
         {
             assert!(Search::of(place).found_in(&all).is_some(), "{place:?} is not in the log");
         }

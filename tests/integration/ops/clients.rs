@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::CohereSandbox, &[]).await
+    gateway::start(Upstream::Sandbox, &[]).await
 }
 
 async fn run_clients(running: &Running, arguments: &[&str]) -> Done {
@@ -35,7 +35,10 @@ async fn token_is_shown_once_and_stored_as_hash() {
     )
     .await;
     let token = added.data().to_string();
-    assert!(token.starts_with("cgw_") && token.len() == 47 && added.stdout.lines().count() == 1, "{added:?}");
+    assert!(
+        token.starts_with("cgw_") && token.len() == 47 && added.stdout.lines().count() == 1,
+        "{added:?}"
+    );
     assert!(!added.stderr.contains(&token));
     let list = read_stored(&running);
     assert_eq!(read_names(&list), ["local", "search"]);
@@ -46,14 +49,18 @@ async fn token_is_shown_once_and_stored_as_hash() {
 
     let listed = run_clients(&running, &["list"]).await;
     let row: Vec<_> = listed.data().lines().last().unwrap().split_whitespace().collect();
-    assert_eq!(row, ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "default", "2999-12-31T23:59:59Z"]);
+    assert_eq!(
+        row,
+        ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "default", "2999-12-31T23:59:59Z"]
+    );
 }
 
 #[tokio::test]
 async fn third_token_replaces_the_oldest() {
     let running = start_gateway().await;
-    let hashes =
-        |running: &Running| read_stored(running)["clients"][1]["token_sha256"].as_array().unwrap().clone();
+    let hashes = |running: &Running| {
+        read_stored(running)["clients"][1]["token_sha256"].as_array().unwrap().clone()
+    };
     let old = run_clients(&running, &["add", "search"]).await.data().to_string();
     let first = hashes(&running);
     let new = run_clients(&running, &["rotate", "search"]).await.data().to_string();
@@ -90,8 +97,9 @@ async fn concurrent_operators_lose_no_edit() {
     let commands: Vec<_> = all
         .iter()
         .map(|name| {
-            let command =
-                ops::prepare_command(&running, ops::build_binary()).args(["clients", "add", name]).spawn();
+            let command = ops::prepare_command(&running, ops::build_binary())
+                .args(["clients", "add", name])
+                .spawn();
             command.expect("ops starts")
         })
         .collect();
@@ -159,7 +167,8 @@ async fn impossible_edit_changes_nothing_and_advises() {
         let done = run_clients(&running, arguments).await;
         assert!(done.problem().contains(words), "{done:?}");
     }
-    for wrong in [&["add"][..], &["add", "x", "--not-after", "soon"], &["revoke", "local", "--token", "xyz"]]
+    for wrong in
+        [&["add"][..], &["add", "x", "--not-after", "soon"], &["revoke", "local", "--token", "xyz"]]
     {
         let done = run_clients(&running, wrong).await;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
@@ -172,7 +181,10 @@ async fn impossible_edit_changes_nothing_and_advises() {
         (&["x", "--models", ""], ["--models", "1 to 128 letters"]),
         (&["x", "--models", "a,b c"], ["--models", "1 to 128 letters"]),
         (&["x", "--models", &many], ["models", "at most 2047 characters"]),
-        (&["x", "--not-after", "2001-01-01"], ["--not-after is 2001-01-01T23:59:59Z", "and now is "]),
+        (
+            &["x", "--not-after", "2001-01-01"],
+            ["--not-after is 2001-01-01T23:59:59Z", "and now is "],
+        ),
     ] {
         let done = run_clients(&running, &[&["add"], arguments].concat()).await;
         assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
@@ -190,8 +202,7 @@ async fn impossible_edit_changes_nothing_and_advises() {
 async fn expired_client_gets_no_token() {
     let running = start_gateway().await;
     let mut list = read_stored(&running);
-    let over =
-        json!({"name": "over", "token_sha256": ["ab".repeat(32)], "not_after": "2001-01-01T00:00:00Z"});
+    let over = json!({"name": "over", "token_sha256": ["ab".repeat(32)], "not_after": "2001-01-01T00:00:00Z"});
     list["clients"].as_array_mut().unwrap().push(over);
     running.gateway.secrets.put(CLIENTS, &list.to_string());
     let refused = run_clients(&running, &["rotate", "over"]).await;

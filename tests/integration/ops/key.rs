@@ -9,7 +9,7 @@ use local::secrets_manager::API_KEY;
 const NEW: &str = "MARK-fake-new-cohere-key";
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::CohereSandbox, &[]).await
+    gateway::start(Upstream::Sandbox, &[]).await
 }
 
 /// Runs a command; nothing it writes may hold a key.
@@ -24,7 +24,12 @@ async fn run_key(running: &Running, arguments: &[&str], stdin: &str) -> Done {
 }
 
 fn accept_key(running: &Running, trial: bool) {
-    running.gateway.sandbox.as_ref().expect("a sandbox").accept_key(Key { value: NEW.into(), trial });
+    running
+        .gateway
+        .sandbox
+        .as_ref()
+        .expect("a sandbox")
+        .accept_key(Key { value: NEW.into(), trial });
 }
 
 #[tokio::test]
@@ -33,9 +38,15 @@ async fn staged_key_goes_into_use_by_rotation() {
     accept_key(&running, false);
     let staged = run_key(&running, &["stage"], &format!("  {NEW}\n")).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("ops key rotate"), "{staged:?}");
-    assert!(!running.gateway.secrets.current(API_KEY).unwrap().contains(NEW), "it is in use already");
+    assert!(
+        !running.gateway.secrets.current(API_KEY).unwrap().contains(NEW),
+        "it is in use already"
+    );
     let status = run_key(&running, &["status"], "").await;
-    assert!(status.data().contains("NEXT") && status.stderr.contains("never rotated"), "{status:?}");
+    assert!(
+        status.data().contains("NEXT") && status.stderr.contains("never rotated"),
+        "{status:?}"
+    );
 
     let rotated = run_key(&running, &["rotate"], "").await;
     assert!(rotated.data().is_empty() && rotated.stderr.contains("is in use"), "{rotated:?}");
@@ -73,7 +84,10 @@ async fn last_staged_key_survives_interrupted_rotation() {
     secrets.put_under(API_KEY, "fake-MARK-earlier", "AWSPENDING");
     run_key(&running, &["stage"], NEW).await.data();
     let rotated = run_key(&running, &["rotate"], "").await;
-    assert!(rotated.data().is_empty() && rotated.stderr.contains("takes it up again"), "{rotated:?}");
+    assert!(
+        rotated.data().is_empty() && rotated.stderr.contains("takes it up again"),
+        "{rotated:?}"
+    );
     assert!(rotated.stderr.contains("was an EARLIER key; now the one staged last"), "{rotated:?}");
     assert_eq!(rotated.stderr.matches("waiting for rotate-key…").count(), 2, "{rotated:?}");
     assert_eq!(secrets.current(API_KEY).unwrap(), NEW);
@@ -101,10 +115,16 @@ async fn restaged_key_says_so_and_promises_nothing() {
     let staged = run_key(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains(" instead of "), "{staged:?}");
     // A rotation whose function never ends it: the wait is over first.
-    running.gateway.secrets.behave(local::secrets_manager::Behaviour::Slow(std::time::Duration::from_millis(700)));
+    running
+        .gateway
+        .secrets
+        .behave(local::secrets_manager::Behaviour::Slow(std::time::Duration::from_millis(700)));
     let late = run_key(&running, &["rotate", "--wait-secs", "1"], "").await;
     assert_eq!(late.code, 1, "{late:?}");
-    assert!(late.stderr.contains("it may still end either way: look at `ops key status`"), "{late:?}");
+    assert!(
+        late.stderr.contains("it may still end either way: look at `ops key status`"),
+        "{late:?}"
+    );
 }
 
 #[tokio::test]
@@ -141,7 +161,10 @@ async fn first_key_of_new_stack_is_current_at_once() {
     running.gateway.secrets.create(API_KEY);
     let staged = run_key(&running, &["stage"], NEW).await;
     assert!(staged.data().is_empty() && staged.stderr.contains("first key"), "{staged:?}");
-    assert!(staged.stderr.starts_with("warning: ") && staged.stderr.contains("at once"), "{staged:?}");
+    assert!(
+        staged.stderr.starts_with("warning: ") && staged.stderr.contains("at once"),
+        "{staged:?}"
+    );
     let status = run_key(&running, &["status"], "").await;
     assert!(status.data().contains("AWSCURRENT ") && !status.data().contains("NEXT"), "{status:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY).unwrap(), NEW);

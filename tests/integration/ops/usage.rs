@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 const KEY: &str = "fake`}MARK\"})MARK";
 
 async fn start_gateway() -> Running {
-    gateway::start(Upstream::CohereSandbox, &[]).await
+    gateway::start(Upstream::Sandbox, &[]).await
 }
 
 /// Runs a command with the marked key as standard input and one more variable; nothing shows the mark.
@@ -27,7 +27,10 @@ async fn run_ops(running: &Running, arguments: &[&str], (name, value): (&str, &s
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let code = output.status.code().unwrap_or(-1);
     let done = Done { code, stdout: text(output.stdout), stderr: text(output.stderr) };
-    assert!(!done.stdout.contains("MARK") && !done.stderr.contains("MARK"), "{arguments:?} {done:?}");
+    assert!(
+        !done.stdout.contains("MARK") && !done.stderr.contains("MARK"),
+        "{arguments:?} {done:?}"
+    );
     done
 }
 
@@ -44,12 +47,19 @@ const COMMANDS: [&[&str]; 7] = [
 #[tokio::test]
 async fn invalid_endpoint_url_is_named() {
     let running = start_gateway().await;
-    for endpoint in ["localhost:39003", "nonsense", "", "http://", "http://a b", "ftp://localhost"] {
+    for endpoint in ["localhost:39003", "nonsense", "", "http://", "http://a b", "ftp://localhost"]
+    {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
             for command in COMMANDS {
                 let done = run_ops(&running, command, (variable, endpoint)).await;
-                let told = format!("error: {variable} is {endpoint:?}: http://… or https://… is expected\n");
-                assert_eq!((done.code, done.stdout.as_str(), done.stderr), (2, "", told), "{command:?}");
+                let told = format!(
+                    "error: {variable} is {endpoint:?}: http://… or https://… is expected\n"
+                );
+                assert_eq!(
+                    (done.code, done.stdout.as_str(), done.stderr),
+                    (2, "", told),
+                    "{command:?}"
+                );
             }
         }
     }
@@ -58,8 +68,13 @@ async fn invalid_endpoint_url_is_named() {
 #[tokio::test]
 async fn failing_endpoint_shows_no_key() {
     let running = start_gateway().await;
-    let odd =
-        ["http://127.0.0.1:1", "https://127.0.0.1:1", "http://127.0.0.1:99999", "http://[bad", "http://%zz"];
+    let odd = [
+        "http://127.0.0.1:1",
+        "https://127.0.0.1:1",
+        "http://127.0.0.1:99999",
+        "http://[bad",
+        "http://%zz",
+    ];
     for endpoint in odd {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
             let done = run_ops(&running, &["key", "stage"], (variable, endpoint)).await;
@@ -69,14 +84,19 @@ async fn failing_endpoint_shows_no_key() {
     let dead = ("AWS_ENDPOINT_URL", odd[0]);
     for command in COMMANDS {
         let done = run_ops(&running, command, dead).await;
-        assert!(done.problem().contains("check the region, AWS_ENDPOINT_URL and the network"), "{done:?}");
+        assert!(
+            done.problem().contains("check the region, AWS_ENDPOINT_URL and the network"),
+            "{done:?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn failing_store_shows_no_key() {
     let running = start_gateway().await;
-    for behaviour in [Behaviour::Denying, Behaviour::Failing, Behaviour::Throttling, Behaviour::Garbled] {
+    for behaviour in
+        [Behaviour::Denying, Behaviour::Failing, Behaviour::Throttling, Behaviour::Garbled]
+    {
         running.gateway.secrets.behave(behaviour);
         let done = run_ops(&running, &["key", "stage"], ("UNUSED", "")).await;
         assert_ne!(done.problem(), "", "{done:?}");
@@ -85,7 +105,10 @@ async fn failing_store_shows_no_key() {
     // A list that is a key by mistake.
     running.gateway.secrets.put(CLIENTS, KEY);
     assert!(
-        run_ops(&running, &["clients", "list"], ("UNUSED", "")).await.problem().contains("it is no JSON")
+        run_ops(&running, &["clients", "list"], ("UNUSED", ""))
+            .await
+            .problem()
+            .contains("it is no JSON")
     );
     running.gateway.secrets.put(API_KEY, KEY);
     assert_eq!(run_ops(&running, &["key", "stage"], ("UNUSED", "")).await.code, 1);
@@ -104,7 +127,8 @@ async fn unnamed_secret_is_told_by_its_setting() {
             let done = run_ops(&running, command, (variable, value)).await;
             assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
             assert!(done.stderr.contains(&format!("{variable} {told}")), "{done:?}");
-            let done = run_ops(&running, &[command, &["--secret", value]].concat(), ("UNUSED", "")).await;
+            let done =
+                run_ops(&running, &[command, &["--secret", value]].concat(), ("UNUSED", "")).await;
             assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
             assert!(done.stderr.contains(&format!("--secret {told}")), "{done:?}");
         }

@@ -39,7 +39,8 @@ pub fn check(exchange: &Exchange, played: &Played) {
     let calls = expected_calls(exchange);
     assert_eq!(played.calls, calls, "{name}: calls of the upstream");
     let calls = calls.to_string();
-    let mut headers: BTreeMap<&str, Option<&str>> = ALWAYS.into_iter().map(|name| (name, None)).collect();
+    let mut headers: BTreeMap<&str, Option<&str>> =
+        ALWAYS.into_iter().map(|name| (name, None)).collect();
     headers.insert("x-gateway-attempts", Some(&calls));
     // Chat is never cached; elsewhere the replay asks for no caching.
     let cache = if exchange.path == "/v2/chat" { "off" } else { "bypass" };
@@ -54,7 +55,8 @@ pub fn check(exchange: &Exchange, played: &Played) {
     if exchange.path == "/v2/chat" && request["max_tokens"].is_null() {
         headers.insert("x-gateway-max-tokens", None);
     }
-    let upstream = exchange.headers.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
+    let upstream =
+        exchange.headers.iter().map(|(name, value)| (name.as_str(), Some(value.as_str())));
     headers.extend(upstream.filter(|(name, _)| PASSING.contains(name)));
     if exchange.status == 200 {
         check_bytes(name, &answer.body, &exchange.body);
@@ -67,12 +69,18 @@ pub fn check(exchange: &Exchange, played: &Played) {
         if matches!(status, 429 | 503) {
             // After two 429s in a row the model is in cooldown for two seconds.
             let own = if code == "rate_limited" { "2" } else { "1" };
-            headers
-                .insert("retry-after", Some(exchange.headers.get("retry-after").map_or(own, String::as_str)));
+            headers.insert(
+                "retry-after",
+                Some(exchange.headers.get("retry-after").map_or(own, String::as_str)),
+            );
         }
     }
     check_headers(&format!("{name}, caller"), &answer.headers, &headers);
-    assert!(is_timing(answer.header("server-timing")), "{name}: {}", answer.header("server-timing"));
+    assert!(
+        is_timing(answer.header("server-timing")),
+        "{name}: {}",
+        answer.header("server-timing")
+    );
 }
 
 /// Returns the status and code the contract gives to a refusal of Cohere.
@@ -115,7 +123,8 @@ fn check_error(exchange: &Exchange, answer: &Answer, code: &str) {
     let message = said["message"].as_str().unwrap();
     // What Cohere says of our key or account is the operator's, and so is the id of it.
     let is_operators = matches!(code, "upstream_auth" | "upstream_billing");
-    let id = upstream["id"].as_str().filter(|_| !is_operators).unwrap_or(answer.header("x-request-id"));
+    let id =
+        upstream["id"].as_str().filter(|_| !is_operators).unwrap_or(answer.header("x-request-id"));
     assert_eq!(said["id"], id, "{name}");
     match upstream["message"].as_str() {
         Some(words) if is_operators => assert!(!message.contains(words), "{name}: {message}"),
@@ -128,10 +137,16 @@ fn check_error(exchange: &Exchange, answer: &Answer, code: &str) {
 fn check_bytes(name: &str, got: &[u8], sent: &[u8]) {
     let same = got.iter().zip(sent).take_while(|(got, sent)| got == sent).count();
     let around = |bytes: &[u8]| {
-        let part = bytes.get(same.saturating_sub(60)..bytes.len().min(same + 60)).unwrap_or_default();
+        let part =
+            bytes.get(same.saturating_sub(60)..bytes.len().min(same + 60)).unwrap_or_default();
         String::from_utf8_lossy(part).into_owned()
     };
-    assert!(got == sent, "{name}: differs at byte {same}: sent …{}…, got …{}…", around(sent), around(got));
+    assert!(
+        got == sent,
+        "{name}: differs at byte {same}: sent …{}…, got …{}…",
+        around(sent),
+        around(got)
+    );
 }
 
 /// `upstream;dur=1.5, gateway;dur=0.2`

@@ -30,7 +30,8 @@ pub fn check(exchange: &Exchange, played: &Played) {
         ("host", None),
     ]);
     let extra = gateway_tests::replay::EXTRA_HEADERS;
-    let from_caller = exchange.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let from_caller =
+        exchange.request_headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     for (name, value) in from_caller.chain(extra) {
         if PASSING.contains(&name) || name.starts_with("x-fern-") {
             expected.insert(name, Some(value));
@@ -50,7 +51,8 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
         _ => (&["model"], "\"rerank-v3.5\""),
     };
     let added: Vec<_> = rules.iter().copied().filter(|field| is_absent(field)).collect();
-    let passed: Vec<_> = asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
+    let passed: Vec<_> =
+        asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
     let (front, back) = sent.split_at(passed.len().min(sent.len()));
     assert_eq!(front, passed, "{name}: the caller's fields");
     let back: BTreeMap<_, _> = back.iter().map(|(key, raw)| (key.as_str(), raw.as_str())).collect();
@@ -63,7 +65,10 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
                 let tokens: u32 = raw.parse().unwrap();
                 assert!((4_000..=64_000).contains(&tokens), "{name}: max_tokens {tokens}");
                 let said = played.answer.header("x-gateway-max-tokens");
-                assert!(said == raw || exchange.status != 200, "{name}: {said} is said, {raw} was sent");
+                assert!(
+                    said == raw || exchange.status != 200,
+                    "{name}: {said} is said, {raw} was sent"
+                );
             }
         }
     }

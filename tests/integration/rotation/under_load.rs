@@ -13,7 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 const CALLERS: usize = 16;
-const STREAM: &str = r#"{"stream":true,"messages":[{"role":"user","content":"Tell me about foxes"}]}"#;
+const STREAM: &str =
+    r#"{"stream":true,"messages":[{"role":"user","content":"Tell me about foxes"}]}"#;
 const EMBED: &str = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
 const NEW: &str = "fake-new-key-that-cohere-accepts";
 
@@ -53,7 +54,8 @@ impl Met {
 fn problem_of(path: &str, answer: &Answer) -> Option<String> {
     let whole = match path {
         "/v2/chat" => {
-            answer.body.ends_with(b"data: [DONE]\n\n") && !answer.body.windows(5).any(|w| w == b"ERROR")
+            answer.body.ends_with(b"data: [DONE]\n\n")
+                && !answer.body.windows(5).any(|w| w == b"ERROR")
         }
         _ => answer.json()["embeddings"]["float"][0].is_array(),
     };
@@ -63,7 +65,7 @@ fn problem_of(path: &str, answer: &Answer) -> Option<String> {
 
 #[tokio::test]
 async fn rotation_under_load_fails_no_request() {
-    let running = gateway::start_within(Upstream::CohereSandbox, &[], CALLERS).await;
+    let running = gateway::start_within(Upstream::Sandbox, &[], CALLERS).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
     let met = Met::default();
@@ -98,7 +100,10 @@ async fn rotation_under_load_fails_no_request() {
     assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
     assert_eq!(key_of(seen.last().unwrap()), NEW);
     let lines = running.read_lines();
-    assert!(!lines.iter().any(|line| line.contains("upstream_auth")), "a cured refusal is no alarm");
+    assert!(
+        !lines.iter().any(|line| line.contains("upstream_auth")),
+        "a cured refusal is no alarm"
+    );
     let versions = lines
         .iter()
         .filter(|line| line.contains("\"message\":\"request\""))

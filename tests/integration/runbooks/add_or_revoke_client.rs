@@ -34,7 +34,8 @@ fn token_in(printed: &str) -> String {
 
 #[tokio::test]
 async fn client_runbook_adds_renews_and_revokes() {
-    let options = Options { authorizer_cache_ttl: Some(Duration::from_millis(300)), ..Options::default() };
+    let options =
+        Options { authorizer_cache_ttl: Some(Duration::from_millis(300)), ..Options::default() };
     let running = gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await;
     let mut runbook = Runbook::open(&running, "add-or-revoke-client", &[]);
     runbook.next().await;

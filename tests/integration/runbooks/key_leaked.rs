@@ -14,7 +14,7 @@ const BOUND: Duration = Duration::from_millis(500 + 3_000);
 #[tokio::test]
 async fn leaked_key_runbook_revokes_and_recovers() {
     let settings = [("GATEWAY_BAD_KEY_MS", "500"), ("GATEWAY_KEY_REFRESH_MS", "500")];
-    let running = gateway::start(Upstream::CohereSandbox, &settings).await;
+    let running = gateway::start(Upstream::Sandbox, &settings).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     let mut runbook = Runbook::open(&running, "key-leaked", &[("NEW_KEY", NEW)]);
     runbook.next().await;

@@ -11,11 +11,12 @@ const NEW: &str = "fake-new-key-of-the-runbook";
 
 #[tokio::test]
 async fn rotation_runbook_replaces_the_key() {
-    let running = gateway::start(Upstream::CohereSandbox, &[]).await;
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
     sandbox.accept_key(Key { value: NEW.into(), trial: false });
-    let key_used =
-        || sandbox.requests().last().and_then(|seen| seen.header("authorization").map(str::to_owned));
+    let key_used = || {
+        sandbox.requests().last().and_then(|seen| seen.header("authorization").map(str::to_owned))
+    };
     let mut runbook = Runbook::open(&running, "rotate-key", &[("NEW_KEY", NEW)]);
     runbook.next().await;
     assert_eq!(running.send_past_cache("/v2/rerank", BODY).await.status, 200);

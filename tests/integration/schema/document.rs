@@ -60,8 +60,12 @@ impl Document {
         let length = value.as_array().map(|elements| elements.len() as u64);
         for (keyword, wanted) in schema.as_object().expect("a schema") {
             match keyword.as_str() {
-                "type" if !has_type(value, wanted) => wrong(format!("{value} is no {}", as_text(wanted))),
-                "enum" if !as_list(wanted).contains(value) => wrong(format!("{value} is none of the values")),
+                "type" if !has_type(value, wanted) => {
+                    wrong(format!("{value} is no {}", as_text(wanted)))
+                }
+                "enum" if !as_list(wanted).contains(value) => {
+                    wrong(format!("{value} is none of the values"))
+                }
                 "minimum" if is_below(value, wanted) => wrong(format!("{value} is under {wanted}")),
                 "maximum" if is_below(wanted, value) => wrong(format!("{value} is over {wanted}")),
                 "minItems" if length.is_some_and(|length| length < as_limit(wanted)) => {
@@ -71,7 +75,10 @@ impl Document {
                     wrong(format!("{} elements are over {wanted}", as_list(value).len()));
                 }
                 "required" => {
-                    for name in as_list(wanted).iter().map(as_text).filter(|name| value.get(*name).is_none())
+                    for name in as_list(wanted)
+                        .iter()
+                        .map(as_text)
+                        .filter(|name| value.get(*name).is_none())
                     {
                         wrong(format!("{name} is missing"));
                     }
@@ -114,8 +121,11 @@ impl Document {
             let kind = &value[property];
             let dot = if place.is_empty() { "" } else { "." };
             match schema["discriminator"]["mapping"][kind.as_str().unwrap_or_default()].as_str() {
-                Some(reference) => self.check(self.resolve_reference(reference), value, place, problems),
-                None => problems.push(format!("{place}{dot}{property}: {kind} is no kind that is known")),
+                Some(reference) => {
+                    self.check(self.resolve_reference(reference), value, place, problems)
+                }
+                None => problems
+                    .push(format!("{place}{dot}{property}: {kind} is no kind that is known")),
             }
             return;
         }

@@ -14,7 +14,9 @@ pub const ALL: [Scenario; 11] = [
     ("a staged key becomes current in four steps", |bench| Box::pin(becomes_current(bench))),
     ("every step may be repeated", |bench| Box::pin(repeated(bench))),
     ("a rotation interrupted after any step starts anew", |bench| Box::pin(interrupted(bench))),
-    ("a rotation interrupted inside the last step is cleaned up", |bench| Box::pin(half_finished(bench))),
+    ("a rotation interrupted inside the last step is cleaned up", |bench| {
+        Box::pin(half_finished(bench))
+    }),
     ("a wrong token changes nothing", |bench| Box::pin(wrong_token(bench))),
     ("a refused key never becomes current", |bench| Box::pin(refused(bench))),
     ("a trial key never becomes current", |bench| Box::pin(trial(bench))),
@@ -42,7 +44,10 @@ async fn becomes_current(bench: &Bench) {
 
 /// Checks the lines of a rotation's four steps.
 async fn assert_told(bench: &Bench, token: &str, before: &str) {
-    bench.running.wait_for_line(&format!("\"outcome\":\"finished\",\"pending_version\":\"{token}\"")).await;
+    bench
+        .running
+        .wait_for_line(&format!("\"outcome\":\"finished\",\"pending_version\":\"{token}\""))
+        .await;
     let lines = bench.running.read_lines();
     let events: Vec<Value> =
         lines.iter().filter(|line| line.contains(token)).map(|line| json_of(line)).collect();
@@ -52,7 +57,10 @@ async fn assert_told(bench: &Bench, token: &str, before: &str) {
         .map(|event| event["step"].clone())
         .collect();
     assert_eq!(steps, STEPS, "one line a step");
-    assert_eq!((&events[0]["key_version"], events[0]["key_age_days"].is_f64()), (&before.into(), true));
+    assert_eq!(
+        (&events[0]["key_version"], events[0]["key_age_days"].is_f64()),
+        (&before.into(), true)
+    );
     let ages = lines.iter().filter(|line| line.contains("\"KeyAgeDays\":") && line.contains(token));
     assert_eq!(ages.count(), 1, "the age of the new key, once it is current");
     assert!(!lines.join("\n").contains("fake-new"), "a key was logged");
@@ -138,7 +146,10 @@ async fn refused(bench: &Bench) {
     let token = secret.begin().await;
     secret.steps(&STEPS[..2], &token).await;
     let problem = secret.step("testSecret", &token).await.expect_err("a refused key");
-    assert!(problem.contains("Cohere refuses the new key, status 401") && problem.contains("ops key stage"));
+    assert!(
+        problem.contains("Cohere refuses the new key, status 401")
+            && problem.contains("ops key stage")
+    );
     assert!(!problem.contains("fake-unknown"), "{problem}");
     secret.assert_given_up(&before).await;
     secret.step("finishSecret", &token).await.expect_err("a rotation that was given up");

@@ -54,10 +54,12 @@ impl Store {
             None => {
                 // moto makes the pending version first and then misses the function.
                 let function = "arn:aws:lambda:us-east-1:123456789012:function:of-the-test";
-                let body =
-                    json!({ "SecretId": id, "ClientRequestToken": token, "RotationLambdaARN": function });
+                let body = json!({ "SecretId": id, "ClientRequestToken": token, "RotationLambdaARN": function });
                 let (status, answer) = self.ask("RotateSecret", body).await;
-                assert_eq!((status, answer["__type"].as_str()), (404, Some("ResourceNotFoundException")));
+                assert_eq!(
+                    (status, answer["__type"].as_str()),
+                    (404, Some("ResourceNotFoundException"))
+                );
             }
         }
     }
@@ -78,7 +80,8 @@ impl Store {
         );
         let request = self.client.post(&self.url).header("authorization", authorization);
         let request = request.header("x-amz-target", format!("secretsmanager.{operation}"));
-        let request = request.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
+        let request =
+            request.header("content-type", "application/x-amz-json-1.1").body(body.to_string());
         let answer = request.send().await.expect("an answer of the store");
         let status = answer.status().as_u16();
         let body = answer.bytes().await.expect("a whole body");

@@ -83,7 +83,10 @@ fn secret_name(text: &str, variable: &str) -> anyhow::Result<String> {
     let text = text.trim();
     let cause = "did the command that sets it fail?";
     ensure!(!text.is_empty(), "{source} is empty; {cause}");
-    ensure!(text != "None", "{source} is None, which the AWS CLI prints where it finds nothing; {cause}");
+    ensure!(
+        text != "None",
+        "{source} is None, which the AWS CLI prints where it finds nothing; {cause}"
+    );
     Ok(text.to_string())
 }
 
@@ -109,7 +112,8 @@ mod tests {
 
     /// Every command without one below it, by name.
     fn leaves(command: clap::Command) -> Vec<clap::Command> {
-        let below: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
+        let below: Vec<_> =
+            command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
         if below.is_empty() { vec![command] } else { below.into_iter().flat_map(leaves).collect() }
     }
 
@@ -134,7 +138,8 @@ mod tests {
             let examples: Vec<_> = lines.filter(|line| line.starts_with("ops ")).collect();
             assert!(!examples.is_empty(), "{} has no example", command.get_name());
             for example in examples {
-                let words = example.split_whitespace().take_while(|word| !["<", ">", "#"].contains(word));
+                let words =
+                    example.split_whitespace().take_while(|word| !["<", ">", "#"].contains(word));
                 let parsed = Arguments::try_parse_from(words);
                 assert!(parsed.is_ok(), "{example}");
             }

@@ -30,7 +30,9 @@ pub fn explain(error: &StoreError) -> String {
             "no answer in time; nothing may have changed: look, then try again".to_string()
         }
         StoreError::NotSent { cause, .. } => explain_unsent(cause.as_ref()),
-        StoreError::Unreadable => "what came is no answer of AWS; check AWS_ENDPOINT_URL".to_string(),
+        StoreError::Unreadable => {
+            "what came is no answer of AWS; check AWS_ENDPOINT_URL".to_string()
+        }
         StoreError::Unusable(problem) => problem.clone(),
     }
 }
@@ -101,8 +103,10 @@ mod tests {
 
     #[test]
     fn what_the_sdk_quotes_is_left_out_to_its_end() {
-        let quoting = "failed to apply endpoint `x` to request `Request { \"SecretString\":\"a`} hidden\" }`";
-        let error = anyhow::anyhow!("Connection refused (os error 111)").context(quoting).context("other");
+        let quoting =
+            "failed to apply endpoint `x` to request `Request { \"SecretString\":\"a`} hidden\" }`";
+        let error =
+            anyhow::anyhow!("Connection refused (os error 111)").context(quoting).context("other");
         let told = chain(error.as_ref());
         assert_eq!(told, "other: failed to apply endpoint: Connection refused");
     }

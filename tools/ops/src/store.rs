@@ -46,15 +46,21 @@ impl Store {
             pool_idle: Duration::from_secs(30),
             max_answer_bytes: 1 << 20,
         };
-        let transport = Transport::new(&http).map_err(|error| anyhow!("cannot set up TLS: {error}"))?;
-        let times = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
+        let transport =
+            Transport::new(&http).map_err(|error| anyhow!("cannot set up TLS: {error}"))?;
+        let times =
+            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&transport))
             .timeout_config(times)
             .load()
             .await;
-        config.region().context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
-        config.endpoint_url().map_or(Ok(()), |url| check_endpoint("the profile's endpoint_url", url))?;
+        config
+            .region()
+            .context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
+        config
+            .endpoint_url()
+            .map_or(Ok(()), |url| check_endpoint("the profile's endpoint_url", url))?;
         Ok(Self { secret: SecretsManager::from_config(&config, id) })
     }
 
@@ -81,8 +87,8 @@ impl Store {
     /// Returns the version that has each label.
     pub async fn labels(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let versions = self.describe().await?.labels.into_iter();
-        let labels =
-            versions.flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
+        let labels = versions
+            .flat_map(|(id, labels)| labels.into_iter().map(move |label| (label, id.clone())));
         Ok(labels.collect())
     }
 
@@ -102,7 +108,11 @@ impl Store {
     }
 
     /// Makes a text current, but only in place of the version `read`.
-    pub async fn replace_current(&self, read: Option<&str>, text: &str) -> anyhow::Result<Replaced> {
+    pub async fn replace_current(
+        &self,
+        read: Option<&str>,
+        text: &str,
+    ) -> anyhow::Result<Replaced> {
         // A label of this edit alone: a version without any may be swept away before it is current.
         let label = format!("EDIT-{}", Uuid::new_v4());
         let (id, labels) = self.put(text, &label).await?;
@@ -141,7 +151,9 @@ impl Store {
     pub async fn rotate(&self) -> anyhow::Result<Option<String>> {
         match self.secret.start_rotation(&Uuid::new_v4().to_string()).await {
             Ok(version) => Ok(Some(version)),
-            Err(StoreError::Refused { message: Some(said), .. }) if said.contains("previous rotation") => {
+            Err(StoreError::Refused { message: Some(said), .. })
+                if said.contains("previous rotation") =>
+            {
                 Ok(None)
             }
             Err(error) => Err(self.problem("rotate", &error)),
@@ -172,7 +184,9 @@ mod tests {
         for fine in ["http://localhost:39003", "https://x/y", "http://[::1]:80"] {
             assert!(check_endpoint("X", fine).is_ok(), "{fine}");
         }
-        for bad in ["", "localhost:39003", "nonsense", "http://", "http://:80", "ftp://x", "http://a b"] {
+        for bad in
+            ["", "localhost:39003", "nonsense", "http://", "http://:80", "ftp://x", "http://a b"]
+        {
             assert!(check_endpoint("X", bad).is_err(), "{bad}");
         }
         assert_eq!(

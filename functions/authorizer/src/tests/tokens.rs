@@ -7,7 +7,8 @@ use regex_lite::Regex;
 const HEADERS: usize = 100_000;
 const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const TOKEN_CHARS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
-const BLANKS: [&str; 10] = [" ", "\t", "\n", "\r\n", "\0", "\u{b}", "\u{a0}", "\u{2003}", "\u{feff}", "%20"];
+const BLANKS: [&str; 10] =
+    [" ", "\t", "\n", "\r\n", "\0", "\u{b}", "\u{a0}", "\u{2003}", "\u{feff}", "%20"];
 
 fn random(rng: &mut Rng, length: usize) -> String {
     (0..length).map(|_| char::from(TOKEN_CHARS[rng.usize(..TOKEN_CHARS.len())])).collect()
@@ -32,7 +33,10 @@ fn damaged(rng: &mut Rng, token: &str, other: &str) -> String {
             return [&token[..at], blank, &token[at..]].concat();
         }
         10 => return [&token[..at], &other[at..]].concat(),
-        11 => return [token, rng.choice([",", ", ", ";", " ", "&", "\n"]).unwrap_or(","), other].concat(),
+        11 => {
+            return [token, rng.choice([",", ", ", ";", " ", "&", "\n"]).unwrap_or(","), other]
+                .concat();
+        }
         12 => return hash(token),
         13 => return format!("cgw_{}", hash(token)),
         14 => return token.to_uppercase(),
@@ -63,7 +67,8 @@ fn header(rng: &mut Rng, token: &str) -> String {
 #[tokio::test]
 async fn of_a_hundred_thousand_random_and_damaged_tokens_none_is_allowed() {
     let template = include_str!("../../../../template.yaml");
-    let expression = template.split("ValidationExpression: '").nth(1).unwrap().split('\'').next().unwrap();
+    let expression =
+        template.split("ValidationExpression: '").nth(1).unwrap().split('\'').next().unwrap();
     let expression = Regex::new(expression).unwrap();
     let (authorizer, _) = authorizer(list(&NAMES));
     let good: HashSet<_> = NAMES.iter().map(|name| token(name)).collect();
@@ -73,7 +78,18 @@ async fn of_a_hundred_thousand_random_and_damaged_tokens_none_is_allowed() {
     };
     let mut rng = Rng::with_seed(20_261_121);
     let (mut refused, mut allowed) = (0, 0);
-    let fixed = ["", " ", "Bearer", "Bearer ", "Bearer cgw_", "null", "undefined", "*", "Bearer *", "\u{0}"];
+    let fixed = [
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearer cgw_",
+        "null",
+        "undefined",
+        "*",
+        "Bearer *",
+        "\u{0}",
+    ];
     let fixed = fixed.iter().map(|header| header.to_string());
     let mut fixed = fixed.chain(NAMES.iter().map(|name| format!("Bearer {}", hash(&token(name)))));
     while refused < HEADERS {

@@ -64,7 +64,8 @@ impl Shape {
 
     /// Returns this shape with only some types; `None` where it does not know all of them.
     pub fn with_types(&self, types: &[String]) -> Option<Self> {
-        let is_known = types.iter().all(|name| self.columns.iter().any(|column| column.has_type(name)));
+        let is_known =
+            types.iter().all(|name| self.columns.iter().any(|column| column.has_type(name)));
         if !is_known {
             return None;
         }

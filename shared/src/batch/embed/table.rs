@@ -176,9 +176,11 @@ impl<'a> Table<'a> {
         let columns = shape.columns();
         let top_level: Vec<_> = (0..columns.len()).filter(|n| !columns[*n].is_type).collect();
         let mut writer = ChunkWriter::default();
-        shape.template.write_answer(&mut writer, &values, |writer, slot| match top_level.get(slot) {
-            Some(column) => self.write_column(writer, columns, *column),
-            None => self.write_embeddings(writer, columns),
+        shape.template.write_answer(&mut writer, &values, |writer, slot| {
+            match top_level.get(slot) {
+                Some(column) => self.write_column(writer, columns, *column),
+                None => self.write_embeddings(writer, columns),
+            }
         });
         Some(writer.into_chunks())
     }
@@ -209,7 +211,8 @@ impl<'a> Table<'a> {
     /// Writes one cell per input; neighbours in a source go as one piece.
     fn write_cells(&self, writer: &mut ChunkWriter, number: usize) {
         let elements = self.batch.element_of_input.iter();
-        let cells = elements.filter_map(|element| self.rows[*element].as_ref()).map(|row| row[number]);
+        let cells =
+            elements.filter_map(|element| self.rows[*element].as_ref()).map(|row| row[number]);
         let mut run: Option<Cell> = None;
         for cell in cells {
             run = match run {

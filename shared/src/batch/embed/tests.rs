@@ -57,8 +57,10 @@ fn mixed_inputs_keep_duplicates_and_their_lists_of_images_follow_each_other() {
     let batch = batch(&json!({ "inputs": [input, input, input] }), false);
     let parts = parts(&batch, 2);
     assert_eq!(parts.len(), 2);
-    let first = answer(&json!({ "embeddings": { "float": [[1], [2]] }, "images": [1, 2], "texts": [] }));
-    let second = answer(&json!({ "embeddings": { "float": [[3]] }, "images": [3, 4, 5], "texts": [] }));
+    let first =
+        answer(&json!({ "embeddings": { "float": [[1], [2]] }, "images": [1, 2], "texts": [] }));
+    let second =
+        answer(&json!({ "embeddings": { "float": [[3]] }, "images": [3, 4, 5], "texts": [] }));
     let answers: Vec<_> = parts.into_iter().zip([first, second]).collect();
     let written = written(&batch, &answers);
     assert_eq!(
@@ -78,7 +80,8 @@ fn units_are_added_and_each_warning_is_said_once() {
         }
         answer(&body)
     };
-    let answers = [part("a", Value::Null), part("b", json!(["cut", "old"])), part("c", json!(["cut"]))];
+    let answers =
+        [part("a", Value::Null), part("b", json!(["cut", "old"])), part("c", json!(["cut"]))];
     let answers: Vec<_> = parts(&batch, 1).into_iter().zip(answers).collect();
     let meta = written(&batch, &answers)["meta"].clone();
     assert_eq!(meta, json!({ "billed_units": { "input_tokens": 6 }, "warnings": ["cut", "old"] }));

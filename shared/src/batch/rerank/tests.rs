@@ -14,11 +14,14 @@ fn batch(top_n: Option<usize>) -> RerankBatch {
 
 fn write(batch: &RerankBatch, results: [&str; 2]) -> Option<Value> {
     let answers = results.map(|results| {
-        let text =
-            format!(r#"{{"id":"x","results":{results},"meta":{{"billed_units":{{"search_units":1}}}}}}"#);
+        let text = format!(
+            r#"{{"id":"x","results":{results},"meta":{{"billed_units":{{"search_units":1}}}}}}"#
+        );
         SubAnswer { answer: RerankAnswer::parse(Bytes::from(text)).unwrap(), is_cached: false }
     });
-    batch.write_answer(&answers, b"\"ours\"").map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
+    batch
+        .write_answer(&answers, b"\"ours\"")
+        .map(|pieces| serde_json::from_slice(&pieces.concat()).unwrap())
 }
 
 const FIRST: &str = r#"[{"index":1,"relevance_score":0.9},{"index":0,"relevance_score":1e-1}]"#;
@@ -27,13 +30,17 @@ const FIRST: &str = r#"[{"index":1,"relevance_score":0.9},{"index":0,"relevance_
 fn parts_are_asked_for_all_results_and_the_end_is_cut_after_sorting() {
     for top_n in [None, Some(2)] {
         let batch = batch(top_n);
-        let bodies: Vec<Value> =
-            batch.sub_requests().iter().map(|part| serde_json::from_slice(&part.body).unwrap()).collect();
+        let bodies: Vec<Value> = batch
+            .sub_requests()
+            .iter()
+            .map(|part| serde_json::from_slice(&part.body).unwrap())
+            .collect();
         assert!(bodies.iter().all(|body| body["top_n"].is_null()), "{bodies:?}");
         assert_eq!(bodies[1]["documents"], json!(["c"]));
         let written = write(&batch, [FIRST, r#"[{"relevance_score":0.5,"index":0}]"#]).unwrap();
         let results = written["results"].as_array().unwrap();
-        let indices: Vec<_> = results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
+        let indices: Vec<_> =
+            results.iter().map(|result| result["index"].as_u64().unwrap()).collect();
         assert_eq!(indices, [1, 2, 0][..top_n.unwrap_or(3)]);
         assert_eq!(written["meta"]["billed_units"]["search_units"], 2);
     }

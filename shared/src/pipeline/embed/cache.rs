@@ -78,7 +78,12 @@ impl<'a> EmbedCache<'a> {
     }
 
     /// Stores an answer's cells, and the form of the answer unless it is known already.
-    pub(super) fn store_answer(&self, batch: &EmbedBatch, sub_request: &SubRequest, answer: &EmbedAnswer) {
+    pub(super) fn store_answer(
+        &self,
+        batch: &EmbedBatch,
+        sub_request: &SubRequest,
+        answer: &EmbedAnswer,
+    ) {
         let Some(columns) = batch.read_columns(answer, sub_request.elements.len()) else { return };
         let Some(shape) = Shape::to_cache(answer, &columns) else { return };
         if !self.has_requested_types(&columns) {
@@ -105,7 +110,8 @@ impl<'a> EmbedCache<'a> {
     fn has_requested_types(&self, columns: &[Column]) -> bool {
         let mut types = columns.iter().filter(|column| column.is_type);
         let count = types.clone().count();
-        let is_requested = |column: &Column| self.types.iter().any(|name| column.name == name.as_bytes());
+        let is_requested =
+            |column: &Column| self.types.iter().any(|name| column.name == name.as_bytes());
         count == self.types.len() && types.all(is_requested)
     }
 

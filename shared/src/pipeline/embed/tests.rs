@@ -25,7 +25,10 @@ fn text_limit_is_a_minute_of_inputs() {
 fn expected_answer_over_the_limit_is_refused() {
     let (code, message) = problem("embed-v5.0-pro", 1_920, "");
     assert_eq!(code, Code::TooLarge);
-    assert!(message.contains("1920 embeddings of 2048 numbers") && message.contains("48000000"), "{message}");
+    assert!(
+        message.contains("1920 embeddings of 2048 numbers") && message.contains("48000000"),
+        "{message}"
+    );
     assert!(validate("embed-v5.0-pro", 1_920, r#","output_dimension":1024"#).is_ok());
     assert!(validate("embed-v5.0-pro", 1_920, r#","embedding_types":["int8"]"#).is_ok());
     assert!(validate("embed-v4.0", 1_920, r#","embedding_types":["float","float"]"#).is_ok());

@@ -34,8 +34,7 @@ fn fallback_body<E: EndpointRules>(body: &str, wish: Option<bool>) -> Option<Byt
 
 #[test]
 fn chat_falls_back_with_lowered_tokens() {
-    let body =
-        r#"{"messages":[{"role":"user","content":"hi"}],"model":"command-a-03-2025","max_tokens":8000}"#;
+    let body = r#"{"messages":[{"role":"user","content":"hi"}],"model":"command-a-03-2025","max_tokens":8000}"#;
     assert_eq!(
         fallback_body::<Chat>(body, None).unwrap(),
         r#"{"messages":[{"role":"user","content":"hi"}],"model":"command-r-plus-08-2024","max_tokens":4000}"#

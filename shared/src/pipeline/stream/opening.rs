@@ -67,7 +67,11 @@ impl ModelAnswer for OpenedStream {
 
 /// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content
 /// events.
-async fn read_until_content(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<OpenedStream> {
+async fn read_until_content(
+    app: &'static App,
+    call: &Call,
+    stats: &mut CallStats,
+) -> Result<OpenedStream> {
     let mut events = app.cohere.open_stream(call, stats).await?;
     let mut held = Bytes::new();
     loop {

@@ -71,11 +71,13 @@ impl Cohere {
         let types = TYPES.iter().filter(|name| asked.contains(&json!(name)));
         let columns: Vec<_> = types
             .map(|name| {
-                let cells: Vec<_> = texts.iter().map(|text| self.cell(name, request, text)).collect();
+                let cells: Vec<_> =
+                    texts.iter().map(|text| self.cell(name, request, text)).collect();
                 format!("\"{name}\":[{}]", cells.join(","))
             })
             .collect();
-        let echo: Vec<_> = texts.iter().map(|text| json!(text.as_str().unwrap().to_uppercase())).collect();
+        let echo: Vec<_> =
+            texts.iter().map(|text| json!(text.as_str().unwrap().to_uppercase())).collect();
         let warned = texts.iter().any(|text| text.as_str().unwrap().contains("long"));
         let warnings = if warned { r#","warnings":["a text was cut"]"# } else { "" };
         let units = texts.len();
@@ -89,7 +91,8 @@ impl Cohere {
 
     /// One embedding, in notations that no parser would give back.
     fn cell(&self, name: &str, request: &Value, text: &Value) -> String {
-        let of = (self.client, name, request["model"].to_string(), request["input_type"].to_string());
+        let of =
+            (self.client, name, request["model"].to_string(), request["input_type"].to_string());
         let seed = hash((of, text.to_string()));
         match name {
             "base64" => format!("\"{seed:x}],[{{\\\"\""),
@@ -102,8 +105,9 @@ impl Cohere {
         let documents = request["documents"].as_array().unwrap();
         let of = |text: &Value| hash((self.client, request["query"].to_string(), text.to_string()));
         // Few different scores, so that many are equal, in several notations of one number.
-        let score =
-            |document: &Value| ["0.5", "0.50", "5e-1", "0.25", "9e-1", "1e-9"][of(document) as usize % 6];
+        let score = |document: &Value| {
+            ["0.5", "0.50", "5e-1", "0.25", "9e-1", "1e-9"][of(document) as usize % 6]
+        };
         let mut ranked: Vec<_> = documents.iter().map(score).enumerate().collect();
         ranked.sort_by(|(_, left), (_, right)| {
             right.parse::<f64>().unwrap().total_cmp(&left.parse::<f64>().unwrap())
@@ -112,7 +116,9 @@ impl Cohere {
         let results: Vec<_> = ranked
             .iter()
             .take(top_n)
-            .map(|(index, score)| format!(r#"{{"index":{index},"relevance_score":{score},"new":["]"]}}"#))
+            .map(|(index, score)| {
+                format!(r#"{{"index":{index},"relevance_score":{score},"new":["]"]}}"#)
+            })
             .collect();
         format!(
             r#"{{"id":"{:x}","results":[{}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"search_units":{}}}}}}}"#,
@@ -144,7 +150,11 @@ fn comparable(answer: &[u8]) -> String {
 }
 
 /// Serves a request as the pipeline does; `None` where a part failed.
-fn serve_embed(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<u8>, CacheOutcome)> {
+fn serve_embed(
+    cache: &Cache,
+    cohere: &mut Cohere,
+    body: &Bytes,
+) -> Option<(Vec<u8>, CacheOutcome)> {
     let plan = EmbedPlan::new(cache, cohere.client, false, &embed_object(body)).unwrap();
     let mut table = plan.cached_table();
     let mut missing = table.missing_elements();
@@ -163,7 +173,11 @@ fn serve_embed(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<
     }
 }
 
-fn serve_rerank(cache: &Cache, cohere: &mut Cohere, body: &Bytes) -> Option<(Vec<u8>, CacheOutcome)> {
+fn serve_rerank(
+    cache: &Cache,
+    cohere: &mut Cohere,
+    body: &Bytes,
+) -> Option<(Vec<u8>, CacheOutcome)> {
     let plan = RerankPlan::new(cache, cohere.client, false, &rerank_object(body), PER_CALL);
     let cached = plan.cached_answers();
     let missing = plan.missing_sub_requests(&cached);
@@ -208,7 +222,8 @@ impl Ask {
     }
 
     fn rerank_body(&self) -> Bytes {
-        let mut body = json!({ "model": "rerank-v3.5", "query": self.types, "documents": self.words() });
+        let mut body =
+            json!({ "model": "rerank-v3.5", "query": self.types, "documents": self.words() });
         body["query"] = format!("{:?}", self.types).into();
         if self.model == 1 {
             body["top_n"] = (1 + self.input_type * 4).into();
@@ -234,7 +249,14 @@ fn asks() -> impl Strategy<Value = Vec<Ask>> {
     ];
     let texts = prop::collection::vec(0..14usize, 1..11);
     let fails_after = prop_oneof![4 => Just(None), 1 => (0..4usize).prop_map(Some)];
-    let ask = (0..2usize, prop_oneof![5 => Just(0usize), 1 => Just(1)], 0..2usize, types, texts, fails_after);
+    let ask = (
+        0..2usize,
+        prop_oneof![5 => Just(0usize), 1 => Just(1)],
+        0..2usize,
+        types,
+        texts,
+        fails_after,
+    );
     let ask = ask.prop_map(|(client, model, input_type, types, texts, fails_after)| Ask {
         client,
         model,
@@ -330,7 +352,8 @@ fn types_are_cached_one_by_one() {
 
     // A request for fewer types does not make the gateway forget that there are more.
     serve_embed(&cache, &mut cohere, &embed_body(&["c"], &["int8"])).unwrap();
-    let (_, outcome) = serve_embed(&cache, &mut cohere, &embed_body(&["a"], &["int8", "float"])).unwrap();
+    let (_, outcome) =
+        serve_embed(&cache, &mut cohere, &embed_body(&["a"], &["int8", "float"])).unwrap();
     assert_eq!(outcome, CacheOutcome::Hit);
 }
 
@@ -376,7 +399,8 @@ fn answer_of_another_form_is_asked_anew() {
         })
     };
     let mut answers: Vec<_> = parts(&[1]).collect();
-    let WrittenAnswer::Misfit(rest) = plan.write_answer(table, &answers, b"\"ours\"").unwrap() else {
+    let WrittenAnswer::Misfit(rest) = plan.write_answer(table, &answers, b"\"ours\"").unwrap()
+    else {
         panic!("two forms were mixed");
     };
     assert_eq!(rest, [0]);
@@ -397,7 +421,10 @@ fn answer_of_another_form_is_asked_anew() {
 fn unknown_or_unwanted_requests_bypass_the_cache() {
     let cache = new_cache(1_000_000);
     let outcome = |body: &Bytes, no_store| {
-        EmbedPlan::new(&cache, "search", no_store, &embed_object(body)).unwrap().batch_stats(&[0]).cache
+        EmbedPlan::new(&cache, "search", no_store, &embed_object(body))
+            .unwrap()
+            .batch_stats(&[0])
+            .cache
     };
     let plain = embed_body(&["a"], &["float"]);
     assert_eq!(outcome(&plain, false), CacheOutcome::Miss);
@@ -414,10 +441,14 @@ fn answer_of_other_types_is_not_cached() {
     for (asked, answered) in
         [("float", r#""float":[[1]],"int8":[[1]]"#), ("float\",\"int8", r#""float":[[1]]"#)]
     {
-        let body = format!(r#"{{"model":"m","input_type":"x","embedding_types":["{asked}"],"texts":["a"]}}"#);
-        let plan = EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body))).unwrap();
+        let body = format!(
+            r#"{{"model":"m","input_type":"x","embedding_types":["{asked}"],"texts":["a"]}}"#
+        );
+        let plan =
+            EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body))).unwrap();
         let part = plan.batch.split_into(&[0], PER_CALL).remove(0);
-        let answer = EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
+        let answer =
+            EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
         plan.store_answer(&part, &answer);
         assert_eq!(cache.bytes(), 0, "{asked}");
     }

@@ -7,7 +7,8 @@ use super::*;
 use crate::clock::now;
 use std::time::Duration;
 
-const FIVE_FAILURES: BreakerConfig = BreakerConfig { failures: 5, open_for: Duration::from_secs(60) };
+const FIVE_FAILURES: BreakerConfig =
+    BreakerConfig { failures: 5, open_for: Duration::from_secs(60) };
 const OPEN_FOR: Duration = FIVE_FAILURES.open_for;
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -92,7 +93,10 @@ fn five_failures_of_calls_under_way_together_open_it() {
     let (mut breaker, start) = (closed(), now());
     let permits: Vec<_> = (0..7).map(|_| breaker.admit(start).unwrap()).collect();
     for (before, permit) in permits.into_iter().enumerate() {
-        assert_eq!(breaker.state(), if before < 5 { BreakerState::Closed } else { BreakerState::Open });
+        assert_eq!(
+            breaker.state(),
+            if before < 5 { BreakerState::Closed } else { BreakerState::Open }
+        );
         breaker.record_failure(permit, start);
     }
 }
@@ -138,7 +142,10 @@ fn probe_failure_opens_for_the_full_time() {
     let failed = start + OPEN_FOR + Duration::from_secs(7);
     breaker.record_failure(probe, failed);
     assert_eq!(breaker.state(), BreakerState::Open);
-    assert_eq!(breaker.admit(failed + OPEN_FOR - MOMENT), Err(Refused { until: failed + OPEN_FOR }));
+    assert_eq!(
+        breaker.admit(failed + OPEN_FOR - MOMENT),
+        Err(Refused { until: failed + OPEN_FOR })
+    );
     assert!(breaker.admit(failed + OPEN_FOR).unwrap().is_probe());
 }
 

@@ -70,7 +70,11 @@ async fn a_refused_value_forces_one_read_in_its_time() {
     assert!(secret.newer_than(&version).await.is_none(), "a second read came too soon");
     tokio::time::advance(Duration::from_secs(31)).await;
     assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
-    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two", "the newer one is in memory");
+    assert_eq!(
+        secret.newer_than(&version).await.unwrap().value,
+        "two",
+        "the newer one is in memory"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,8 +176,14 @@ async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
 async fn what_holds_no_key_is_key_missing_with_the_secrets_name_and_never_its_value() {
     use crate::secrets::key::ApiKey;
     let huge = "hidden".repeat(10_922);
-    let useless: [&'static str; 6] =
-        ["", " \n ", "hidden \u{0} key", r#"{"key":"hidden"}"#, r#"{"CO_API_KEY":""}"#, huge.leak()];
+    let useless: [&'static str; 6] = [
+        "",
+        " \n ",
+        "hidden \u{0} key",
+        r#"{"key":"hidden"}"#,
+        r#"{"CO_API_KEY":""}"#,
+        huge.leak(),
+    ];
     for text in useless {
         let config = SecretConfig { id: "the-name".into(), ..cached([]).config };
         let source = Script(StdMutex::new([Some(Ok(text))].into()));

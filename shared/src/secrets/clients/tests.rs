@@ -28,11 +28,15 @@ fn both_tokens_of_a_client_work_and_no_other() {
 #[test]
 fn a_token_dies_at_its_expiry() {
     let client = |not_after: Value| {
-        let client = json!({ "name": "a", "token_sha256": [hash("cgw_fake")], "not_after": not_after });
+        let client =
+            json!({ "name": "a", "token_sha256": [hash("cgw_fake")], "not_after": not_after });
         serde_json::from_value::<Client>(client).unwrap()
     };
     for end in [json!(100), json!("1970-01-01T00:01:40Z"), json!("1970-01-01T01:01:40+01:00")] {
-        assert_eq!((client(end.clone()).is_expired(99), client(end).is_expired(100)), (false, true));
+        assert_eq!(
+            (client(end.clone()).is_expired(99), client(end).is_expired(100)),
+            (false, true)
+        );
     }
     assert!(client(json!("soon")).is_expired(0), "what cannot be read does not live for ever");
     assert!(!Client::default().is_expired(u64::MAX));
@@ -52,7 +56,10 @@ fn a_bad_list_is_refused_without_quoting_it() {
             "it is no list of clients: a field is unknown, missing, doubled or of another kind",
         ),
         (json!({}), "it is no list of clients: a field is unknown, missing"),
-        (with(json!({ "model": ["hidden"] })), "it is no list of clients: a field is unknown, missing"),
+        (
+            with(json!({ "model": ["hidden"] })),
+            "it is no list of clients: a field is unknown, missing",
+        ),
         (with(json!({ "name": "" })), "clients[0]: name must have 1 to 128 letters"),
         (with(json!({ "name": "hidden\r\nx-y: z" })), "clients[0]: name must have"),
         (with(json!({ "name": "hiddén" })), "clients[0]: name must have"),
@@ -62,11 +69,20 @@ fn a_bad_list_is_refused_without_quoting_it() {
             with(json!({ "token_sha256": ["hidden"] })),
             "clients[0]: token_sha256 must hold 64 hexadecimal digits",
         ),
-        (with(json!({ "token_sha256": [plus] })), "clients[0]: token_sha256 must hold 64 hexadecimal digits"),
+        (
+            with(json!({ "token_sha256": [plus] })),
+            "clients[0]: token_sha256 must hold 64 hexadecimal digits",
+        ),
         (with(json!({ "models": [] })), "clients[0]: models must be ids"),
         (with(json!({ "models": ["hidden,b"] })), "clients[0]: models must be ids"),
-        (with(json!({ "models": vec!["m".repeat(100); 21] })), "clients[0]: models must have at most"),
-        (with(json!({ "usage_plan_key": "hidden" })), "clients[0]: usage_plan_key must have 20 to 128"),
+        (
+            with(json!({ "models": vec!["m".repeat(100); 21] })),
+            "clients[0]: models must have at most",
+        ),
+        (
+            with(json!({ "usage_plan_key": "hidden" })),
+            "clients[0]: usage_plan_key must have 20 to 128",
+        ),
         (with(json!({ "not_after": "hidden" })), "clients[0]: not_after must be a time"),
         (with(json!({ "not_after": -1 })), "it is no list of clients"),
     ];
@@ -75,7 +91,9 @@ fn a_bad_list_is_refused_without_quoting_it() {
         assert!(said.starts_with(problem) && !said.contains("hid"), "{said}");
     }
     assert!(
-        Clients::parse(&Secret::new("hidden")).unwrap_err().contains("it is no JSON, at line 1 column 1")
+        Clients::parse(&Secret::new("hidden"))
+            .unwrap_err()
+            .contains("it is no JSON, at line 1 column 1")
     );
 }
 
@@ -84,7 +102,10 @@ fn one_name_and_one_token_belong_to_one_client() {
     let client = |name: &str, tokens: &[&str]| json!({ "name": name, "token_sha256": tokens.iter().map(|token| hash(token)).collect::<Vec<_>>() });
     let problem = |clients: &[Value]| parse(&json!({ "clients": clients })).unwrap_err();
     let (a, b) = (client("a", &["cgw_fake_1"]), client("b", &["cgw_fake_2"]));
-    assert_eq!(problem(&[a.clone(), b.clone(), a.clone()]), "clients[2]: name is also that of clients[0]");
+    assert_eq!(
+        problem(&[a.clone(), b.clone(), a.clone()]),
+        "clients[2]: name is also that of clients[0]"
+    );
     let same = client("c", &["cgw_fake_3", "cgw_fake_2"]);
     assert_eq!(problem(&[a, b, same]), "clients[2]: a hash stands in clients[1] already");
     let mut doubled = client("a", &["cgw_fake_1"]);
@@ -94,7 +115,10 @@ fn one_name_and_one_token_belong_to_one_client() {
 
 #[test]
 fn an_edited_list_keeps_what_it_does_not_know() {
-    let text = format!(r#"{{"clients":[{{"name":"a","token_sha256":["{}"]}}],"x":[1]}}"#, hash("cgw_fake"));
+    let text = format!(
+        r#"{{"clients":[{{"name":"a","token_sha256":["{}"]}}],"x":[1]}}"#,
+        hash("cgw_fake")
+    );
     let list = ClientList::parse(&Secret::new(text.clone())).unwrap();
     assert_eq!(serde_json::to_string(&list).unwrap(), text);
 }

@@ -37,7 +37,8 @@ impl EmbedAnswer {
         let envelope = Envelope::read(json, |key, at| match key {
             b"texts" | b"images" => Some(read_array(&bytes, key, at, false, &mut arrays)),
             b"embeddings" => {
-                let end = walk_object(json, at, |key, at| read_array(&bytes, key, at, true, &mut arrays));
+                let end =
+                    walk_object(json, at, |key, at| read_array(&bytes, key, at, true, &mut arrays));
                 embeddings = end.map(|end| at..end);
                 Some(end)
             }
@@ -57,7 +58,8 @@ impl EmbedAnswer {
         // {"name":[…],"name":[…]}
         let types = self.arrays.iter().filter(|array| array.is_type);
         let written: usize = types.map(|array| array.name.len() + 4 + array.span.len()).sum();
-        self.arrays.iter().all(AnswerArray::is_compact) && self.embeddings.len() == (written + 1).max(2)
+        self.arrays.iter().all(AnswerArray::is_compact)
+            && self.embeddings.len() == (written + 1).max(2)
     }
 }
 
@@ -129,12 +131,19 @@ mod tests {
 
     #[test]
     fn answer_with_spaces_or_unknown_fields_is_not_compact() {
-        for (from, to) in [("[3]", " [3]"), ("},\"meta\"", " },\"meta\""), (",\"base64\"", ", \"base64\"")] {
+        for (from, to) in
+            [("[3]", " [3]"), ("},\"meta\"", " },\"meta\""), (",\"base64\"", ", \"base64\"")]
+        {
             let spaced = ANSWER.replacen(from, to, 1);
             assert!(!parse(&spaced).unwrap().is_compact(), "{spaced}");
         }
         assert!(!parse(&ANSWER.replace("\"id\"", "\"new\":1,\"id\"")).unwrap().envelope.is_known);
-        assert!(!parse(&ANSWER.replace("\"billed", "\"tokens\":{},\"billed")).unwrap().envelope.is_known);
+        assert!(
+            !parse(&ANSWER.replace("\"billed", "\"tokens\":{},\"billed"))
+                .unwrap()
+                .envelope
+                .is_known
+        );
     }
 
     #[test]

@@ -21,7 +21,8 @@ fn unknown_fields_and_number_texts_survive_rewriting() {
 
 #[test]
 fn explicit_null_counts_as_absent() {
-    let fields = RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
+    let fields =
+        RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
     assert_eq!(fields.read_text("model"), None);
     assert_eq!(fields.with(&[("k", b"1")]).body(), r#"{"model":null,"k":1}"#);
 }
@@ -38,7 +39,10 @@ fn ambiguous_key_is_refused() {
         problem(r#"{"mode\u006c":"a","MODEL":"b"}"#),
         "invalid request: MODEL: must be written \"model\""
     );
-    assert_eq!(problem("{\"text\u{17f}\":[]}"), "invalid request: text\u{17f}: must be written \"texts\"");
+    assert_eq!(
+        problem("{\"text\u{17f}\":[]}"),
+        "invalid request: text\u{17f}: must be written \"texts\""
+    );
     assert!(RequestObject::parse(Bytes::from_static(br#"{"other":1,"Other":2}"#), KNOWN).is_ok());
 }
 
@@ -58,11 +62,14 @@ fn wrong_type_names_field_and_both_types() {
 fn invalid_json_is_refused_without_quoting_it() {
     assert_eq!(problem(""), "invalid request: body: is empty, a JSON object is expected");
     assert_eq!(problem("[1]"), "invalid request: body: must be a JSON object");
-    assert!(problem("{\"secret\": nope}").starts_with("invalid request: body: is not JSON: expected"));
+    assert!(
+        problem("{\"secret\": nope}").starts_with("invalid request: body: is not JSON: expected")
+    );
     assert!(!problem("{\"secret\": nope}").contains("secret"));
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(200), "]".repeat(200));
     assert_eq!(problem(&deep), "invalid request: body: is nested deeper than 128 levels");
-    let message = RequestObject::parse(Bytes::from_static(b"{\"x\":\"\xff\"}"), KNOWN).unwrap_err().message;
+    let message =
+        RequestObject::parse(Bytes::from_static(b"{\"x\":\"\xff\"}"), KNOWN).unwrap_err().message;
     assert_eq!(message, "invalid request: body: is not UTF-8, at byte 6");
 }
 
@@ -71,7 +78,10 @@ fn rewritten_object_knows_where_its_fields_lie() {
     let body = r#" { "mode\u006c" : "m", "texts": [ "a" , "b,]" ], "k":null }"#;
     let object = RequestObject::parse(Bytes::from(body.to_string()), KNOWN).unwrap();
     let written = object.with(&[("k", b"7"), ("types", br#"["x", "y"]"#)]);
-    assert_eq!(written.body(), r#"{"mode\u006c":"m","texts":[ "a" , "b,]" ],"k":7,"types":["x", "y"]}"#);
+    assert_eq!(
+        written.body(),
+        r#"{"mode\u006c":"m","texts":[ "a" , "b,]" ],"k":7,"types":["x", "y"]}"#
+    );
     let parsed = RequestObject::parse(written.body().clone(), KNOWN).unwrap();
     for object in [&written, &parsed] {
         assert_eq!(object.read_text("model").as_deref(), Some("m"));

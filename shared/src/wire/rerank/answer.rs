@@ -105,7 +105,8 @@ mod tests {
     fn results_are_read_whatever_else_they_hold() {
         let text = r#"{"id":"x","results":[{"index":3,"relevance_score":0.9990},{"relevant_spans":[{"a":"}"}],"relevance_score":1e-3,"index":0}],"meta":{"billed_units":{"search_units":1}}}"#;
         let answer = RerankAnswer::parse(Bytes::from_static(text.as_bytes())).unwrap();
-        let ranked: Vec<_> = answer.read_ranked().unwrap().iter().map(|r| (r.index, r.score)).collect();
+        let ranked: Vec<_> =
+            answer.read_ranked().unwrap().iter().map(|r| (r.index, r.score)).collect();
         assert_eq!(ranked, [(3, 0.999), (0, 0.001)]);
         let units = answer.envelope.units.clone().unwrap();
         assert_eq!(&text[units], r#"{"search_units":1}"#);
@@ -113,11 +114,16 @@ mod tests {
 
     #[test]
     fn result_without_index_or_score_is_none() {
-        for results in
-            [r#"[{"index":1}]"#, r#"[{"relevance_score":1}]"#, r#"[{"index":-1,"relevance_score":1}]"#]
-        {
+        for results in [
+            r#"[{"index":1}]"#,
+            r#"[{"relevance_score":1}]"#,
+            r#"[{"index":-1,"relevance_score":1}]"#,
+        ] {
             let text = format!(r#"{{"results":{results}}}"#);
-            assert!(RerankAnswer::parse(Bytes::from(text)).unwrap().read_ranked().is_none(), "{results}");
+            assert!(
+                RerankAnswer::parse(Bytes::from(text)).unwrap().read_ranked().is_none(),
+                "{results}"
+            );
         }
         assert!(RerankAnswer::parse(Bytes::from_static(b"{\"results\":{}}")).is_none());
     }

@@ -57,7 +57,8 @@ impl Lane {
             ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", attempt.clone()),
             ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", attempt),
         ];
-        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
         Self { needs, running: gateway::start_at(url, &settings).await, stub: None }
     }
 
@@ -102,7 +103,12 @@ impl Lane {
     }
 
     /// Lets the fault meet one request; returns the calls of the asked model and of the fallback.
-    async fn strike(&self, way: Way, fault: &Fault, option: &str) -> (Answer, Duration, [usize; 2]) {
+    async fn strike(
+        &self,
+        way: Way,
+        fault: &Fault,
+        option: &str,
+    ) -> (Answer, Duration, [usize; 2]) {
         let fault = *fault;
         let before = self.calls(way);
         if let Some(stub) = &self.stub {
@@ -125,7 +131,8 @@ impl Lane {
         }
         let answer = read_answer(request.body(way.body())).await;
         let took = started.elapsed();
-        let attempts: usize = answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
+        let attempts: usize =
+            answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
         let calls = match &self.stub {
             Some(_) => {
                 let after = self.calls(way);
@@ -150,7 +157,8 @@ impl Lane {
         }
         let before = self.calls(way);
         let request = self.running.post(&way.path()).header("x-gateway-fallback", "deny");
-        let answer = read_answer(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
+        let answer =
+            read_answer(request.header("x-gateway-timeout-ms", SHORT).body(way.body())).await;
         let then = match status_and_code(&answer).as_str() {
             "200" => Then::Called,
             "503 circuit_open" => Then::BreakerOpen,
@@ -162,7 +170,11 @@ impl Lane {
         assert_eq!(called, usize::from(then == Then::Called), "{way:?}: calls of the next request");
         self.running.wait_for_line(answer.header("x-request-id")).await;
         let opened = count_breaker_lines(&self.running, "open") - opened_before;
-        assert_eq!(opened, usize::from(then == Then::BreakerOpen), "{way:?}: lines of a breaker that opened");
+        assert_eq!(
+            opened,
+            usize::from(then == Then::BreakerOpen),
+            "{way:?}: lines of a breaker that opened"
+        );
         then
     }
 }
@@ -179,7 +191,9 @@ fn said(way: Way, answer: &Answer) -> String {
     let end = events.rsplit("data: ").next().unwrap_or_default();
     let end: Value = serde_json::from_str(end.trim_end()).expect("a JSON event");
     match end["delta"]["finish_reason"].as_str() {
-        Some("ERROR") => format!("200, ends in {}", end["delta"]["error_type"].as_str().unwrap_or("ERROR")),
+        Some("ERROR") => {
+            format!("200, ends in {}", end["delta"]["error_type"].as_str().unwrap_or("ERROR"))
+        }
         _ => "200".into(),
     }
 }

@@ -1,7 +1,9 @@
 //! The faults, as what an upstream does on its socket.
 
 use bytes::Bytes;
-use gateway_tests::stub::{Step, write_answer, write_chunk, write_json, write_stream, write_stream_head};
+use gateway_tests::stub::{
+    Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+};
 use gateway_tests::ways::{DELTA, DONE, END, START, Way};
 use serde_json::json;
 use std::time::Duration;
@@ -69,7 +71,9 @@ impl Fault {
                 }
                 write_answer(status, &headers, body.to_string().as_bytes())
             }
-            Fault::Html => write_answer(502, &[("content-type", "text/html")], b"<html>Bad Gateway</html>"),
+            Fault::Html => {
+                write_answer(502, &[("content-type", "text/html")], b"<html>Bad Gateway</html>")
+            }
             Fault::KeyReplaced => write_json(401, &json!({ "message": "invalid api token" })),
             Fault::EndsInError(error_type) => ends_in_error(error_type),
             Fault::Refused | Fault::NoName => Vec::new(),
@@ -92,7 +96,11 @@ fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
     let begun = match way {
         Way::Stream => vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
         Way::Begun => {
-            vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
+            vec![
+                write_stream_head(&[]),
+                write_chunk(START.as_bytes()),
+                write_chunk(DELTA.as_bytes()),
+            ]
         }
         Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
     };
@@ -128,7 +136,8 @@ fn drip_bytes(way: Way) -> Vec<Step> {
         Way::Stream => vec![write_chunk(b": a comment\n\n"); 60],
         Way::Begun => vec![write_chunk(DELTA.as_bytes()); 60],
         Way::Chat | Way::Embed | Way::Rerank => {
-            let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
+            let head =
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
             let letters = std::iter::repeat_n(Step::Write(Bytes::from_static(b" ")), 59);
             [Step::Write(Bytes::from_static(head))].into_iter().chain(letters).collect()
         }
@@ -139,9 +148,10 @@ fn drip_bytes(way: Way) -> Vec<Step> {
 
 fn write_garbage(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => {
-            begin_stream(way, vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close])
-        }
+        Way::Begun => begin_stream(
+            way,
+            vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close],
+        ),
         _ => vec![Step::Write(Bytes::from_static(b"this is no HTTP\r\n\r\n")), Step::Close],
     }
 }
@@ -151,6 +161,9 @@ fn ends_in_error(error_type: Option<&str>) -> Vec<Step> {
     if let Some(error_type) = error_type {
         delta["error_type"] = json!(error_type);
     }
-    let end = format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }));
+    let end = format!(
+        "event: message-end\ndata: {}\n\n",
+        json!({ "type": "message-end", "delta": delta })
+    );
     write_stream(&[], &[START.as_bytes(), end.as_bytes(), DONE.as_bytes()])
 }

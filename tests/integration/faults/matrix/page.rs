@@ -34,8 +34,10 @@ fn format_line(cell: &Cell) -> String {
         Cell::Never(why) => format!("n/a: {why} | | | | |"),
         Cell::Expect(expected) => {
             let outcome = &expected.outcome;
-            let retry_after = outcome.retry_after.map_or("–".into(), |seconds| seconds.to_string());
-            let (calls, then, within) = (outcome.calls, outcome.then.name(), expected.within.name());
+            let retry_after =
+                outcome.retry_after.map_or("–".into(), |seconds| seconds.to_string());
+            let (calls, then, within) =
+                (outcome.calls, outcome.then.name(), expected.within.name());
             let fallback = &outcome.fallback;
             format!(
                 "{} | {calls} | {retry_after} | {fallback} | {then} | {within}",

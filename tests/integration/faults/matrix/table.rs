@@ -216,11 +216,20 @@ pub fn rows() -> Vec<Row> {
         refusal("503", Fault::status(503, "busy"), failing("503 upstream_error").asks_to_wait(1)),
         refusal(
             "503, `Retry-After: 60`",
-            Fault::Refusal { status: 503, retry_after: Some("60"), message: "busy", error_type: None },
+            Fault::Refusal {
+                status: 503,
+                retry_after: Some("60"),
+                message: "busy",
+                error_type: None,
+            },
             expect("503 upstream_error", 1, Within::AtOnce).asks_to_wait(5).falls_back(),
         ),
         refusal("504", Fault::status(504, "slow"), failing("504 upstream_error")),
-        refusal("499", Fault::status(499, "cancelled"), failing("503 upstream_error").asks_to_wait(1)),
+        refusal(
+            "499",
+            Fault::status(499, "cancelled"),
+            failing("503 upstream_error").asks_to_wait(1),
+        ),
         row("connection refused", Fault::Refused, unreachable().fallback_fails(), never(CONNECTED)),
         row(
             "name unknown to DNS",
@@ -238,14 +247,27 @@ pub fn rows() -> Vec<Row> {
             Cell::Expect(expect("200", 1, Within::AtOnce)),
         ),
         row("head too late", Fault::HeadLate, slow(), never(STATUS_SENT)),
-        row("body stalls", Fault::Stalled, slow(), Cell::Expect(ends_in("upstream_timeout", Within::Idle))),
+        row(
+            "body stalls",
+            Fault::Stalled,
+            slow(),
+            Cell::Expect(ends_in("upstream_timeout", Within::Idle)),
+        ),
         row("body drips", Fault::Drip, slow(), Cell::Expect(out_of_time)),
         row("no HTTP at all", Fault::Garbage, unreachable(), cut()),
-        refusal("401, another key in the secret", Fault::KeyReplaced, expect("200", 2, Within::Wait)),
+        refusal(
+            "401, another key in the secret",
+            Fault::KeyReplaced,
+            expect("200", 2, Within::Wait),
+        ),
         refusal("401", Fault::status(401, "invalid api token"), bad_key("502 upstream_auth")),
         refusal("498", Fault::status(498, "denied"), bad_key("502 upstream_auth")),
         refusal("402", Fault::status(402, "pay"), bad_key("502 upstream_billing")),
-        refusal("404, model unknown", Fault::status(404, "model not found"), rejected("404 invalid_request")),
+        refusal(
+            "404, model unknown",
+            Fault::status(404, "model not found"),
+            rejected("404 invalid_request"),
+        ),
         refusal(
             "422 `NO_VALID_RESPONSE_GENERATED`",
             unprocessable(transient),

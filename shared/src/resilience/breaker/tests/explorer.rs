@@ -59,14 +59,21 @@ impl World {
     fn essence(&self) -> impl Eq + std::hash::Hash + use<> {
         let phase = match self.breaker.phase {
             Phase::Closed { failures } => (BreakerState::Closed as u8, failures, Duration::ZERO),
-            Phase::Open { until } => (BreakerState::Open as u8, 0, until.saturating_duration_since(self.now)),
-            Phase::HalfOpen { probing } => (BreakerState::HalfOpen as u8, probing.into(), Duration::ZERO),
+            Phase::Open { until } => {
+                (BreakerState::Open as u8, 0, until.saturating_duration_since(self.now))
+            }
+            Phase::HalfOpen { probing } => {
+                (BreakerState::HalfOpen as u8, probing.into(), Duration::ZERO)
+            }
         };
-        let age = |call: &Call| (self.breaker.period - call.permit.period, call.permit.probe, call.current);
+        let age = |call: &Call| {
+            (self.breaker.period - call.permit.period, call.permit.probe, call.current)
+        };
         let mut calls: Vec<_> = self.calls.iter().map(age).collect();
         calls.sort_unstable();
         let open = self.breaker.state() == BreakerState::Open;
-        let opens = open.then(|| (self.opened + CONFIG.open_for).saturating_duration_since(self.now));
+        let opens =
+            open.then(|| (self.opened + CONFIG.open_for).saturating_duration_since(self.now));
         (phase, calls, opens, self.in_a_row)
     }
 
@@ -111,7 +118,10 @@ impl World {
         }
         let probes = self.calls.iter().filter(|call| call.permit.is_probe()).count();
         self.demand(probes <= 1, "one probe at a time");
-        self.demand(probes == 0 || after == BreakerState::HalfOpen, "a half-open period ends with its probe");
+        self.demand(
+            probes == 0 || after == BreakerState::HalfOpen,
+            "a half-open period ends with its probe",
+        );
         if probes == 0 {
             let mut later = self.copy();
             let admitted = later.breaker.admit(self.now + CONFIG.open_for).is_ok();
@@ -130,7 +140,10 @@ impl World {
             BreakerState::Open => (over, true),
             BreakerState::HalfOpen => (!probing, true),
         };
-        self.demand(admitted.is_ok() == due, "open admits after its time only, half-open one probe only");
+        self.demand(
+            admitted.is_ok() == due,
+            "open admits after its time only, half-open one probe only",
+        );
         if let Ok(permit) = admitted {
             self.demand(permit.is_probe() == probe, "a probe unless closed");
             self.calls.push(Call { permit, current: true });
@@ -183,6 +196,7 @@ fn every_interleaving_of_three_callers_keeps_every_promise() {
         }
         front = next;
     }
-    let legal = [("closed", "open"), ("open", "half-open"), ("half-open", "closed"), ("half-open", "open")];
+    let legal =
+        [("closed", "open"), ("open", "half-open"), ("half-open", "closed"), ("half-open", "open")];
     assert_eq!(transitions, HashSet::from(legal));
 }

@@ -128,7 +128,10 @@ mod tests {
         let end = "1970-01-02T00:00:00Z";
         assert!(lies_ahead(end, Duration::from_secs(86_399)).is_ok());
         let problem = lies_ahead(end, Duration::from_secs(86_400)).unwrap_err().to_string();
-        assert!(problem.contains("1970-01-02T00:00:00Z, and now is 1970-01-02T00:00:00"), "{problem}");
+        assert!(
+            problem.contains("1970-01-02T00:00:00Z, and now is 1970-01-02T00:00:00"),
+            "{problem}"
+        );
     }
 
     #[test]

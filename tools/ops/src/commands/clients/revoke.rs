@@ -81,7 +81,12 @@ mod tests {
         assert!(remove_token(&mut client, "ffffffff").is_err());
         assert_eq!(remove_token(&mut client, &first[..8]).unwrap(), "the token ABABABAB of a");
         assert_eq!(client.token_sha256, [second.as_str()]);
-        assert!(remove_token(&mut client, &second).unwrap_err().to_string().contains("is the only token"));
+        assert!(
+            remove_token(&mut client, &second)
+                .unwrap_err()
+                .to_string()
+                .contains("is the only token")
+        );
         assert_eq!(client.token_sha256.len(), 1);
     }
 

@@ -44,7 +44,10 @@ impl Rotate {
                 not_after(client)
             );
             let finish = format!("`ops clients rotate {name} --finish` ends the older one first");
-            ensure!(client.token_sha256.len() < MAX_TOKENS, "{name} has two tokens already: {finish}");
+            ensure!(
+                client.token_sha256.len() < MAX_TOKENS,
+                "{name} has two tokens already: {finish}"
+            );
             client.token_sha256.push(token.sha256());
             Ok(())
         })
@@ -60,7 +63,10 @@ impl Rotate {
         let ended = edit(&self.secret.secret, |list| {
             let client = find(list, name)?;
             let begin = format!("`ops clients rotate {name}` adds another");
-            ensure!(client.token_sha256.len() > 1, "{name} has one token, nothing to finish: {begin}");
+            ensure!(
+                client.token_sha256.len() > 1,
+                "{name} has one token, nothing to finish: {begin}"
+            );
             Ok(client.token_sha256.remove(0))
         })
         .await?;

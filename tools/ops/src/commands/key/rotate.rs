@@ -41,13 +41,17 @@ impl Rotate {
         let mut used = self.rotate(&store).await?;
         for _ in 1..MOST_ROTATIONS {
             let Some(next) = still_next(&store).await? else { break };
-            say(&format!("version {used} was an EARLIER key; now the one staged last, version {next}"));
+            say(&format!(
+                "version {used} was an EARLIER key; now the one staged last, version {next}"
+            ));
             used = self.rotate(&store).await.with_context(|| earlier(&used, &next))?;
         }
         if let Some(next) = still_next(&store).await? {
             bail!(earlier(&used, &next));
         }
-        say(&format!("rotated: version {used} is in use; the old key may be revoked in ten minutes"));
+        say(&format!(
+            "rotated: version {used} is in use; the old key may be revoked in ten minutes"
+        ));
         Ok(())
     }
 

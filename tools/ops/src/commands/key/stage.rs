@@ -35,7 +35,8 @@ impl Stage {
         let store = Store::open(&self.secret.secret).await?;
         // An operator may be allowed to write and not to read: then nothing is compared.
         if let Ok(Some(current)) = store.current().await
-            && ApiKey::parse(&current.text).is_ok_and(|current| current.authorization == key.authorization)
+            && ApiKey::parse(&current.text)
+                .is_ok_and(|current| current.authorization == key.authorization)
         {
             return Err(anyhow!("nothing was staged: this is the key already in use"));
         }
@@ -73,12 +74,16 @@ fn from_stdin() -> anyhow::Result<Secret> {
 
 fn usable(text: &Secret) -> anyhow::Result<ApiKey> {
     refuse_wrapped(text.expose().trim())?;
-    let key = ApiKey::parse(text).map_err(|problem: String| anyhow!("nothing was staged: {problem}"))?;
+    let key =
+        ApiKey::parse(text).map_err(|problem: String| anyhow!("nothing was staged: {problem}"))?;
     let bare = String::from_utf8_lossy(key.authorization.as_bytes());
     let bare = bare.strip_prefix("Bearer ").unwrap_or_default();
     refuse_wrapped(bare)?;
     let is_token = bare.starts_with(TOKEN_PREFIX);
-    ensure!(!is_token, "nothing was staged: this is a client's token of the gateway, not a Cohere key");
+    ensure!(
+        !is_token,
+        "nothing was staged: this is a client's token of the gateway, not a Cohere key"
+    );
     Ok(key)
 }
 
@@ -125,7 +130,10 @@ mod tests {
             r#"{"CO_API_KEY":"'hidden'"}"#,
         ] {
             let problem = usable(&Secret::new(bad)).err().unwrap().to_string();
-            assert!(problem.starts_with("nothing was staged: ") && !problem.contains("hidden"), "{problem}");
+            assert!(
+                problem.starts_with("nothing was staged: ") && !problem.contains("hidden"),
+                "{problem}"
+            );
         }
     }
 }
