@@ -5,14 +5,16 @@
 //! Cohere's parser ignores case and takes the last of two, others take the first, and a request must not
 //! mean one thing to the gateway and another to Cohere. Explicit `null` counts as absent.
 
+mod entries;
+mod writer;
+
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
 use bytes::Bytes;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use entries::{Text, parse_entries, unescape_key};
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
+use writer::ObjectWriter;
 
 /// Deepest nesting of a request body.
 pub const MAX_DEPTH: usize = 128;
@@ -267,85 +269,6 @@ impl RequestObject {
     }
 }
 
-/// Writes an object and remembers where its fields lie, so that it need not be read again.
-struct ObjectWriter {
-    text: Vec<u8>,
-    fields: Vec<Field>,
-}
-
-impl ObjectWriter {
-    fn new(bytes: usize, fields: usize) -> Self {
-        let mut text = Vec::with_capacity(bytes);
-        text.push(b'{');
-        Self { text, fields: Vec::with_capacity(fields) }
-    }
-
-    fn write_field(&mut self, key: &[u8], value: &[u8]) -> (Range<usize>, Range<usize>) {
-        if !self.fields.is_empty() {
-            self.text.push(b',');
-        }
-        let key_start = self.text.len();
-        self.text.extend_from_slice(key);
-        self.text.push(b':');
-        let value_start = self.text.len();
-        self.text.extend_from_slice(value);
-        (key_start..value_start - 1, value_start..self.text.len())
-    }
-
-    fn copy_field(&mut self, body: &Bytes, field: &Field) {
-        let (key, value) = self.write_field(&body[field.key.clone()], &body[field.value.clone()]);
-        self.fields.push(Field { key, value, ..field.clone() });
-    }
-
-    /// Adds a field of the gateway's own, whose name needs no escapes.
-    fn add_field(&mut self, name: &str, value: &[u8]) {
-        let quoted = [b"\"", name.as_bytes(), b"\""].concat();
-        let (key, value_span) = self.write_field(&quoted, value);
-        let elements = scan::find_elements(value);
-        self.fields.push(Field { key, unescaped: None, value: value_span, elements });
-    }
-
-    fn into_object(mut self) -> RequestObject {
-        self.text.push(b'}');
-        RequestObject { body: Bytes::from(self.text), fields: self.fields }
-    }
-}
-
-/// Reads the body as one JSON object, strictly.
-fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>> {
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let problem = format_args!("is not UTF-8, at byte {}", error.valid_up_to()).to_string();
-        GatewayError::invalid("body", problem)
-    })?;
-    if text.trim_ascii().is_empty() {
-        return Err(GatewayError::invalid("body", "is empty, a JSON object is expected"));
-    }
-    if scan::nesting_depth(body) > MAX_DEPTH {
-        let problem = format_args!("is nested deeper than {MAX_DEPTH} levels").to_string();
-        return Err(GatewayError::invalid("body", problem));
-    }
-    let Entries(entries) = serde_json::from_str(text).map_err(|error| {
-        let problem = match error.classify() {
-            serde_json::error::Category::Data => "must be a JSON object".to_string(),
-            // The message of the parser quotes nothing of the body.
-            _ => format!("is not JSON: {error}"),
-        };
-        GatewayError::invalid("body", problem)
-    })?;
-    Ok(entries)
-}
-
-/// Returns what a key means, where it is written with escapes.
-fn unescape_key(key: &str) -> Result<Option<String>> {
-    if !key.contains('\\') {
-        return Ok(None);
-    }
-    let unescaped = serde_json::from_str(key);
-    unescaped
-        .map(Some)
-        .map_err(|error| GatewayError::invalid("body", format_args!("is not JSON: {error}")))
-}
-
 fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {
     for (index, element) in elements.iter().enumerate() {
         if value[element.start] != b'"' {
@@ -365,54 +288,6 @@ fn offset_in(body: &Bytes, piece: &str) -> usize {
 
 fn parse_number(value: &[u8]) -> Option<f64> {
     std::str::from_utf8(value).ok()?.parse().ok()
-}
-
-/// A string borrowed from the body where it holds no escapes.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> std::result::Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// Keys and values of an object, in its order.
-struct Entries<'a>(Vec<(&'a RawValue, &'a RawValue)>);
-
-impl<'de> Deserialize<'de> for Entries<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct EntriesVisitor;
-        impl<'de> Visitor<'de> for EntriesVisitor {
-            type Value = Entries<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-            fn visit_map<M: MapAccess<'de>>(
-                self,
-                mut map: M,
-            ) -> std::result::Result<Self::Value, M::Error> {
-                let mut entries = Vec::with_capacity(8);
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Entries(entries))
-            }
-        }
-        deserializer.deserialize_map(EntriesVisitor)
-    }
 }
 
 /// Compares as Cohere's parser does: ASCII case, and the two letters Unicode folds to `s` and `k`.
