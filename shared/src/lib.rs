@@ -3,6 +3,17 @@
 //! Imports go downward only, and modules of one row do not know each other:
 //!
 //! <!-- layers:start -->
+//! ```text
+//!   lambda pipeline
+//! → app
+//! → health
+//! → cohere
+//! → secrets
+//! → cache resilience transport
+//! → batch edge telemetry
+//! → wire record deadline config
+//! → error endpoint clock lock panic_on_request
+//! ```
 //! <!-- layers:end -->
 
 pub mod app;
