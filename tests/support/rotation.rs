@@ -13,12 +13,11 @@ pub use store::Store;
 use crate::gateway::{self, Running};
 use local::cohere_sandbox::{CohereSandbox, Key};
 use serde_json::json;
+pub use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-pub const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that was current before.
 pub const PREVIOUS: &str = "AWSPREVIOUS";
-pub const PENDING: &str = "AWSPENDING";
-pub const NEXT: &str = "NEXT";
 
 /// The steps, in their order.
 pub const STEPS: [&str; 4] = ["createSecret", "setSecret", "testSecret", "finishSecret"];

@@ -8,12 +8,12 @@
 use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
 use super::secret_arn;
 use serde_json::{Value, json};
+pub(super) use shared::secrets::secrets_manager::{CURRENT, PENDING};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(super) const CURRENT: &str = "AWSCURRENT";
+/// The label of the version that was current before.
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
-pub(super) const PENDING: &str = "AWSPENDING";
 
 /// Longest value AWS takes.
 const MAX_VALUE_BYTES: usize = 65_536;
