@@ -6,7 +6,7 @@ use gateway_tests::scripted_cohere::{
 };
 use serde_json::{Value, json};
 
-/// Lets the asked model fail for good in the part that holds a text; the fallback answers.
+/// Lets the requested model fail for good in the part that holds a text; the fallback answers.
 fn fail_part(cohere: &ScriptedCohere, model: &'static str, text: &str) {
     let needle = format!("\"{text}\"");
     cohere.stub.answer_others(move |seen| {
@@ -57,7 +57,7 @@ async fn fallback_answer_uses_no_primary_cache() {
     assert_eq!(asked.billed_units(), json!({ "input_tokens": 200 }));
     assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
 
-    // The fallback's own answers are cached for it, and never answer for the asked model.
+    // The fallback's own answers are cached for it, and never answer for the requested model.
     let again = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     again.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(

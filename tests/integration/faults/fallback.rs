@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 const ASKED: &str = "command-a-03-2025";
 const FALLBACK: &str = "command-r-plus-08-2024";
 
-/// Lets the asked model fail and the fallback answer with this status.
+/// Lets the requested model fail and the fallback answer with this status.
 fn fail_model(stub: &Stub, fallback_status: u16) {
     stub.answer_others(move |seen| match (seen.field("model").as_str(), fallback_status) {
         (ASKED | "embed-v4.0" | "rerank-v3.5", _) => {

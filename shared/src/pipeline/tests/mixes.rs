@@ -308,7 +308,7 @@ proptest! {
 
     #[test]
     fn no_answer_mixes_two_models(texts in prop::collection::vec(0..12usize, 4..12), answered in 1..4usize) {
-        // The asked model answers some parts and fails; the fallback's answer has nothing of them.
+        // The requested model answers some parts and fails; the fallback's answer has nothing of them.
         let cache = new_cache(1_000_000);
         let mut ask = Ask { client: 0, model: 0, input_type: 0, types: vec![0, 1], texts, fails_after: None };
         let _ = serve_embed(&cache, &mut Cohere::new(CLIENTS[0], Some(answered)), &ask.embed_body());

@@ -73,7 +73,7 @@ impl Lane {
         let (allowed, _, with_fallback) = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
         self.running.wait_for_line(allowed.header("x-request-id")).await;
-        assert_eq!(with_fallback[0], calls[0], "{fault:?}, {way:?}: calls of the asked model");
+        assert_eq!(with_fallback[0], calls[0], "{fault:?}, {way:?}: calls of the requested model");
         let outcome = Outcome {
             answer: said(way, &alone),
             calls: calls[0],
@@ -102,7 +102,7 @@ impl Lane {
         assert_eq!(status_and_code(&answer), "200");
     }
 
-    /// Lets the fault meet one request; returns the calls of the asked model and of the fallback.
+    /// Lets the fault meet one request; returns the calls of the requested model and of the fallback.
     async fn strike(
         &self,
         way: Way,

@@ -30,7 +30,7 @@ impl Then {
 pub struct Outcome {
     /// Status and code without a fallback.
     pub answer: String,
-    /// Calls of the asked model.
+    /// Calls of the requested model.
     pub calls: usize,
     pub retry_after: Option<u64>,
     /// What the fallback does where there is one and it may be used; it is in good health.
