@@ -49,7 +49,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     let transport = Transport::new(&config.http).unwrap();
     let key = CachedSecret::new(Box::new(FixedKey), config.key.clone(), ApiKey::parse);
     Box::leak(Box::new(App {
-        cohere: Cohere::new(transport, config.http.upstream_url.clone(), key),
+        cohere: Cohere::new(transport, &config.http.upstream_url, key).unwrap(),
         health: HealthCheck::new(config.health.clone()),
         upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),

@@ -31,7 +31,7 @@ impl App {
         let transport = Transport::new(&config.http)?;
         let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
-        let cohere = Cohere::new(transport, config.http.upstream_url.clone(), key);
+        let cohere = Cohere::new(transport, &config.http.upstream_url, key)?;
         cohere.read_key_ahead().await;
         let health = HealthCheck::new(config.health.clone());
         let upstream_state = UpstreamState::new(config.resilience);

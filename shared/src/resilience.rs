@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod budget;
 pub mod cooldown;
+pub mod models;
 pub mod retry;
 pub mod rounds;
 pub mod state;

@@ -2,6 +2,7 @@
 
 mod code_location;
 pub mod init;
+mod json_line;
 pub mod metrics;
 pub mod redact;
 pub mod request_log;

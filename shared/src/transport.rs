@@ -8,7 +8,7 @@
 use crate::config::HttpConfig;
 use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -102,6 +102,39 @@ impl TransportResponse {
     }
 }
 
+/// Where requests of one kind go, parsed once.
+#[derive(Clone, Debug)]
+pub struct Target(reqwest::Url);
+
+impl Target {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// What is wrong with it, without quoting it.
+    pub fn parse(url: &str) -> Result<Self, String> {
+        reqwest::Url::parse(url).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// A `POST` with a JSON body, ready to be sent more than once.
+#[derive(Clone, Debug)]
+pub struct JsonPost {
+    pub target: Target,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl From<JsonPost> for reqwest::Request {
+    fn from(post: JsonPost) -> Self {
+        let mut request = reqwest::Request::new(reqwest::Method::POST, post.target.0);
+        *request.headers_mut() = post.headers;
+        let json = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::CONTENT_TYPE, json);
+        *request.body_mut() = Some(post.body.into());
+        request
+    }
+}
+
 impl Transport {
     /// Builds the client; connects to nothing.
     ///
@@ -116,16 +149,21 @@ impl Transport {
     ///
     /// # Errors
     /// As `send`.
-    pub async fn send_fresh(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<TransportResponse, TransportError> {
+    pub async fn post_fresh(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
         if self.fresh.get().is_none() {
             let client = build(&self.config, 0)
                 .map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
-        self.send_with(self.fresh.get().unwrap_or(&self.client), request).await
+        self.send_with(self.fresh.get().unwrap_or(&self.client), post.into()).await
+    }
+
+    /// Sends a `POST` and waits for the head of the answer. Times are the caller's affair.
+    ///
+    /// # Errors
+    /// As `send`.
+    pub async fn post(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
+        self.send_with(&self.client, post.into()).await
     }
 
     /// Sends a request and waits for the head of the answer. Times are the caller's affair.
@@ -136,15 +174,14 @@ impl Transport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<TransportResponse, TransportError> {
-        self.send_with(&self.client, request).await
+        self.send_with(&self.client, reqwest::Request::try_from(request)?).await
     }
 
     async fn send_with(
         &self,
         client: &reqwest::Client,
-        request: http::Request<Bytes>,
+        request: reqwest::Request,
     ) -> Result<TransportResponse, TransportError> {
-        let request = reqwest::Request::try_from(request)?;
         let mut body = client.execute(request).await?;
         Ok(TransportResponse {
             status: body.status().as_u16(),

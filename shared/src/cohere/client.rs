@@ -10,19 +10,34 @@ use crate::lock::lock_anyway;
 use crate::record::CallStats;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
-use crate::transport::{Transport, TransportError, TransportResponse};
+use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, header};
+use http::{HeaderMap, header};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The Cohere API. Scope: environment.
 pub struct Cohere {
     transport: Transport,
-    base_url: String,
+    targets: Targets,
     key: CachedSecret<ApiKey>,
     /// When an answer last came; connections kept since then may have died with a frozen instance.
     last_answer: Mutex<Option<Instant>>,
+}
+
+/// The URLs of all endpoints.
+struct Targets([Target; Endpoint::ALL.len()]);
+
+impl Targets {
+    fn parse(base_url: &str) -> std::result::Result<Self, String> {
+        let parse = |endpoint: Endpoint| Target::parse(&format!("{base_url}{}", endpoint.path()));
+        let [chat, embed, rerank] = Endpoint::ALL.map(parse);
+        Ok(Self([chat?, embed?, rerank?]))
+    }
+
+    fn of_endpoint(&self, endpoint: Endpoint) -> &Target {
+        &self.0[endpoint as usize]
+    }
 }
 
 /// Idle time after which a broken connection is taken for one that died unseen.
@@ -44,8 +59,17 @@ pub struct Call {
 }
 
 impl Cohere {
-    pub fn new(transport: Transport, base_url: String, key: CachedSecret<ApiKey>) -> Self {
-        Self { transport, base_url, key, last_answer: Mutex::new(None) }
+    /// Prepares to call the API at `base_url`; connects to nothing.
+    ///
+    /// # Errors
+    /// The URL cannot be read.
+    pub fn new(
+        transport: Transport,
+        base_url: &str,
+        key: CachedSecret<ApiKey>,
+    ) -> std::result::Result<Self, String> {
+        let targets = Targets::parse(base_url)?;
+        Ok(Self { transport, targets, key, last_answer: Mutex::new(None) })
     }
 
     /// Reads the key ahead of the first request; a failure is only logged, the request will try again.
@@ -102,29 +126,24 @@ impl Cohere {
         &self,
         call: &Call,
         stats: &mut CallStats,
-    ) -> Result<(Request<Bytes>, Arc<Versioned<ApiKey>>)> {
+    ) -> Result<(JsonPost, Arc<Versioned<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         stats.key_version = Some(key.version.clone());
         stats.attempts += 1;
-        let mut request = Request::new(call.body.clone());
-        *request.method_mut() = Method::POST;
-        let url = format!("{}{}", self.base_url, call.endpoint.path());
-        *request.uri_mut() = url.parse().map_err(GatewayError::internal)?;
-        let headers = request.headers_mut();
-        *headers = call.headers.clone();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut headers = call.headers.clone();
         headers.insert(header::AUTHORIZATION, key.value.authorization.clone());
-        Ok((request, key))
+        let target = self.targets.of_endpoint(call.endpoint).clone();
+        Ok((JsonPost { target, headers, body: call.body.clone() }, key))
     }
 
     async fn send_with_key(
         &self,
-        request: Request<Bytes>,
+        request: JsonPost,
         key: &ApiKey,
         stats: &mut CallStats,
     ) -> Result<TransportResponse> {
         let spare = if self.was_idle() { Some(request.clone()) } else { None };
-        let mut outcome = self.transport.send(request).await;
+        let mut outcome = self.transport.post(request).await;
         // Lambda freezes an instance between requests and its connections die unseen. A request that
         // broke on such a one before any head came says nothing about Cohere and goes out once more.
         if let (Err(TransportError::Broken(_)), Some(spare)) = (&outcome, spare)
@@ -132,7 +151,7 @@ impl Cohere {
         {
             stats.has_resent = true;
             stats.attempts += 1;
-            outcome = self.transport.send_fresh(spare).await;
+            outcome = self.transport.post_fresh(spare).await;
         }
         self.record_last_answer(outcome.is_ok());
         let mut response = outcome.map_err(|error| classify::from_transport(&error))?;

@@ -1,8 +1,10 @@
 //! Every header of the gateway's own, on every answer, errors and streams included.
 
 use crate::edge::response::{self, Body};
-use crate::record::{RequestRecord, to_millis};
+use crate::record::RequestRecord;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use std::fmt::Write;
+use std::time::Duration;
 
 /// Adds the headers, and records the status.
 pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRecord) {
@@ -33,11 +35,17 @@ pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRec
 }
 
 fn server_timing(record: &RequestRecord) -> String {
-    format!(
-        "upstream;dur={:.3}, gateway;dur={:.3}",
-        to_millis(record.calls.upstream_time),
-        to_millis(record.gateway_time())
-    )
+    let mut timing = String::with_capacity(48);
+    push_millis(&mut timing, "upstream;dur=", record.calls.upstream_time);
+    push_millis(&mut timing, ", gateway;dur=", record.gateway_time());
+    timing
+}
+
+/// Adds a name and a time in milliseconds, with microseconds as the fraction.
+fn push_millis(timing: &mut String, name: &str, time: Duration) {
+    let micros = time.as_micros();
+    // Writing to memory cannot fail. Whole numbers: a float costs ten times as much to write.
+    let _ = write!(timing, "{name}{}.{:03}", micros / 1_000, micros % 1_000);
 }
 
 /// Sets a header. A model id may be any text: one that is no header value is left out.

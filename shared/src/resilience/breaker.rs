@@ -83,6 +83,11 @@ impl Breaker {
         }
     }
 
+    /// Tells whether it is closed and has nothing held against the upstream.
+    pub fn is_untroubled(&self) -> bool {
+        matches!(self.phase, Phase::Closed { failures: 0 })
+    }
+
     /// Asks for a call.
     ///
     /// # Errors

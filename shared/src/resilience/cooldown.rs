@@ -26,6 +26,11 @@ impl Cooldown {
         }
     }
 
+    /// Tells whether there is no cooldown, and the next one is the shortest.
+    pub fn is_untroubled(&self, now: Instant) -> bool {
+        self.throttles_in_a_row == 0 && self.time_left(now).is_zero()
+    }
+
     /// Records a 429 and returns the cooldown it brings.
     pub fn record_throttle(&mut self, requested: Option<Duration>, now: Instant) -> Duration {
         let doublings = self.throttles_in_a_row.min(10);

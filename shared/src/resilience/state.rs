@@ -3,9 +3,9 @@
 //! Scope: environment. It adds clock, locking and logs to the pure rules beside it: each transition of a
 //! breaker is one log line and one metric. No lock is held over an await.
 
-use super::breaker::{Breaker, BreakerState, Permit, Refused};
+use super::breaker::{BreakerState, Permit, Refused};
 use super::budget::RetryBudget;
-use super::cooldown::Cooldown;
+use super::models::{ModelState, ModelStates};
 use super::retry::Disposition;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
@@ -15,12 +15,8 @@ use crate::error::{Cause, GatewayError};
 use crate::lock::lock_anyway;
 use crate::telemetry::metrics::{self, Metric};
 use crate::telemetry::redact;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-
-/// Most models watched at a time: callers may send any id.
-const MAX_MODELS: usize = 256;
 
 /// Breakers, cooldowns, retry budget and the key's refusal.
 pub struct UpstreamState {
@@ -28,16 +24,10 @@ pub struct UpstreamState {
     state: Mutex<Locked>,
 }
 
-#[derive(Default)]
 struct Locked {
-    models: HashMap<(Endpoint, String), ModelState>,
+    models: ModelStates,
     budget: RetryBudget,
     refused_key: Option<RefusedKey>,
-}
-
-struct ModelState {
-    breaker: Breaker,
-    cooldown: Cooldown,
 }
 
 /// A key, or an account, that Cohere has refused.
@@ -141,7 +131,9 @@ impl Drop for CallPermit {
 
 impl UpstreamState {
     pub fn new(config: ResilienceConfig) -> Self {
-        Self { config, state: Mutex::default() }
+        let models = ModelStates::new(config.breaker);
+        let state = Locked { models, budget: RetryBudget::default(), refused_key: None };
+        Self { config, state: Mutex::new(state) }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, Locked> {
@@ -156,12 +148,7 @@ impl UpstreamState {
         work: impl FnOnce(&mut ModelState) -> T,
     ) -> T {
         let mut state = self.lock_state();
-        let key = (endpoint, model.to_string());
-        if state.models.len() >= MAX_MODELS && !state.models.contains_key(&key) {
-            state.models.retain(|_, model| model.breaker.state() != BreakerState::Closed);
-        }
-        let entry = state.models.entry(key);
-        let watched = entry.or_insert_with(|| ModelState::new(self.config));
+        let watched = state.models.use_model(endpoint, model, now());
         let before = watched.breaker.state();
         let result = work(watched);
         let after = watched.breaker.state();
@@ -197,13 +184,15 @@ impl UpstreamState {
 
     /// Tells whether the next call of a model may only be a probe, if it is admitted at all.
     pub fn needs_probe(&self, endpoint: Endpoint, model: &str) -> bool {
-        self.with_model(endpoint, model, |model| model.breaker.state() != BreakerState::Closed)
+        self.lock_state().models.needs_probe(endpoint, model)
     }
 
     /// Returns how long the cooldown of a throttled model still lasts.
     pub fn cooldown_left(&self, endpoint: Endpoint, model: &str) -> Duration {
-        let now = now();
-        self.with_model(endpoint, model, |model| model.cooldown.time_left(now))
+        match self.lock_state().models.find(endpoint, model) {
+            Some(model) => model.cooldown.time_left(now()),
+            None => Duration::ZERO,
+        }
     }
 
     /// Records a 429, with the cooldown that Cohere asked for.
@@ -248,12 +237,6 @@ impl UpstreamState {
         let refused = state.refused_key.as_ref()?;
         let is_known = now() < refused.until && refused.version.as_deref() == version;
         if is_known { Some(refused.error.clone()) } else { None }
-    }
-}
-
-impl ModelState {
-    fn new(config: ResilienceConfig) -> Self {
-        Self { breaker: Breaker::new(config.breaker), cooldown: Cooldown::default() }
     }
 }
 

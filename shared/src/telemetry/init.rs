@@ -4,13 +4,13 @@
 //! and only tell their place: the runtime crate would print whole events, prompts included, at TRACE.
 
 use crate::config::vars::Vars;
-use crate::telemetry::code_location;
+use crate::telemetry::{code_location, json_line};
 use std::fmt;
 use std::str::FromStr;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{Targets, filter_fn};
-use tracing_subscriber::fmt::format::{Format, Json, JsonFields, Writer};
+use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
@@ -50,11 +50,8 @@ fn build_subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let json = Format::default().json().flatten_event(true);
-    let json = json.with_current_span(false).with_span_list(false);
     let lines = tracing_subscriber::fmt::layer()
-        .fmt_fields(JsonFields::new())
-        .event_format(Lines { own, json })
+        .event_format(Lines { own })
         .with_ansi(false)
         // What cannot be written is lost, and not repeated in other words.
         .log_internal_errors(false)
@@ -76,7 +73,6 @@ fn wanted_levels(own: OwnCrates, rust_log: Option<&str>) -> Targets {
 /// Writes the gateway's own events in full, and of the others the place.
 struct Lines {
     own: OwnCrates,
-    json: Format<Json>,
 }
 
 impl<S, N> FormatEvent<S, N> for Lines
@@ -86,12 +82,12 @@ where
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, N>,
+        _: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         match self.own.has_written(event.metadata()) {
-            true => self.json.format_event(context, writer, event),
+            true => json_line::write_event(&mut writer, event),
             false => writeln!(writer, "{}", code_location::describe_event(event.metadata())),
         }
     }
@@ -166,10 +162,40 @@ mod tests {
         for function in std::fs::read_dir(functions).unwrap() {
             let path = function.unwrap().path().join("src/main.rs");
             let code = std::fs::read_to_string(&path).unwrap();
+            let code: String = code.split_whitespace().collect();
             let count = |text| code.matches(text).count();
-            let names = (count("lambda::serve_"), count("(env!(\"CARGO_CRATE_NAME\"), "));
+            let names = (count("lambda::serve_"), count("(env!(\"CARGO_CRATE_NAME\"),"));
             assert_eq!(names, (1, 1), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn every_kind_of_value_is_json() {
+        let line = written(None, || {
+            tracing::info!(
+                target: "shared::pipeline",
+                text = "a \"b\"\n\u{1f600}",
+                float = 1.5,
+                whole = 3.0,
+                endless = f64::INFINITY,
+                signed = -2,
+                large = u64::MAX,
+                truth = true,
+                debug = ?Some("x"),
+                display = %"y\\",
+                none = None::<u64>,
+                "told"
+            );
+        });
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let mut fields = line.as_object().unwrap().clone();
+        assert!(fields.remove("timestamp").unwrap().as_str().unwrap().ends_with('Z'));
+        let expected = serde_json::json!({
+            "level": "INFO", "message": "told", "text": "a \"b\"\n\u{1f600}", "float": 1.5,
+            "whole": 3.0, "endless": null, "signed": -2, "large": u64::MAX, "truth": true,
+            "debug": "Some(\"x\")", "display": "y\\", "target": "shared::pipeline",
+        });
+        assert_eq!(serde_json::Value::Object(fields), expected);
     }
 
     #[test]
