@@ -9,13 +9,13 @@ use bench::{PER_CALL, answer, upstream};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http_body_util::BodyExt;
-use lambda_http::Request;
 use serde_json::json;
 use shared::app::App;
 use shared::batch::embed::{EmbedBatch, Table};
 use shared::cache::Cache;
 use shared::cohere::client::Cohere;
 use shared::config::Config;
+use shared::edge::request::Incoming;
 use shared::health::HealthCheck;
 use shared::pipeline;
 use shared::resilience::state::UpstreamState;
@@ -67,7 +67,7 @@ fn body(texts: usize, salt: usize) -> String {
     .to_string()
 }
 
-fn request(body: &str) -> Request {
+fn request(body: &str) -> Incoming {
     let event = json!({
         "resource": "/v2/embed", "path": "/v2/embed", "httpMethod": "POST", "isBase64Encoded": false,
         "headers": { "content-type": "application/json" },
@@ -76,11 +76,11 @@ fn request(body: &str) -> Request {
             "authorizer": { "client": "bench" }, "identity": {} },
         "body": body,
     });
-    lambda_http::request::from_str(&event.to_string()).unwrap()
+    Incoming::new(&event.to_string(), "fake", u64::MAX)
 }
 
 /// Sends a request through the whole pipeline and reads its answer, piece by piece.
-async fn send_request(app: &'static App, request: Request, outcome: &str) -> usize {
+async fn send_request(app: &'static App, request: Incoming, outcome: &str) -> usize {
     let response = pipeline::embed::handle(app, request).await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["x-gateway-cache"], outcome);

@@ -1,5 +1,6 @@
 //! The side that faces API Gateway: what comes in, who it is, what goes out.
 
+mod event;
 pub mod identity;
 pub mod request;
 pub mod response;

@@ -8,12 +8,15 @@ mod tcp_nodelay;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::vars::Environment;
+use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
-use lambda_http::{Request, Response, service_fn};
-use lambda_runtime::{Diagnostic, Error, LambdaEvent};
+use http::Response;
+use http_body_util::BodyDataStream;
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::future::Future;
 use std::process::ExitCode;
 
@@ -22,18 +25,28 @@ use std::process::ExitCode;
 /// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
 pub fn serve_http<H, F>(function: &'static str, handler: H) -> ExitCode
 where
-    H: Fn(&'static App, Request) -> F + Clone + Send + 'static,
+    H: Fn(&'static App, Incoming) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     run(function, async move {
         let app = App::start(Config::from_vars(&Environment)?).await?;
-        let service = service_fn(move |request| {
+        let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             tcp_nodelay::switch_off_delay();
-            let answer = handler(app, request);
-            async move { Ok::<_, Error>(answer.await) }
+            let LambdaEvent { payload, context } = event;
+            let incoming = Incoming::new(payload.get(), &context.request_id, context.deadline);
+            let answer = handler(app, incoming);
+            async move { Ok::<_, Error>(into_stream(answer.await)) }
         });
-        lambda_http::run_with_streaming_response_concurrent(service).await
+        lambda_runtime::run_concurrent(service).await
     })
+}
+
+/// Turns an answer into the form that the Runtime API streams: a head in JSON, then the body.
+fn into_stream(answer: Response<Body>) -> StreamResponse<BodyDataStream<Body>> {
+    let (head, body) = answer.into_parts();
+    let (status_code, headers) = (head.status, head.headers);
+    let metadata_prelude = MetadataPrelude { status_code, headers, cookies: Vec::new() };
+    StreamResponse { metadata_prelude, stream: BodyDataStream::new(body) }
 }
 
 /// Serves plain events: `start` builds what the handler needs, once per environment.

@@ -31,7 +31,6 @@ use fallback::answer_with_fallback;
 use futures_util::FutureExt;
 use headers::add_headers;
 use http::Response;
-use lambda_http::Request;
 use request::GatewayRequest;
 use std::panic::AssertUnwindSafe;
 use stream::{StreamingAnswer, open_stream};
@@ -43,9 +42,9 @@ enum Completed {
 }
 
 /// Answers one request of an endpoint.
-async fn handle<E: EndpointRules>(app: &'static App, request: Request) -> Response<Body> {
+async fn handle<E: EndpointRules>(app: &'static App, incoming: Incoming) -> Response<Body> {
     let mut log = RequestLog::new(E::ENDPOINT);
-    let mut response = match catch_panic(answer_request::<E>(app, request, &mut log)).await {
+    let mut response = match catch_panic(answer_request::<E>(app, incoming, &mut log)).await {
         Ok(Completed::Stream(stream)) => return stream.into_response(),
         Ok(Completed::Whole(response)) => response,
         Err(error) => {
@@ -66,10 +65,10 @@ async fn catch_panic<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 async fn answer_request<E: EndpointRules>(
     app: &'static App,
-    request: Request,
+    incoming: Incoming,
     log: &mut RequestLog,
 ) -> Result<Completed> {
-    let request = accept_request::<E>(app, Incoming::new(request), log)?;
+    let request = accept_request::<E>(app, incoming, log)?;
     if request.upstream.stream {
         return open_stream(app, request, log).await.map(Completed::Stream);
     }
@@ -88,7 +87,7 @@ fn accept_request<E: EndpointRules>(
 ) -> Result<GatewayRequest> {
     let (config, record) = (&app.config, &mut log.record);
     record.request_id.clone_from(&incoming.request_id);
-    let identity = Identity::from_context(incoming.context.as_ref())?;
+    let identity = Identity::from_context(incoming.authorizer.as_ref())?;
     record.client = Some(identity.client.clone());
 
     incoming.check_size(&config.limits)?;

@@ -1,7 +1,6 @@
 //! `GET /api/health`: whether Cohere answers, in a form that says nothing more to strangers.
 
 use http::{HeaderValue, StatusCode};
-use lambda_http::Request;
 use serde::Serialize;
 use shared::app::App;
 use shared::edge::request::Incoming;
@@ -26,7 +25,7 @@ struct CohereBody {
 }
 
 /// Answers with the latest check: 200 while Cohere answers, 503 when it is down.
-pub async fn answer_request(app: &App, request: Request) -> http::Response<Body> {
+pub async fn answer_request(app: &App, incoming: Incoming) -> http::Response<Body> {
     let report = app.health.report(&app.cohere).await;
     let (status, overall) = summarize_status(report.status);
     let body = HealthBody {
@@ -39,7 +38,7 @@ pub async fn answer_request(app: &App, request: Request) -> http::Response<Body>
         version: &app.config.version,
     };
     let mut answer = response::write_json(status, &body);
-    if let Ok(id) = HeaderValue::from_str(&Incoming::new(request).request_id) {
+    if let Ok(id) = HeaderValue::from_str(&incoming.request_id) {
         answer.headers_mut().insert("x-request-id", id);
     }
     answer

@@ -1,7 +1,7 @@
 //! Who calls: what the authorizer has put into the request's context.
 
+use crate::edge::event::AuthorizerContext;
 use crate::error::{Code, GatewayError, Result};
-use lambda_http::request::RequestContext;
 use serde_json::Value;
 
 /// A client of the gateway, as the authorizer names it.
@@ -17,14 +17,17 @@ impl Identity {
     ///
     /// # Errors
     /// `unauthorized` where no authorizer has spoken: a function never trusts its route alone.
-    pub fn from_context(context: Option<&RequestContext>) -> Result<Self> {
-        let Some(RequestContext::ApiGatewayV1(context)) = context else {
+    pub fn from_context(authorizer: Option<&AuthorizerContext>) -> Result<Self> {
+        let authorizer = authorizer.ok_or_else(unauthorized_error)?;
+        let client = authorizer.client.as_ref().and_then(Value::as_str).unwrap_or_default();
+        if client.is_empty() {
             return Err(unauthorized_error());
+        }
+        let models = match &authorizer.models {
+            None => None,
+            // A restriction that cannot be read must not become none.
+            Some(models) => Some(models.as_str().ok_or_else(unauthorized_error)?),
         };
-        let fields = &context.authorizer.fields;
-        let client = fields.get("client").and_then(Value::as_str);
-        let client = client.filter(|client| !client.is_empty()).ok_or_else(unauthorized_error)?;
-        let models = fields.get("models").and_then(Value::as_str);
         let models = models.map(|models| models.split(',').map(str::to_string).collect());
         Ok(Self::new(client, models))
     }

@@ -2,11 +2,10 @@
 
 use crate::clock::since_epoch;
 use crate::config::LimitsConfig;
+use crate::edge::event::{ApiGatewayEvent, AuthorizerContext, EventContext};
 use crate::error::{Code, GatewayError, Result};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use lambda_http::request::RequestContext;
-use lambda_http::{Body, Context, Request};
 use std::time::Duration;
 
 /// Headers of the caller that go to Cohere, besides every `x-fern-*`; content type and authorization are ours.
@@ -20,7 +19,8 @@ const MIN_TIMEOUT_MS: u64 = 100;
 pub struct Incoming {
     /// API Gateway's id, the one in its access log.
     pub request_id: String,
-    pub context: Option<RequestContext>,
+    /// What the authorizer has said of the caller.
+    pub authorizer: Option<AuthorizerContext>,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// What Lambda leaves for this invocation.
@@ -39,33 +39,20 @@ pub struct RequestOptions {
 }
 
 impl Incoming {
-    /// Takes a request of the runtime apart.
-    pub fn new(request: Request) -> Self {
-        let (mut head, body) = request.into_parts();
-        let context = head.extensions.remove::<RequestContext>();
-        let lambda = head.extensions.remove::<Context>();
-        let request_id = match &context {
-            Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
-            _ => None,
-        };
-        let request_id =
-            request_id.or_else(|| lambda.as_ref().map(|lambda| lambda.request_id.clone()));
-        // An absent deadline is a call by hand; the endpoint's own total holds then.
-        let deadline = match &lambda {
-            Some(lambda) => Duration::from_millis(lambda.deadline),
-            None => Duration::MAX,
-        };
-        let body = match body {
-            Body::Text(text) => Bytes::from(text),
-            Body::Binary(bytes) => Bytes::from(bytes),
-            _ => Bytes::new(),
-        };
+    /// Reads an event of API Gateway, in an invocation that ends at `deadline_ms` since 1970.
+    ///
+    /// `invocation_id` stands in for API Gateway's id where the event has none.
+    pub fn new(event: &str, invocation_id: &str, deadline_ms: u64) -> Self {
+        let mut event = ApiGatewayEvent::parse(event);
+        let headers = event.read_headers();
+        let body = event.take_body();
+        let EventContext { request_id, authorizer } = event.request_context;
         Self {
-            request_id: request_id.unwrap_or_default(),
-            context,
-            headers: head.headers,
+            request_id: request_id.unwrap_or_else(|| invocation_id.to_string()),
+            authorizer,
+            headers,
             body,
-            invocation_left: deadline.saturating_sub(since_epoch()),
+            invocation_left: Duration::from_millis(deadline_ms).saturating_sub(since_epoch()),
         }
     }
 
@@ -152,7 +139,7 @@ mod tests {
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Incoming {
             request_id: String::new(),
-            context: None,
+            authorizer: None,
             headers: headers.collect(),
             body: Bytes::new(),
             invocation_left: Duration::MAX,

@@ -9,6 +9,7 @@ use crate::cohere::classify;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Model};
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
 use crate::error::Result;
@@ -19,14 +20,13 @@ use crate::wire::chat::{ChatRequest, find_usage};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use http::Response;
-use lambda_http::Request;
 use memchr::memmem;
 
 /// Fields that become part of the prompt.
 const PROMPT_FIELDS: [&str; 4] = ["messages", "documents", "tools", "response_format"];
 
 /// Answers one request of the endpoint.
-pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
     super::handle::<Chat>(app, request).await
 }
 

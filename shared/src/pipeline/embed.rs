@@ -21,6 +21,7 @@ use crate::cohere::classify;
 use crate::cohere::client::Call;
 use crate::cohere::models::{self, Model};
 use crate::config::{Config, EndpointTimes, FallbackConfig, LimitsConfig, TimesConfig};
+use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
@@ -31,13 +32,12 @@ use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use cache::EmbedCache;
 use http::Response;
-use lambda_http::Request;
 
 /// Length of embeddings that is reckoned with where the model is not in the catalogue.
 const UNKNOWN_DIMENSION: u64 = 2_048;
 
 /// Answers one request of the endpoint.
-pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
     super::handle::<Embed>(app, request).await
 }
 

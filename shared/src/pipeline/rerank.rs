@@ -19,6 +19,7 @@ use crate::cohere::classify;
 use crate::cohere::client::Call;
 use crate::cohere::models::Model;
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
 use crate::error::Result;
@@ -28,10 +29,9 @@ use crate::wire::object::RequestObject;
 use crate::wire::rerank::{self as wire, RerankAnswer, RerankRequest};
 use bytes::Bytes;
 use http::Response;
-use lambda_http::Request;
 
 /// Answers one request of the endpoint.
-pub async fn handle(app: &'static App, request: Request) -> Response<Body> {
+pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
     super::handle::<Rerank>(app, request).await
 }
 
