@@ -8,20 +8,28 @@ pub mod embed;
 pub mod rerank;
 mod template;
 
-pub use template::{AnswerTemplate, read_billed_units};
+pub use template::{AnswerTemplate, read_usage};
 
 use bytes::Bytes;
 use std::fmt;
 
-/// One call of a split request.
+/// One call of a split request. Its body is written when the call is made, since all of them together
+/// may be many times as large as the request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SubRequest {
-    /// The body that Cohere gets.
-    pub body: Bytes,
     /// Which of the batch's elements it holds, in this order.
     pub elements: Vec<usize>,
     /// It is the request itself, as it was.
     pub is_whole: bool,
+}
+
+/// A request that has been taken apart.
+pub trait Batch: Sync {
+    /// Writes the body that Cohere gets for a sub-request.
+    fn write_body(&self, sub_request: &SubRequest) -> Bytes;
+
+    /// Says which inputs a sub-request is about, where it is not about all.
+    fn describe(&self, sub_request: &SubRequest) -> Option<String>;
 }
 
 /// Positions of inputs, as a caller counts them: `3, 96-191`, long lists cut.

@@ -72,7 +72,7 @@ async fn answer_request<E: EndpointRules>(
     if request.upstream.stream {
         return open_stream(app, request, log).await.map(Completed::Stream);
     }
-    let answer: E::Answer = answer_with_fallback::<E, _>(app, &request, &mut log.record).await?;
+    let answer: E::Response = answer_with_fallback::<E, _>(app, &request, &mut log.record).await?;
     Ok(Completed::Whole(Response::new(response::chunked(answer.into_chunks()))))
 }
 

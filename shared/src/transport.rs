@@ -12,13 +12,18 @@ use http::{HeaderMap, HeaderValue, header};
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tower::util::MapResponseLayer;
 
 /// Sends requests over pooled connections.
 #[derive(Clone, Debug)]
 pub struct Transport {
     client: reqwest::Client,
-    /// Keeps no connection; built when a kept one was found dead.
+    /// Keeps no connection, and speaks HTTP/1.1; built when a kept connection was found dead.
     fresh: Arc<OnceLock<reqwest::Client>>,
+    /// Tells those who wait that a connection has been opened.
+    opened: Arc<Notify>,
     config: HttpConfig,
 }
 
@@ -27,6 +32,8 @@ pub struct Transport {
 pub enum TransportError {
     /// No connection, so nothing was sent.
     Connect(String),
+    /// The server says that it has not processed the request, so that it may be sent again.
+    NotProcessed(String),
     /// The connection broke, or what came was no HTTP.
     Broken(String),
     /// The answer is larger than this many bytes.
@@ -37,6 +44,7 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TransportError::Connect(detail) => write!(f, "cannot connect: {detail}"),
+            TransportError::NotProcessed(detail) => write!(f, "not processed: {detail}"),
             TransportError::Broken(detail) => write!(f, "connection broke: {detail}"),
             TransportError::TooLarge(limit) => write!(f, "answer is larger than {limit} bytes"),
         }
@@ -49,14 +57,40 @@ impl From<reqwest::Error> for TransportError {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let mut detail = error.to_string();
+        let mut is_processed = true;
         let mut source = error.source();
         while let Some(cause) = source {
             detail += &format!(": {cause}");
+            if let Some(cause) = cause.downcast_ref::<h2::Error>() {
+                is_processed &= may_be_processed(cause);
+            }
             source = cause.source();
         }
         let detail = redact::words(&detail);
-        if error.is_connect() { Self::Connect(detail) } else { Self::Broken(detail) }
+        match (error.is_connect(), is_processed) {
+            (true, _) => Self::Connect(detail),
+            (false, false) => Self::NotProcessed(detail),
+            (false, true) => Self::Broken(detail),
+        }
     }
+}
+
+/// Tells whether a request may have been processed that ended in an error of HTTP/2.
+///
+/// A server that says goodbye, or refuses a stream, has not processed what it names (RFC 9113, 8.7); one
+/// that wants HTTP/1.1 has not either.
+fn may_be_processed(error: &h2::Error) -> bool {
+    if !error.is_remote() {
+        return true;
+    }
+    let is_refused =
+        matches!(error.reason(), Some(h2::Reason::REFUSED_STREAM | h2::Reason::HTTP_1_1_REQUIRED));
+    !(error.is_go_away() || (error.is_reset() && is_refused))
+}
+
+/// Returns the protocol's name for the log.
+fn protocol_name(version: http::Version) -> &'static str {
+    if version == http::Version::HTTP_2 { "h2" } else { "http/1.1" }
 }
 
 /// The head of an answer and its body as it arrives.
@@ -64,6 +98,8 @@ impl From<reqwest::Error> for TransportError {
 pub struct TransportResponse {
     pub status: u16,
     pub headers: HeaderMap,
+    /// The protocol it came over: `h2` or `http/1.1`.
+    pub protocol: &'static str,
     body: reqwest::Response,
     max_bytes: usize,
 }
@@ -141,8 +177,25 @@ impl Transport {
     /// # Errors
     /// The TLS setup is unusable, which is a defect of the build.
     pub fn new(config: &HttpConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let client = build(config, usize::MAX)?;
-        Ok(Self { client, fresh: Arc::default(), config: config.clone() })
+        let opened = Arc::new(Notify::new());
+        let tell = opened.clone();
+        // Told as the connection is there and before it is used, so that others find it in the pool.
+        let tell_opened = MapResponseLayer::new(move |connection| {
+            tell.notify_waiters();
+            connection
+        });
+        let client = configure(config, PROTOCOLS)?.connector_layer(tell_opened).build()?;
+        Ok(Self { client, fresh: Arc::default(), opened, config: config.clone() })
+    }
+
+    /// Returns how long an unused connection is kept.
+    pub fn pool_idle(&self) -> Duration {
+        self.config.pool_idle
+    }
+
+    /// Waits until a connection is opened, from now on.
+    pub fn next_opened_connection(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.opened.clone().notified_owned()
     }
 
     /// Sends a request over a connection of its own, for one whose kept connection was found dead.
@@ -151,7 +204,7 @@ impl Transport {
     /// As `send`.
     pub async fn post_fresh(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
         if self.fresh.get().is_none() {
-            let client = build(&self.config, 0)
+            let client = build_fresh(&self.config)
                 .map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
@@ -185,6 +238,7 @@ impl Transport {
         let mut body = client.execute(request).await?;
         Ok(TransportResponse {
             status: body.status().as_u16(),
+            protocol: protocol_name(body.version()),
             headers: std::mem::take(body.headers_mut()),
             body,
             max_bytes: self.config.max_answer_bytes,
@@ -192,25 +246,42 @@ impl Transport {
     }
 }
 
-fn build(
+/// The protocols that are offered, the one that is wanted first.
+const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
+
+/// How often a connection with requests under way is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+type BuildError = Box<dyn Error + Send + Sync>;
+
+fn build_fresh(config: &HttpConfig) -> Result<reqwest::Client, BuildError> {
+    let client = configure(config, &PROTOCOLS[1..])?.http1_only().pool_max_idle_per_host(0);
+    Ok(client.build()?)
+}
+
+fn configure(
     config: &HttpConfig,
-    kept_connections: usize,
-) -> Result<reqwest::Client, Box<dyn Error + Send + Sync>> {
+    protocols: &[&[u8]],
+) -> Result<reqwest::ClientBuilder, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
+    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let client = reqwest::Client::builder()
+    tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .connect_timeout(config.connect_timeout)
         .pool_idle_timeout(config.pool_idle)
-        .pool_max_idle_per_host(kept_connections)
+        // A frozen instance could answer none, so an idle connection is not asked.
+        .http2_keep_alive_while_idle(false)
+        .http2_keep_alive_interval(PING_INTERVAL)
+        .http2_keep_alive_timeout(PING_TIMEOUT)
         .tcp_nodelay(true)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .no_proxy();
-    Ok(client.build()?)
+        .no_proxy())
 }

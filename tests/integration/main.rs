@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod batches;
+mod billed_units;
 mod clients;
 mod contract;
 mod faults;

@@ -315,3 +315,31 @@ async fn caller_who_leaves_is_logged_and_harmless() {
     assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
     running.wait_for_line(&request_id).await;
 }
+
+#[tokio::test]
+async fn stream_request_is_one_log_line_however_it_ends() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    let endings = [
+        (write_json(400, &json!({ "message": "no" })), "\"code\":\"invalid_request\""),
+        (
+            write_stream(
+                &[],
+                &[START.as_bytes(), DELTA.as_bytes(), END.as_bytes(), DONE.as_bytes()],
+            ),
+            "\"output_tokens\":3",
+        ),
+        (
+            write_stream(&[], &[START.as_bytes(), DELTA.as_bytes()]),
+            "\"code\":\"upstream_malformed\"",
+        ),
+    ];
+    let count = endings.len();
+    for (steps, field) in endings {
+        stub.plan_answer(steps);
+        let answer = running.send("/v2/chat", CHAT).await;
+        let line = running.wait_for_line(answer.header("x-request-id")).await;
+        assert!(line.contains(field), "{field} in {line}");
+    }
+    let all = running.read_lines().join("\n");
+    assert_eq!(all.matches("\"event\":\"request_ended\"").count(), count, "{all}");
+}

@@ -10,7 +10,7 @@ mod table;
 pub use shape::{Column, Shape};
 pub use table::{Misfit, Table};
 
-use super::{Positions, SubRequest};
+use super::{Batch, Positions, SubRequest};
 use crate::error::Result;
 use crate::wire::embed::{self, EmbedAnswer};
 use crate::wire::object::RequestObject;
@@ -74,35 +74,10 @@ impl EmbedBatch {
     /// Groups elements into calls of at most `per_call`.
     pub fn split_into(&self, elements: &[usize], per_call: usize) -> Vec<SubRequest> {
         if elements.len() == self.input_count() && elements.len() <= per_call {
-            let body = self.object.body().clone();
-            return vec![SubRequest { body, elements: elements.to_vec(), is_whole: true }];
+            return vec![SubRequest { elements: elements.to_vec(), is_whole: true }];
         }
         let groups = elements.chunks(per_call.max(1));
-        groups.map(|elements| self.sub_request(elements)).collect()
-    }
-
-    fn sub_request(&self, elements: &[usize]) -> SubRequest {
-        let size: usize = elements.iter().map(|element| self.elements[*element].len() + 1).sum();
-        let mut inputs = Vec::with_capacity(size + 1);
-        for element in elements {
-            inputs.push(if inputs.is_empty() { b'[' } else { b',' });
-            inputs.extend_from_slice(&self.elements[*element]);
-        }
-        inputs.push(b']');
-        let body = self.object.with(&[(self.source, &inputs)]).body().clone();
-        SubRequest { body, elements: elements.to_vec(), is_whole: false }
-    }
-
-    /// Says which inputs a sub-request is about, where it is not about all.
-    pub fn describe(&self, sub_request: &SubRequest) -> Option<String> {
-        if sub_request.is_whole {
-            return None;
-        }
-        let is_among = self.mark_elements(&sub_request.elements);
-        let inputs =
-            (0..self.input_count()).filter(|input| is_among[self.element_of_input[*input]]);
-        let positions = Positions::new(inputs.collect());
-        Some(format!("{} {positions} of {}, counted from 0", self.source, self.input_count()))
+        groups.map(|elements| SubRequest { elements: elements.to_vec(), is_whole: false }).collect()
     }
 
     /// Returns, for each element, whether it is one of these.
@@ -126,6 +101,34 @@ impl EmbedBatch {
             columns.push(Column { name: array.name.clone(), is_type: array.is_type, per_input });
         }
         Some(columns)
+    }
+}
+
+impl Batch for EmbedBatch {
+    fn write_body(&self, sub_request: &SubRequest) -> Bytes {
+        if sub_request.is_whole {
+            return self.object.body().clone();
+        }
+        let elements = &sub_request.elements;
+        let size: usize = elements.iter().map(|element| self.elements[*element].len() + 1).sum();
+        let mut inputs = Vec::with_capacity(size + 1);
+        for element in elements {
+            inputs.push(if inputs.is_empty() { b'[' } else { b',' });
+            inputs.extend_from_slice(&self.elements[*element]);
+        }
+        inputs.push(b']');
+        self.object.with(&[(self.source, &inputs)]).body().clone()
+    }
+
+    fn describe(&self, sub_request: &SubRequest) -> Option<String> {
+        if sub_request.is_whole {
+            return None;
+        }
+        let is_among = self.mark_elements(&sub_request.elements);
+        let inputs =
+            (0..self.input_count()).filter(|input| is_among[self.element_of_input[*input]]);
+        let positions = Positions::new(inputs.collect());
+        Some(format!("{} {positions} of {}, counted from 0", self.source, self.input_count()))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::chunks::ChunkWriter;
 use super::template::{SlotValues, add_warnings, read_billed_units};
-use super::{AnswerTemplate, Positions, SubRequest};
+use super::{AnswerTemplate, Batch, Positions, SubRequest};
 use crate::wire::object::RequestObject;
 use crate::wire::rerank::{RankedResult, RerankAnswer};
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use std::cmp::Ordering;
 /// What a rerank request is about, document by document.
 #[derive(Debug)]
 pub struct RerankBatch {
+    object: RequestObject,
     document_count: usize,
     top_n: Option<usize>,
     sub_requests: Vec<SubRequest>,
@@ -38,31 +39,18 @@ struct Candidate<'a> {
 impl RerankBatch {
     /// Takes a request apart into calls of at most `per_call` documents.
     pub fn new(object: &RequestObject, per_call: usize) -> Self {
-        let documents: Vec<_> = match object.read_list("documents") {
-            Some(documents) => documents.iter().collect(),
-            None => Vec::new(),
+        let document_count = match object.read_list("documents") {
+            Some(documents) => documents.len(),
+            None => 0,
         };
-        let document_count = documents.len();
         let top_n = object.read_number("top_n").map(|top_n| top_n as usize);
-        if document_count <= per_call {
-            let elements = (0..document_count).collect();
-            let whole = SubRequest { body: object.body().clone(), elements, is_whole: true };
-            return Self { document_count, top_n, sub_requests: vec![whole] };
-        }
-        let mut sub_requests = Vec::new();
-        for (number, documents) in documents.chunks(per_call).enumerate() {
-            let list = [b"[", &documents.join(&b","[..])[..], b"]"].concat();
-            // Every document's result is wanted: the best of all may lie in one sub-request.
-            let set: [(&str, &[u8]); 2] = [("documents", &list), ("top_n", b"null")];
-            let object = object.with(if top_n.is_some() { &set[..] } else { &set[..1] });
-            let start = number * per_call;
-            sub_requests.push(SubRequest {
-                body: object.body().clone(),
-                elements: (start..start + documents.len()).collect(),
-                is_whole: false,
-            });
-        }
-        Self { document_count, top_n, sub_requests }
+        let all: Vec<usize> = (0..document_count).collect();
+        let is_whole = document_count <= per_call;
+        let groups = all.chunks(if is_whole { document_count.max(1) } else { per_call });
+        let sub_requests =
+            groups.map(|elements| SubRequest { elements: elements.to_vec(), is_whole });
+        let sub_requests = sub_requests.collect();
+        Self { object: object.clone(), document_count, top_n, sub_requests }
     }
 
     pub fn sub_requests(&self) -> &[SubRequest] {
@@ -72,15 +60,6 @@ impl RerankBatch {
     /// Returns how many documents the caller sent.
     pub fn document_count(&self) -> usize {
         self.document_count
-    }
-
-    /// Says which documents a sub-request is about, where it is not about all.
-    pub fn describe(&self, sub_request: &SubRequest) -> Option<String> {
-        if sub_request.is_whole {
-            return None;
-        }
-        let positions = Positions::new(sub_request.elements.clone());
-        Some(format!("documents {positions} of {}, counted from 0", self.document_count))
     }
 
     /// Writes the answer from those of all sub-requests, in order.
@@ -120,6 +99,32 @@ impl RerankBatch {
         candidates.sort_by(compare_candidates);
         candidates.truncate(self.top_n.unwrap_or(usize::MAX));
         Some(candidates)
+    }
+}
+
+impl Batch for RerankBatch {
+    fn write_body(&self, sub_request: &SubRequest) -> Bytes {
+        let Some(documents) = self.object.read_list("documents") else {
+            return self.object.body().clone();
+        };
+        if sub_request.is_whole {
+            return self.object.body().clone();
+        }
+        let documents: Vec<_> = documents.iter().collect();
+        let own = sub_request.elements.iter().map(|element| documents[*element]);
+        let list = [b"[", &own.collect::<Vec<_>>().join(&b","[..])[..], b"]"].concat();
+        // Every document's result is wanted: the best of all may lie in one sub-request.
+        let set: [(&str, &[u8]); 2] = [("documents", &list), ("top_n", b"null")];
+        let set = if self.top_n.is_some() { &set[..] } else { &set[..1] };
+        self.object.with(set).body().clone()
+    }
+
+    fn describe(&self, sub_request: &SubRequest) -> Option<String> {
+        if sub_request.is_whole {
+            return None;
+        }
+        let positions = Positions::new(sub_request.elements.clone());
+        Some(format!("documents {positions} of {}, counted from 0", self.document_count))
     }
 }
 

@@ -101,10 +101,18 @@ impl AnswerTemplate {
     }
 }
 
-/// Reads what an answer was billed.
-pub fn read_billed_units(answer: &Bytes, envelope: &Envelope) -> BilledUnits {
+/// Reads what an answer was billed, as it stands in its `billed_units`.
+pub(super) fn read_billed_units(answer: &Bytes, envelope: &Envelope) -> BilledUnits {
     match &envelope.units {
         Some(span) => BilledUnits::parse(&answer[span.clone()]),
+        None => BilledUnits::default(),
+    }
+}
+
+/// Reads all units of an answer for the log, those that stand beside what it was billed too.
+pub fn read_usage(answer: &Bytes, envelope: &Envelope) -> BilledUnits {
+    match &envelope.meta {
+        Some(span) => BilledUnits::parse_usage(&answer[span.clone()]),
         None => BilledUnits::default(),
     }
 }

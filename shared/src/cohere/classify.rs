@@ -79,7 +79,9 @@ fn parse_retry_after(headers: &HeaderMap) -> Option<Duration> {
 /// Classifies a call that brought no answer, or no whole one.
 pub fn from_transport(error: &TransportError) -> GatewayError {
     match error {
-        TransportError::Connect(_) | TransportError::Broken(_) => {
+        TransportError::Connect(_)
+        | TransportError::NotProcessed(_)
+        | TransportError::Broken(_) => {
             GatewayError::new(Code::UpstreamUnreachable, "Cohere cannot be reached")
                 .with_detail(error)
         }

@@ -25,18 +25,20 @@ pub struct Cohere {
     last_answer: Mutex<Option<Instant>>,
 }
 
-/// The URLs of all endpoints.
-struct Targets([Target; Endpoint::ALL.len()]);
+/// The URLs of all endpoints, by their index.
+struct Targets(Vec<Target>);
 
 impl Targets {
     fn parse(base_url: &str) -> std::result::Result<Self, String> {
-        let parse = |endpoint: Endpoint| Target::parse(&format!("{base_url}{}", endpoint.path()));
-        let [chat, embed, rerank] = Endpoint::ALL.map(parse);
-        Ok(Self([chat?, embed?, rerank?]))
+        let mut targets = Vec::with_capacity(Endpoint::ALL.len());
+        for endpoint in Endpoint::ALL {
+            targets.push(Target::parse(&format!("{base_url}{}", endpoint.path()))?);
+        }
+        Ok(Self(targets))
     }
 
     fn of_endpoint(&self, endpoint: Endpoint) -> &Target {
-        &self.0[endpoint as usize]
+        &self.0[endpoint.index()]
     }
 }
 
@@ -142,19 +144,27 @@ impl Cohere {
         key: &ApiKey,
         stats: &mut CallStats,
     ) -> Result<TransportResponse> {
-        let spare = if self.was_idle() { Some(request.clone()) } else { None };
+        let is_stale = self.was_idle();
+        let spare = request.clone();
         let mut outcome = self.transport.post(request).await;
-        // Lambda freezes an instance between requests and its connections die unseen. A request that
-        // broke on such a one before any head came says nothing about Cohere and goes out once more.
-        if let (Err(TransportError::Broken(_)), Some(spare)) = (&outcome, spare)
-            && !stats.has_resent
-        {
-            stats.has_resent = true;
-            stats.attempts += 1;
-            outcome = self.transport.post_fresh(spare).await;
+        match &outcome {
+            // Nobody has looked at it, so it goes out again at once; a second time the host is at fault.
+            Err(TransportError::NotProcessed(_)) => {
+                stats.attempts += 1;
+                outcome = self.transport.post_fresh(spare).await;
+            }
+            // Lambda freezes an instance between requests and its connections die unseen. A request that
+            // broke on such a one before any head came says nothing about Cohere and goes out once more.
+            Err(TransportError::Broken(_)) if is_stale && !stats.has_resent => {
+                stats.has_resent = true;
+                stats.attempts += 1;
+                outcome = self.transport.post_fresh(spare).await;
+            }
+            _ => {}
         }
         self.record_last_answer(outcome.is_ok());
         let mut response = outcome.map_err(|error| classify::from_transport(&error))?;
+        stats.protocol = Some(response.protocol);
         stats.response_headers = std::mem::take(&mut response.headers);
         key.mask_key_in_headers(&mut stats.response_headers);
         if (200..300).contains(&response.status) {
@@ -164,6 +174,19 @@ impl Cohere {
         // A refusal whose body breaks off is still a refusal.
         let body = key.mask_key(response.collect().await.unwrap_or_default());
         Err(classify::from_response(status, &stats.response_headers, &body))
+    }
+
+    /// Tells whether a connection is probably open, on which requests find room together.
+    pub fn has_open_connection(&self) -> bool {
+        match *lock_anyway(&self.last_answer) {
+            Some(last) => now() - last < self.transport.pool_idle(),
+            None => false,
+        }
+    }
+
+    /// Waits until a connection is opened, from now on.
+    pub fn next_opened_connection(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.transport.next_opened_connection()
     }
 
     /// Records that an answer came. Without one the next request has no connection to find dead.

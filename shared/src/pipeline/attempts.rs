@@ -13,11 +13,11 @@ use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
 use crate::resilience::breaker::Refused;
 use crate::resilience::retry::{Disposition, MAX_ATTEMPTS, NextAttempt};
-use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds, UpstreamState};
+use crate::resilience::state::{CallCharge, CallOutcome, CallPermit, SharedRounds, UpstreamState};
 use std::time::Duration;
 
 /// An answer of Cohere to one call.
-pub(super) trait Answer: Sized + Send {
+pub(super) trait CallAnswer: Sized + Send {
     /// Makes one call.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ struct Attempts<'a> {
 ///
 /// # Errors
 /// The last failure; of a fallback the requested model's where no call was made.
-pub(super) async fn make_attempts<A: Answer>(
+pub(super) async fn make_attempts<A: CallAnswer>(
     app: &'static App,
     call: &Call,
     role: ModelRole<'_>,
@@ -78,7 +78,7 @@ impl Attempts<'_> {
     }
 
     /// Makes the one attempt of a fallback.
-    async fn call_fallback<A: Answer>(
+    async fn call_fallback<A: CallAnswer>(
         &mut self,
         failure: &GatewayError,
         stats: &mut CallStats,
@@ -87,11 +87,14 @@ impl Attempts<'_> {
         if !self.cooldown_left().is_zero() {
             return Err(failure.clone());
         }
-        let is_extra_call = stats.attempts > 0;
-        if is_extra_call && !self.state().charge_retry(failure.cause() == Cause::Timeout) {
-            return Err(with_empty_budget(failure.clone()));
+        let mut charge = CallCharge::FirstCall;
+        if stats.attempts > 0 {
+            match self.state().charge_fallback(failure.cause()) {
+                Some(extra) => charge = CallCharge::Extra(extra),
+                None => return Err(with_empty_budget(failure.clone())),
+            }
         }
-        let answer = self.attempt(permit, stats).await;
+        let answer = self.attempt(permit, charge, stats).await;
         if let Err(error) = &answer {
             self.note_key_refusal(error, stats).await;
         }
@@ -99,7 +102,7 @@ impl Attempts<'_> {
     }
 
     /// Makes up to three attempts on the requested model.
-    async fn call_primary<A: Answer>(&mut self, stats: &mut CallStats) -> Result<A> {
+    async fn call_primary<A: CallAnswer>(&mut self, stats: &mut CallStats) -> Result<A> {
         if let Some(refusal) = self.find_key_refusal().await {
             return Err(refusal);
         }
@@ -109,16 +112,18 @@ impl Attempts<'_> {
                 self.limit = self.limit.min(self.made + 1);
             }
             let wait = self.choose_wait()?;
-            if let Some(error) = &self.last_error
-                && !self.charge_retry(error)
-            {
-                return Err(with_empty_budget(error.clone()));
-            }
+            let charge = match &self.last_error {
+                None => CallCharge::FirstCall,
+                Some(error) => match self.charge_retry(error) {
+                    Some(charge) => charge,
+                    None => return Err(with_empty_budget(error.clone())),
+                },
+            };
             if !wait.is_zero() {
                 self.waited += wait;
                 tokio::time::sleep(wait).await;
             }
-            let error = match self.attempt(permit, stats).await {
+            let error = match self.attempt(permit, charge, stats).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -175,26 +180,31 @@ impl Attempts<'_> {
         Ok(wait)
     }
 
-    /// Charges the next call to the retry budget; `false` where that is empty.
+    /// Charges the next call to its retry budget; `None` where that is empty.
     ///
     /// A round that another sub-request has paid for is free, and so is a call with a new key, because a
     /// refused key is no overload.
-    fn charge_retry(&self, last_error: &GatewayError) -> bool {
+    fn charge_retry(&self, last_error: &GatewayError) -> Option<CallCharge> {
         let cause = last_error.cause();
         if cause == Cause::Auth || !self.rounds.charge_round(self.made + 1) {
-            return true;
+            return Some(CallCharge::Free);
         }
-        self.state().charge_retry(cause == Cause::Timeout)
+        self.state().charge_retry(cause).map(CallCharge::Extra)
     }
 
     /// Makes one call and records what became of it.
-    async fn attempt<A: Answer>(&mut self, permit: CallPermit, stats: &mut CallStats) -> Result<A> {
+    async fn attempt<A: CallAnswer>(
+        &mut self,
+        permit: CallPermit,
+        charge: CallCharge,
+        stats: &mut CallStats,
+    ) -> Result<A> {
         let Call { endpoint, model, .. } = self.call;
         let state = self.state();
         self.made += 1;
         let mut error = match A::fetch(self.app, self.call, stats).await {
             Ok(mut answer) => {
-                state.record_success(*endpoint, model);
+                state.record_success(*endpoint, model, charge);
                 answer.take_permit(permit);
                 return Ok(answer);
             }

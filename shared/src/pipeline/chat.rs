@@ -1,6 +1,6 @@
 //! Chat: one call, answered whole or as a stream.
 
-use super::attempts::{Answer, make_attempts};
+use super::attempts::{CallAnswer, make_attempts};
 use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
 use super::fallback::{ModelAnswer, ModelRole};
 use super::request::GatewayRequest;
@@ -41,7 +41,7 @@ pub(super) struct ChatAnswer {
 
 impl EndpointRules for Chat {
     const ENDPOINT: Endpoint = Endpoint::Chat;
-    type Answer = ChatAnswer;
+    type Response = ChatAnswer;
 
     fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
         let models = &config.models;
@@ -79,7 +79,7 @@ impl EndpointRules for Chat {
     }
 }
 
-impl Answer for ChatAnswer {
+impl CallAnswer for ChatAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(usage) = find_usage(&body) else {
@@ -90,7 +90,7 @@ impl Answer for ChatAnswer {
     }
 }
 
-impl ModelAnswer for ChatAnswer {
+impl ModelAnswer<Chat> for ChatAnswer {
     async fn answer(
         app: &'static App,
         request: &GatewayRequest,

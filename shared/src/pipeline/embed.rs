@@ -6,15 +6,15 @@
 
 mod cache;
 
-use super::attempts::Answer;
-use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
+use super::attempts::CallAnswer;
+use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
 use super::fallback::{ModelAnswer, ModelRole};
 use super::fan_out::FanOut;
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::batch::SubRequest;
 use crate::batch::embed::{EmbedBatch, Misfit, Table};
-use crate::batch::read_billed_units;
+use crate::batch::read_usage;
 use crate::cache::Cache;
 use crate::cache::access::CacheAccess;
 use crate::cohere::classify;
@@ -36,6 +36,9 @@ use http::Response;
 /// Length of embeddings that is reckoned with where the model is not in the catalogue.
 const UNKNOWN_DIMENSION: u64 = 2_048;
 
+/// Most calls that one request becomes: more would keep others waiting for minutes.
+const MAX_CALLS: usize = 96;
+
 /// Answers one request of the endpoint.
 pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
     super::handle::<Embed>(app, request).await
@@ -46,7 +49,7 @@ pub(super) struct Embed;
 
 impl EndpointRules for Embed {
     const ENDPOINT: Endpoint = Endpoint::Embed;
-    type Answer = EmbedResponse;
+    type Response = BatchAnswer;
 
     fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
         let request = EmbedRequest::parse(body)?;
@@ -90,6 +93,7 @@ fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
         let message = format!("{source}: at most {most} are taken in one request, got {count}");
         return Err(GatewayError::new(Code::TooLarge, message));
     }
+    check_call_count(request)?;
     let length = check_dimension(request)?;
     let (expected, most) = (request.expected_bytes(length), limits.embed_max_answer_bytes);
     if expected > most as f64 {
@@ -97,6 +101,20 @@ fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
             "{source}: {count} embeddings of {length} numbers in the asked types are about \
              {expected:.0} bytes, at most {most} are answered at once; send fewer, or ask for a \
              smaller type or output_dimension"
+        );
+        return Err(GatewayError::new(Code::TooLarge, message));
+    }
+    Ok(())
+}
+
+/// Checks how many calls a request becomes, where a model takes one image a call.
+fn check_call_count(request: &EmbedRequest) -> Result<()> {
+    let (model, source, count) = (request.model(), request.source(), request.input_count());
+    let calls = count.div_ceil(inputs_per_call(model, source));
+    if calls > MAX_CALLS {
+        let message = format!(
+            "{source}: {count} of them are {calls} calls of {model}, at most {MAX_CALLS} are made for \
+             one request"
         );
         return Err(GatewayError::new(Code::TooLarge, message));
     }
@@ -127,7 +145,7 @@ fn check_dimension(request: &EmbedRequest) -> Result<f64> {
     Err(GatewayError::invalid("output_dimension", problem))
 }
 
-impl Answer for EmbedAnswer {
+impl CallAnswer for EmbedAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(answer) = EmbedAnswer::parse(body) else {
@@ -142,16 +160,7 @@ impl Answer for EmbedAnswer {
     }
 }
 
-/// The answer of a whole embed request, in chunks.
-pub(super) struct EmbedResponse(Vec<Bytes>);
-
-impl IntoChunks for EmbedResponse {
-    fn into_chunks(self) -> Vec<Bytes> {
-        self.0
-    }
-}
-
-impl ModelAnswer for EmbedResponse {
+impl ModelAnswer<Embed> for BatchAnswer {
     async fn answer(
         app: &'static App,
         request: &GatewayRequest,
@@ -162,9 +171,9 @@ impl ModelAnswer for EmbedResponse {
         let client = &request.identity.client;
         let plan = EmbedPlan::new(&app.cache, client, request.options.no_store, &upstream.object)?;
         let call = request.call_for(upstream);
-        let fan_out = FanOut { app, call: &call, role };
+        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
-        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(EmbedResponse)
+        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(BatchAnswer)
     }
 }
 
@@ -190,17 +199,11 @@ async fn answer_plan(
         let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
             plan.store_answer(sub_request, answer);
         });
-        match fetched.await {
-            Ok(fetched) => answers.extend(fetched),
-            Err(failed) => {
-                let inputs = plan.batch.describe(&failed.sub_request);
-                return Err(failed.into_error(inputs));
-            }
-        }
+        answers.extend(fetched.await?);
         match plan.write_answer(table, &answers, id)? {
             WrittenAnswer::Complete(chunks) => {
                 for (_, answer) in &answers {
-                    record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
+                    record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
                 }
                 return Ok(chunks);
             }

@@ -13,11 +13,11 @@ use bytes::Bytes;
 const BYTES_PER_TOKEN: u64 = 2;
 
 /// The rules of one endpoint; each has one file beside this one.
-pub(super) trait EndpointRules: Send + 'static {
+pub(super) trait EndpointRules: Sized + Send + 'static {
     const ENDPOINT: Endpoint;
 
     /// The answer that is not streamed.
-    type Answer: ModelAnswer + IntoChunks;
+    type Response: ModelAnswer<Self> + IntoChunks;
 
     /// Checks a body, chooses the model and writes what Cohere will get.
     ///
@@ -38,6 +38,15 @@ pub(super) trait EndpointRules: Send + 'static {
 /// A whole answer that goes to the caller in chunks, none of them copied.
 pub(super) trait IntoChunks {
     fn into_chunks(self) -> Vec<Bytes>;
+}
+
+/// The answer of a whole request that was split.
+pub(super) struct BatchAnswer(pub(super) Vec<Bytes>);
+
+impl IntoChunks for BatchAnswer {
+    fn into_chunks(self) -> Vec<Bytes> {
+        self.0
+    }
 }
 
 /// Tells whether a text of so many bytes fits into a model's context, whatever its tokens.

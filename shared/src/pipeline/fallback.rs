@@ -28,7 +28,7 @@ pub(super) enum ModelRole<'a> {
 }
 
 /// The answer of a whole request, given by one model.
-pub(super) trait ModelAnswer: Sized + Send {
+pub(super) trait ModelAnswer<E>: Sized + Send {
     /// Asks one model.
     ///
     /// # Errors
@@ -46,7 +46,7 @@ pub(super) trait ModelAnswer: Sized + Send {
 ///
 /// # Errors
 /// The requested model's failure.
-pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer>(
+pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     app: &'static App,
     request: &GatewayRequest,
     record: &mut RequestRecord,

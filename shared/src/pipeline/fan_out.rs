@@ -4,10 +4,10 @@
 //! others wait for its verdict. The first final failure ends the request: calls under way are dropped,
 //! others are not made, and what has been answered was handed on as it came.
 
-use super::attempts::{Answer, make_attempts};
+use super::attempts::{CallAnswer, make_attempts};
 use super::fallback::ModelRole;
 use crate::app::App;
-use crate::batch::SubRequest;
+use crate::batch::{Batch, SubRequest};
 use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
@@ -23,39 +23,8 @@ pub(super) struct FanOut<'a> {
     pub(super) app: &'static App,
     /// The call of the whole request.
     pub(super) call: &'a Call,
+    pub(super) batch: &'a dyn Batch,
     pub(super) role: ModelRole<'a>,
-}
-
-/// A sub-request that failed for good.
-#[derive(Debug)]
-pub(super) struct FailedSubRequest {
-    pub(super) sub_request: SubRequest,
-    pub(super) error: GatewayError,
-}
-
-impl FailedSubRequest {
-    /// Adds to the failure which inputs were in it, unless it is about the key, the account or the model's
-    /// rate, which no other inputs would change.
-    pub(super) fn into_error(self, inputs: Option<String>) -> GatewayError {
-        let mut error = self.error;
-        let is_about_inputs = match error.cause() {
-            Cause::Connect
-            | Cause::Timeout
-            | Cause::Server
-            | Cause::Transient
-            | Cause::BadRequest => true,
-            Cause::Throttled | Cause::Quota | Cause::Auth | Cause::Billing | Cause::CircuitOpen => {
-                false
-            }
-            Cause::Gateway => error.code == Code::Deadline,
-        };
-        if let Some(inputs) = inputs
-            && is_about_inputs
-        {
-            error.message = format!("{} ({inputs})", error.message);
-        }
-        error
-    }
 }
 
 impl FanOut<'_> {
@@ -63,12 +32,12 @@ impl FanOut<'_> {
     ///
     /// # Errors
     /// The first sub-request that failed for good.
-    pub(super) async fn fetch_all<A: Answer>(
+    pub(super) async fn fetch_all<A: CallAnswer>(
         &self,
         sub_requests: Vec<SubRequest>,
         stats: &mut CallStats,
         mut on_answer: impl FnMut(&SubRequest, &A) + Send,
-    ) -> std::result::Result<Vec<(SubRequest, A)>, FailedSubRequest> {
+    ) -> Result<Vec<(SubRequest, A)>> {
         let rounds = SharedRounds::default();
         let mut sub_requests = sub_requests.into_iter();
         let mut answers = Vec::with_capacity(sub_requests.len());
@@ -81,7 +50,7 @@ impl FanOut<'_> {
                     on_answer(&leader, &answer);
                     answers.push((leader, answer));
                 }
-                Err(error) => return Err(FailedSubRequest { sub_request: leader, error }),
+                Err(error) => return Err(self.describe_failure(error, &leader)),
             }
         }
         let rest = self.fetch_together(sub_requests.collect(), &rounds, stats, on_answer).await?;
@@ -97,13 +66,13 @@ impl FanOut<'_> {
     }
 
     /// Answers sub-requests that may be under way together.
-    async fn fetch_together<A: Answer>(
+    async fn fetch_together<A: CallAnswer>(
         &self,
         sub_requests: Vec<SubRequest>,
         rounds: &SharedRounds,
         stats: &mut CallStats,
         mut on_answer: impl FnMut(&SubRequest, &A) + Send,
-    ) -> std::result::Result<Vec<(SubRequest, A)>, FailedSubRequest> {
+    ) -> Result<Vec<(SubRequest, A)>> {
         if sub_requests.is_empty() {
             return Ok(Vec::new());
         }
@@ -114,12 +83,26 @@ impl FanOut<'_> {
         {
             let mut waiting = sub_requests.iter().zip(&mut sub_stats).enumerate();
             let mut under_way = FuturesUnordered::new();
+            // Without a connection each call would open one of its own, before it is known that one carries
+            // them all: the first opens it, the others follow when it is there.
+            let mut opened = Box::pin(self.app.cohere.next_opened_connection());
+            let mut is_opening = !self.app.cohere.has_open_connection();
             loop {
-                let free = CONCURRENCY - under_way.len();
+                let limit = if is_opening { 1 } else { CONCURRENCY };
+                let free = limit.saturating_sub(under_way.len());
                 for (number, (sub_request, stats)) in waiting.by_ref().take(free) {
                     under_way.push(self.fetch_one(number, sub_request, rounds, stats));
                 }
-                match under_way.next().await {
+                let answered = tokio::select! {
+                    biased;
+                    answered = under_way.next() => answered,
+                    () = &mut opened, if is_opening => {
+                        is_opening = false;
+                        continue;
+                    }
+                };
+                is_opening = false;
+                match answered {
                     None => break,
                     Some((number, Ok(answer))) => {
                         on_answer(&sub_requests[number], &answer);
@@ -140,14 +123,34 @@ impl FanOut<'_> {
             stats.response_headers = headers;
         }
         match failure {
-            Some((number, error)) => {
-                Err(FailedSubRequest { sub_request: sub_requests[number].clone(), error })
-            }
+            Some((number, error)) => Err(self.describe_failure(error, &sub_requests[number])),
             None => Ok(sub_requests.into_iter().zip(answers.into_iter().flatten()).collect()),
         }
     }
 
-    async fn fetch_one<A: Answer>(
+    /// Adds to a failure which inputs were in it, unless it is about the key, the account or the model's
+    /// rate, which no other inputs would change.
+    fn describe_failure(&self, mut error: GatewayError, sub_request: &SubRequest) -> GatewayError {
+        let is_about_inputs = match error.cause() {
+            Cause::Connect
+            | Cause::Timeout
+            | Cause::Server
+            | Cause::Transient
+            | Cause::BadRequest => true,
+            Cause::Throttled | Cause::Quota | Cause::Auth | Cause::Billing | Cause::CircuitOpen => {
+                false
+            }
+            Cause::Gateway => error.code == Code::Deadline,
+        };
+        if let Some(inputs) = self.batch.describe(sub_request)
+            && is_about_inputs
+        {
+            error.message = format!("{} ({inputs})", error.message);
+        }
+        error
+    }
+
+    async fn fetch_one<A: CallAnswer>(
         &self,
         number: usize,
         sub_request: &SubRequest,
@@ -163,6 +166,7 @@ impl FanOut<'_> {
             true => self.call.expected_results,
             false => Some(sub_request.elements.len()),
         };
-        Call { body: sub_request.body.clone(), expected_results, ..self.call.clone() }
+        let body = self.batch.write_body(sub_request);
+        Call { body, expected_results, ..self.call.clone() }
     }
 }

@@ -3,14 +3,14 @@
 //! Each answer is cached as it comes, so that a request that fails in the end has still paid for its
 //! sub-requests only once.
 
-use super::attempts::Answer;
-use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
+use super::attempts::CallAnswer;
+use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
 use super::fallback::{ModelAnswer, ModelRole};
 use super::fan_out::FanOut;
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::batch::rerank::{RerankBatch, SubAnswer, is_cacheable};
-use crate::batch::{SubRequest, read_billed_units};
+use crate::batch::{Batch, SubRequest, read_usage};
 use crate::cache::access::CacheAccess;
 use crate::cache::key::{CacheKey, Digest, KeyPrefix};
 use crate::cache::{Cache, CacheEntry};
@@ -40,7 +40,7 @@ pub(super) struct Rerank;
 
 impl EndpointRules for Rerank {
     const ENDPOINT: Endpoint = Endpoint::Rerank;
-    type Answer = RerankResponse;
+    type Response = BatchAnswer;
 
     fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
         let request = RerankRequest::parse(body)?;
@@ -64,7 +64,7 @@ impl EndpointRules for Rerank {
     }
 }
 
-impl Answer for RerankAnswer {
+impl CallAnswer for RerankAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(answer) = RerankAnswer::parse(body) else {
@@ -77,16 +77,7 @@ impl Answer for RerankAnswer {
     }
 }
 
-/// The answer of a whole rerank request, in chunks.
-pub(super) struct RerankResponse(Vec<Bytes>);
-
-impl IntoChunks for RerankResponse {
-    fn into_chunks(self) -> Vec<Bytes> {
-        self.0
-    }
-}
-
-impl ModelAnswer for RerankResponse {
+impl ModelAnswer<Rerank> for BatchAnswer {
     async fn answer(
         app: &'static App,
         request: &GatewayRequest,
@@ -97,9 +88,9 @@ impl ModelAnswer for RerankResponse {
         let (client, no_store) = (&request.identity.client, request.options.no_store);
         let plan = RerankPlan::new(&app.cache, client, no_store, &upstream.object, wire::PER_CALL);
         let call = request.call_for(upstream);
-        let fan_out = FanOut { app, call: &call, role };
+        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
-        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(RerankResponse)
+        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(BatchAnswer)
     }
 }
 
@@ -116,15 +107,9 @@ async fn answer_plan(
     let fetched = fan_out.fetch_all(missing, &mut record.calls, |sub_request, answer| {
         plan.store_answer(sub_request, answer);
     });
-    let fetched = match fetched.await {
-        Ok(fetched) => fetched,
-        Err(failed) => {
-            let documents = plan.batch.describe(&failed.sub_request);
-            return Err(failed.into_error(documents));
-        }
-    };
+    let fetched = fetched.await?;
     for (_, answer) in &fetched {
-        record.billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
+        record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
     }
     let answers = merge_answers(cached, fetched.into_iter().map(|(_, answer)| answer));
     match plan.batch.write_answer(&answers, id) {
@@ -152,7 +137,9 @@ fn merge_answers(
 pub(super) struct RerankPlan<'a> {
     pub(super) batch: RerankBatch,
     access: CacheAccess<'a>,
-    prefix: KeyPrefix,
+    /// The cache key of each sub-request; none where the cache is not used.
+    keys: Vec<CacheKey>,
+    per_call: usize,
 }
 
 impl<'a> RerankPlan<'a> {
@@ -165,13 +152,22 @@ impl<'a> RerankPlan<'a> {
     ) -> Self {
         let is_plain = object.has_only(wire::KNOWN);
         let access = CacheAccess::new(cache, client, is_plain && !no_store);
-        let prefix = KeyPrefix::new([access.client, Some(b"rerank")]);
-        Self { batch: RerankBatch::new(object, per_call), access, prefix }
+        let batch = RerankBatch::new(object, per_call);
+        let mut keys = Vec::new();
+        if access.is_used() {
+            let prefix = KeyPrefix::new([access.client, Some(b"rerank")]);
+            for sub_request in batch.sub_requests() {
+                // Its body says all that changes its answer, the model included.
+                let digest = prefix.with_input(Some(&batch.write_body(sub_request)));
+                keys.push(digest.key_of(Digest::new([])));
+            }
+        }
+        Self { batch, access, keys, per_call }
     }
 
-    /// Returns the key of a sub-request; its body says all that changes its answer, the model included.
-    fn cache_key(&self, sub_request: &SubRequest) -> CacheKey {
-        self.prefix.with_input(Some(&sub_request.body)).key_of(Digest::new([]))
+    /// Returns the key of a sub-request, where the cache is used.
+    fn cache_key(&self, sub_request: &SubRequest) -> Option<&CacheKey> {
+        self.keys.get(sub_request.elements.first()? / self.per_call)
     }
 
     /// Returns what the cache holds, by sub-request.
@@ -180,10 +176,7 @@ impl<'a> RerankPlan<'a> {
     }
 
     fn find_answer(&self, sub_request: &SubRequest) -> Option<RerankAnswer> {
-        if !self.access.is_used() {
-            return None;
-        }
-        match self.access.cache.get(&self.cache_key(sub_request), now())? {
+        match self.access.cache.get(self.cache_key(sub_request)?, now())? {
             CacheEntry::Ranking(bytes) => RerankAnswer::parse(bytes),
             _ => None,
         }
@@ -209,10 +202,12 @@ impl<'a> RerankPlan<'a> {
 
     /// Puts a sub-request's answer into the cache.
     pub(super) fn store_answer(&self, sub_request: &SubRequest, answer: &RerankAnswer) {
-        if self.access.is_used() && is_cacheable(answer) {
+        if let Some(key) = self.cache_key(sub_request)
+            && is_cacheable(answer)
+        {
             // A copy: a slice could hold a larger buffer in memory.
             let ranking = CacheEntry::Ranking(Bytes::copy_from_slice(&answer.bytes));
-            self.access.cache.put(self.cache_key(sub_request), ranking, now());
+            self.access.cache.put(*key, ranking, now());
         }
     }
 }

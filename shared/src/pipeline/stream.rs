@@ -20,8 +20,8 @@ use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{self, Body};
-use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Result};
+use crate::lock::lock_anyway;
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::record::{BilledUnits, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit};
@@ -38,8 +38,10 @@ use opening::OpenedStream;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::time::{timeout, timeout_at};
+use tokio::task::AbortHandle;
+use tokio::time::{sleep_until, timeout, timeout_at};
 
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
@@ -53,6 +55,8 @@ enum StreamPhase {
     /// Content has come and waits to be sent.
     Ready(Bytes, EventReader),
     Running(EventReader),
+    /// Nothing is left to say but this.
+    Closing(Bytes),
     Ended,
 }
 
@@ -89,20 +93,25 @@ pub(super) async fn open_stream(
     let times = app.config.times.stream;
     let mut pending: PendingStream = Box::pin(open_with_fallback(app, request, log.record.clone()));
     let opened = timeout(times.keep_alive, &mut pending).await;
-    let mut answer = StreamingAnswer::new(times, deadline, log.record.endpoint);
-    match opened {
-        Ok((record, opened)) => {
-            log.record = record;
-            answer.start_content(opened?);
-        }
-        Err(_) => {
-            log.record.calls.attempts = 1;
-            answer.is_keep_alive_due = true;
-            answer.phase = StreamPhase::Opening(pending);
-        }
-    }
-    std::mem::swap(&mut answer.log, log);
+    let Ok((record, opened)) = opened else {
+        log.record.calls.attempts = 1;
+        let mut answer = StreamingAnswer::new(times, deadline, take_log(log));
+        answer.phase = StreamPhase::Opening(pending);
+        answer.is_keep_alive_due = true;
+        return Ok(Box::new(answer));
+    };
+    log.record = record;
+    let opened = opened?;
+    let mut answer = StreamingAnswer::new(times, deadline, take_log(log));
+    answer.phase = StreamPhase::Ready(opened.first, opened.events);
+    answer.permit = opened.permit;
     Ok(Box::new(answer))
+}
+
+/// Takes the log from a handler that has nothing left to say.
+fn take_log(log: &mut RequestLog) -> RequestLog {
+    let endpoint = log.record.endpoint;
+    std::mem::replace(log, RequestLog::new(endpoint))
 }
 
 async fn open_with_fallback(
@@ -115,7 +124,7 @@ async fn open_with_fallback(
 }
 
 impl StreamingAnswer {
-    fn new(times: StreamTimes, deadline: Deadline, endpoint: Endpoint) -> Self {
+    fn new(times: StreamTimes, deadline: Deadline, log: RequestLog) -> Self {
         Self {
             phase: StreamPhase::Ended,
             times,
@@ -125,14 +134,9 @@ impl StreamingAnswer {
             has_ended: false,
             is_done: false,
             delta_count: 0,
-            log: RequestLog::new(endpoint),
+            log,
             permit: None,
         }
-    }
-
-    fn start_content(&mut self, opened: OpenedStream) {
-        self.phase = StreamPhase::Ready(opened.first, opened.events);
-        self.permit = opened.permit;
     }
 
     /// Turns the stream into the answer.
@@ -141,9 +145,11 @@ impl StreamingAnswer {
         let event_stream = HeaderValue::from_static("text/event-stream");
         response.headers_mut().insert(header::CONTENT_TYPE, event_stream);
         add_headers(&mut response, &mut self.log.record);
-        let frames = unfold(self, |mut answer| async move {
+        let frames = unfold(AnswerSlot::new(self), |slot| async move {
+            let mut answer = slot.take_answer()?;
             let chunk = answer.next_or_failure().await?;
-            Some((Ok::<_, Infallible>(Frame::data(chunk)), answer))
+            slot.put_answer_back(answer);
+            Some((Ok::<_, Infallible>(Frame::data(chunk)), slot))
         });
         response.map(|_| StreamBody::new(Box::pin(frames)).boxed_unsync())
     }
@@ -158,6 +164,7 @@ impl StreamingAnswer {
     async fn next_chunk(&mut self) -> Option<Bytes> {
         match std::mem::replace(&mut self.phase, StreamPhase::Ended) {
             StreamPhase::Ended => None,
+            StreamPhase::Closing(last) => Some(last),
             StreamPhase::Ready(first, events) => Some(self.send_first(first, events)),
             StreamPhase::Opening(pending) => Some(self.wait_for_opening(pending).await),
             StreamPhase::Running(events) => self.read_events(events).await,
@@ -275,21 +282,80 @@ impl StreamingAnswer {
     }
 }
 
+impl StreamingAnswer {
+    /// Ends a stream that nobody has read to its end in its time, and writes its line.
+    fn time_out(&mut self) {
+        let last = match self.has_ended {
+            true => self.finish_stream(),
+            false => Some(self.fail_stream(self.deadline.error())),
+        };
+        self.phase = match last {
+            Some(last) => StreamPhase::Closing(last),
+            None => StreamPhase::Ended,
+        };
+        self.write_log();
+    }
+
+    fn write_log(&mut self) {
+        // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
+        self.log.record.billed.set_missing("output_tokens", self.delta_count);
+        self.log.write_line();
+    }
+}
+
 impl Drop for StreamingAnswer {
     fn drop(&mut self) {
-        let record = &mut self.log.record;
         if !self.has_ended {
-            record.record_abandoned();
+            self.log.record.record_abandoned();
         }
-        // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
-        record.billed.set_missing("output_tokens", self.delta_count);
-        self.log.write_line();
+        self.write_log();
+    }
+}
+
+/// Where a streamed answer waits while its caller reads what has been sent.
+///
+/// A caller that reads nothing never asks for the next piece, so that the answer could not notice its own
+/// deadline. A timer does; it dies with the answer.
+struct AnswerSlot {
+    answer: Arc<Mutex<Option<Box<StreamingAnswer>>>>,
+    timer: AbortHandle,
+}
+
+impl AnswerSlot {
+    fn new(answer: Box<StreamingAnswer>) -> Self {
+        let deadline = answer.deadline.at;
+        let answer = Arc::new(Mutex::new(Some(answer)));
+        let waiting = Arc::downgrade(&answer);
+        let timer = tokio::spawn(async move {
+            sleep_until(deadline).await;
+            if let Some(slot) = waiting.upgrade()
+                && let Some(answer) = lock_anyway(&slot).as_mut()
+            {
+                answer.time_out();
+            }
+        });
+        Self { answer, timer: timer.abort_handle() }
+    }
+
+    fn take_answer(&self) -> Option<Box<StreamingAnswer>> {
+        lock_anyway(&self.answer).take()
+    }
+
+    fn put_answer_back(&self, answer: Box<StreamingAnswer>) {
+        *lock_anyway(&self.answer) = Some(answer);
+    }
+}
+
+impl Drop for AnswerSlot {
+    fn drop(&mut self) {
+        self.timer.abort();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::Endpoint;
     use crate::error::Code;
     use crate::wire::stream::KEEP_ALIVE;
 
@@ -298,7 +364,7 @@ mod tests {
         let second = Duration::from_secs(1);
         let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
         let deadline = Deadline::new(now(), total, None, total);
-        let mut answer = StreamingAnswer::new(times, deadline, Endpoint::Chat);
+        let mut answer = StreamingAnswer::new(times, deadline, RequestLog::new(Endpoint::Chat));
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         Box::new(answer)
@@ -319,6 +385,20 @@ mod tests {
         assert!(ending.contains("\"error\":\"internal error\""), "{ending}");
         assert!(ending.ends_with("data: [DONE]\n\n"), "{ending}");
         assert!(!body.contains("prompt"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unread_stream_ends_at_its_deadline() {
+        let pending = Box::pin(std::future::pending());
+        let slot = AnswerSlot::new(opening_stream(pending, Duration::from_secs(9)));
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        assert!(!lock_anyway(&slot.answer).as_ref().unwrap().has_ended);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let mut answer = slot.take_answer().unwrap();
+        assert!(answer.has_ended && answer.log.is_written());
+        let ending = answer.next_chunk().await.unwrap();
+        assert!(ending.starts_with(b"event: message-end\n") && ending.ends_with(DONE));
+        assert_eq!(answer.next_chunk().await, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ pub struct CallStats {
     /// Time spent waiting for Cohere; calls that are under way together count once.
     pub upstream_time: Duration,
     pub key_version: Option<String>,
+    /// The protocol of the last answer.
+    pub protocol: Option<&'static str>,
     /// Headers of Cohere's last answer, whatever its status.
     pub response_headers: HeaderMap,
     /// The one free resend of a request has been used.
@@ -49,6 +51,7 @@ impl CallStats {
         for stats in sub_requests {
             self.attempts += stats.attempts;
             self.key_version = stats.key_version.or(self.key_version.take());
+            self.protocol = stats.protocol.or(self.protocol);
             self.add_headers(&stats.response_headers);
         }
     }

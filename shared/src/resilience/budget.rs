@@ -1,16 +1,25 @@
 //! A budget that bounds how many extra calls all requests of an environment may make together.
 //!
 //! Retries multiply an outage: three attempts are three times the load on an upstream that is already
-//! failing. Each extra call is therefore paid from tokens that only successes refill, so that
-//! upstream calls ≤ requests + 10 + successes / 5, whatever the requests do by themselves. A split request
-//! counts as one here: each round of its parts' retries is one extra call (`rounds.rs`).
+//! failing. Each extra call is therefore charged, and an extra call that fails has lost its price: only
+//! successes refill. The prices are the AWS SDKs' of 2026; their bucket holds 500, this one 140, because one
+//! environment serves little. A split request counts as one here: each round of its retries is charged
+//! once (`rounds.rs`). The price of a fallback is reserved, retries cannot take it, so that with a healthy fallback no
+//! failure rate of the requested model can fail a request.
+
+use crate::error::Cause;
 
 /// Tokens of a full budget, which is also its start.
-const FULL: u32 = 50;
-const COST: u32 = 5;
-/// An attempt that timed out has held its connection for long.
-const COST_AFTER_TIMEOUT: u32 = 10;
-const REFUND: u32 = 1;
+const FULL: u32 = 140;
+const PRICE: u32 = 14;
+/// A throttled call has cost the upstream nothing.
+const PRICE_AFTER_THROTTLE: u32 = 5;
+/// What a success at the first attempt adds.
+const FIRST_SUCCESS: u32 = 1;
+
+/// What an extra call was charged; its success gives it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge(u32);
 
 /// Scope: environment.
 #[derive(Debug)]
@@ -25,23 +34,50 @@ impl Default for RetryBudget {
 }
 
 impl RetryBudget {
-    /// Charges one extra call; `false` where the budget does not hold its price.
+    /// Charges a retry after a failure; `None` where only the price of a fallback would be left.
     #[must_use]
-    pub fn charge_retry(&mut self, after_timeout: bool) -> bool {
-        let cost = if after_timeout { COST_AFTER_TIMEOUT } else { COST };
-        let Some(left) = self.tokens.checked_sub(cost) else { return false };
-        self.tokens = left;
-        true
+    pub fn charge_retry(&mut self, cause: Cause) -> Option<Charge> {
+        self.charge(price_after(cause), PRICE)
     }
 
-    /// Records a success.
-    pub fn record_success(&mut self) {
-        self.tokens = (self.tokens + REFUND).min(FULL);
+    /// Charges a fallback's call after a failure; `None` where the budget does not hold its price.
+    #[must_use]
+    pub fn charge_fallback(&mut self, cause: Cause) -> Option<Charge> {
+        self.charge(price_after(cause), 0)
+    }
+
+    fn charge(&mut self, price: u32, reserve: u32) -> Option<Charge> {
+        if self.tokens < price + reserve {
+            return None;
+        }
+        self.tokens -= price;
+        Some(Charge(price))
+    }
+
+    /// Records that a request's first call succeeded.
+    pub fn record_first_success(&mut self) {
+        self.add(FIRST_SUCCESS);
+    }
+
+    /// Refunds what a call was charged that succeeded.
+    pub fn refund(&mut self, charge: Charge) {
+        self.add(charge.0);
+    }
+
+    fn add(&mut self, tokens: u32) {
+        self.tokens = (self.tokens + tokens).min(FULL);
     }
 
     /// Returns the tokens left.
     pub fn tokens_left(&self) -> u32 {
         self.tokens
+    }
+}
+
+fn price_after(cause: Cause) -> u32 {
+    match cause {
+        Cause::Throttled | Cause::Quota => PRICE_AFTER_THROTTLE,
+        _ => PRICE,
     }
 }
 
@@ -51,64 +87,96 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn full_budget_pays_ten_retries_or_five_after_timeouts() {
-        for (after_timeout, paid) in [(false, 10), (true, 5)] {
-            let mut budget = RetryBudget::default();
-            assert_eq!((0..100).filter(|_| budget.charge_retry(after_timeout)).count(), paid);
+    fn full_budget_pays_nine_retries_and_a_fallback() {
+        let mut budget = RetryBudget::default();
+        let retries = (0..100).filter(|_| budget.charge_retry(Cause::Server).is_some()).count();
+        assert_eq!((retries, budget.tokens_left()), (9, PRICE));
+        assert!(budget.charge_fallback(Cause::Timeout).is_some());
+        assert_eq!(budget.charge_fallback(Cause::Server), None);
+    }
+
+    #[test]
+    fn retries_after_throttling_cost_less() {
+        let mut budget = RetryBudget::default();
+        let retries = (0..100).filter(|_| budget.charge_retry(Cause::Throttled).is_some()).count();
+        assert_eq!(retries, ((FULL - PRICE) / PRICE_AFTER_THROTTLE) as usize);
+    }
+
+    #[test]
+    fn healthy_fallback_is_never_denied() {
+        let mut budget = RetryBudget::default();
+        while budget.charge_retry(Cause::Server).is_some() {}
+        for _ in 0..1_000 {
+            let charge = budget.charge_fallback(Cause::Server).unwrap();
+            assert_eq!(budget.charge_retry(Cause::Server), None);
+            budget.refund(charge);
         }
     }
 
     #[test]
-    fn five_successes_refill_one_retry() {
+    fn fourteen_first_successes_pay_one_retry() {
         let mut budget = RetryBudget::default();
-        budget.record_success();
+        budget.record_first_success();
         assert_eq!(budget.tokens_left(), FULL);
-        while budget.charge_retry(false) {}
-        for _ in 0..4 {
-            budget.record_success();
-            assert!(!budget.charge_retry(false));
+        while budget.charge_retry(Cause::Server).is_some() {}
+        for _ in 0..13 {
+            budget.record_first_success();
+            assert_eq!(budget.charge_retry(Cause::Server), None);
         }
-        budget.record_success();
-        assert!(budget.charge_retry(false));
+        budget.record_first_success();
+        assert!(budget.charge_retry(Cause::Server).is_some());
     }
 
     #[derive(Clone, Copy, Debug)]
     enum Event {
-        Pay { after_timeout: bool },
-        Success,
+        Retry(Cause),
+        Fallback(Cause),
+        LastChargeSucceeds,
+        FirstSuccess,
+    }
+
+    fn any_event() -> impl Strategy<Value = Event> {
+        let cause =
+            || prop_oneof![Just(Cause::Server), Just(Cause::Timeout), Just(Cause::Throttled)];
+        prop_oneof![
+            cause().prop_map(Event::Retry),
+            cause().prop_map(Event::Fallback),
+            Just(Event::LastChargeSucceeds),
+            Just(Event::FirstSuccess),
+        ]
     }
 
     proptest! {
+        /// What extra calls that failed have cost is never more than the bucket and the first successes.
         #[test]
-        fn extra_calls_stay_within_the_budget(
-            events in prop::collection::vec(
-                prop_oneof![
-                    any::<bool>().prop_map(|after_timeout| Event::Pay { after_timeout }),
-                    Just(Event::Success),
-                ],
-                0..400,
-            )
-        ) {
+        fn failed_extra_calls_stay_within_the_budget(events in prop::collection::vec(any_event(), 0..400)) {
             let mut budget = RetryBudget::default();
-            let (mut extra_calls, mut successes) = (0, 0);
+            let mut lost: u32 = 0;
+            let mut earned = 0;
+            let mut last: Option<Charge> = None;
             for event in events {
-                let before = budget.tokens_left();
-                let expected = match event {
-                    Event::Success => {
-                        successes += 1;
-                        budget.record_success();
-                        (before + 1).min(50)
+                let charged = match event {
+                    Event::Retry(cause) => budget.charge_retry(cause),
+                    Event::Fallback(cause) => budget.charge_fallback(cause),
+                    Event::LastChargeSucceeds => {
+                        if let Some(charge) = last.take() {
+                            lost -= charge.0;
+                            budget.refund(charge);
+                        }
+                        None
                     }
-                    Event::Pay { after_timeout } => {
-                        let price = if after_timeout { 10 } else { 5 };
-                        let paid = budget.charge_retry(after_timeout);
-                        prop_assert_eq!(paid, before >= price);
-                        extra_calls += u32::from(paid);
-                        if paid { before - price } else { before }
+                    Event::FirstSuccess => {
+                        earned += FIRST_SUCCESS;
+                        budget.record_first_success();
+                        None
                     }
                 };
-                prop_assert_eq!(budget.tokens_left(), expected);
-                prop_assert!(extra_calls <= 10 + successes / 5);
+                if let Some(charge) = charged {
+                    lost += charge.0;
+                    last = Some(charge);
+                }
+                prop_assert!(budget.tokens_left() <= FULL);
+                prop_assert!(lost <= FULL + earned);
             }
         }
     }

@@ -4,7 +4,7 @@
 //! breaker is one log line and one metric. No lock is held over an await.
 
 use super::breaker::{BreakerState, Permit, Refused};
-use super::budget::RetryBudget;
+use super::budget::{Charge, RetryBudget};
 use super::models::{ModelState, ModelStates};
 use super::retry::Disposition;
 use super::rounds::RetryRounds;
@@ -27,6 +27,8 @@ pub struct UpstreamState {
 struct Locked {
     models: ModelStates,
     budget: RetryBudget,
+    /// For retries after a transient 422, so that one caller's prompts cannot take everybody's retries.
+    transient_budget: RetryBudget,
     refused_key: Option<RefusedKey>,
 }
 
@@ -48,19 +50,31 @@ pub enum CallOutcome {
 }
 
 impl From<Cause> for CallOutcome {
-    /// Returns what a failed call says about Cohere.
+    /// Returns what a failed call says about the model. A refusal of the request, the key or the account
+    /// says nothing: it neither counts as a failure nor forgives one.
     fn from(cause: Cause) -> Self {
-        if Disposition::from(cause).trips_breaker {
-            return CallOutcome::Failure;
-        }
-        match cause {
-            // Cohere has read the request and judged it: it is there.
-            Cause::Transient | Cause::Auth | Cause::Billing | Cause::BadRequest => {
-                CallOutcome::Success
-            }
-            _ => CallOutcome::Unknown,
+        match Disposition::from(cause).trips_breaker {
+            true => CallOutcome::Failure,
+            false => CallOutcome::Unknown,
         }
     }
+}
+
+/// What a call is charged to the retry budget, to be refunded if it succeeds.
+#[derive(Clone, Copy, Debug)]
+pub enum CallCharge {
+    /// The first call of a request costs nothing, and its success refills the budget.
+    FirstCall,
+    Extra(ExtraCharge),
+    /// Another sub-request was charged for the round, or it is made with a new key.
+    Free,
+}
+
+/// What an extra call was charged, and from which budget.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtraCharge {
+    charge: Charge,
+    is_transient: bool,
 }
 
 /// The retry rounds of one request, shared by its calls under way.
@@ -132,7 +146,12 @@ impl Drop for CallPermit {
 impl UpstreamState {
     pub fn new(config: ResilienceConfig) -> Self {
         let models = ModelStates::new(config.breaker);
-        let state = Locked { models, budget: RetryBudget::default(), refused_key: None };
+        let state = Locked {
+            models,
+            budget: RetryBudget::default(),
+            transient_budget: RetryBudget::default(),
+            refused_key: None,
+        };
         Self { config, state: Mutex::new(state) }
     }
 
@@ -140,7 +159,7 @@ impl UpstreamState {
         lock_anyway(&self.state)
     }
 
-    /// Works on the state of one model, and tells of its breaker's transition.
+    /// Works on the state of one model, and logs a change of its breaker.
     fn with_model<T>(
         &self,
         endpoint: Endpoint,
@@ -206,18 +225,38 @@ impl UpstreamState {
         self.with_model(endpoint, model, |model| model.cooldown.record_answer());
     }
 
-    /// Records a success.
-    pub fn record_success(&self, endpoint: Endpoint, model: &str) {
+    /// Records a success: the charge of an extra call is refunded.
+    pub fn record_success(&self, endpoint: Endpoint, model: &str, charge: CallCharge) {
         self.record_not_throttled(endpoint, model);
         let mut state = self.lock_state();
-        state.budget.record_success();
         state.refused_key = None;
+        match charge {
+            CallCharge::FirstCall => state.budget.record_first_success(),
+            CallCharge::Extra(ExtraCharge { charge, is_transient: true }) => {
+                state.transient_budget.refund(charge);
+            }
+            CallCharge::Extra(ExtraCharge { charge, is_transient: false }) => {
+                state.budget.refund(charge);
+            }
+            CallCharge::Free => {}
+        }
     }
 
-    /// Charges one extra call to the retry budget; `false` where it is empty.
+    /// Charges a retry after a failure; `None` where its budget is empty.
     #[must_use]
-    pub fn charge_retry(&self, after_timeout: bool) -> bool {
-        self.lock_state().budget.charge_retry(after_timeout)
+    pub fn charge_retry(&self, cause: Cause) -> Option<ExtraCharge> {
+        let mut state = self.lock_state();
+        let is_transient = cause == Cause::Transient;
+        let budget = if is_transient { &mut state.transient_budget } else { &mut state.budget };
+        let charge = budget.charge_retry(cause)?;
+        Some(ExtraCharge { charge, is_transient })
+    }
+
+    /// Charges a fallback's call after a failure; `None` where the budget is empty.
+    #[must_use]
+    pub fn charge_fallback(&self, cause: Cause) -> Option<ExtraCharge> {
+        let charge = self.lock_state().budget.charge_fallback(cause)?;
+        Some(ExtraCharge { charge, is_transient: false })
     }
 
     /// Records that Cohere refuses the key of this version, or its account.

@@ -21,6 +21,11 @@ impl RequestLog {
         Self { record: RequestRecord::new(endpoint), is_written: false }
     }
 
+    /// Tells whether the line is written.
+    pub fn is_written(&self) -> bool {
+        self.is_written
+    }
+
     /// Writes the line; a second call writes nothing.
     pub fn write_line(&mut self) {
         if !self.is_written {
@@ -56,6 +61,7 @@ fn log_record(record: &RequestRecord) {
         upstream_ms = to_millis(calls.upstream_time),
         first_event_ms = record.first_event.map(to_millis),
         attempts = calls.attempts,
+        protocol = calls.protocol,
         fell_back_from = record.fallback_from.as_deref().map(redact::id),
         deprecated = only_if(record.model_warning.is_some(), true),
         input_tokens = billed.amount("input_tokens"),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 const KNOWN: KnownFields = &[
-    ("model", FieldType::Text),
+    ("model", FieldType::Name),
     ("messages", FieldType::Array),
     ("stream", FieldType::Bool),
     ("max_tokens", FieldType::Integer),
@@ -18,7 +18,7 @@ const KNOWN: KnownFields = &[
     ("documents", FieldType::Array),
     ("citation_options", FieldType::Object),
     ("response_format", FieldType::Object),
-    ("safety_mode", FieldType::Text),
+    ("safety_mode", FieldType::Name),
     ("stop_sequences", FieldType::Texts),
     ("temperature", FieldType::Number),
     ("seed", FieldType::Integer),
@@ -27,7 +27,7 @@ const KNOWN: KnownFields = &[
     ("k", FieldType::Integer),
     ("p", FieldType::Number),
     ("logprobs", FieldType::Bool),
-    ("tool_choice", FieldType::Text),
+    ("tool_choice", FieldType::Name),
     ("thinking", FieldType::Object),
     ("priority", FieldType::Integer),
 ];

@@ -13,29 +13,35 @@ use bytes::Bytes;
 
 /// Fields whose meaning is known here; a request with another one is not answered from the cache.
 pub const KNOWN: KnownFields = &[
-    ("model", FieldType::Text),
-    ("input_type", FieldType::Text),
+    ("model", FieldType::Name),
+    ("input_type", FieldType::Name),
     ("texts", FieldType::Texts),
     ("images", FieldType::Texts),
     ("inputs", FieldType::Array),
-    ("embedding_types", FieldType::Texts),
+    ("embedding_types", FieldType::Names),
     ("output_dimension", FieldType::Integer),
     ("max_tokens", FieldType::Integer),
-    ("truncate", FieldType::Text),
+    ("truncate", FieldType::Name),
     ("priority", FieldType::Integer),
 ];
 
 /// The three ways to hand over what is to be embedded; a request uses one.
 const SOURCES: [&str; 3] = ["texts", "images", "inputs"];
 
+/// Most different embedding types of a request; Cohere has six.
+const MAX_TYPES: usize = 16;
+
 /// Most texts, images or inputs of one call.
 pub const PER_CALL: usize = 96;
 
-/// Returns the embedding types a request asks for, each once.
+/// Returns the embedding types a request asks for, each once; one more than are taken tells of too many.
 pub fn read_types(object: &RequestObject) -> Vec<String> {
     let Some(list) = object.read_list("embedding_types") else { return vec!["float".to_string()] };
     let mut types: Vec<String> = Vec::new();
     for element in list.iter() {
+        if types.len() > MAX_TYPES {
+            break;
+        }
         if let Ok(name) = serde_json::from_slice(element)
             && !types.contains(&name)
         {
@@ -90,12 +96,7 @@ impl EmbedRequest {
         let (source, inputs) = find_inputs(&object)?;
         let input_count = inputs.len();
         check_inputs(source, inputs)?;
-        if let Some(types) = object.read_list("embedding_types")
-            && types.is_empty()
-        {
-            let problem = "must name at least 1 type, or be absent";
-            return Err(GatewayError::invalid("embedding_types", problem));
-        }
+        check_types(&object)?;
         Ok(Self { object, model, source, input_count })
     }
 
@@ -142,6 +143,17 @@ impl EmbedRequest {
             expected_results: if is_known { Some(self.input_count) } else { None },
         }
     }
+}
+
+/// Checks that the embedding types are some, and not too many.
+fn check_types(object: &RequestObject) -> Result<()> {
+    let Some(list) = object.read_list("embedding_types") else { return Ok(()) };
+    let problem = match read_types(object).len() {
+        0 => "must name at least 1 type, or be absent".to_string(),
+        1..=MAX_TYPES => return Ok(()),
+        _ => format!("at most {MAX_TYPES} different types are taken, got {} in all", list.len()),
+    };
+    Err(GatewayError::invalid("embedding_types", problem))
 }
 
 /// Returns the field that holds the inputs, and the inputs.
@@ -232,6 +244,26 @@ mod tests {
         };
         assert_eq!(expected(r#"["float"]"#), 2.0 * 1536.0 * 13.0);
         assert_eq!(expected(r#"["int8","ubinary","int8"]"#), 2.0 * 1536.0 * (5.0 + 0.625));
+    }
+
+    #[test]
+    fn embedding_types_are_some_and_not_too_many() {
+        let types = |count: usize, different: usize| {
+            let types: Vec<_> = (0..count).map(|at| format!("\"t{}\"", at % different)).collect();
+            problem(&format!(r#","texts":["a"],"embedding_types":[{}],"k":[]"#, types.join(",")))
+        };
+        assert!(
+            types(400_000, 17).ends_with("at most 16 different types are taken, got 400000 in all")
+        );
+        let body = format!(
+            r#"{{"model":"m","input_type":"x","texts":["a"],"embedding_types":[{}]}}"#,
+            vec!["\"float\""; 400_000].join(",")
+        );
+        assert!(EmbedRequest::parse(Bytes::from(body)).is_ok());
+        assert_eq!(
+            problem(r#","texts":["a"],"embedding_types":[]"#),
+            "invalid request: embedding_types: must name at least 1 type, or be absent"
+        );
     }
 
     #[test]

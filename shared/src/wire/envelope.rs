@@ -11,6 +11,8 @@ use std::ops::Range;
 pub struct Envelope {
     /// The id with its quotes.
     pub id: Option<Range<usize>>,
+    /// `meta`, an object.
+    pub meta: Option<Range<usize>>,
     /// `meta.billed_units`, an object of numbers.
     pub units: Option<Range<usize>>,
     /// `meta.warnings`, an array.
@@ -40,7 +42,11 @@ impl Envelope {
                     envelope.id = Some(at..end);
                     Some(end)
                 }
-                b"meta" if json[at] == b'{' => envelope.read_meta(json, at),
+                b"meta" if json[at] == b'{' => {
+                    let end = envelope.read_meta(json, at)?;
+                    envelope.meta = Some(at..end);
+                    Some(end)
+                }
                 _ => {
                     envelope.is_known &= key == b"response_type";
                     value_end(json, at)

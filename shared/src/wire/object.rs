@@ -19,9 +19,18 @@ use writer::ObjectWriter;
 /// Deepest nesting of a request body.
 pub const MAX_DEPTH: usize = 128;
 
+/// Most top-level fields of a request; Cohere knows about twenty.
+pub const MAX_FIELDS: usize = 256;
+
+/// Longest name: a model's id, a type, a word of an enumeration. Unknown ones pass.
+pub const MAX_NAME_BYTES: usize = 128;
+
 /// What a known field must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
+    /// A string that is read here: at most 128 bytes.
+    Name,
+    /// Free text.
     Text,
     Bool,
     Number,
@@ -29,6 +38,8 @@ pub enum FieldType {
     Integer,
     Object,
     Array,
+    /// An array of names.
+    Names,
     /// An array of strings.
     Texts,
 }
@@ -36,21 +47,21 @@ pub enum FieldType {
 impl FieldType {
     fn describe(self) -> &'static str {
         match self {
-            FieldType::Text => "a string",
+            FieldType::Name | FieldType::Text => "a string",
             FieldType::Bool => "true or false",
             FieldType::Number => "a number",
             FieldType::Integer => "a whole number",
             FieldType::Object => "an object",
             FieldType::Array => "an array",
-            FieldType::Texts => "an array of strings",
+            FieldType::Names | FieldType::Texts => "an array of strings",
         }
     }
 
     fn accepts(self, value: &[u8]) -> bool {
         match (self, value.first()) {
-            (FieldType::Text, Some(b'"'))
+            (FieldType::Name | FieldType::Text, Some(b'"'))
             | (FieldType::Object, Some(b'{'))
-            | (FieldType::Array | FieldType::Texts, Some(b'[')) => true,
+            | (FieldType::Array | FieldType::Names | FieldType::Texts, Some(b'[')) => true,
             (FieldType::Bool, Some(b't' | b'f')) => true,
             (FieldType::Number, Some(b'-' | b'0'..=b'9')) => true,
             (FieldType::Integer, Some(b'-' | b'0'..=b'9')) => {
@@ -186,14 +197,23 @@ impl RequestObject {
                 let problem = format!("must be {}, got {got}", field_type.describe());
                 return Err(GatewayError::invalid(name, problem));
             }
-            if !matches!(field_type, FieldType::Array | FieldType::Texts) {
-                continue;
+            match field_type {
+                FieldType::Name => check_name(name, value)?,
+                FieldType::Array => {
+                    self.fields[position].elements = scan::find_elements(value);
+                }
+                FieldType::Names | FieldType::Texts => {
+                    let elements = scan::find_elements(value);
+                    check_texts(name, value, &elements)?;
+                    if *field_type == FieldType::Names {
+                        for (index, element) in elements.iter().enumerate() {
+                            check_name(&format!("{name}[{index}]"), &value[element.clone()])?;
+                        }
+                    }
+                    self.fields[position].elements = elements;
+                }
+                _ => {}
             }
-            let elements = scan::find_elements(value);
-            if *field_type == FieldType::Texts {
-                check_texts(name, value, &elements)?;
-            }
-            self.fields[position].elements = elements;
         }
         Ok(())
     }
@@ -267,6 +287,16 @@ impl RequestObject {
         }
         writer.into_object()
     }
+}
+
+/// Checks the length of a name, as it is written between its quotes.
+fn check_name(field: &str, value: &[u8]) -> Result<()> {
+    let length = value.len().saturating_sub(2);
+    if length > MAX_NAME_BYTES {
+        let problem = format!("has {length} bytes, at most {MAX_NAME_BYTES} are taken");
+        return Err(GatewayError::invalid(field, problem));
+    }
+    Ok(())
 }
 
 fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 /// Fields whose meaning is known here; a request with another one is not answered from the cache.
 pub const KNOWN: KnownFields = &[
-    ("model", FieldType::Text),
+    ("model", FieldType::Name),
     ("query", FieldType::Text),
     ("documents", FieldType::Texts),
     ("top_n", FieldType::Integer),

@@ -33,7 +33,7 @@ fn parts_are_asked_for_all_results_and_the_end_is_cut_after_sorting() {
         let bodies: Vec<Value> = batch
             .sub_requests()
             .iter()
-            .map(|part| serde_json::from_slice(&part.body).unwrap())
+            .map(|part| serde_json::from_slice(&batch.write_body(part)).unwrap())
             .collect();
         assert!(bodies.iter().all(|body| body["top_n"].is_null()), "{bodies:?}");
         assert_eq!(bodies[1]["documents"], json!(["c"]));

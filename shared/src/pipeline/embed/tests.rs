@@ -48,3 +48,21 @@ fn unknown_dimension_is_refused_with_the_known_ones() {
     );
     assert!(validate("of-tomorrow", 1, r#","output_dimension":300"#).is_ok());
 }
+
+#[test]
+fn one_image_calls_are_bounded() {
+    let images = |count: usize| {
+        let images = vec!["\"data:,\""; count].join(",");
+        let body =
+            format!(r#"{{"model":"embed-english-v3.0","input_type":"image","images":[{images}]}}"#);
+        let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
+        Embed::validate(Bytes::from(body), &config)
+    };
+    assert!(images(96).is_ok());
+    let error = images(97).unwrap_err();
+    assert_eq!(error.code, Code::TooLarge);
+    assert_eq!(
+        error.message,
+        "images: 97 of them are 97 calls of embed-english-v3.0, at most 96 are made for one request"
+    );
+}

@@ -8,7 +8,8 @@ use crate::cohere::classify;
 use crate::cohere::client::{Call, limit_error};
 use crate::cohere::events::EventReader;
 use crate::error::Result;
-use crate::pipeline::attempts::{Answer, make_attempts};
+use crate::pipeline::attempts::{CallAnswer, make_attempts};
+use crate::pipeline::chat::Chat;
 use crate::pipeline::fallback::{ModelAnswer, ModelRole};
 use crate::pipeline::request::GatewayRequest;
 use crate::record::{CallStats, RequestRecord};
@@ -27,7 +28,7 @@ pub(in crate::pipeline) struct OpenedStream {
     pub(super) permit: Option<CallPermit>,
 }
 
-impl Answer for OpenedStream {
+impl CallAnswer for OpenedStream {
     /// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let started = now();
@@ -52,7 +53,7 @@ impl Answer for OpenedStream {
     }
 }
 
-impl ModelAnswer for OpenedStream {
+impl ModelAnswer<Chat> for OpenedStream {
     async fn answer(
         app: &'static App,
         request: &GatewayRequest,

@@ -6,6 +6,7 @@
 
 use super::super::embed::{EmbedPlan, WrittenAnswer};
 use super::super::rerank::RerankPlan;
+use crate::batch::Batch;
 use crate::batch::rerank::SubAnswer;
 use crate::cache::Cache;
 use crate::config::CacheConfig;
@@ -162,7 +163,9 @@ fn serve_embed(
     loop {
         let outcome = plan.batch_stats(&missing).cache;
         for part in plan.batch.split_into(&missing, PER_CALL) {
-            let answer = EmbedAnswer::parse(cohere.call(&part.body, Cohere::embed)?).unwrap();
+            let answer =
+                EmbedAnswer::parse(cohere.call(&plan.batch.write_body(&part), Cohere::embed)?)
+                    .unwrap();
             plan.store_answer(&part, &answer);
             answers.push((part, answer));
         }
@@ -188,7 +191,9 @@ fn serve_rerank(
         let answer = match cached {
             Some(answer) => answer,
             None => {
-                let fresh = RerankAnswer::parse(cohere.call(&sub_request.body, Cohere::rerank)?);
+                let fresh = RerankAnswer::parse(
+                    cohere.call(&plan.batch.write_body(sub_request), Cohere::rerank)?,
+                );
                 let fresh = fresh.unwrap();
                 plan.store_answer(sub_request, &fresh);
                 fresh
@@ -386,7 +391,7 @@ fn answer_of_another_form_is_asked_anew() {
     let table = plan.cached_table();
     assert_eq!(table.missing_elements(), [1]);
     let answer = |part: &crate::batch::SubRequest| {
-        let request: Value = serde_json::from_slice(&part.body).unwrap();
+        let request: Value = serde_json::from_slice(&plan.batch.write_body(part)).unwrap();
         let answer = Cohere::new("search", None).embed(&request);
         let start = answer.find("\"texts\"").unwrap();
         let end = answer.find("\"embeddings\":").unwrap();

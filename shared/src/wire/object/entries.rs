@@ -1,6 +1,6 @@
 //! Reads a body strictly as one JSON object: its keys and values, where they stand.
 
-use super::MAX_DEPTH;
+use super::{MAX_DEPTH, MAX_FIELDS};
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
 use bytes::Bytes;
@@ -30,6 +30,10 @@ pub(super) fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>>
         };
         GatewayError::invalid("body", problem)
     })?;
+    if entries.len() > MAX_FIELDS {
+        let problem = format!("has more than {MAX_FIELDS} top-level fields");
+        return Err(GatewayError::invalid("body", problem));
+    }
     Ok(entries)
 }
 
@@ -83,7 +87,10 @@ impl<'de> Deserialize<'de> for Entries<'de> {
             ) -> std::result::Result<Self::Value, M::Error> {
                 let mut entries = Vec::with_capacity(8);
                 while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
+                    // One more than are taken tells that there are too many; the rest is only read.
+                    if entries.len() <= MAX_FIELDS {
+                        entries.push(entry);
+                    }
                 }
                 Ok(Entries(entries))
             }

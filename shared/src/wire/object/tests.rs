@@ -101,3 +101,28 @@ fn slices_of_a_list_are_pieces_of_the_body() {
     assert_eq!((list.len(), list.longest()), (2, 4));
     assert!(list.slices().all(|slice| body.as_ptr_range().contains(&slice.as_ptr())));
 }
+
+#[test]
+fn fields_and_names_are_bounded() {
+    let fields = |count: usize| {
+        let fields: Vec<_> = (0..count).map(|number| format!("\"x{number}\":1")).collect();
+        Bytes::from(format!("{{{}}}", fields.join(",")))
+    };
+    assert!(RequestObject::parse(fields(256), NAMES).is_ok());
+    let error = RequestObject::parse(fields(300_000), NAMES).unwrap_err();
+    assert_eq!(error.message, "invalid request: body: has more than 256 top-level fields");
+
+    let named = |length: usize| {
+        let name = "m".repeat(length);
+        let body = format!(r#"{{"model":"{name}","types":["a","{name}"]}}"#);
+        RequestObject::parse(Bytes::from(body), NAMES)
+    };
+    assert!(named(128).is_ok());
+    let message = named(129).unwrap_err().message;
+    assert_eq!(message, "invalid request: model: has 129 bytes, at most 128 are taken");
+    let body = format!(r#"{{"types":["a","{}"]}}"#, "t".repeat(200));
+    let message = RequestObject::parse(Bytes::from(body), NAMES).unwrap_err().message;
+    assert_eq!(message, "invalid request: types[1]: has 200 bytes, at most 128 are taken");
+}
+
+const NAMES: KnownFields = &[("model", FieldType::Name), ("types", FieldType::Names)];
