@@ -195,7 +195,8 @@ pub fn build_rerank_body(documents: &[String]) -> Value {
 /// Returns the texts or documents that a call holds.
 pub fn read_inputs(seen: &Seen) -> Vec<String> {
     let body: Value = serde_json::from_slice(&seen.body).expect("JSON");
-    let list = body["texts"].as_array().or(body["documents"].as_array()).expect("inputs");
+    let list = ["texts", "documents", "images"].iter().find_map(|name| body[name].as_array());
+    let list = list.expect("inputs");
     list.iter().map(|input| input.as_str().expect("a text").to_string()).collect()
 }
 

@@ -36,8 +36,8 @@ use http::Response;
 /// Length of embeddings that is reckoned with where the model is not in the catalogue.
 const UNKNOWN_DIMENSION: u64 = 2_048;
 
-/// Most calls that one request becomes: more would keep others waiting for minutes.
-const MAX_CALLS: usize = 96;
+/// Most calls of one request to a model that takes one image a call.
+const MAX_IMAGE_CALLS: usize = 96;
 
 /// Answers one request of the endpoint.
 pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
@@ -93,7 +93,7 @@ fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
         let message = format!("{source}: at most {most} are taken in one request, got {count}");
         return Err(GatewayError::new(Code::TooLarge, message));
     }
-    check_call_count(request)?;
+    check_image_calls(request)?;
     let length = check_dimension(request)?;
     let (expected, most) = (request.expected_bytes(length), limits.embed_max_answer_bytes);
     if expected > most as f64 {
@@ -107,14 +107,13 @@ fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
     Ok(())
 }
 
-/// Checks how many calls a request becomes, where a model takes one image a call.
-fn check_call_count(request: &EmbedRequest) -> Result<()> {
+/// Checks how many calls a request becomes where a model takes one image a call.
+fn check_image_calls(request: &EmbedRequest) -> Result<()> {
     let (model, source, count) = (request.model(), request.source(), request.input_count());
-    let calls = count.div_ceil(inputs_per_call(model, source));
-    if calls > MAX_CALLS {
+    if inputs_per_call(model, source) == 1 && count > MAX_IMAGE_CALLS {
         let message = format!(
-            "{source}: {count} of them are {calls} calls of {model}, at most {MAX_CALLS} are made for \
-             one request"
+            "{source}: {model} takes one a call, at most {MAX_IMAGE_CALLS} calls are made for one \
+             request, got {count}"
         );
         return Err(GatewayError::new(Code::TooLarge, message));
     }

@@ -75,6 +75,16 @@ async fn largest_requests_fit_in_256_mb() {
             ));
         }
     }
+    // The most calls that one request becomes, each with all of a large field.
+    let images: Vec<_> = (0..96).map(|number| format!("data:,{number}")).collect();
+    let body = json!({
+        "model": "embed-english-v3.0", "input_type": "image", "images": images,
+        "embedding_types": ["float"], "of_tomorrow": "p".repeat(4_400_000),
+    });
+    let answer = read_answer(running.post("/v2/embed").body(body.to_string())).await;
+    assert_eq!(answer.status, 200, "96 images beside 4.4 MB");
+    let now = read_peak(process).expect("the process is alive") as f64 / 1e6;
+    figures.push(format!("96 images beside a field of 4.4 MB: peak {now:.1}"));
     assert_eq!(running.gateway.process_ids("embed"), processes, "the same process");
     let figures = figures.join("\n  ");
     print_line(&format!("peak memory of the embed function, MB:\n  {figures}"));

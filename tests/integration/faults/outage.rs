@@ -1,6 +1,7 @@
 //! Outages: what many failing requests cost Cohere together, counted at its socket.
 //!
-//! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
+//! The bound is that of the retry budget: an extra call that fails has lost its price, one that succeeds is
+//! refunded. So upstream calls stay under requests + 10 + successes / 5, per environment.
 
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::skips::print_line;
@@ -8,6 +9,7 @@ use gateway_tests::stub::{Seen, Step, Stub, write_json};
 use gateway_tests::ways::{Way, status_and_code};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -171,4 +173,61 @@ async fn both_models_down_open_two_breakers() {
             .keys()
             .all(|said| said == "500 upstream_error" || said == "503 circuit_open")
     );
+}
+
+#[tokio::test]
+async fn no_failure_rate_fails_a_request_with_a_healthy_fallback() {
+    for percent in [5, 30, 60, 85, 100] {
+        let (stub, running) = gateway::start_single_with_stub(&[]).await;
+        let failing = Mutex::new(fastrand::Rng::with_seed(percent as u64));
+        stub.answer_others(move |seen: &Seen| {
+            let is_requested = seen.field("model") == Way::Chat.model();
+            match is_requested && failing.lock().unwrap().u32(..100) < percent {
+                true => refuse_call(500),
+                false => Way::Chat.good_steps(),
+            }
+        });
+        let outage = send_many(&stub, &running, Way::Chat, 200, "allow").await;
+        assert_eq!(outage.count_successes(), 200, "{percent} %: {:?}", outage.verdicts);
+    }
+}
+
+#[tokio::test]
+async fn neighbours_bad_requests_hide_no_outage() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    stub.answer_others(|seen: &Seen| {
+        if seen.field("model") != Way::Chat.model() {
+            return Way::Chat.good_steps();
+        }
+        let is_bad = String::from_utf8_lossy(&seen.body).contains("\"seed\"");
+        refuse_call(if is_bad { 400 } else { 503 })
+    });
+    let bad = json!({ "model": Way::Chat.model(), "messages": [{ "role": "user", "content": "hi" }],
+        "seed": 1 });
+    for _ in 0..40 {
+        let answer = Way::Chat.send_request(&running, "allow").await;
+        assert_eq!(answer.status, 200);
+        // The bad request's own answer is its sender's affair, while the breaker is open too.
+        running.send("/v2/chat", bad.to_string()).await;
+    }
+}
+
+#[tokio::test]
+async fn transient_refusals_take_nobodys_retries() {
+    let (stub, running) = gateway::start_single_with_stub(&[NO_FALLBACKS]).await;
+    stub.answer_others(|seen: &Seen| match seen.field("model") == Way::Chat.model() {
+        true => write_json(
+            422,
+            &json!({ "message": "none", "error_type": "NO_VALID_RESPONSE_GENERATED" }),
+        ),
+        false => Way::Chat.good_steps(),
+    });
+    for _ in 0..20 {
+        assert_eq!(Way::Chat.send_request(&running, "deny").await.status, 422);
+    }
+    assert!(stub.count_calls(Way::Chat.model()) < 40, "a budget bounds these retries too");
+    stub.plan_answer(refuse_call(503));
+    let other =
+        json!({ "model": "command-r-08-2024", "messages": [{ "role": "user", "content": "hi" }] });
+    assert_eq!(running.send("/v2/chat", other.to_string()).await.status, 200);
 }

@@ -63,6 +63,6 @@ fn one_image_calls_are_bounded() {
     assert_eq!(error.code, Code::TooLarge);
     assert_eq!(
         error.message,
-        "images: 97 of them are 97 calls of embed-english-v3.0, at most 96 are made for one request"
+        "images: embed-english-v3.0 takes one a call, at most 96 calls are made for one request, got 97"
     );
 }
