@@ -25,6 +25,7 @@ pub struct Transport {
     /// Tells those who wait that a connection has been opened.
     opened: Arc<Notify>,
     config: HttpConfig,
+    roots: Arc<rustls::RootCertStore>,
 }
 
 /// Why there is no answer, or no whole one. The texts name no URL, header or body.
@@ -34,6 +35,8 @@ pub enum TransportError {
     Connect(String),
     /// The server says that it has not processed the request, so that it may be sent again.
     NotProcessed(String),
+    /// The server wants the request over HTTP/1.1, and has not processed it.
+    WantsHttp1(String),
     /// The connection broke, or what came was no HTTP.
     Broken(String),
     /// The answer is larger than this many bytes.
@@ -45,6 +48,7 @@ impl fmt::Display for TransportError {
         match self {
             TransportError::Connect(detail) => write!(f, "cannot connect: {detail}"),
             TransportError::NotProcessed(detail) => write!(f, "not processed: {detail}"),
+            TransportError::WantsHttp1(detail) => write!(f, "HTTP/1.1 is wanted: {detail}"),
             TransportError::Broken(detail) => write!(f, "connection broke: {detail}"),
             TransportError::TooLarge(limit) => write!(f, "answer is larger than {limit} bytes"),
         }
@@ -57,35 +61,33 @@ impl From<reqwest::Error> for TransportError {
     fn from(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let mut detail = error.to_string();
-        let mut is_processed = true;
+        let mut classify: fn(String) -> Self = Self::Broken;
         let mut source = error.source();
         while let Some(cause) = source {
             detail += &format!(": {cause}");
             if let Some(cause) = cause.downcast_ref::<h2::Error>() {
-                is_processed &= may_be_processed(cause);
+                classify = classify_http2(cause);
             }
             source = cause.source();
         }
         let detail = redact::words(&detail);
-        match (error.is_connect(), is_processed) {
-            (true, _) => Self::Connect(detail),
-            (false, false) => Self::NotProcessed(detail),
-            (false, true) => Self::Broken(detail),
-        }
+        if error.is_connect() { Self::Connect(detail) } else { classify(detail) }
     }
 }
 
-/// Tells whether a request may have been processed that ended in an error of HTTP/2.
+/// Tells by an error of HTTP/2 whether the request has been processed.
 ///
-/// A server that says goodbye, or refuses a stream, has not processed what it names (RFC 9113, 8.7); one
-/// that wants HTTP/1.1 has not either.
-fn may_be_processed(error: &h2::Error) -> bool {
+/// A server that says goodbye, or refuses a stream, has not processed what it names (RFC 9113, 8.7).
+fn classify_http2(error: &h2::Error) -> fn(String) -> TransportError {
     if !error.is_remote() {
-        return true;
+        return TransportError::Broken;
     }
-    let is_refused =
-        matches!(error.reason(), Some(h2::Reason::REFUSED_STREAM | h2::Reason::HTTP_1_1_REQUIRED));
-    !(error.is_go_away() || (error.is_reset() && is_refused))
+    match error.reason() {
+        _ if error.is_go_away() => TransportError::NotProcessed,
+        Some(h2::Reason::REFUSED_STREAM) => TransportError::NotProcessed,
+        Some(h2::Reason::HTTP_1_1_REQUIRED) => TransportError::WantsHttp1,
+        _ => TransportError::Broken,
+    }
 }
 
 /// Returns the protocol's name for the log.
@@ -176,7 +178,12 @@ impl Transport {
     ///
     /// # Errors
     /// The TLS setup is unusable, which is a defect of the build.
-    pub fn new(config: &HttpConfig) -> Result<Self, Box<dyn Error + Send + Sync>> {
+    pub fn new(config: &HttpConfig) -> Result<Self, BuildError> {
+        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+        Self::with_roots(config, roots)
+    }
+
+    fn with_roots(config: &HttpConfig, roots: rustls::RootCertStore) -> Result<Self, BuildError> {
         let opened = Arc::new(Notify::new());
         let tell = opened.clone();
         // Told as the connection is there and before it is used, so that others find it in the pool.
@@ -184,8 +191,9 @@ impl Transport {
             tell.notify_waiters();
             connection
         });
-        let client = configure(config, PROTOCOLS)?.connector_layer(tell_opened).build()?;
-        Ok(Self { client, fresh: Arc::default(), opened, config: config.clone() })
+        let (config, roots) = (config.clone(), Arc::new(roots));
+        let client = configure(&config, &roots, PROTOCOLS)?.connector_layer(tell_opened).build()?;
+        Ok(Self { client, fresh: Arc::default(), opened, config, roots })
     }
 
     /// Returns how long an unused connection is kept.
@@ -204,7 +212,7 @@ impl Transport {
     /// As `send`.
     pub async fn post_fresh(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
         if self.fresh.get().is_none() {
-            let client = build_fresh(&self.config)
+            let client = build_fresh(&self.config, &self.roots)
                 .map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
@@ -255,20 +263,23 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 type BuildError = Box<dyn Error + Send + Sync>;
 
-fn build_fresh(config: &HttpConfig) -> Result<reqwest::Client, BuildError> {
-    let client = configure(config, &PROTOCOLS[1..])?.http1_only().pool_max_idle_per_host(0);
+fn build_fresh(
+    config: &HttpConfig,
+    roots: &Arc<rustls::RootCertStore>,
+) -> Result<reqwest::Client, BuildError> {
+    let client = configure(config, roots, &PROTOCOLS[1..])?.http1_only().pool_max_idle_per_host(0);
     Ok(client.build()?)
 }
 
 fn configure(
     config: &HttpConfig,
+    roots: &Arc<rustls::RootCertStore>,
     protocols: &[&[u8]],
 ) -> Result<reqwest::ClientBuilder, BuildError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
     let mut tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
+        .with_root_certificates(roots.clone())
         .with_no_client_auth();
     tls.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(reqwest::Client::builder()
@@ -285,3 +296,6 @@ fn configure(
         .referer(false)
         .no_proxy())
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,6 +81,7 @@ pub fn from_transport(error: &TransportError) -> GatewayError {
     match error {
         TransportError::Connect(_)
         | TransportError::NotProcessed(_)
+        | TransportError::WantsHttp1(_)
         | TransportError::Broken(_) => {
             GatewayError::new(Code::UpstreamUnreachable, "Cohere cannot be reached")
                 .with_detail(error)

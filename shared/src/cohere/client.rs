@@ -151,6 +151,10 @@ impl Cohere {
             // Nobody has looked at it, so it goes out again at once; a second time the host is at fault.
             Err(TransportError::NotProcessed(_)) => {
                 stats.attempts += 1;
+                outcome = self.transport.post(spare).await;
+            }
+            Err(TransportError::WantsHttp1(_)) => {
+                stats.attempts += 1;
                 outcome = self.transport.post_fresh(spare).await;
             }
             // Lambda freezes an instance between requests and its connections die unseen. A request that
