@@ -7,6 +7,7 @@ mod bad_input;
 mod batches;
 mod clients;
 mod contract;
+mod documents;
 mod faults;
 mod house;
 mod leaks;
