@@ -1,4 +1,4 @@
-//! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
+//! The breaker and split requests: one probe goes first, and sub-requests that fail together are one failure.
 
 use gateway_tests::scripted_cohere::{
     ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts,
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const OPEN: Duration = Duration::from_millis(500);
-/// Other parts would be sent within a millisecond.
+/// Other sub-requests would be sent within a millisecond.
 const WATCHED: Duration = Duration::from_millis(300);
 
 fn refuse_call() -> Vec<Step> {
@@ -32,7 +32,7 @@ async fn half_open() -> ScriptedCohere {
     cohere
 }
 
-/// Asks for five parts' worth; the first call waits for its verdict while the upstream is watched.
+/// Sends what makes five sub-requests; the first call waits for its verdict while the upstream is watched.
 async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, usize) {
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, first) = (leave.clone(), AtomicUsize::new(0));
@@ -54,7 +54,7 @@ async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnsw
 }
 
 #[tokio::test]
-async fn half_open_breaker_probes_with_one_part() {
+async fn half_open_breaker_probes_with_one_sub_request() {
     let cohere = half_open().await;
     let (asked, meanwhile) = send_probe(&cohere, Vec::new()).await;
     assert_eq!(meanwhile, 1, "calls before the probe's verdict");
@@ -78,7 +78,7 @@ async fn failed_probe_is_the_only_call() {
 }
 
 #[tokio::test]
-async fn simultaneous_part_failures_count_once() {
+async fn simultaneous_sub_request_failures_count_once() {
     let cohere = ScriptedCohere::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
@@ -125,7 +125,7 @@ async fn open_breaker_leaves_cached_answers() {
 }
 
 #[tokio::test]
-async fn refused_parts_leave_breaker_closed() {
+async fn refused_sub_requests_leave_breaker_closed() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.fail_calls("sea-0", ALWAYS, refuse_late(400, "bad"));
     for _ in 0..6 {

@@ -45,7 +45,7 @@ async fn cached_text_is_billed_once() {
 }
 
 #[tokio::test]
-async fn ranking_is_cached_part_by_part() {
+async fn ranking_is_cached_by_sub_request() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..2_500);
     for (cache, calls, units) in [("miss", 3, 25), ("hit", 0, 0)] {
@@ -205,7 +205,7 @@ async fn unknown_field_bypasses_cache() {
             let body: Value = serde_json::from_slice(&call.body).unwrap();
             body["of_tomorrow"] == json!({ "x": 1 })
         };
-        assert!(asked.calls.iter().all(sent), "every part carries the field");
+        assert!(asked.calls.iter().all(sent), "every sub-request carries the field");
     }
     let mut documents = build_rerank_body(&number_texts("page", 0..3));
     documents["of_tomorrow"] = json!(1);

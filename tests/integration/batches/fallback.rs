@@ -6,8 +6,8 @@ use gateway_tests::scripted_cohere::{
 };
 use serde_json::{Value, json};
 
-/// Lets the requested model fail for good in the part that holds a text; the fallback answers.
-fn fail_part(cohere: &ScriptedCohere, model: &'static str, text: &str) {
+/// Lets the requested model fail for good in the sub-request that holds a text; the fallback answers.
+fn fail_sub_request(cohere: &ScriptedCohere, model: &'static str, text: &str) {
     let needle = format!("\"{text}\"");
     cohere.stub.answer_others(move |seen| {
         let struck = seen.field("model") == model && contains_text(&seen.body, &needle);
@@ -25,10 +25,10 @@ fn count_calls(asked: &CountedAnswer, models: [&str; 2]) -> [usize; 2] {
 }
 
 #[tokio::test]
-async fn failed_part_sends_whole_request_to_fallback() {
+async fn failed_sub_request_sends_whole_request_to_fallback() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
-    fail_part(&cohere, EMBED, "sea-150");
+    fail_sub_request(&cohere, EMBED, "sea-150");
     let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     asked.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(asked.answer.header("x-gateway-fallback-from"), EMBED);
@@ -50,7 +50,7 @@ async fn fallback_answer_uses_no_primary_cache() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     assert_eq!(cohere.embed_texts(&texts[..100]).await.cache_and_calls(), ("miss", 2));
-    fail_part(&cohere, EMBED, "sea-150");
+    fail_sub_request(&cohere, EMBED, "sea-150");
     let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     asked.assert_embeds(EMBED_FALLBACK, &texts);
     assert_eq!(count_calls(&asked, [EMBED, EMBED_FALLBACK])[1], 3, "all texts are asked for anew");
@@ -74,7 +74,7 @@ async fn fallback_answer_uses_no_primary_cache() {
 async fn fallback_ranks_all_documents_itself() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..1_001);
-    fail_part(&cohere, RERANK, "page-1000");
+    fail_sub_request(&cohere, RERANK, "page-1000");
     let asked = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
     asked.assert_ranks(RERANK_FALLBACK, &documents, usize::MAX);
     assert_eq!(asked.answer.header("x-gateway-fallback-from"), RERANK);
@@ -86,7 +86,7 @@ async fn fallback_ranks_all_documents_itself() {
 }
 
 #[tokio::test]
-async fn failing_fallback_part_leaves_primary_failure() {
+async fn failing_fallback_sub_request_leaves_primary_failure() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     cohere.fail_calls("sea-150", ALWAYS, refuse_late(500, "oh"));
