@@ -67,12 +67,12 @@ impl Authorizer {
         panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
         let token =
             bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
-        let held =
+        let current =
             self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
-        let mut judged = self.known(&held.value, token, text("methodArn"));
+        let mut judged = self.known(&current.value, token, text("methodArn"));
         // A list that does not let the token in is read once more: it may have changed since.
         if judged.is_err()
-            && let Some(newer) = self.clients.newer_than(&held.version).await
+            && let Some(newer) = self.clients.newer_than(&current.version).await
         {
             judged = self.known(&newer.value, token, text("methodArn"));
         }

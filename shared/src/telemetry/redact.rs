@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn what_an_error_quotes_is_left_out() {
-        for (text, kept) in [
+        for (text, redacted) in [
             (
                 r#"connection error received: NO_ERROR (b"pro\"mpt")"#,
                 "connection error received: NO_ERROR (b…)",
@@ -88,7 +88,7 @@ mod tests {
             ("never closed: \"prompt", "never closed: …"),
             ("two\r\nlines\u{7}", "two lines"),
         ] {
-            assert_eq!(words(text), kept);
+            assert_eq!(words(text), redacted);
         }
         assert_eq!(words(&"é".repeat(9_000)).chars().count(), MAX_WORDS_CHARS);
     }

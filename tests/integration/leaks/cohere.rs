@@ -24,14 +24,14 @@ fn write_failed_ending(error_type: Option<&str>) -> String {
     format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }))
 }
 
-/// A good answer to whatever was asked, full of marks, over headers full of them.
+/// A good answer to any request, full of marks, over headers full of them.
 pub fn answer_marked(seen: &Seen) -> Vec<Step> {
-    let asked: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
-    let count = |field: &str| asked[field].as_array().map_or(0, Vec::len);
+    let request: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
+    let count = |field: &str| request[field].as_array().map_or(0, Vec::len);
     let body = match seen.path.as_str() {
         "/v2/embed" => {
             let inputs = count("texts") + count("images") + count("inputs");
-            json!({ "id": TEXT, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": asked["texts"] })
+            json!({ "id": TEXT, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": request["texts"] })
         }
         "/v2/rerank" => {
             let result = |index| json!({ "index": index, "relevance_score": 0.5 });
@@ -40,7 +40,7 @@ pub fn answer_marked(seen: &Seen) -> Vec<Step> {
         _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
     };
     let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
-    match asked["stream"] == true {
+    match request["stream"] == true {
         true => write_stream(&HEADERS, &[START, &write_delta(TEXT), END, DONE].map(str::as_bytes)),
         false => write_answer(200, &headers, body.to_string().as_bytes()),
     }

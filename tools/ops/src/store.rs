@@ -23,7 +23,7 @@ pub struct Store {
     secret: SecretsManager,
 }
 
-/// What became of a wish to replace the current version.
+/// What became of an attempt to replace the current version.
 #[derive(Debug, PartialEq)]
 pub enum Replaced {
     Yes,

@@ -77,7 +77,7 @@ impl Rotate {
 
     /// Waits until the labels tell how the rotation ended.
     async fn outcome(&self, store: &Store, version: &str) -> anyhow::Result<()> {
-        let asked = Instant::now();
+        let requested = Instant::now();
         let mut was_pending = false;
         loop {
             let labels = store.labels().await?;
@@ -87,13 +87,13 @@ impl Rotate {
             }
             let why = "why stands in the log of the function rotate-key";
             was_pending |= is(PENDING);
-            if !is(PENDING) && (was_pending || asked.elapsed() > BEGINS_WITHIN) {
+            if !is(PENDING) && (was_pending || requested.elapsed() > BEGINS_WITHIN) {
                 bail!(
                     "the rotation has failed: the key in use stays in use; {why}; \
                      then stage another key, or ask again"
                 );
             }
-            if asked.elapsed().as_secs() >= self.wait_secs {
+            if requested.elapsed().as_secs() >= self.wait_secs {
                 bail!(
                     "the rotation has not ended within {} s: it may still end either way: look at \
                      `ops key status` before you revoke a key; {why}",
