@@ -54,7 +54,7 @@ impl From<reqwest::Error> for TransportError {
             detail += &format!(": {cause}");
             source = cause.source();
         }
-        let detail = redact::words(&detail);
+        let detail = redact::redact_words(&detail);
         if error.is_connect() { Self::Connect(detail) } else { Self::Broken(detail) }
     }
 }

@@ -84,7 +84,7 @@ impl Cohere {
 
     /// Looks for another key than the refused one.
     pub async fn find_newer_key(&self, refused_version: &str) -> bool {
-        self.key.newer_than(refused_version).await.is_some()
+        self.key.read_newer_than(refused_version).await.is_some()
     }
 
     /// Calls Cohere and reads the whole answer.

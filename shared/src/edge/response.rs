@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn cohere_keeps_its_status_where_it_speaks_of_the_request_or_of_itself() {
+    fn coheres_status_passes_for_its_own_verdicts() {
         assert_eq!(status_of(&with_upstream(Code::InvalidRequest, 422)), 422);
         assert_eq!(status_of(&with_upstream(Code::UpstreamError, 504)), 504);
         assert_eq!(status_of(&with_upstream(Code::UpstreamError, 499)), 503);

@@ -102,7 +102,7 @@ impl<T> CachedSecret<T> {
     /// Returns a newer value than the refused one, read now where the refused one is in memory.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
+    pub async fn read_newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
         let mut entry = self.entry.lock().await;
         if let Some(entry) = entry.as_ref()
             && entry.current.version != refused_version

@@ -108,7 +108,7 @@ pub fn gauge_for_service(metric: Metric, value: f64, fields: Value) {
 }
 
 fn for_model(metric: Metric, endpoint: Endpoint, model: &str) -> Value {
-    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::id(model) });
+    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::redact_id(model) });
     build_document(metric, 1.into(), fields)
 }
 

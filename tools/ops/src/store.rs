@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_url_with_a_host() {
+    fn endpoint_is_a_url_with_a_host() {
         for fine in ["http://localhost:39003", "https://x/y", "http://[::1]:80"] {
             assert!(check_endpoint("X", fine).is_ok(), "{fine}");
         }
