@@ -22,7 +22,7 @@ use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::secrets::token::is_token;
-use shared::telemetry::redact;
+use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -40,6 +40,7 @@ impl Authorizer {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = AuthorizerConfig::from_vars(&vars)?;
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let source = SecretsManager::new(&transport, &config.clients.id).await;
         let clients = CachedSecret::new(Box::new(source), config.clients, Clients::parse);
