@@ -101,7 +101,7 @@ async fn token_replacement_under_load_loses_no_request() {
     };
     some_more().await;
     let new = run_clients(&running, &["rotate", "search"]).await;
-    // As `ops` says: by then every instance knows it.
+    // As `ops` says: by then every environment knows it.
     tokio::time::sleep(LIST).await;
     some_more().await;
     *token.write().unwrap() = new.clone();

@@ -21,7 +21,7 @@ pub struct Cohere {
     transport: Transport,
     targets: Targets,
     key: CachedSecret<ApiKey>,
-    /// When an answer last came; connections kept since then may have died with a frozen instance.
+    /// When an answer last came; connections kept since then may have died with a frozen environment.
     last_answer: Mutex<Option<Instant>>,
 }
 
@@ -144,7 +144,7 @@ impl Cohere {
     ) -> Result<TransportResponse> {
         let spare = if self.was_idle() { Some(request.clone()) } else { None };
         let mut outcome = self.transport.post(request).await;
-        // Lambda freezes an instance between requests and its connections die unseen. A request that
+        // Lambda freezes an environment between requests and its connections die unseen. A request that
         // broke on such a one before any head came says nothing about Cohere and goes out once more.
         if let (Err(TransportError::Broken(_)), Some(spare)) = (&outcome, spare)
             && !stats.has_resent

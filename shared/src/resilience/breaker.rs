@@ -1,6 +1,6 @@
 //! Circuit breaker for one upstream: closed passes, open refuses, half-open passes one probe.
 //!
-//! Scope: environment. A breaker is forgotten when Lambda retires its sandbox and knows nothing of its
+//! Scope: environment. A breaker is forgotten when Lambda retires its environment and knows nothing of its
 //! rounds, so the threshold is small on purpose. The answer to a call that was admitted before the
 //! breaker opened never closes it. There is no clock here: callers pass `now`.
 

@@ -1,7 +1,7 @@
 //! The fault matrix: every fault × every way of asking, each on a real socket through the real binaries.
 //!
 //! A cell has a fresh environment and two requests: one that may not fall back, followed by one that shows
-//! what the instance has learnt, and one that may. What is observed must be what the table says; the
+//! what the environment has learnt, and one that may. What is observed must be what the table says; the
 //! table prints itself into `docs/errors.md`.
 
 mod cell;

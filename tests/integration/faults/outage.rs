@@ -1,6 +1,6 @@
 //! Outages: what many failing requests cost Cohere together, counted at its socket.
 //!
-//! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per instance.
+//! The bound is that of the retry budget: upstream calls ≤ requests + 10 + successes / 5, per environment.
 
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::skips::print_line;

@@ -150,7 +150,7 @@ impl Lane {
         [count(way.model()), count(way.fallback())]
     }
 
-    /// Asks once more, now that nothing is wrong, and tells what the instance has learnt.
+    /// Asks once more, now that nothing is wrong, and tells what the environment has learnt.
     async fn next(&self, way: Way, opened_before: usize) -> Then {
         if let Some(stub) = &self.stub {
             stub.answer_others(move |_| way.good_steps());

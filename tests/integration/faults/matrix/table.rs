@@ -5,7 +5,7 @@ use super::fault::Fault;
 use gateway_tests::ways::Way;
 use std::time::Duration;
 
-/// What the instance does with the next request.
+/// What the environment does with the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     Called,

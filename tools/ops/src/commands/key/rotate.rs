@@ -19,7 +19,7 @@ const MOST_ROTATIONS: usize = 3;
 
 /// Puts the staged key into use, once Cohere has accepted it, and waits for that.
 ///
-/// Requests do not fail meanwhile. The old key must stay valid for ten minutes more: instances of the gateway
+/// Requests do not fail meanwhile. The old key must stay valid for ten minutes more: environments of the gateway
 /// keep it for five. Revoke it at Cohere when the logs show the new version only (field key_version).
 /// A rotation that was interrupted is finished first, with the key it was begun with; then the staged one follows.
 #[derive(Args)]
