@@ -1,7 +1,7 @@
 //! The only place that reads a clock.
 //!
 //! Durations are measured on tokio's monotonic clock, which tests can pause and which keeps
-//! running while Lambda freezes a sandbox; the wall clock serves time stamps and Lambda's
+//! running while Lambda freezes an environment; the wall clock serves time stamps and Lambda's
 //! deadline, which arrives in milliseconds since 1970.
 
 use aws_smithy_types::date_time::{DateTime, Format};

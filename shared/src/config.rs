@@ -30,6 +30,7 @@ pub use limits::LimitsConfig;
 pub use models::ModelsConfig;
 pub use resilience::{BreakerConfig, ResilienceConfig};
 pub use secrets::SecretConfig;
+pub use service::DEFAULT_SERVICE;
 pub use times::{EndpointTimes, StreamTimes, TimesConfig};
 
 use reader::Reader;

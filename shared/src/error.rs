@@ -52,7 +52,7 @@ pub enum Code {
 }
 
 impl Code {
-    /// Every code, for tables and tests.
+    /// Every code, in the order of the table in `docs/errors.md`.
     pub const ALL: [Code; 19] = [
         Code::InvalidRequest,
         Code::Unauthorized,
@@ -113,7 +113,7 @@ pub enum Cause {
     Throttled,
     /// The month of one model.
     Quota,
-    /// Passing weakness of a model: the same request may succeed at once.
+    /// The model failed this once: the same request may succeed at once.
     Transient,
     /// The key.
     Auth,

@@ -71,7 +71,7 @@ impl HealthCheck {
     async fn check(&self, cohere: &Cohere) -> Report {
         let started = now();
         let mut status = self.try_model(cohere, &self.config.model).await;
-        // A refusal of the model itself says nothing about Cohere: another model tells.
+        // A refusal of the model itself says nothing about Cohere, so a second model is tried.
         if status.is_none() {
             let second = self.try_model(cohere, &self.config.fallback_model).await;
             status = Some(if second == Some(Status::Healthy) {
@@ -101,14 +101,14 @@ impl HealthCheck {
         // A key that has just been replaced is no fault of Cohere's, as with any request.
         if let Err(error) = &answer
             && error.code == Code::UpstreamAuth
-            && cohere.find_newer_key(stats.key_version.as_deref().unwrap_or_default()).await
+            && cohere.read_newer_key(stats.key_version.as_deref().unwrap_or_default()).await
         {
             answer = cohere.call(&call, &mut stats).await;
         }
         match answer {
             Ok(_) => Some(Status::Healthy),
             Err(error) => {
-                log(model, &error);
+                log_failed_check(model, &error);
                 match error.code {
                     Code::RateLimited | Code::QuotaExhausted => Some(Status::Degraded),
                     Code::InvalidRequest => None,
@@ -119,7 +119,7 @@ impl HealthCheck {
     }
 }
 
-fn log(model: &str, error: &GatewayError) {
+fn log_failed_check(model: &str, error: &GatewayError) {
     let status = error.upstream.as_ref().map(|upstream| upstream.status);
     let (code, detail) = (error.code.as_str(), error.detail.as_deref());
     tracing::warn!(

@@ -22,13 +22,13 @@ use std::process::ExitCode;
 
 /// Serves HTTP requests of API Gateway in streaming mode.
 ///
-/// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
+/// `function` is `env!("CARGO_CRATE_NAME")`: it names the crate whose events are logged in full.
 pub fn serve_http<H, F>(function: &'static str, handler: H) -> ExitCode
 where
     H: Fn(&'static App, Incoming) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    run(function, async move {
+    run_to_end(function, async move {
         let app = App::start(Config::from_vars(&Environment)?).await?;
         let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
             tcp_nodelay::switch_off_delay();
@@ -52,7 +52,7 @@ fn into_stream(answer: Response<Body>) -> StreamResponse<BodyDataStream<Body>> {
 /// Serves plain events: `start` builds what the handler needs, once per environment.
 ///
 /// An error of the handler fails the invocation, for whoever invoked the function to see.
-/// `function` is `env!("CARGO_CRATE_NAME")`: without it the function's own log lines were lost.
+/// `function` is `env!("CARGO_CRATE_NAME")`: it names the crate whose events are logged in full.
 pub fn serve_events<S, SF, T, H, F, I, O, E>(
     function: &'static str,
     start: S,
@@ -68,7 +68,7 @@ where
     O: Serialize + Send + 'static,
     E: std::error::Error + Send + 'static,
 {
-    run(function, async move {
+    run_to_end(function, async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
             let answer = handler(state, event.payload);
@@ -84,7 +84,8 @@ fn describe_error<E: std::error::Error>(error: E) -> Diagnostic {
     Diagnostic { error_type: kind.to_string(), error_message: error.to_string() }
 }
 
-fn run(function: &'static str, main: impl Future<Output = Result<(), Error>>) -> ExitCode {
+/// Runs a function's process: logging first, then `main`, whose error is a failed start.
+fn run_to_end(function: &'static str, main: impl Future<Output = Result<(), Error>>) -> ExitCode {
     telemetry::init::start_logging(function, &Environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,7 +1,7 @@
 //! A panic on request, so that tests see what one does to the real binaries. Debug builds only.
 //!
-//! There is no input that makes the gateway panic, so what guards against one could not be tried
-//! otherwise. A release build has neither the function's body nor the marks: `.ci/run` searches one.
+//! No input is known that makes the gateway panic; without this, the handling of panics had no test.
+//! A release build has neither the function's body nor the marks: `.ci/run` searches one.
 
 /// Where a panic may be requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,7 +35,7 @@ use request::GatewayRequest;
 use std::panic::AssertUnwindSafe;
 use stream::{StreamingAnswer, open_stream};
 
-/// A successful answer, whole or begun.
+/// A successful answer, whole or opened.
 enum Completed {
     Whole(Response<Body>),
     Stream(Box<StreamingAnswer>),

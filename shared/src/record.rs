@@ -5,7 +5,7 @@
 mod billed_units;
 mod call_stats;
 
-pub use billed_units::BilledUnits;
+pub use billed_units::{BilledUnits, KNOWN_NAMES};
 pub use call_stats::CallStats;
 
 use crate::clock::{Instant, now};

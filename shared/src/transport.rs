@@ -3,7 +3,7 @@
 //! Scope: environment. One pool, one TLS setup with compiled-in roots (reading the system's costs
 //! milliseconds of a cold start), no redirects, no proxy from the environment, and no hidden
 //! retries: what is sent twice is decided in the open. Unused connections are dropped early because
-//! they die unseen while Lambda freezes the instance.
+//! they die unseen while Lambda freezes the environment.
 
 use crate::config::HttpConfig;
 use crate::telemetry::redact;
@@ -70,7 +70,7 @@ impl From<reqwest::Error> for TransportError {
             }
             source = cause.source();
         }
-        let detail = redact::words(&detail);
+        let detail = redact::redact_words(&detail);
         if error.is_connect() { Self::Connect(detail) } else { classify(detail) }
     }
 }

@@ -1,4 +1,4 @@
-//! The house rules that file names and `use` lines can show: who imports whom, and one home for
+//! The rules that file names and `use` lines can show: who imports whom, and one home for
 //! every outside library.
 
 use gateway_tests::source_files::{ROOT, find_rust_files, read_code};

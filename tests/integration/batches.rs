@@ -8,7 +8,7 @@ mod breaker;
 mod cache;
 mod embed;
 mod fallback;
+mod fan_out;
 mod images;
 mod memory_peak;
-mod parts;
 mod rerank;

@@ -101,7 +101,7 @@ async fn token_replacement_under_load_loses_no_request() {
     };
     some_more().await;
     let new = run_clients(&running, &["rotate", "search"]).await;
-    // As `ops` says: by then every instance knows it.
+    // As `ops` says: by then every environment knows it.
     tokio::time::sleep(LIST).await;
     some_more().await;
     *token.write().unwrap() = new.clone();
@@ -120,7 +120,7 @@ async fn token_replacement_under_load_loses_no_request() {
 #[tokio::test]
 async fn verdict_is_cached_per_token_for_all_methods() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let asked = running.gateway.invoked_count("authorizer");
+    let judged_before = running.gateway.invoked_count("authorizer");
     let embed = r#"{"model":"embed-v4.0","input_type":"search_query","texts":["a red fox"]}"#;
     let chat = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
     for (path, body) in
@@ -128,7 +128,7 @@ async fn verdict_is_cached_per_token_for_all_methods() {
     {
         assert_eq!(running.send(path, body).await.status, 200, "{path}");
     }
-    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 1);
+    assert_eq!(running.gateway.invoked_count("authorizer"), judged_before + 1);
     let stranger = "Bearer cgw_fake_token_of_a_stranger";
     for path in ["/v2/rerank", "/v2/chat"] {
         let request = running
@@ -137,13 +137,14 @@ async fn verdict_is_cached_per_token_for_all_methods() {
             .body(BODY);
         assert_eq!(read_answer(request).await.status, 401);
     }
-    assert_eq!(running.gateway.invoked_count("authorizer"), asked + 2);
+    assert_eq!(running.gateway.invoked_count("authorizer"), judged_before + 2);
 }
 
 #[tokio::test]
 async fn foreign_token_never_reaches_a_function() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
-    let (token, asked) = (&running.gateway.token, running.gateway.invoked_count("authorizer"));
+    let (token, judged_before) =
+        (&running.gateway.token, running.gateway.invoked_count("authorizer"));
     let huge = "x".repeat(8_000);
     for header in [
         String::new(),
@@ -166,7 +167,7 @@ async fn foreign_token_never_reaches_a_function() {
     let without =
         read_answer(running.request_without_token(Method::POST, "/v2/rerank").body(BODY)).await;
     assert_eq!(without.status, 401);
-    assert_eq!(running.gateway.invoked_count("authorizer"), asked);
+    assert_eq!(running.gateway.invoked_count("authorizer"), judged_before);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 const CHAT: &str =
     r#"{"model":"command-r7b-12-2024","messages":[{"role":"user","content":"hi"}],"max_tokens":5}"#;
 
-/// Lets every call end in the same way, for an instance that remembers nothing.
+/// Lets every call end in the same way, for an environment that remembers nothing.
 async fn answer_always(stub: &Stub, running: &Running, steps: Vec<Step>) {
     running.gateway.kill("chat").await;
     stub.answer_others(move |_| steps.clone());

@@ -4,6 +4,7 @@
 
 mod callers;
 mod cohere;
+mod marked;
 mod search;
 mod sources;
 mod stores;

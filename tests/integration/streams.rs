@@ -189,10 +189,10 @@ async fn failure_after_content_ends_as_cohere_would() {
     let settings =
         [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
-    let begun = || {
+    let opened = || {
         vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
     };
-    let with = |steps: Vec<Step>| begun().into_iter().chain(steps).collect::<Vec<_>>();
+    let with = |steps: Vec<Step>| opened().into_iter().chain(steps).collect::<Vec<_>>();
     let drip = (0..20)
         .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
         .collect();
@@ -228,12 +228,12 @@ async fn ended_stream_is_not_ended_twice() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let whole = [START, DELTA, END].concat();
     let end = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    let begun = || vec![write_stream_head(&[]), write_chunk(whole.as_bytes())];
+    let opened = || vec![write_stream_head(&[]), write_chunk(whole.as_bytes())];
     let cases = [
-        [begun(), vec![end.clone()]].concat(),
-        [begun(), vec![Step::Reset]].concat(),
-        [begun(), vec![write_chunk(DONE.as_bytes()), Step::Reset]].concat(),
-        [begun(), vec![write_chunk(DONE.as_bytes()), Step::Hang]].concat(),
+        [opened(), vec![end.clone()]].concat(),
+        [opened(), vec![Step::Reset]].concat(),
+        [opened(), vec![write_chunk(DONE.as_bytes()), Step::Reset]].concat(),
+        [opened(), vec![write_chunk(DONE.as_bytes()), Step::Hang]].concat(),
     ];
     for steps in cases {
         stub.plan_answer(steps);

@@ -92,7 +92,7 @@ impl Replay {
             false => stub::write_answer(exchange.status, &headers, &exchange.body),
         };
         if exchange.status >= 400 {
-            // A refusal before this one may have taught the instance not to call.
+            // A refusal before this one may have taught the environment not to call.
             self.running.gateway.kill(exchange.path.trim_start_matches("/v2/")).await;
         }
         self.stub.answer_others(move |_| steps.clone());

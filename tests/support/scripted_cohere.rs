@@ -204,9 +204,10 @@ pub fn contains_text(body: &[u8], needle: &str) -> bool {
     body.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 
-/// Refuses a call, late enough that the calls of the other parts have arrived and can be counted.
+/// Refuses a call, late enough that the calls of the other sub-requests have arrived and can be counted.
 pub fn refuse_late(status: u16, message: &str) -> Vec<Step> {
-    let refusal = stub::write_json(status, &json!({ "id": "of-the-part", "message": message }));
+    let refusal =
+        stub::write_json(status, &json!({ "id": "of-the-sub-request", "message": message }));
     [vec![Step::Wait(LATE)], refusal].concat()
 }
 

@@ -18,20 +18,20 @@ pub enum Way {
     /// A stream before its first content.
     Stream,
     /// A stream after content has gone out.
-    Begun,
+    Opened,
     Embed,
     Rerank,
 }
 
 impl Way {
-    pub const ALL: [Way; 5] = [Way::Chat, Way::Stream, Way::Embed, Way::Rerank, Way::Begun];
+    pub const ALL: [Way; 5] = [Way::Chat, Way::Stream, Way::Embed, Way::Rerank, Way::Opened];
 
     /// Returns the name in the table.
     pub fn name(self) -> &'static str {
         match self {
             Way::Chat => "chat",
             Way::Stream => "stream",
-            Way::Begun => "begun stream",
+            Way::Opened => "opened stream",
             Way::Embed => "embed",
             Way::Rerank => "rerank",
         }
@@ -39,14 +39,14 @@ impl Way {
 
     pub fn function(self) -> &'static str {
         match self {
-            Way::Chat | Way::Stream | Way::Begun => "chat",
+            Way::Chat | Way::Stream | Way::Opened => "chat",
             Way::Embed => "embed",
             Way::Rerank => "rerank",
         }
     }
 
     pub fn is_stream(self) -> bool {
-        matches!(self, Way::Stream | Way::Begun)
+        matches!(self, Way::Stream | Way::Opened)
     }
 
     pub fn path(self) -> String {
@@ -55,7 +55,7 @@ impl Way {
 
     pub fn model(self) -> &'static str {
         match self {
-            Way::Chat | Way::Stream | Way::Begun => "command-a-03-2025",
+            Way::Chat | Way::Stream | Way::Opened => "command-a-03-2025",
             Way::Embed => "embed-v4.0",
             Way::Rerank => "rerank-v3.5",
         }
@@ -64,7 +64,7 @@ impl Way {
     /// Returns the model's fallback by the default settings.
     pub fn fallback(self) -> &'static str {
         match self {
-            Way::Chat | Way::Stream | Way::Begun => "command-r-plus-08-2024",
+            Way::Chat | Way::Stream | Way::Opened => "command-r-plus-08-2024",
             Way::Embed => "embed-english-v3.0",
             Way::Rerank => "rerank-english-v3.0",
         }
@@ -73,7 +73,7 @@ impl Way {
     pub fn body(self) -> String {
         let model = self.model();
         let body = match self {
-            Way::Chat | Way::Stream | Way::Begun => json!({
+            Way::Chat | Way::Stream | Way::Opened => json!({
                 "model": model, "messages": [{ "role": "user", "content": "hi" }], "stream": self.is_stream(),
             }),
             Way::Embed => json!({ "model": model, "texts": ["a"], "input_type": "search_query" }),
@@ -86,7 +86,7 @@ impl Way {
     pub fn good_body(self) -> String {
         let body = match self {
             Way::Chat => json!({ "id": "x", "message": { "role": "assistant", "content": [] } }),
-            Way::Stream | Way::Begun => return [START, DELTA, END, DONE].concat(),
+            Way::Stream | Way::Opened => return [START, DELTA, END, DONE].concat(),
             Way::Embed => json!({ "id": "x", "embeddings": { "float": [[0.5]] }, "texts": ["a"] }),
             Way::Rerank => {
                 json!({ "id": "x", "results": [{ "index": 0, "relevance_score": 0.5 }] })

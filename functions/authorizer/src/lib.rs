@@ -22,7 +22,7 @@ use shared::secrets::cached::CachedSecret;
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::secrets::token::is_token;
-use shared::telemetry::redact;
+use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -40,6 +40,7 @@ impl Authorizer {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = AuthorizerConfig::from_vars(&vars)?;
+        metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let source = SecretsManager::new(&transport, &config.clients.id).await;
         let clients = CachedSecret::new(Box::new(source), config.clients, Clients::parse);
@@ -53,9 +54,9 @@ impl Authorizer {
         // Read here, because what the runtime cannot read it answers by an error.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
-        let judged = judged.unwrap_or(Err(Denial::because("internal error")));
+        let judged = judged.unwrap_or(Err(Denial::new("internal error")));
         judged.unwrap_or_else(|Denial { reason, client }| {
-            let client = client.as_deref().map(redact::id);
+            let client = client.as_deref().map(redact::redact_id);
             tracing::info!(event = "caller_denied", reason, client, "denied");
             AuthorizerResponse::deny()
         })
@@ -65,28 +66,27 @@ impl Authorizer {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
         let header = text("authorizationToken");
         panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
-        let token =
-            bearer_token(header).ok_or(Denial::because("this is no token of the gateway"))?;
-        let held =
-            self.clients.get().await.map_err(|_| Denial::because("there is no list of clients"))?;
-        let mut judged = self.known(&held.value, token, text("methodArn"));
+        let token = bearer_token(header).ok_or(Denial::new("this is no token of the gateway"))?;
+        let current =
+            self.clients.get().await.map_err(|_| Denial::new("there is no list of clients"))?;
+        let mut judged = self.judge_token(&current.value, token, text("methodArn"));
         // A list that does not let the token in is read once more: it may have changed since.
         if judged.is_err()
-            && let Some(newer) = self.clients.newer_than(&held.version).await
+            && let Some(newer) = self.clients.read_newer_than(&current.version).await
         {
-            judged = self.known(&newer.value, token, text("methodArn"));
+            judged = self.judge_token(&newer.value, token, text("methodArn"));
         }
         judged
     }
 
     /// Judges a token by one list.
-    fn known(
+    fn judge_token(
         &self,
         clients: &Clients,
         token: &str,
         method_arn: &str,
     ) -> Result<AuthorizerResponse, Denial> {
-        let client = clients.find(token).ok_or(Denial::because("the token is unknown"))?;
+        let client = clients.find(token).ok_or(Denial::new("the token is unknown"))?;
         let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
         if client.is_expired(clock::since_epoch().as_secs()) {
             return Err(denial("the client's tokens have expired"));
@@ -104,7 +104,8 @@ struct Denial {
 }
 
 impl Denial {
-    fn because(reason: &'static str) -> Self {
+    /// Denies a caller who is not known.
+    fn new(reason: &'static str) -> Self {
         Self { reason, client: None }
     }
 }

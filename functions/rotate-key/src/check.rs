@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_key_is_told_by_headers_or_by_the_text_of_a_rate_limit() {
+    fn trial_key_is_known_by_headers_or_text() {
         let limit = ("x-trial-endpoint-call-limit", "20");
         for status in [200, 400, 404] {
             assert_eq!(read_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_tell_is_no_verdict() {
+    fn unclear_answer_is_no_verdict() {
         for status in [422, 429, 499, 500, 503] {
             assert!(read_chat(&answer(status, &[], "please wait")).is_err(), "{status}");
         }

@@ -64,7 +64,7 @@ impl fmt::Display for RotationFailure {
             RotationFailure::NotPending(version) => write!(
                 f,
                 "the version {} is not in rotation, or its rotation was given up: ask for rotation again",
-                redact::id(version)
+                redact::redact_id(version)
             ),
             RotationFailure::Unusable(problem) => {
                 write!(f, "the new key is unusable, {problem}: {STAGE}")

@@ -136,7 +136,8 @@ async fn log_step(
     done: &Result<StepOutcome, RotationFailure>,
 ) {
     let current = limit_time(AFTERWARDS, secret.find_version(CURRENT, None)).await.ok().flatten();
-    let (step, pending_version) = (event.step.as_str(), redact::id(&event.client_request_token));
+    let (step, pending_version) =
+        (event.step.as_str(), redact::redact_id(&event.client_request_token));
     let key_version = current.as_ref().map(|current| current.id.as_str());
     let key_age_days = current.as_ref().and_then(|current| current.created).map(days_since);
     match done {

@@ -21,7 +21,7 @@ pub struct Cohere {
     transport: Transport,
     targets: Targets,
     key: CachedSecret<ApiKey>,
-    /// When an answer last came; connections kept since then may have died with a frozen instance.
+    /// When an answer last came; connections kept since then may have died with a frozen environment.
     last_answer: Mutex<Option<Instant>>,
 }
 
@@ -80,13 +80,13 @@ impl Cohere {
     }
 
     /// Returns the version of the key in memory.
-    pub async fn key_version(&self) -> Option<String> {
+    pub async fn read_key_version(&self) -> Option<String> {
         self.key.get().await.ok().map(|key| key.version.clone())
     }
 
     /// Looks for another key than the refused one.
-    pub async fn find_newer_key(&self, refused_version: &str) -> bool {
-        self.key.newer_than(refused_version).await.is_some()
+    pub async fn read_newer_key(&self, refused_version: &str) -> bool {
+        self.key.read_newer_than(refused_version).await.is_some()
     }
 
     /// Calls Cohere and reads the whole answer.
@@ -157,7 +157,7 @@ impl Cohere {
                 stats.attempts += 1;
                 outcome = self.transport.post_fresh(spare).await;
             }
-            // Lambda freezes an instance between requests and its connections die unseen. A request that
+            // Lambda freezes an environment between requests and its connections die unseen. A request that
             // broke on such a one before any head came says nothing about Cohere and goes out once more.
             Err(TransportError::Broken(_)) if is_stale && !stats.has_resent => {
                 stats.has_resent = true;

@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use super::setting::{settings, text};
 use super::vars::Vars;
-use super::{ConfigError, HttpConfig, SecretConfig};
+use super::{ConfigError, HttpConfig, SecretConfig, service};
 
 settings! {
     /// Value of the API key that counts clients without a usage plan of their own. No credential.
@@ -13,6 +13,7 @@ settings! {
 /// Settings of the authorizer.
 #[derive(Clone, Debug)]
 pub struct AuthorizerConfig {
+    pub service: String,
     pub http: HttpConfig,
     pub clients: SecretConfig,
     /// `GATEWAY_DEFAULT_USAGE_PLAN_KEY`
@@ -27,6 +28,7 @@ impl AuthorizerConfig {
     pub fn from_vars(vars: &impl Vars) -> Result<Self, ConfigError> {
         let mut reader = Reader::new(vars);
         let config = Self {
+            service: service::read_service(&mut reader),
             http: HttpConfig::read_from(&mut reader),
             clients: SecretConfig::read_of_clients(&mut reader),
             default_usage_plan_key: reader.read_text(&GATEWAY_DEFAULT_USAGE_PLAN_KEY),

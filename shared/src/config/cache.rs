@@ -5,7 +5,7 @@ use super::setting::{number, one_of, settings};
 use std::time::Duration;
 
 settings! {
-    /// Memory of the cache of embeddings and rankings in one instance; 0 switches it off.
+    /// Memory of the cache of embeddings and rankings in one environment; 0 switches it off.
     GATEWAY_CACHE_BYTES = number(0, 4_000_000_000, "64000000");
     /// How long an embedding or ranking is answered from the cache.
     GATEWAY_CACHE_TTL_SECS = number(1, 86_400, "3600");

@@ -17,7 +17,7 @@ settings! {
     GATEWAY_UPSTREAM_URL = of_form(&URL, "https://api.cohere.com");
     /// Time to connect to Cohere.
     GATEWAY_CONNECT_TIMEOUT_MS = number(1, MAX_MS, "2000");
-    /// How long an unused connection is kept: it may have died while Lambda froze the instance.
+    /// How long an unused connection is kept: it may have died while Lambda froze the environment.
     GATEWAY_POOL_IDLE_SECS = number(0, 900, "30");
     /// Largest answer of Cohere that is read into memory (streams are not).
     GATEWAY_MAX_ANSWER_BYTES = number(1_000, 200_000_000, "48000000");

@@ -5,7 +5,7 @@ use super::setting::{MAX_MS, number, settings};
 use std::time::Duration;
 
 settings! {
-    /// Consecutive failures of one model that open its circuit breaker in an instance.
+    /// Consecutive failures of one model that open its circuit breaker in an environment.
     GATEWAY_BREAKER_FAILURES = number(1, 1_000_000, "5");
     /// How long an open circuit breaker refuses calls before it admits a probe.
     GATEWAY_BREAKER_OPEN_MS = number(1, MAX_MS, "60000");

@@ -3,9 +3,12 @@
 use super::reader::Reader;
 use super::setting::{settings, text};
 
+/// The name where none is set.
+pub const DEFAULT_SERVICE: &str = "cohere-gateway";
+
 settings! {
     /// Name of this installation in logs: the stack's name.
-    GATEWAY_SERVICE = text("cohere-gateway");
+    GATEWAY_SERVICE = text(DEFAULT_SERVICE);
     /// Version that health reports.
     GATEWAY_VERSION = text(env!("CARGO_PKG_VERSION"));
 }

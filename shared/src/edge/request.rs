@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_read_and_bad_ones_refused_with_what_is_taken() {
+    fn options_are_read_and_bad_ones_refused() {
         let longest = Duration::from_secs(60);
         let read = |name, value| incoming(&[(name, value)]).read_options(longest);
         assert!(read("x-gateway-cache", "no-store").unwrap().no_store);

@@ -109,8 +109,8 @@ fn choose_retry_after(error: &GatewayError, status: StatusCode, longest: Duratio
     if !matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
         return None;
     }
-    let asked = error.retry_after.unwrap_or(Duration::from_secs(1)).as_secs_f64().ceil() as u64;
-    Some(asked.clamp(1, longest.as_secs().max(1)))
+    let requested = error.retry_after.unwrap_or(Duration::from_secs(1)).as_secs_f64().ceil() as u64;
+    Some(requested.clamp(1, longest.as_secs().max(1)))
 }
 
 /// Adds the headers of Cohere that a caller may see to the answer's own.
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn cohere_keeps_its_status_where_it_speaks_of_the_request_or_of_itself() {
+    fn coheres_status_passes_for_its_own_verdicts() {
         assert_eq!(status_of(&with_upstream(Code::InvalidRequest, 422)), 422);
         assert_eq!(status_of(&with_upstream(Code::UpstreamError, 504)), 504);
         assert_eq!(status_of(&with_upstream(Code::UpstreamError, 499)), 503);
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn retry_after_is_whole_seconds_and_bounded() {
-        let seconds = |code, asked: Option<f64>| {
+        let seconds = |code, requested: Option<f64>| {
             let mut failed = GatewayError::new(code, "m");
-            failed.retry_after = asked.map(Duration::from_secs_f64);
+            failed.retry_after = requested.map(Duration::from_secs_f64);
             let response = write_error(&failed, "id", &limits());
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_string())
         };

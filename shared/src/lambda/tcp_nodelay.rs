@@ -17,7 +17,7 @@ const OPEN_FILES: &str = "/dev/fd";
 
 /// Address of the Runtime API; `None` where it is a name, which Lambda never gives.
 static RUNTIME_API: OnceLock<Option<SocketAddr>> = OnceLock::new();
-/// The connection found last, where there is one; an instance of many requests at a time has many.
+/// The connection found last, where there is one; an environment of many requests at a time has many.
 static KNOWN: AtomicI32 = AtomicI32::new(-1);
 
 /// Makes sure that the answer of this invocation is sent without delay. One system call once known.

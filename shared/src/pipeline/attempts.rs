@@ -140,7 +140,7 @@ impl Attempts<'_> {
         if !self.state().has_refused_key() {
             return None;
         }
-        let version = self.app.cohere.key_version().await;
+        let version = self.app.cohere.read_key_version().await;
         self.state().key_refusal(version.as_deref())
     }
 
@@ -227,7 +227,7 @@ impl Attempts<'_> {
         match error.cause() {
             Cause::Auth => {
                 let version = stats.key_version.as_deref().unwrap_or_default();
-                if self.made == 1 && self.app.cohere.find_newer_key(version).await {
+                if self.made == 1 && self.app.cohere.read_newer_key(version).await {
                     return true;
                 }
             }

@@ -71,7 +71,7 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
         Err(second) => {
             tracing::warn!(
                 event = "fallback_failed",
-                model = redact::id(&fallback.model),
+                model = redact::redact_id(&fallback.model),
                 code = second.code.as_str(),
                 detail = second.detail,
                 "the fallback failed too"

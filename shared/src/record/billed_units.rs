@@ -11,8 +11,8 @@ use serde_json::{Number, Value};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Units known by name, so that reading them allocates nothing.
-const KNOWN_NAMES: [&str; 9] = [
+/// Units known by name, so that reading them allocates nothing; each is a field of the log line.
+pub const KNOWN_NAMES: [&str; 9] = [
     "input_tokens",
     "output_tokens",
     "search_units",

@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt: exponential, with full jitter.
 //!
-//! Full jitter spreads the retries of many instances over the whole interval, which is what keeps a
+//! Full jitter spreads the retries of many environments over the whole interval, which is what keeps a
 //! struggling upstream from being hit in waves.
 
 use std::time::Duration;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// Longest cooldown that Cohere may ask for; an instance does not live longer than some hours.
+/// Longest cooldown that Cohere may ask for; an environment does not live longer than some hours.
 const LONGEST_REQUESTED: Duration = Duration::from_secs(86_400);
 
 #[derive(Debug, Default)]

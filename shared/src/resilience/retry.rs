@@ -39,7 +39,7 @@ pub struct NextAttempt {
     pub attempts_made: u32,
     /// How long the model's cooldown still lasts.
     pub cooldown: Duration,
-    /// What Cohere asked for with its last failure.
+    /// What Cohere requested for with its last failure.
     pub retry_after: Option<Duration>,
     /// Time waited so far.
     pub waited: Duration,
@@ -50,7 +50,7 @@ pub struct NextAttempt {
 impl NextAttempt {
     /// Returns the wait before the next call; `None` where it is longer than a request may wait, or has left.
     ///
-    /// `random` lies in 0..1. Between attempts what Cohere asked for wins over the backoff.
+    /// `random` lies in 0..1. Between attempts what Cohere requested for wins over the backoff.
     pub fn choose_wait(&self, random: f64) -> Option<Duration> {
         let wait = self.choose_backoff(random).max(self.cooldown);
         let fits = self.waited.saturating_add(wait) <= MAX_WAIT && wait < self.time_left;
@@ -80,16 +80,16 @@ mod tests {
     proptest! {
         #[test]
         fn wait_stays_within_two_seconds_and_deadline(
-            made in 0u32..4, cooldown in time(), asked in proptest::option::of(time()), waited in time(), left in time(),
+            made in 0u32..4, cooldown in time(), requested in proptest::option::of(time()), waited in time(), left in time(),
             random in 0.0..1.0,
         ) {
-            let next = NextAttempt { attempts_made: made, cooldown, retry_after: asked, waited, time_left: left };
+            let next = NextAttempt { attempts_made: made, cooldown, retry_after: requested, waited, time_left: left };
             if let Some(wait) = next.choose_wait(random).filter(|wait| !wait.is_zero()) {
                 prop_assert!(waited + wait <= MAX_WAIT);
                 prop_assert!(wait < left);
                 prop_assert!(wait >= cooldown, "a model in cooldown is called");
-                if let Some(asked) = asked.filter(|_| made > 0) {
-                    prop_assert!(wait >= asked, "what Cohere asked for is cut short");
+                if let Some(requested) = requested.filter(|_| made > 0) {
+                    prop_assert!(wait >= requested, "what Cohere requested for is cut short");
                 }
             }
         }

@@ -283,7 +283,7 @@ fn tell_transition(endpoint: Endpoint, model: &str, before: BreakerState, after:
     tracing::warn!(
         event = "breaker_changed",
         endpoint = endpoint.name(),
-        model = redact::id(model),
+        model = redact::redact_id(model),
         from = before.as_str(),
         to = after.as_str(),
         "breaker"

@@ -30,7 +30,7 @@ pub struct Versioned<T> {
 
 /// What is in memory, and until when it is fresh.
 struct FreshValue<T> {
-    held: Arc<Versioned<T>>,
+    current: Arc<Versioned<T>>,
     fresh_until: Instant,
 }
 
@@ -72,11 +72,11 @@ impl<T> CachedSecret<T> {
         if let Some(entry) = entry.as_ref()
             && now() < entry.fresh_until
         {
-            return Ok(entry.held.clone());
+            return Ok(entry.current.clone());
         }
         let secret = &self.config.id;
         match (self.read_value().await, entry.take()) {
-            (Ok(held), _) => Ok(entry.insert(self.keep_fresh(held)).held.clone()),
+            (Ok(read), _) => Ok(entry.insert(self.keep_fresh(read)).current.clone()),
             (Err(problem), Some(old)) => {
                 tracing::warn!(
                     event = "secret_not_read",
@@ -85,7 +85,7 @@ impl<T> CachedSecret<T> {
                     "secret not read, the old value serves on"
                 );
                 let fresh_until = now() + self.retry_after();
-                Ok(entry.insert(FreshValue { held: old.held, fresh_until }).held.clone())
+                Ok(entry.insert(FreshValue { current: old.current, fresh_until }).current.clone())
             }
             (Err(problem), None) => {
                 tracing::error!(
@@ -102,20 +102,20 @@ impl<T> CachedSecret<T> {
     /// Returns a newer value than the refused one, read now where the refused one is in memory.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
+    pub async fn read_newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
         let mut entry = self.entry.lock().await;
         if let Some(entry) = entry.as_ref()
-            && entry.held.version != refused_version
+            && entry.current.version != refused_version
         {
-            return Some(entry.held.clone());
+            return Some(entry.current.clone());
         }
         if !self.begin_forced_read() {
             return None;
         }
         match self.read_value().await {
-            Ok(held) => {
-                let held = entry.insert(self.keep_fresh(held)).held.clone();
-                if held.version == refused_version { None } else { Some(held) }
+            Ok(read) => {
+                let current = entry.insert(self.keep_fresh(read)).current.clone();
+                if current.version == refused_version { None } else { Some(current) }
             }
             Err(problem) => {
                 let secret = &self.config.id;
@@ -164,7 +164,7 @@ impl<T> CachedSecret<T> {
             return None;
         }
         *last = Some(now());
-        Some(entry.held.clone())
+        Some(entry.current.clone())
     }
 
     /// Tells whether at most a fifth of the TTL is left.
@@ -175,13 +175,13 @@ impl<T> CachedSecret<T> {
     /// Reads the secret in place of `old`.
     async fn refresh_value(&self, old: Arc<Versioned<T>>) {
         match self.read_value().await {
-            Ok(held) => {
+            Ok(read) => {
                 let mut entry = self.entry.lock().await;
                 // What a refused value has brought meanwhile is newer than this.
-                if let Some(current) = entry.as_ref()
-                    && Arc::ptr_eq(&current.held, &old)
+                if let Some(fresh) = entry.as_ref()
+                    && Arc::ptr_eq(&fresh.current, &old)
                 {
-                    *entry = Some(self.keep_fresh(held));
+                    *entry = Some(self.keep_fresh(read));
                 }
             }
             Err(problem) => {
@@ -195,8 +195,8 @@ impl<T> CachedSecret<T> {
         }
     }
 
-    fn keep_fresh(&self, held: Versioned<T>) -> FreshValue<T> {
-        FreshValue { held: Arc::new(held), fresh_until: now() + self.config.ttl }
+    fn keep_fresh(&self, read: Versioned<T>) -> FreshValue<T> {
+        FreshValue { current: Arc::new(read), fresh_until: now() + self.config.ttl }
     }
 
     fn retry_after(&self) -> Duration {

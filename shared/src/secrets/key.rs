@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_key_and_a_json_key_are_the_same() {
+    fn bare_key_and_json_key_are_the_same() {
         for text in [
             "fake-key",
             " fake-key\n",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_without_showing_it() {
+    fn bad_key_is_refused_without_showing_it() {
         for text in [
             "",
             " \n",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_cannot_be_printed() {
+    fn key_cannot_be_printed() {
         let shown = format!("{:?} {:?}", Secret::new("fake-key"), parse("fake-key").unwrap());
         assert!(!shown.contains("fake"), "{shown}");
     }

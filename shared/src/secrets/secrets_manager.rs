@@ -288,8 +288,8 @@ where
         let problem = match &error {
             SdkError::ServiceError(refusal) if !refusal.raw().status().is_success() => {
                 let (meta, status) = (refusal.err().meta(), refusal.raw().status().as_u16());
-                let code = meta.code().map(|code| redact::id(code).to_string());
-                let message = meta.message().map(redact::words);
+                let code = meta.code().map(|code| redact::redact_id(code).to_string());
+                let message = meta.message().map(redact::redact_words);
                 return StoreError::Refused { code, status, message };
             }
             SdkError::TimeoutError(_) => return StoreError::TimedOut,

@@ -5,8 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use subtle::ConstantTimeEq;
 
-/// A text that must not be shown: printing it shows dots, and nothing writes, copies or compares it by
-/// accident, because it can do none of that.
+/// A text that must not be shown: debugging it prints dots, and it implements no trait that would
+/// display, serialise, copy or compare it.
 pub struct Secret(String);
 
 impl Secret {
@@ -69,14 +69,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_cannot_be_displayed_serialised_copied_or_compared_in_passing() {
+    fn secret_cannot_be_displayed_serialised_copied_or_compared() {
         assert_lacks!(Secret: fmt::Display, serde::Serialize, Clone, PartialEq, PartialOrd, std::hash::Hash);
         assert_lacks!(Secret: std::ops::Deref, AsRef<str>, Into<String>);
         assert_lacks!(StoredSecret: fmt::Display, serde::Serialize, Clone, PartialEq);
     }
 
     #[test]
-    fn a_secret_is_debugged_as_dots_also_inside_what_holds_it() {
+    fn secret_is_debugged_as_dots() {
         let stored = StoredSecret { text: Secret::new("fake-hidden"), version: "v".into() };
         assert_eq!(format!("{stored:?}"), r#"StoredSecret { text: Secret(…), version: "v" }"#);
     }

@@ -1,7 +1,7 @@
 //! Sets up logging: JSON lines on stdout, of the gateway's own crates in full.
 //!
 //! `RUST_LOG` sets the level of the gateway's own crates. All others are capped at WARN here, in code,
-//! and only tell their place: the runtime crate would print whole events, prompts included, at TRACE.
+//! and only tell their location: the runtime crate would print whole events, prompts included, at TRACE.
 
 use crate::config::vars::Vars;
 use crate::telemetry::{code_location, json_line};
@@ -70,7 +70,7 @@ fn wanted_levels(own: OwnCrates, rust_log: Option<&str>) -> Targets {
     levels.with_default(default.unwrap_or(LevelFilter::WARN))
 }
 
-/// Writes the gateway's own events in full, and of the others the place.
+/// Writes the gateway's own events in full, and of the others the location.
 struct Lines {
     own: OwnCrates,
 }
@@ -122,34 +122,34 @@ mod tests {
     }
 
     #[test]
-    fn other_crates_tell_only_their_place_and_nothing_below_warn() {
-        for asked in [
+    fn other_crates_log_warnings_by_location_only() {
+        for rust_log in [
             "trace",
             "lambda_runtime=trace",
             "hyper=debug,shared=trace",
             "trace,embedded=trace",
             "=trace",
         ] {
-            let lines = written(Some(asked), || {
+            let lines = written(Some(rust_log), || {
                 tracing::trace!(target: "lambda_runtime::requests", body = "hidden", "hidden");
                 tracing::info!(target: "hyper::client", "hidden");
                 // Its name begins like one of ours.
                 tracing::info!(target: "embedded::io", "hidden");
                 tracing::warn!(target: "lambda_runtime", error = ?"hidden", "hidden {}", "hidden");
             });
-            assert!(!lines.contains("hidden"), "{asked}: {lines}");
+            assert!(!lines.contains("hidden"), "{rust_log}: {lines}");
             let line: serde_json::Value =
-                serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{asked}: {error}"));
+                serde_json::from_str(&lines).unwrap_or_else(|error| panic!("{rust_log}: {error}"));
             assert_eq!(
                 (&line["target"], &line["level"]),
                 (&"lambda_runtime".into(), &"WARN".into())
             );
-            assert!(line["place"].as_str().unwrap().contains("init.rs:"), "{line}");
+            assert!(line["location"].as_str().unwrap().contains("init.rs:"), "{line}");
         }
     }
 
     #[test]
-    fn function_nobody_has_listed_speaks() {
+    fn unlisted_function_is_logged() {
         let lines = written(None, || tracing::info!(target: "a_new_function::steps", "told"));
         assert!(lines.contains("\"message\":\"told\""), "{lines}");
         let lines = written(None, || tracing::info!(target: "another_function::steps", "told"));
@@ -199,19 +199,19 @@ mod tests {
     }
 
     #[test]
-    fn our_own_level_is_what_is_asked_for() {
+    fn rust_log_sets_our_own_level() {
         let speak = || {
             tracing::info!(target: "shared::pipeline", field = 1, "told");
             tracing::trace!(target: "shared::pipeline", "whispered");
         };
-        // Without a wish requests are logged, and nonsense changes nothing.
-        for asked in [None, Some(""), Some("!!!=x=y")] {
-            let lines = written(asked, speak);
-            assert!(lines.contains("\"message\":\"told\",\"field\":1"), "{asked:?}: {lines}");
-            assert!(!lines.contains("whispered"), "{asked:?}: {lines}");
+        // With nothing set requests are logged, and nonsense changes nothing.
+        for rust_log in [None, Some(""), Some("!!!=x=y")] {
+            let lines = written(rust_log, speak);
+            assert!(lines.contains("\"message\":\"told\",\"field\":1"), "{rust_log:?}: {lines}");
+            assert!(!lines.contains("whispered"), "{rust_log:?}: {lines}");
         }
-        for asked in ["trace", "hyper=debug,shared=trace"] {
-            assert!(written(Some(asked), speak).contains("whispered"), "{asked}");
+        for rust_log in ["trace", "hyper=debug,shared=trace"] {
+            assert!(written(Some(rust_log), speak).contains("whispered"), "{rust_log}");
         }
         assert_eq!(written(Some("off"), speak), "");
     }

@@ -6,6 +6,7 @@
 //! specification.
 
 use crate::clock::since_epoch;
+use crate::config::DEFAULT_SERVICE;
 use crate::endpoint::Endpoint;
 use crate::telemetry::redact;
 use serde_json::{Value, json};
@@ -18,9 +19,10 @@ pub const NAMESPACE: &str = "CohereGateway";
 /// The stack's name, set once at the start.
 static SERVICE: OnceLock<String> = OnceLock::new();
 
-/// Declares the metrics; the doc comment of a row is printed into `docs/metrics.md`.
+/// Declares the metrics: a row has the unit in CloudWatch's word, the sets of dimensions under which
+/// CloudWatch keeps the metric, and the fields beside its value. `docs/metrics.md` is printed from the rows.
 macro_rules! metrics {
-    ($($(#[doc = $about:literal])+ $name:ident,)+) => {
+    ($($(#[doc = $about:literal])+ $name:ident: $unit:literal, $sets:expr, $fields:expr;)+) => {
         /// Everything that is measured.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Metric {
@@ -39,52 +41,40 @@ macro_rules! metrics {
             pub fn about(self) -> &'static str {
                 match self { $(Metric::$name => concat!($($about),+).trim_ascii(),)+ }
             }
+
+            /// Returns the unit, in CloudWatch's word.
+            pub fn unit(self) -> &'static str {
+                match self { $(Metric::$name => $unit,)+ }
+            }
+
+            /// Returns the sets of dimensions under which CloudWatch keeps the metric.
+            pub fn dimension_sets(self) -> &'static [&'static [&'static str]] {
+                match self { $(Metric::$name => $sets,)+ }
+            }
+
+            /// Returns what stands beside the value, to be searched in the log.
+            pub fn fields(self) -> &'static [&'static str] {
+                match self { $(Metric::$name => $fields,)+ }
+            }
         }
     };
 }
 
+const BY_SERVICE: &[&[&str]] = &[&["Service"]];
+const BY_SERVICE_AND_ENDPOINT: &[&[&str]] = &[&["Service"], &["Service", "Endpoint"]];
+
 metrics! {
     /// A circuit breaker has opened: calls of one model are refused for a while.
-    BreakerOpened,
+    BreakerOpened: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
     /// An open circuit breaker has let one call through, to probe the model.
-    BreakerHalfOpened,
+    BreakerHalfOpened: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
     /// A circuit breaker has closed: the model answers again.
-    BreakerClosed,
+    BreakerClosed: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
     /// A step of the key's rotation has failed; the log line beside it says why.
-    RotationFailed,
+    RotationFailed: "Count", BY_SERVICE, &["Step", "Code"];
+    // CloudWatch has no days.
     /// Age of the Cohere key in use, written whenever it is read.
-    KeyAgeDays,
-}
-
-impl Metric {
-    /// Returns the unit, in CloudWatch's word.
-    pub fn unit(self) -> &'static str {
-        match self {
-            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => "Count",
-            Metric::RotationFailed => "Count",
-            // CloudWatch has no days.
-            Metric::KeyAgeDays => "None",
-        }
-    }
-
-    /// Returns the sets of dimensions under which CloudWatch keeps the metric.
-    pub fn dimension_sets(self) -> &'static [&'static [&'static str]] {
-        match self {
-            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => {
-                &[&["Service"], &["Service", "Endpoint"]]
-            }
-            Metric::RotationFailed | Metric::KeyAgeDays => &[&["Service"]],
-        }
-    }
-
-    /// Returns what stands beside the value, to be searched in the log.
-    pub fn fields(self) -> &'static [&'static str] {
-        match self {
-            Metric::BreakerOpened | Metric::BreakerHalfOpened | Metric::BreakerClosed => &["Model"],
-            Metric::RotationFailed => &["Step", "Code"],
-            Metric::KeyAgeDays => &["KeyVersion"],
-        }
-    }
+    KeyAgeDays: "None", BY_SERVICE, &["KeyVersion"];
 }
 
 /// Sets the value of the dimension `Service`.
@@ -108,7 +98,7 @@ pub fn gauge_for_service(metric: Metric, value: f64, fields: Value) {
 }
 
 fn for_model(metric: Metric, endpoint: Endpoint, model: &str) -> Value {
-    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::id(model) });
+    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::redact_id(model) });
     build_document(metric, 1.into(), fields)
 }
 
@@ -122,7 +112,7 @@ fn build_document(metric: Metric, value: Value, fields: Value) -> Value {
             "Metrics": [{ "Name": metric.name(), "Unit": metric.unit() }],
         }],
     });
-    document["Service"] = SERVICE.get().map(String::as_str).unwrap_or("cohere-gateway").into();
+    document["Service"] = SERVICE.get().map(String::as_str).unwrap_or(DEFAULT_SERVICE).into();
     document[metric.name()] = value;
     for name in metric.dimension_sets().iter().copied().flatten().chain(metric.fields()) {
         debug_assert!(document[name].is_string(), "{metric:?} has no {name}");
@@ -137,11 +127,12 @@ fn write_line(document: &Value) {
 
 /// Prints the page `docs/metrics.md`.
 pub fn print_markdown() -> String {
+    let endpoints = Endpoint::ALL.map(|endpoint| format!("`{}`", endpoint.name())).join(", ");
     let mut page = format!(
         "# Metrics\n\n\
          Every function writes its metrics into its log, in CloudWatch's embedded format, from which \
          CloudWatch makes\nmetrics in the namespace `{NAMESPACE}`. `Service` is the stack's name, \
-         `Endpoint` one of `chat`, `embed` and `rerank`.\n\
+         `Endpoint` one of {endpoints}.\n\
          Fields stand beside a value in the log line and cost nothing; they are searched with Logs \
          Insights.\n\n\
          | metric | unit | dimensions | fields | what |\n|---|---|---|---|---|\n"
@@ -160,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn documents_name_their_dimensions_and_hold_the_value_at_the_root() {
+    fn documents_hold_dimensions_and_value_at_the_root() {
         let age = build_document(Metric::KeyAgeDays, 1.into(), json!({ "KeyVersion": "v" }));
         for document in [for_model(Metric::BreakerOpened, Endpoint::Chat, "m"), age] {
             let directive = &document["_aws"]["CloudWatchMetrics"][0];

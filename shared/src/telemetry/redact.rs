@@ -10,7 +10,7 @@ const MAX_WORDS_CHARS: usize = 300;
 /// Returns an id as it came, if it has the form of one: a caller may send any text as a model's.
 ///
 /// A token of the gateway has that form too and is told by its beginning.
-pub fn id(text: &str) -> &str {
+pub fn redact_id(text: &str) -> &str {
     let is_long = text.len() > MAX_ID_CHARS;
     if is_long || !text.bytes().all(is_id_byte) || text.contains(TOKEN_PREFIX) {
         return "(no id)";
@@ -26,7 +26,7 @@ fn is_id_byte(byte: u8) -> bool {
 ///
 /// That is everything in quotation marks, and URLs: HTTP/2 lets a server say goodbye with any bytes it
 /// likes, and the library repeats them, quoted.
-pub fn words(text: &str) -> String {
+pub fn redact_words(text: &str) -> String {
     let mut unquoted = String::new();
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
@@ -62,18 +62,18 @@ mod tests {
     #[test]
     fn ids_are_logged_and_other_texts_are_not() {
         for fine in ["command-a-03-2025", "", "2f1c/model:1.0_x", "9a4c-ft", &"a".repeat(128)] {
-            assert_eq!(id(fine), fine);
+            assert_eq!(redact_id(fine), fine);
         }
         for text in
             ["tell me a secret", "a\nb", "{\"a\":1}", "é", "cgw_0123456789", &"a".repeat(129)]
         {
-            assert_eq!(id(text), "(no id)");
+            assert_eq!(redact_id(text), "(no id)");
         }
     }
 
     #[test]
-    fn what_an_error_quotes_is_left_out() {
-        for (text, kept) in [
+    fn error_loses_what_it_quotes() {
+        for (text, redacted) in [
             (
                 r#"connection error received: NO_ERROR (b"pro\"mpt")"#,
                 "connection error received: NO_ERROR (b…)",
@@ -88,8 +88,8 @@ mod tests {
             ("never closed: \"prompt", "never closed: …"),
             ("two\r\nlines\u{7}", "two lines"),
         ] {
-            assert_eq!(words(text), kept);
+            assert_eq!(redact_words(text), redacted);
         }
-        assert_eq!(words(&"é".repeat(9_000)).chars().count(), MAX_WORDS_CHARS);
+        assert_eq!(redact_words(&"é".repeat(9_000)).chars().count(), MAX_WORDS_CHARS);
     }
 }

@@ -1,4 +1,4 @@
-//! The breaker and split requests: one probe goes first, and parts that fail together are one failure.
+//! The breaker and split requests: one probe goes first, and sub-requests that fail together are one failure.
 
 use gateway_tests::scripted_cohere::{
     ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts,
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const OPEN: Duration = Duration::from_millis(500);
-/// Other parts would be sent within a millisecond.
+/// Other sub-requests would be sent within a millisecond.
 const WATCHED: Duration = Duration::from_millis(300);
 
 fn refuse_call() -> Vec<Step> {
@@ -32,7 +32,7 @@ async fn half_open() -> ScriptedCohere {
     cohere
 }
 
-/// Asks for five parts' worth; the first call waits for its verdict while the upstream is watched.
+/// Sends what makes five sub-requests; the first call waits for its verdict while the upstream is watched.
 async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnswer, usize) {
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, first) = (leave.clone(), AtomicUsize::new(0));
@@ -54,12 +54,12 @@ async fn send_probe(cohere: &ScriptedCohere, verdict: Vec<Step>) -> (CountedAnsw
 }
 
 #[tokio::test]
-async fn half_open_breaker_probes_with_one_part() {
+async fn half_open_breaker_probes_with_one_sub_request() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = send_probe(&cohere, Vec::new()).await;
+    let (answered, meanwhile) = send_probe(&cohere, Vec::new()).await;
     assert_eq!(meanwhile, 1, "calls before the probe's verdict");
-    asked.assert_embeds(EMBED, &number_texts("sea", 0..480));
-    assert_eq!(asked.cache_and_calls(), ("miss", 5));
+    answered.assert_embeds(EMBED, &number_texts("sea", 0..480));
+    assert_eq!(answered.cache_and_calls(), ("miss", 5));
     assert_eq!(
         ["open", "half-open", "closed"].map(|state| count_breaker_lines(&cohere.running, state)),
         [1, 1, 1]
@@ -69,16 +69,16 @@ async fn half_open_breaker_probes_with_one_part() {
 #[tokio::test]
 async fn failed_probe_is_the_only_call() {
     let cohere = half_open().await;
-    let (asked, meanwhile) = send_probe(&cohere, refuse_call()).await;
-    assert_eq!((meanwhile, asked.calls.len()), (1, 1));
+    let (answered, meanwhile) = send_probe(&cohere, refuse_call()).await;
+    assert_eq!((meanwhile, answered.calls.len()), (1, 1));
     let message = "oh (texts 0-95 of 480, counted from 0)";
-    assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
+    assert_eq!(answered.read_failure(), (500, "upstream_error".into(), message.into()));
     let next = cohere.embed_texts(&number_texts("sea", 0..480)).await;
     assert_eq!((next.read_failure().1.as_str(), next.calls.len()), ("circuit_open", 0));
 }
 
 #[tokio::test]
-async fn simultaneous_part_failures_count_once() {
+async fn simultaneous_sub_request_failures_count_once() {
     let cohere = ScriptedCohere::start(&[("GATEWAY_BREAKER_FAILURES", "2")]).await;
     let leave = Arc::new(Semaphore::new(0));
     let (waiting, calls) = (leave.clone(), AtomicUsize::new(0));
@@ -92,10 +92,10 @@ async fn simultaneous_part_failures_count_once() {
     };
     let texts = number_texts("sea", 0..480);
     let body = build_embed_body(&texts);
-    let (asked, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), failing);
-    asked.assert_embeds(EMBED, &texts);
-    assert_eq!(asked.cache_and_calls(), ("miss", 10));
-    cohere.running.wait_for_line(asked.answer.header("x-request-id")).await;
+    let (answered, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), failing);
+    answered.assert_embeds(EMBED, &texts);
+    assert_eq!(answered.cache_and_calls(), ("miss", 10));
+    cohere.running.wait_for_line(answered.answer.header("x-request-id")).await;
     assert_eq!(count_breaker_lines(&cohere.running, "open"), 0);
     assert_eq!(
         cohere.embed_texts(&number_texts("next", 0..480)).await.cache_and_calls(),
@@ -111,9 +111,9 @@ async fn open_breaker_leaves_cached_answers() {
     cohere.stub.answer_others(|_| vec![Step::Reset]);
     cohere.stub.close_idle();
     for state in ["closed", "open"] {
-        let asked = cohere.embed_texts(&texts).await;
-        asked.assert_embeds(EMBED, &texts);
-        assert_eq!(asked.cache_and_calls(), ("hit", 0), "{state}");
+        let answered = cohere.embed_texts(&texts).await;
+        answered.assert_embeds(EMBED, &texts);
+        assert_eq!(answered.cache_and_calls(), ("hit", 0), "{state}");
         let other = cohere.embed_texts(&number_texts("other", 0..1)).await;
         let code = if state == "closed" { "upstream_unreachable" } else { "circuit_open" };
         assert_eq!(other.read_failure().1, code);
@@ -125,7 +125,7 @@ async fn open_breaker_leaves_cached_answers() {
 }
 
 #[tokio::test]
-async fn refused_parts_leave_breaker_closed() {
+async fn refused_sub_requests_leave_breaker_closed() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.fail_calls("sea-0", ALWAYS, refuse_late(400, "bad"));
     for _ in 0..6 {

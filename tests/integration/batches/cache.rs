@@ -45,21 +45,21 @@ async fn cached_text_is_billed_once() {
 }
 
 #[tokio::test]
-async fn ranking_is_cached_part_by_part() {
+async fn ranking_is_cached_by_sub_request() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..2_500);
     for (cache, calls, units) in [("miss", 3, 25), ("hit", 0, 0)] {
-        let asked = cohere.send_counted("/v2/rerank", &build_rerank_body(&documents), &[]).await;
-        assert_eq!(asked.cache_and_calls(), (cache, calls));
-        asked.assert_ranks(RERANK, &documents, usize::MAX);
-        assert_eq!(asked.billed_units(), json!({ "search_units": units }));
+        let answered = cohere.send_counted("/v2/rerank", &build_rerank_body(&documents), &[]).await;
+        assert_eq!(answered.cache_and_calls(), (cache, calls));
+        answered.assert_ranks(RERANK, &documents, usize::MAX);
+        assert_eq!(answered.billed_units(), json!({ "search_units": units }));
     }
     let mut changed = documents.clone();
     changed[2_400] = "another".into();
-    let asked = cohere.send_counted("/v2/rerank", &build_rerank_body(&changed), &[]).await;
-    assert_eq!(asked.cache_and_calls(), ("partial", 1));
-    asked.assert_ranks(RERANK, &changed, usize::MAX);
-    assert_eq!(asked.billed_units(), json!({ "search_units": 5 }));
+    let answered = cohere.send_counted("/v2/rerank", &build_rerank_body(&changed), &[]).await;
+    assert_eq!(answered.cache_and_calls(), ("partial", 1));
+    answered.assert_ranks(RERANK, &changed, usize::MAX);
+    assert_eq!(answered.billed_units(), json!({ "search_units": 5 }));
     let mut other = build_rerank_body(&documents);
     other["query"] = json!("another");
     assert_eq!(cohere.send_counted("/v2/rerank", &other, &[]).await.cache_and_calls(), ("miss", 3));
@@ -70,11 +70,15 @@ async fn duplicate_texts_go_upstream_once() {
     for bytes in ["0", "64000000"] {
         let cohere = ScriptedCohere::start(&[("GATEWAY_CACHE_BYTES", bytes)]).await;
         let texts: Vec<_> = (0..200).map(|number| format!("sea-{}", number * 7 % 50)).collect();
-        let asked = cohere.embed_texts(&texts).await;
-        asked.assert_embeds(EMBED, &texts);
-        assert_eq!(asked.calls.len(), 1, "{bytes} bytes");
-        assert_eq!(read_inputs(&asked.calls[0]), texts[..50], "in the order of their first places");
-        assert_eq!(asked.billed_units(), json!({ "input_tokens": 50 }));
+        let answered = cohere.embed_texts(&texts).await;
+        answered.assert_embeds(EMBED, &texts);
+        assert_eq!(answered.calls.len(), 1, "{bytes} bytes");
+        assert_eq!(
+            read_inputs(&answered.calls[0]),
+            texts[..50],
+            "in the order of their first places"
+        );
+        assert_eq!(answered.billed_units(), json!({ "input_tokens": 50 }));
     }
 }
 
@@ -123,9 +127,9 @@ async fn embedding_types_are_cached_separately() {
         (&["base64"], ("hit", 0)),
         (&["float"], ("hit", 0)),
     ] {
-        let asked = cohere.send_counted("/v2/embed", &body(types), &[]).await;
-        assert_eq!(asked.cache_and_calls(), cost, "{types:?}");
-        assert_eq!(EmbedAnswer::parse(&asked.answer).types(), types);
+        let answered = cohere.send_counted("/v2/embed", &body(types), &[]).await;
+        assert_eq!(answered.cache_and_calls(), cost, "{types:?}");
+        assert_eq!(EmbedAnswer::parse(&answered.answer).types(), types);
     }
 }
 
@@ -163,9 +167,9 @@ async fn no_store_neither_reads_nor_fills_cache() {
     let texts = number_texts("sea", 0..200);
     let no_store = [("x-gateway-cache", "no-store")];
     for _ in 0..2 {
-        let asked = cohere.send_counted("/v2/embed", &build_embed_body(&texts), &no_store).await;
-        assert_eq!(asked.cache_and_calls(), ("bypass", 3));
-        asked.assert_embeds(EMBED, &texts);
+        let answered = cohere.send_counted("/v2/embed", &build_embed_body(&texts), &no_store).await;
+        assert_eq!(answered.cache_and_calls(), ("bypass", 3));
+        answered.assert_embeds(EMBED, &texts);
     }
     assert_eq!(
         cohere.embed_texts(&texts).await.cache_and_calls(),
@@ -198,14 +202,14 @@ async fn unknown_field_bypasses_cache() {
     let mut body = build_embed_body(&texts);
     body["of_tomorrow"] = json!({ "x": 1 });
     for _ in 0..2 {
-        let asked = cohere.send_counted("/v2/embed", &body, &[]).await;
-        assert_eq!(asked.cache_and_calls(), ("bypass", 3));
-        asked.assert_embeds(EMBED, &texts);
+        let answered = cohere.send_counted("/v2/embed", &body, &[]).await;
+        assert_eq!(answered.cache_and_calls(), ("bypass", 3));
+        answered.assert_embeds(EMBED, &texts);
         let sent = |call: &Seen| {
             let body: Value = serde_json::from_slice(&call.body).unwrap();
             body["of_tomorrow"] == json!({ "x": 1 })
         };
-        assert!(asked.calls.iter().all(sent), "every part carries the field");
+        assert!(answered.calls.iter().all(sent), "every sub-request carries the field");
     }
     let mut documents = build_rerank_body(&number_texts("page", 0..3));
     documents["of_tomorrow"] = json!(1);
@@ -220,9 +224,9 @@ async fn chat_and_zero_bytes_turn_cache_off() {
     let cohere = ScriptedCohere::start(&[("GATEWAY_CACHE_BYTES", "0")]).await;
     let texts = number_texts("sea", 0..200);
     for _ in 0..2 {
-        let asked = cohere.embed_texts(&texts).await;
-        assert_eq!(asked.cache_and_calls(), ("off", 3));
-        asked.assert_embeds(EMBED, &texts);
+        let answered = cohere.embed_texts(&texts).await;
+        assert_eq!(answered.cache_and_calls(), ("off", 3));
+        answered.assert_embeds(EMBED, &texts);
     }
     let cohere = ScriptedCohere::start(&[]).await;
     let chat =
@@ -239,10 +243,10 @@ async fn cache_entry_expires_after_its_ttl() {
     assert_eq!(cohere.embed_texts(&texts).await.cache_and_calls(), ("miss", 2));
     let mut outcomes = Vec::new();
     for _ in 0..100 {
-        let asked = cohere.embed_texts(&texts).await;
-        asked.assert_embeds(EMBED, &texts);
-        outcomes.push(asked.answer.header("x-gateway-cache").to_string());
-        if asked.calls.len() == 2 {
+        let answered = cohere.embed_texts(&texts).await;
+        answered.assert_embeds(EMBED, &texts);
+        outcomes.push(answered.answer.header("x-gateway-cache").to_string());
+        if answered.calls.len() == 2 {
             assert_eq!(outcomes.last().map(String::as_str), Some("miss"));
             return;
         }

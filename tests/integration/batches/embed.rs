@@ -108,9 +108,9 @@ async fn request_log_tells_how_it_was_split() {
     cohere.embed_texts(&number_texts("sea", 0..40)).await;
     let mut texts = number_texts("sea", 0..200);
     texts.extend(number_texts("sea", 100..160));
-    let asked = cohere.embed_texts(&texts).await;
-    assert_eq!(asked.cache_and_calls(), ("partial", 2));
-    let line = cohere.running.wait_for_line(asked.answer.header("x-request-id")).await;
+    let answered = cohere.embed_texts(&texts).await;
+    assert_eq!(answered.cache_and_calls(), ("partial", 2));
+    let line = cohere.running.wait_for_line(answered.answer.header("x-request-id")).await;
     for field in [
         r#""inputs":260"#,
         r#""parts":2"#,
@@ -133,9 +133,9 @@ async fn unknown_embedding_type_is_split_and_cached() {
     let types = ["base64", "float", "int8", "of-tomorrow"];
     let body = build_request(&texts, &json!({ "embedding_types": types }));
     for (cache, calls) in [("miss", 3), ("hit", 0)] {
-        let asked = cohere.send_counted("/v2/embed", &body, &[]).await;
-        assert_eq!(asked.cache_and_calls(), (cache, calls));
-        let embedded = EmbedAnswer::parse(&asked.answer);
+        let answered = cohere.send_counted("/v2/embed", &body, &[]).await;
+        assert_eq!(answered.cache_and_calls(), (cache, calls));
+        let embedded = EmbedAnswer::parse(&answered.answer);
         assert_eq!((embedded.types(), &embedded.texts), (types.to_vec(), &texts));
         for kind in types {
             let expected: Vec<_> = texts.iter().map(|text| write_cell(EMBED, kind, text)).collect();
@@ -143,9 +143,9 @@ async fn unknown_embedding_type_is_split_and_cached() {
         }
     }
     let one = build_request(&texts[150..], &json!({ "embedding_types": ["of-tomorrow"] }));
-    let asked = cohere.send_counted("/v2/embed", &one, &[]).await;
-    assert_eq!(asked.cache_and_calls(), ("hit", 0));
-    assert_eq!(EmbedAnswer::parse(&asked.answer).types(), ["of-tomorrow"]);
+    let answered = cohere.send_counted("/v2/embed", &one, &[]).await;
+    assert_eq!(answered.cache_and_calls(), ("hit", 0));
+    assert_eq!(EmbedAnswer::parse(&answered.answer).types(), ["of-tomorrow"]);
 }
 
 #[tokio::test]
@@ -171,8 +171,8 @@ async fn spaced_json_is_split_but_not_cached() {
         write_answer(200, &[("content-type", "application/json")], body.as_bytes())
     });
     for _ in 0..2 {
-        let asked = cohere.embed_texts(&texts).await;
-        assert_eq!(asked.cache_and_calls(), ("miss", 3));
-        asked.assert_embeds(EMBED, &texts);
+        let answered = cohere.embed_texts(&texts).await;
+        assert_eq!(answered.cache_and_calls(), ("miss", 3));
+        answered.assert_embeds(EMBED, &texts);
     }
 }

@@ -6,8 +6,8 @@ use gateway_tests::scripted_cohere::{
 };
 use serde_json::{Value, json};
 
-/// Lets the requested model fail for good in the part that holds a text; the fallback answers.
-fn fail_part(cohere: &ScriptedCohere, model: &'static str, text: &str) {
+/// Lets the requested model fail for good in the sub-request that holds a text; the fallback answers.
+fn fail_sub_request(cohere: &ScriptedCohere, model: &'static str, text: &str) {
     let needle = format!("\"{text}\"");
     cohere.stub.answer_others(move |seen| {
         let struck = seen.field("model") == model && contains_text(&seen.body, &needle);
@@ -20,20 +20,20 @@ async fn send_with_fallback(cohere: &ScriptedCohere, path: &str, body: &Value) -
 }
 
 /// Returns how many calls named each model.
-fn count_calls(asked: &CountedAnswer, models: [&str; 2]) -> [usize; 2] {
-    models.map(|model| asked.calls.iter().filter(|call| call.field("model") == model).count())
+fn count_calls(answered: &CountedAnswer, models: [&str; 2]) -> [usize; 2] {
+    models.map(|model| answered.calls.iter().filter(|call| call.field("model") == model).count())
 }
 
 #[tokio::test]
-async fn failed_part_sends_whole_request_to_fallback() {
+async fn failed_sub_request_sends_whole_request_to_fallback() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
-    fail_part(&cohere, EMBED, "sea-150");
-    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
-    asked.assert_embeds(EMBED_FALLBACK, &texts);
-    assert_eq!(asked.answer.header("x-gateway-fallback-from"), EMBED);
-    assert_eq!(count_calls(&asked, [EMBED, EMBED_FALLBACK]), [5, 3]);
-    assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
+    fail_sub_request(&cohere, EMBED, "sea-150");
+    let answered = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    answered.assert_embeds(EMBED_FALLBACK, &texts);
+    assert_eq!(answered.answer.header("x-gateway-fallback-from"), EMBED);
+    assert_eq!(count_calls(&answered, [EMBED, EMBED_FALLBACK]), [5, 3]);
+    assert_eq!(answered.answer.header("x-gateway-cache"), "miss");
 
     cohere.answer_all();
     let healed = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
@@ -50,12 +50,16 @@ async fn fallback_answer_uses_no_primary_cache() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     assert_eq!(cohere.embed_texts(&texts[..100]).await.cache_and_calls(), ("miss", 2));
-    fail_part(&cohere, EMBED, "sea-150");
-    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
-    asked.assert_embeds(EMBED_FALLBACK, &texts);
-    assert_eq!(count_calls(&asked, [EMBED, EMBED_FALLBACK])[1], 3, "all texts are asked for anew");
-    assert_eq!(asked.billed_units(), json!({ "input_tokens": 200 }));
-    assert_eq!(asked.answer.header("x-gateway-cache"), "miss");
+    fail_sub_request(&cohere, EMBED, "sea-150");
+    let answered = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    answered.assert_embeds(EMBED_FALLBACK, &texts);
+    assert_eq!(
+        count_calls(&answered, [EMBED, EMBED_FALLBACK])[1],
+        3,
+        "all texts are asked for anew"
+    );
+    assert_eq!(answered.billed_units(), json!({ "input_tokens": 200 }));
+    assert_eq!(answered.answer.header("x-gateway-cache"), "miss");
 
     // The fallback's own answers are cached for it, and never answer for the requested model.
     let again = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
@@ -74,11 +78,11 @@ async fn fallback_answer_uses_no_primary_cache() {
 async fn fallback_ranks_all_documents_itself() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..1_001);
-    fail_part(&cohere, RERANK, "page-1000");
-    let asked = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
-    asked.assert_ranks(RERANK_FALLBACK, &documents, usize::MAX);
-    assert_eq!(asked.answer.header("x-gateway-fallback-from"), RERANK);
-    assert_eq!(count_calls(&asked, [RERANK, RERANK_FALLBACK]), [4, 2]);
+    fail_sub_request(&cohere, RERANK, "page-1000");
+    let answered = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
+    answered.assert_ranks(RERANK_FALLBACK, &documents, usize::MAX);
+    assert_eq!(answered.answer.header("x-gateway-fallback-from"), RERANK);
+    assert_eq!(count_calls(&answered, [RERANK, RERANK_FALLBACK]), [4, 2]);
 
     cohere.answer_all();
     let healed = send_with_fallback(&cohere, "/v2/rerank", &build_rerank_body(&documents)).await;
@@ -86,13 +90,13 @@ async fn fallback_ranks_all_documents_itself() {
 }
 
 #[tokio::test]
-async fn failing_fallback_part_leaves_primary_failure() {
+async fn failing_fallback_sub_request_leaves_primary_failure() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     cohere.fail_calls("sea-150", ALWAYS, refuse_late(500, "oh"));
-    let asked = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
+    let answered = send_with_fallback(&cohere, "/v2/embed", &build_embed_body(&texts)).await;
     let message = "oh (texts 96-191 of 200, counted from 0)";
-    assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
-    assert_eq!(asked.answer.header("x-gateway-model"), EMBED);
-    assert_eq!(asked.answer.header("x-gateway-fallback-from"), "");
+    assert_eq!(answered.read_failure(), (500, "upstream_error".into(), message.into()));
+    assert_eq!(answered.answer.header("x-gateway-model"), EMBED);
+    assert_eq!(answered.answer.header("x-gateway-fallback-from"), "");
 }

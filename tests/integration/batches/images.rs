@@ -65,8 +65,8 @@ async fn mixed_inputs_are_split_in_order_uncached() {
     };
     let inputs: Vec<_> = (0..100).map(input).collect();
     let (mut cells, mut images, mut tokens) = (Vec::new(), 0, 0);
-    for part in [&inputs[..96], &inputs[96..]] {
-        let answer = both.send_directly("/v2/embed", &build_mixed_body(part)).await;
+    for sent in [&inputs[..96], &inputs[96..]] {
+        let answer = both.send_directly("/v2/embed", &build_mixed_body(sent)).await;
         let embedded = EmbedAnswer::parse(&answer);
         cells.extend(embedded.cells("float").into_iter().map(str::to_string));
         images += embedded.images.len();

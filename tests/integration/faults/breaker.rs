@@ -1,4 +1,4 @@
-//! The circuit breaker of an instance: what opens it, what it saves, and how it closes.
+//! The circuit breaker of an environment: what opens it, what it saves, and how it closes.
 
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::stub::{Stub, write_json};

@@ -1,17 +1,17 @@
-//! Another model answers: when, what it is asked, and what the caller is told.
+//! Another model answers: when, what it is sent, and what the caller is told.
 
 use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::stub::{Stub, write_json};
 use gateway_tests::ways::{Way, status_and_code};
 use serde_json::{Value, json};
 
-const ASKED: &str = "command-a-03-2025";
+const REQUESTED: &str = "command-a-03-2025";
 const FALLBACK: &str = "command-r-plus-08-2024";
 
 /// Lets the requested model fail and the fallback answer with this status.
 fn fail_model(stub: &Stub, fallback_status: u16) {
     stub.answer_others(move |seen| match (seen.field("model").as_str(), fallback_status) {
-        (ASKED | "embed-v4.0" | "rerank-v3.5", _) => {
+        (REQUESTED | "embed-v4.0" | "rerank-v3.5", _) => {
             write_json(500, &json!({ "id": "first", "message": "the first failed" }))
         }
         (_, 200) => {
@@ -34,7 +34,7 @@ fn fallback_headers(answer: &Answer) -> [&str; 3] {
 /// Sends a chat with more fields; a fresh environment, so that no request before it matters.
 async fn send_chat(running: &Running, more: Value, option: Option<&str>) -> Answer {
     running.gateway.kill("chat").await;
-    let mut body = json!({ "model": ASKED, "messages": [{ "role": "user", "content": "hi" }] });
+    let mut body = json!({ "model": REQUESTED, "messages": [{ "role": "user", "content": "hi" }] });
     for (name, value) in more.as_object().into_iter().flatten() {
         body[name] = value.clone();
     }
@@ -52,13 +52,13 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
     fail_model(&stub, 200);
     let answer =
         send_chat(&running, json!({ "max_tokens": 8000, "temperature": 0.30 }), None).await;
-    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, REQUESTED, "4"]));
     assert_eq!(answer.body, Way::Chat.good_body());
-    let asked: Vec<Value> =
+    let sent: Vec<Value> =
         stub.seen().iter().map(|seen| serde_json::from_slice(&seen.body).unwrap()).collect();
-    assert_eq!((&asked[0]["model"], &asked[0]["max_tokens"]), (&json!(ASKED), &json!(8000)));
-    assert_eq!((&asked[3]["model"], &asked[3]["max_tokens"]), (&json!(FALLBACK), &json!(4000)));
-    assert_eq!(asked[3]["temperature"], json!(0.3));
+    assert_eq!((&sent[0]["model"], &sent[0]["max_tokens"]), (&json!(REQUESTED), &json!(8000)));
+    assert_eq!((&sent[3]["model"], &sent[3]["max_tokens"]), (&json!(FALLBACK), &json!(4000)));
+    assert_eq!(sent[3]["temperature"], json!(0.3));
     assert_eq!(answer.header("x-gateway-max-tokens"), "4000", "the gateway chose what was sent");
     let line = running.wait_for_line(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
@@ -74,12 +74,12 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
 #[tokio::test]
 async fn stream_falls_back_before_first_content() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
-    stub.answer_others(|seen| match seen.field("model") == ASKED {
+    stub.answer_others(|seen| match seen.field("model") == REQUESTED {
         true => write_json(500, &json!({ "message": "oh" })),
         false => Way::Stream.good_steps(),
     });
     let answer = send_chat(&running, json!({ "stream": true }), None).await;
-    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "4"]));
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, REQUESTED, "4"]));
     assert_eq!(answer.body, Way::Stream.good_body());
 }
 
@@ -94,7 +94,7 @@ async fn refusing_fallback_leaves_primary_failure() {
             (&answer.json()["message"], &answer.json()["id"]),
             (&json!("the first failed"), &json!("first"))
         );
-        assert_eq!(fallback_headers(&answer), [ASKED, "", "4"], "{status}");
+        assert_eq!(fallback_headers(&answer), [REQUESTED, "", "4"], "{status}");
         // The key's refusal is known from the fallback alone, too.
         let calls = stub.seen().len();
         assert!(calls.is_multiple_of(4), "{status}: {calls} calls");
@@ -108,10 +108,10 @@ async fn fallback_header_decides_and_is_validated() {
     let denied = send_chat(&running, json!({}), Some("deny")).await;
     assert_eq!(
         (status_and_code(&denied).as_str(), fallback_headers(&denied)),
-        ("500 upstream_error", [ASKED, "", "3"])
+        ("500 upstream_error", [REQUESTED, "", "3"])
     );
     let allowed = send_chat(&running, json!({}), Some("allow")).await;
-    assert_eq!((allowed.status, fallback_headers(&allowed)), (200, [FALLBACK, ASKED, "4"]));
+    assert_eq!((allowed.status, fallback_headers(&allowed)), (200, [FALLBACK, REQUESTED, "4"]));
     let calls = stub.seen().len();
     let bad = send_chat(&running, json!({}), Some("perhaps")).await;
     assert_eq!((status_and_code(&bad).as_str(), stub.seen().len()), ("400 invalid_request", calls));
@@ -159,7 +159,7 @@ async fn fallback_is_skipped_if_it_lacks_a_feature() {
         let answer = send_chat(&running, more, Some("allow")).await;
         assert_eq!(
             (status_and_code(&answer).as_str(), fallback_headers(&answer)),
-            ("500 upstream_error", [ASKED, "", "3"])
+            ("500 upstream_error", [REQUESTED, "", "3"])
         );
     }
     assert_eq!(stub.count_calls(FALLBACK), 0);
@@ -172,15 +172,15 @@ async fn open_breaker_goes_straight_to_fallback() {
     fail_model(&stub, 200);
     send_chat(&running, json!({}), None).await;
     let answer = Way::Chat.send_request(&running, "allow").await;
-    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, ASKED, "1"]));
-    assert_eq!(stub.count_calls(ASKED), 3);
+    assert_eq!((answer.status, fallback_headers(&answer)), (200, [FALLBACK, REQUESTED, "1"]));
+    assert_eq!(stub.count_calls(REQUESTED), 3);
 }
 
 #[tokio::test]
 async fn uncalled_fallback_costs_no_budget() {
     let (stub, running) =
         gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
-    stub.answer_others(|seen| match seen.field("model") == ASKED {
+    stub.answer_others(|seen| match seen.field("model") == REQUESTED {
         true => write_json(429, &json!({ "message": "limited to 1000 API calls / month" })),
         false => write_json(500, &json!({ "message": "oh" })),
     });
@@ -196,7 +196,7 @@ async fn uncalled_fallback_costs_no_budget() {
     let retried = Way::Chat.send_request(&running, "allow").await;
     assert_eq!(
         (retried.status, fallback_headers(&retried)),
-        (200, [ASKED, "", "2"]),
+        (200, [REQUESTED, "", "2"]),
         "there is budget for a retry"
     );
 }
@@ -205,7 +205,7 @@ async fn uncalled_fallback_costs_no_budget() {
 async fn retired_model_is_refused_deprecated_one_warned() {
     let (stub, running) = gateway::start_single_with_stub(&[]).await;
     stub.answer_others(|_| Way::Chat.good_steps());
-    let ask = |model: &str| Way::Chat.body().replace(ASKED, model);
+    let ask = |model: &str| Way::Chat.body().replace(REQUESTED, model);
     let retired = running.send("/v2/chat", ask("c4ai-aya-expanse-8b")).await;
     assert_eq!((status_and_code(&retired).as_str(), stub.seen().len()), ("404 model_retired", 0));
     let said = retired.json()["message"].as_str().unwrap_or_default().to_string();
@@ -231,6 +231,6 @@ async fn retired_model_passes_if_operator_allows() {
     let (stub, running) =
         gateway::start_single_with_stub(&[("GATEWAY_RETIRED_MODELS", "pass")]).await;
     stub.answer_others(|_| Way::Chat.good_steps());
-    let body = Way::Chat.body().replace(ASKED, "c4ai-aya-expanse-8b");
+    let body = Way::Chat.body().replace(REQUESTED, "c4ai-aya-expanse-8b");
     assert_eq!(running.send("/v2/chat", body).await.status, 200);
 }

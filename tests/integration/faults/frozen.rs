@@ -1,4 +1,4 @@
-//! An instance that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
+//! An environment that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::stub::{Step, Stub, write_json};
@@ -42,13 +42,13 @@ async fn assert_unharmed(running: &Running, answer: &Answer) {
 }
 
 #[tokio::test]
-async fn thawed_instance_replaces_closed_connections() {
+async fn thawed_environment_replaces_closed_connections() {
     let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
     warm_up(&stub, &running).await;
     send_signal(&running, "-STOP");
     stub.close_idle();
     tokio::time::sleep(LONG_FROZEN).await;
-    // The request is there when the instance wakes, as Lambda does it.
+    // The request is there when the environment wakes, as Lambda does it.
     let thawing = async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         send_signal(&running, "-CONT");

@@ -106,7 +106,7 @@ async fn slow_store_costs_no_more_than_its_timeout() {
 async fn expiring_key_is_refreshed_during_a_request() {
     let (stub, running) = start_healthy(&[("GATEWAY_SECRET_TTL_SECS", "5")]).await;
     running.gateway.kill("chat").await;
-    let begun = Instant::now();
+    let started = Instant::now();
     assert_eq!(send_chat(&running).await.status, 200);
     let replaced = json!({ "CO_API_KEY": "fake-key-after-the-first" });
     running.gateway.secrets.put(local::secrets_manager::API_KEY, &replaced.to_string());
@@ -123,7 +123,7 @@ async fn expiring_key_is_refreshed_during_a_request() {
 
     // Past the first key's time nothing is left to read.
     running.gateway.secrets.behave(Behaviour::Failing);
-    tokio::time::sleep(Duration::from_millis(5_500).saturating_sub(begun.elapsed())).await;
+    tokio::time::sleep(Duration::from_millis(5_500).saturating_sub(started.elapsed())).await;
     assert_eq!(send_chat(&running).await.status, 200);
     assert_eq!(running.gateway.secrets.reads(), reads + 1);
     assert_eq!(stub.seen()[2].headers["authorization"], "Bearer fake-key-after-the-first");

@@ -1,11 +1,12 @@
 //! The fault matrix: every fault × every way of asking, each on a real socket through the real binaries.
 //!
 //! A cell has a fresh environment and two requests: one that may not fall back, followed by one that shows
-//! what the instance has learnt, and one that may. What is observed must be what the table says; the
+//! what the environment has learnt, and one that may. What is observed must be what the table says; the
 //! table prints itself into `docs/errors.md`.
 
 mod cell;
 mod fault;
+mod outcome;
 mod page;
 mod table;
 
@@ -59,10 +60,10 @@ async fn run_unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
 async fn faults_end_as_the_table_says() {
     let rows = &table::rows();
     let lane = |way| async move { run_column(rows, &Lane::stub(way).await, way).await };
-    let (chat, stream, begun, embed, rerank, refused, no_name) = join!(
+    let (chat, stream, opened, embed, rerank, refused, no_name) = join!(
         lane(Way::Chat),
         lane(Way::Stream),
-        lane(Way::Begun),
+        lane(Way::Opened),
         lane(Way::Embed),
         lane(Way::Rerank),
         async {
@@ -74,7 +75,7 @@ async fn faults_end_as_the_table_says() {
                 .await
         },
     );
-    let columns = [chat, stream, begun, embed, rerank, refused, no_name];
+    let columns = [chat, stream, opened, embed, rerank, refused, no_name];
     let worst = columns.iter().map(|(_, worst)| *worst).max().unwrap_or_default();
     gateway_tests::skips::print_line(&format!(
         "{}\nlongest time to an answer: {worst:?}",

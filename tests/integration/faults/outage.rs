@@ -57,7 +57,7 @@ async fn send_many(
     requests: usize,
     option: &str,
 ) -> Outage {
-    let (before, begun) = (stub.seen().len(), Instant::now());
+    let (before, started) = (stub.seen().len(), Instant::now());
     let (mut verdicts, mut worst) = (BTreeMap::new(), Duration::ZERO);
     for _ in 0..requests {
         let started = Instant::now();
@@ -65,7 +65,7 @@ async fn send_many(
             1;
         worst = worst.max(started.elapsed());
     }
-    Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: begun.elapsed() }
+    Outage { requests, calls: stub.seen().len() - before, verdicts, worst, took: started.elapsed() }
 }
 
 #[tokio::test]

@@ -1,57 +1,15 @@
 //! What callers send: good requests full of marks, and every way of getting them wrong.
 
-use super::suite::{May, SECRET, Suite, TEXT, TOKEN};
+use super::marked::{SECRET, TEXT, TOKEN, answer_marked, marked_requests};
+use super::suite::{May, Suite};
 use gateway_tests::stub::write_json;
 use http::Method;
 use serde_json::{Value, json};
 use shared::panic_on_request::PanicPoint;
 
-/// `data:image/png;base64,` and a marked text.
-const IMAGE: &str = "data:image/png;base64,enF4dGV4dCBhcyBhbiBpbWFnZQ==";
-
-/// A request of each kind, with marks wherever a text may stand.
-pub fn marked_requests() -> Vec<(&'static str, Value)> {
-    let tool = json!({
-        "type": "function",
-        "function": { "name": TEXT, "description": TEXT, "parameters": { TEXT: { "type": TEXT } } },
-    });
-    let arguments = format!(r#"{{"{TEXT}":"{TEXT}"}}"#);
-    let call = json!({ "id": TEXT, "type": "function", "function": { "name": TEXT, "arguments": arguments } });
-    let chat = json!({
-        "model": "command-a-03-2025",
-        "messages": [
-            { "role": "system", "content": TEXT },
-            { "role": "user", "content": [
-                { "type": "text", "text": format!("{TEXT} \u{e9} \"{TEXT}\"\n{TEXT}") },
-                { "type": "image_url", "image_url": { "url": IMAGE } },
-            ] },
-            { "role": "assistant", "tool_calls": [call], "tool_plan": TEXT },
-            { "role": "tool", "tool_call_id": TEXT, "content": TEXT },
-        ],
-        "documents": [{ "id": TEXT, "data": { TEXT: TEXT } }, TEXT],
-        "tools": [tool],
-        "stop_sequences": [TEXT],
-        TEXT: { TEXT: [TEXT] },
-    });
-    let mut streamed = chat.clone();
-    streamed["stream"] = true.into();
-    let embed = |of: &str, what: Value| json!({ "model": "embed-v4.0", "input_type": "search_query", of: what, TEXT: TEXT });
-    let inputs = json!([{ "content": [{ "type": "text", "text": TEXT }] }]);
-    let rerank =
-        json!({ "model": "rerank-v3.5", "query": TEXT, "documents": [TEXT, TEXT], TEXT: TEXT });
-    vec![
-        ("/v2/chat", chat),
-        ("/v2/chat", streamed),
-        ("/v2/embed", embed("texts", json!([TEXT, format!("another {TEXT}")]))),
-        ("/v2/embed", embed("images", json!([IMAGE]))),
-        ("/v2/embed", embed("inputs", inputs)),
-        ("/v2/rerank", rerank),
-    ]
-}
-
 /// Good answers, then everything that is refused before Cohere is asked.
 pub async fn play(suite: &mut Suite) {
-    suite.stub.answer_others(super::cohere::answer_marked);
+    suite.stub.answer_others(answer_marked);
     for (path, body) in marked_requests() {
         let answer = suite.post(path, body.to_string(), May::RepeatNothing).await;
         assert_eq!(answer.status, 200, "{path}: {answer:?}");

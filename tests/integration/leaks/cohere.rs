@@ -1,8 +1,8 @@
 //! What Cohere, or something in front of it, answers: words that repeat the request and its key, garbage
 //! that does, headers that do, and streams that end anywhere.
 
-use super::callers::marked_requests;
-use super::suite::{KEY, May, Suite, TEXT};
+use super::marked::{HEADERS, KEY, TEXT, marked_requests, write_delta};
+use super::suite::{May, Suite};
 use bytes::Bytes;
 use gateway_tests::stub::{
     Seen, Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
@@ -12,50 +12,12 @@ use serde_json::{Value, json};
 use shared::panic_on_request::PanicPoint;
 use std::time::Duration;
 
-fn write_delta(text: &str) -> String {
-    let data = json!({ "type": "content-delta", "delta": { "text": text } });
-    format!("event: content-delta\ndata: {data}\n\n")
-}
-
 /// The ending of a stream that failed.
 fn write_failed_ending(error_type: Option<&str>) -> String {
     let error = format!("no: {TEXT}, Bearer {KEY}");
     let delta = json!({ "finish_reason": "ERROR", "error": error, "error_type": error_type });
     format!("event: message-end\ndata: {}\n\n", json!({ "type": "message-end", "delta": delta }))
 }
-
-/// A good answer to whatever was asked, full of marks, over headers full of them.
-pub fn answer_marked(seen: &Seen) -> Vec<Step> {
-    let asked: Value = serde_json::from_slice(&seen.body).unwrap_or_default();
-    let count = |field: &str| asked[field].as_array().map_or(0, Vec::len);
-    let body = match seen.path.as_str() {
-        "/v2/embed" => {
-            let inputs = count("texts") + count("images") + count("inputs");
-            json!({ "id": TEXT, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": asked["texts"] })
-        }
-        "/v2/rerank" => {
-            let result = |index| json!({ "index": index, "relevance_score": 0.5 });
-            json!({ "id": TEXT, "results": (0..count("documents")).map(result).collect::<Vec<_>>() })
-        }
-        _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
-    };
-    let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
-    match asked["stream"] == true {
-        true => write_stream(&HEADERS, &[START, &write_delta(TEXT), END, DONE].map(str::as_bytes)),
-        false => write_answer(200, &headers, body.to_string().as_bytes()),
-    }
-}
-
-/// What may stand in an answer's head.
-const HEADERS: [(&str, &str); 7] = [
-    ("x-api-warning", "zqxtext, and Bearer zqxsecret-cohere-key-fake-0001"),
-    ("x-debug-trace-id", "zqxsecret-cohere-key-fake-0001"),
-    ("num_tokens", "zqxtext"),
-    ("set-cookie", "zqxsecret"),
-    ("server", "zqxsecret"),
-    ("x-zqxsecret", "zqxtext"),
-    ("location", "https://zqxtext:zqxsecret@zqxtext.example/zqxtext"),
-];
 
 /// Words that repeat a whole request, its key first.
 fn echo_request(seen: &Seen) -> String {
@@ -148,7 +110,7 @@ async fn answer_streams(suite: &mut Suite) {
     let half = &frame[..frame.len() - 6];
     let panicking = write_delta(&format!("{TEXT} {} {KEY}", PanicPoint::Stream.mark()));
     let typed = write_failed_ending(Some("NO_VALID_RESPONSE_GENERATED"));
-    let begun = |last: Step| {
+    let opened = |last: Step| {
         vec![
             write_stream_head(&HEADERS),
             write_chunk(START.as_bytes()),
@@ -176,13 +138,13 @@ async fn answer_streams(suite: &mut Suite) {
             DONE,
         ]),
         whole(&[START, &frame, &format!("event: message-end\ndata: {TEXT} {KEY}\n\n"), DONE]),
-        [begun(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]]
+        [opened(Step::Wait(Duration::from_millis(50))), vec![write_chunk(panicking.as_bytes())]]
             .concat(),
-        begun(Step::Reset),
-        begun(Step::Close),
-        begun(Step::Hang),
-        begun(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
-        begun(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
+        opened(Step::Reset),
+        opened(Step::Close),
+        opened(Step::Hang),
+        opened(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
+        opened(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
     ];
     let body = marked_requests().remove(1).1.to_string();
     for steps in cases {

@@ -1,7 +1,7 @@
 //! Secrets that cannot be used, a store that fails over them, and keys that a rotation tries.
 
-use super::callers::marked_requests;
-use super::suite::{May, SECRET, Suite, TEXT};
+use super::marked::{SECRET, TEXT, marked_requests};
+use super::suite::{May, Suite};
 use gateway_tests::rotation::{NEXT, STEPS};
 use gateway_tests::stub::write_json;
 use local::secrets_manager::{API_KEY, Behaviour, CLIENTS};

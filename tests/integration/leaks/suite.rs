@@ -1,19 +1,12 @@
 //! A gateway whose key and token are marked, and the look at each answer.
 
+use super::marked::{KEY, SECRET, TEXT, TOKEN};
 use super::search::Search;
 use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::stub::Stub;
 use local::{Options, Upstream};
 use std::collections::BTreeSet;
 use std::time::Duration;
-
-/// Stands in every text of a caller or of Cohere.
-pub const TEXT: &str = "zqxtext";
-/// Stands in every key and token.
-pub const SECRET: &str = "zqxsecret";
-
-pub const KEY: &str = "zqxsecret-cohere-key-fake-0001";
-pub const TOKEN: &str = "cgw_zqxsecret-token-fake-0001";
 
 /// Headers that a caller may send, with what is never to be told.
 const CALLERS_HEADERS: [(&str, &str); 9] = [

@@ -97,13 +97,14 @@ fn expected_status_and_code(status: u16, body: &[u8]) -> (u16, &'static str) {
     }
 }
 
-/// Returns how often the gateway asks before it passes the answer on.
+/// Returns how often the gateway calls before it passes the answer on.
 fn expected_calls(exchange: &Exchange) -> usize {
-    let asked = exchange.headers.get("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
+    let retry_after =
+        exchange.headers.get("retry-after").and_then(|seconds| seconds.parse::<u32>().ok());
     match expected_status_and_code(exchange.status, &exchange.body) {
         (200, _) => 1,
         // A request waits two seconds at most.
-        _ if asked.is_some_and(|seconds| seconds > 2) => 1,
+        _ if retry_after.is_some_and(|seconds| seconds > 2) => 1,
         (_, "upstream_error") => 3,
         (_, "rate_limited") => 2,
         _ if exchange.body.windows(27).any(|text| text == b"NO_VALID_RESPONSE_GENERATED") => 2,

@@ -42,9 +42,9 @@ pub fn check(exchange: &Exchange, played: &Played) {
 
 type Entry = (String, String);
 
-fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: Vec<Entry>) {
+fn check_fields(exchange: &Exchange, played: &Played, requested: Vec<Entry>, sent: Vec<Entry>) {
     let name = &exchange.name;
-    let is_absent = |field: &str| !asked.iter().any(|(key, raw)| key == field && raw != "null");
+    let is_absent = |field: &str| !requested.iter().any(|(key, raw)| key == field && raw != "null");
     let (rules, model): (&[&str], _) = match exchange.path.as_str() {
         "/v2/chat" => (&["max_tokens", "model"], "\"command-a-03-2025\""),
         "/v2/embed" => (&["embedding_types"], ""),
@@ -52,7 +52,7 @@ fn check_fields(exchange: &Exchange, played: &Played, asked: Vec<Entry>, sent: V
     };
     let added: Vec<_> = rules.iter().copied().filter(|field| is_absent(field)).collect();
     let passed: Vec<_> =
-        asked.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
+        requested.iter().filter(|(key, _)| !added.contains(&key.as_str())).cloned().collect();
     let (front, back) = sent.split_at(passed.len().min(sent.len()));
     assert_eq!(front, passed, "{name}: the caller's fields");
     let back: BTreeMap<_, _> = back.iter().map(|(key, raw)| (key.as_str(), raw.as_str())).collect();

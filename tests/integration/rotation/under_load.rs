@@ -1,7 +1,7 @@
 //! Sixteen callers stream and embed while the key is rotated and the old one is revoked at once: nobody
 //! notices.
 //!
-//! Revoking at once is the worst case; the runbook waits until no instance uses the old key.
+//! Revoking at once is the worst case; the runbook waits until no environment uses the old key.
 
 use gateway_tests::gateway::{self, Answer, Running};
 use gateway_tests::ops;
@@ -82,7 +82,7 @@ async fn rotation_under_load_fails_no_request() {
         met.send_further(50).await;
         sandbox.revoke_key(&old);
         let before = sandbox.requests().len();
-        // Every instance meets the revoked key at least once.
+        // Every environment meets the revoked key at least once.
         met.send_further(CALLERS * 8).await;
         met.over.store(true, Ordering::Relaxed);
         (old, before)
@@ -92,12 +92,16 @@ async fn rotation_under_load_fails_no_request() {
 
     let seen = sandbox.requests();
     let refused = seen[before..].iter().filter(|request| key_of(request) == old).count();
-    let instances = running.gateway.started_count("chat") + running.gateway.started_count("embed");
+    let environments =
+        running.gateway.started_count("chat") + running.gateway.started_count("embed");
     let answered = met.answered.load(Ordering::Relaxed);
     print_line(&format!(
-        "rotation: {answered} requests, none failed, {refused} refusals in {instances} instances"
+        "rotation: {answered} requests, none failed, {refused} refusals in {environments} environments"
     ));
-    assert!((1..=instances).contains(&refused), "{refused} refusals in {instances} instances");
+    assert!(
+        (1..=environments).contains(&refused),
+        "{refused} refusals in {environments} environments"
+    );
     assert_eq!(key_of(seen.last().unwrap()), NEW);
     let lines = running.read_lines();
     assert!(
@@ -111,7 +115,7 @@ async fn rotation_under_load_fails_no_request() {
     let mut versions: Vec<_> = versions.collect();
     versions.sort();
     versions.dedup();
-    assert_eq!(versions.len(), 2, "the log tells which key an instance uses: {versions:?}");
+    assert_eq!(versions.len(), 2, "the log tells which key an environment uses: {versions:?}");
 }
 
 fn key_of(request: &ReceivedRequest) -> String {

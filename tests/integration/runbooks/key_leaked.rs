@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
 const NEW: &str = "fake-new-key-after-the-leak";
-/// How long an instance does not try a refused key again, here; and time for a busy machine.
+/// How long an environment does not try a refused key again, here; and time for a busy machine.
 const BOUND: Duration = Duration::from_millis(500 + 3_000);
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn rotation_runbook_replaces_the_key() {
     assert!(rotated.contains("AWSPREVIOUS") && !rotated.contains("NEXT"), "{rotated}");
     assert_eq!(running.gateway.secrets.current(API_KEY).as_deref(), Some(NEW));
 
-    // The last step, by hand at Cohere; this instance had no time to forget the old key.
+    // The last step, by hand at Cohere; this environment had no time to forget the old key.
     sandbox.revoke_key(old.trim_start_matches("Bearer "));
     for attempts in ["2", "1"] {
         let answer = running.send_past_cache("/v2/rerank", BODY).await;

@@ -63,9 +63,9 @@ def test_equal_texts_of_one_call_get_equal_vectors(caller):
 
 
 def test_second_call_is_answered_from_the_cache(gateway):
-    texts = [f"kept {uuid.uuid4()}"]
+    texts = [f"cached {uuid.uuid4()}"]
     first = gateway.embed(texts=texts, **DOCUMENT)
-    # Each instance has a cache of its own; one that misses has the text from then on.
+    # Each environment has a cache of its own; one that misses has the text from then on.
     outcomes = (gateway.headers("embed", texts=texts, **DOCUMENT)["x-gateway-cache"] for _ in range(50))
     assert "hit" in outcomes
     again = gateway.embed(texts=texts, **DOCUMENT)

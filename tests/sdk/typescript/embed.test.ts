@@ -62,9 +62,9 @@ withEachClient("equal texts of one call get equal vectors", async (connect) => {
 
 withEachClient("second call is answered from the cache", async (connect) => {
     const client = connect();
-    const request = documents([`kept ${randomUUID()}`]);
+    const request = documents([`cached ${randomUUID()}`]);
     const first = await client.embed(request);
-    // Each instance has a cache of its own; one that misses has the text from then on.
+    // Each environment has a cache of its own; one that misses has the text from then on.
     let outcome: string | null = "";
     for (let call = 0; call < 50 && outcome !== "hit"; call++) {
         const { rawResponse } = await client.embed(request).withRawResponse();

@@ -12,7 +12,7 @@ mod rejection;
 mod streamed_response;
 mod throttle;
 
-use crate::aws_account::{ACCOUNT, REGION};
+use crate::aws_account::{ACCOUNT, API, REGION};
 use crate::lambda::{Function, InvocationError};
 use crate::template::{self, Template};
 use authorizer::Authorizer;
@@ -37,9 +37,6 @@ const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 const EVENT_LIMIT_BYTES: usize = 6 * 1024 * 1024;
 /// How much of a too large body is read, so that the caller can finish writing and read the answer.
 const DRAIN_LIMIT_BYTES: usize = 64 * 1024 * 1024;
-/// Id of the API in ARNs and host names.
-pub const API: &str = "local";
-
 pub struct ApiGateway {
     stage: String,
     routes: Vec<Route>,

@@ -7,12 +7,11 @@
 
 mod request;
 mod rotation;
+mod state;
 mod store;
 #[cfg(test)]
 mod tests;
 
-use crate::aws_account::{ACCOUNT, REGION};
-use crate::lambda::Function;
 use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -22,11 +21,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use store::{CURRENT, Store, StoreError};
-use uuid::Uuid;
+pub use state::{Behaviour, SecretsManager};
+use store::StoreError;
+pub use store::secret_arn;
 
 /// The secret with the Cohere API key, by its resource in the template.
 pub const API_KEY: &str = "CohereApiKeySecret";
@@ -36,97 +33,7 @@ pub const CLIENTS: &str = "ClientsSecret";
 /// Larger than a request with the longest value (64 KiB), which may double as a JSON string.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
-/// The secrets of one run; clones share them.
-#[derive(Clone)]
-pub struct SecretsManager {
-    access_key: String,
-    state: Arc<Mutex<SecretsState>>,
-}
-
-#[derive(Default)]
-struct SecretsState {
-    store: Store,
-    /// Which function rotates a secret.
-    functions: BTreeMap<String, Arc<Function>>,
-    behaviour: Behaviour,
-    reads: usize,
-}
-
-/// What happens to every request.
-#[derive(Debug, Clone, Copy, Default)]
-pub enum Behaviour {
-    #[default]
-    Normal,
-    /// Answers after this long.
-    Slow(Duration),
-    /// Answers 500 `InternalServiceError`.
-    Failing,
-    /// Answers 400 `AccessDeniedException`.
-    Denying,
-    /// Answers 400 `ThrottlingException`.
-    Throttling,
-    /// Answers without the last character, so that the JSON cannot be read.
-    Garbled,
-}
-
 impl SecretsManager {
-    /// Without any secret, for requests signed with this access key.
-    pub fn new(access_key: &str) -> Self {
-        SecretsManager { access_key: access_key.to_owned(), state: Arc::default() }
-    }
-
-    /// Makes a secret without a value, as the template does.
-    pub fn create(&self, name: &str) {
-        self.lock_state().store.find_or_create(name);
-    }
-
-    /// Puts a value under `AWSCURRENT` as a new version and returns the version's id.
-    pub fn put(&self, name: &str, value: &str) -> String {
-        self.put_under(name, value, CURRENT)
-    }
-
-    /// Puts a value under a label, by the rules of AWS; returns the version's id.
-    pub fn put_under(&self, name: &str, value: &str, label: &str) -> String {
-        let version = Uuid::new_v4().to_string();
-        // Refused only where the version's id is known already, and this one is new.
-        let _ = self.lock_state().store.find_or_create(name).put_text(&version, value, &[label]);
-        version
-    }
-
-    /// Begins a rotation and calls no step of it: a version without a value is pending from now on.
-    pub fn begin_rotation(&self, name: &str, version: &str) {
-        self.lock_state().store.find_or_create(name).begin_rotation(version);
-    }
-
-    /// Removes a secret: from now on it does not exist.
-    pub fn remove(&self, name: &str) {
-        self.lock_state().store.remove(name);
-    }
-
-    /// Returns the text under `AWSCURRENT`.
-    pub fn current(&self, name: &str) -> Option<String> {
-        self.lock_state().store.find(name).ok()?.text_under(CURRENT).map(str::to_owned)
-    }
-
-    /// Returns the labels of a version; none where there is no such version.
-    pub fn labels(&self, name: &str, version: &str) -> BTreeSet<String> {
-        self.lock_state()
-            .store
-            .find(name)
-            .map(|secret| secret.labels_of(version))
-            .unwrap_or_default()
-    }
-
-    /// Changes what happens to every request from now on.
-    pub fn behave(&self, behaviour: Behaviour) {
-        self.lock_state().behaviour = behaviour;
-    }
-
-    /// How many requests to read a secret came so far, answered or refused.
-    pub fn reads(&self) -> usize {
-        self.lock_state().reads
-    }
-
     pub fn to_router(&self) -> Router {
         Router::new().route("/", post(handle_request)).with_state(self.clone())
     }
@@ -165,15 +72,6 @@ impl SecretsManager {
         };
         Ok(answer)
     }
-
-    fn lock_state(&self) -> MutexGuard<'_, SecretsState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The ARN of a secret, ending in six letters as AWS makes it.
-pub fn secret_arn(name: &str) -> String {
-    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
 }
 
 fn parse_parameters<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, StoreError> {

@@ -6,13 +6,17 @@
 
 mod cloudformation;
 mod document;
+mod resources;
 #[cfg(test)]
 mod tests;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 pub use cloudformation::ReferenceValues;
 use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
-use regex_lite::Regex;
+use resources::folder_name;
+pub use resources::{
+    GatewayResponse, Rotation, TemplateAuthorizer, TemplateFunction, TemplateRoute, Throttle,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -32,61 +36,6 @@ pub struct Template {
     /// Values of the keys an authorizer may name; another one is an `INVALID_API_KEY`.
     pub usage_plan_keys: Vec<String>,
     pub rotations: Vec<Rotation>,
-}
-
-/// A secret and the function that rotates it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rotation {
-    pub secret_id: String,
-    pub function: String,
-}
-
-/// One Lambda function.
-#[derive(Debug, Clone)]
-pub struct TemplateFunction {
-    /// Folder, package and binary: `chat` for the resource `ChatFunction`.
-    pub name: String,
-    pub resource: String,
-    pub handler: String,
-    pub timeout: Duration,
-    pub memory_mb: u64,
-    pub variables: BTreeMap<String, String>,
-}
-
-/// One method of one path.
-#[derive(Debug, Clone)]
-pub struct TemplateRoute {
-    pub method: String,
-    pub path: String,
-    pub function: String,
-    pub authorized: bool,
-    pub timeout: Duration,
-    pub throttle: Option<Throttle>,
-}
-
-/// A steady rate per second, and how many requests may come at once.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Throttle {
-    pub rate: f64,
-    pub burst: f64,
-}
-
-/// The token authorizer in front of the routes.
-#[derive(Debug, Clone)]
-pub struct TemplateAuthorizer {
-    pub function: String,
-    pub header: String,
-    /// What a token must look like for the function to be called at all.
-    pub expression: Regex,
-    pub cache_ttl: Duration,
-}
-
-/// An answer of API Gateway itself.
-#[derive(Debug, Clone, Default)]
-pub struct GatewayResponse {
-    pub status: Option<u16>,
-    pub headers: BTreeMap<String, String>,
-    pub template: Option<String>,
 }
 
 impl Template {
@@ -152,21 +101,6 @@ impl Template {
             stage: api.stage_name,
         })
     }
-}
-
-/// The folder of a function's resource: `RotateKeyFunction` is `rotate-key`.
-fn folder_name(resource: &str) -> anyhow::Result<String> {
-    let Some(name) = resource.strip_suffix("Function").filter(|name| !name.is_empty()) else {
-        bail!("the function {resource} must be called <Name>Function");
-    };
-    let mut folder = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !folder.is_empty() {
-            folder.push('-');
-        }
-        folder.extend(letter.to_lowercase());
-    }
-    Ok(folder)
 }
 
 /// A scalar as CloudFormation hands it on: everything is text.

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_without_a_name_is_refused() {
+    fn secret_without_a_name_is_refused() {
         assert_eq!(secret_name(" name ", "X").unwrap(), "name");
         for bad in ["", " ", "None"] {
             let problem = secret_name(bad, "X").unwrap_err().to_string();

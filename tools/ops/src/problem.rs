@@ -62,7 +62,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         .filter(|words| !words.is_empty())
         .collect();
     said.dedup();
-    redact::words(&said.join(": "))
+    redact::redact_words(&said.join(": "))
 }
 
 fn of_code(code: &str, said: &str) -> String {
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_aws_refuses_is_told_with_what_to_do() {
+    fn refusal_of_aws_comes_with_advice() {
         assert_eq!(
             of_code("ExpiredTokenException", "it has expired"),
             "AWS says ExpiredTokenException: it has expired; sign in again"
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sdk_quotes_is_left_out_to_its_end() {
+    fn error_of_the_sdk_loses_what_it_quotes() {
         let quoting =
             "failed to apply endpoint `x` to request `Request { \"SecretString\":\"a`} hidden\" }`";
         let error =

@@ -23,7 +23,7 @@ pub struct Store {
     secret: SecretsManager,
 }
 
-/// What became of a wish to replace the current version.
+/// What became of an attempt to replace the current version.
 #[derive(Debug, PartialEq)]
 pub enum Replaced {
     Yes,
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_url_with_a_host() {
+    fn endpoint_is_a_url_with_a_host() {
         for fine in ["http://localhost:39003", "https://x/y", "http://[::1]:80"] {
             assert!(check_endpoint("X", fine).is_ok(), "{fine}");
         }

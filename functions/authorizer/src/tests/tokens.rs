@@ -65,7 +65,7 @@ fn header(rng: &mut Rng, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn of_a_hundred_thousand_random_and_damaged_tokens_none_is_allowed() {
+async fn damaged_tokens_are_never_allowed() {
     let template = include_str!("../../../../template.yaml");
     let expression =
         template.split("ValidationExpression: '").nth(1).unwrap().split('\'').next().unwrap();

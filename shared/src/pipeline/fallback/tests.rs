@@ -26,8 +26,8 @@ fn request<E: EndpointRules>(body: &str, fallback: Option<bool>) -> GatewayReque
     }
 }
 
-fn fallback_body<E: EndpointRules>(body: &str, wish: Option<bool>) -> Option<Bytes> {
-    let request = request::<E>(body, wish);
+fn fallback_body<E: EndpointRules>(body: &str, option: Option<bool>) -> Option<Bytes> {
+    let request = request::<E>(body, option);
     let fallback = choose_fallback::<E>(&config().fallback, &request)?;
     Some(fallback.object.body().clone())
 }
@@ -61,7 +61,7 @@ fn features_the_fallback_lacks_leave_no_fallback() {
 }
 
 #[test]
-fn embed_and_rerank_fall_back_on_a_wish_only() {
+fn embed_and_rerank_fall_back_on_request_only() {
     let embed = |rest: &str| format!(r#"{{"model":"embed-v4.0","input_type":"x",{rest}}}"#);
     let texts = embed(r#""texts":["a"]"#);
     assert_eq!(fallback_body::<Embed>(&texts, None), None);

@@ -68,8 +68,8 @@ impl Cohere {
 
     fn embed(&self, request: &Value) -> String {
         let texts = request["texts"].as_array().unwrap();
-        let asked = request["embedding_types"].as_array().unwrap();
-        let types = TYPES.iter().filter(|name| asked.contains(&json!(name)));
+        let requested = request["embedding_types"].as_array().unwrap();
+        let types = TYPES.iter().filter(|name| requested.contains(&json!(name)));
         let columns: Vec<_> = types
             .map(|name| {
                 let cells: Vec<_> =
@@ -443,11 +443,11 @@ fn unknown_or_unwanted_requests_bypass_the_cache() {
 #[test]
 fn answer_of_other_types_is_not_cached() {
     let cache = new_cache(1_000_000);
-    for (asked, answered) in
+    for (requested, answered) in
         [("float", r#""float":[[1]],"int8":[[1]]"#), ("float\",\"int8", r#""float":[[1]]"#)]
     {
         let body = format!(
-            r#"{{"model":"m","input_type":"x","embedding_types":["{asked}"],"texts":["a"]}}"#
+            r#"{{"model":"m","input_type":"x","embedding_types":["{requested}"],"texts":["a"]}}"#
         );
         let plan =
             EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body))).unwrap();
@@ -455,6 +455,6 @@ fn answer_of_other_types_is_not_cached() {
         let answer =
             EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
         plan.store_answer(&part, &answer);
-        assert_eq!(cache.bytes(), 0, "{asked}");
+        assert_eq!(cache.bytes(), 0, "{requested}");
     }
 }

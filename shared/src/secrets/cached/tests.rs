@@ -32,7 +32,7 @@ fn cached(steps: impl IntoIterator<Item = Step>) -> CachedSecret<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_is_read_once_in_its_time_and_again_after_it() {
+async fn value_is_read_once_per_ttl() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     for _ in 0..3 {
         assert_eq!(secret.get().await.unwrap().value, "one");
@@ -43,7 +43,7 @@ async fn a_value_is_read_once_in_its_time_and_again_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_old_value_serves_while_the_store_fails_or_hangs() {
+async fn old_value_serves_while_the_store_fails() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), None, Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(301)).await;
@@ -54,7 +54,7 @@ async fn the_old_value_serves_while_the_store_fails_or_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_value_every_request_tries_again_and_the_error_names_the_secret() {
+async fn missing_value_is_read_at_every_request() {
     let secret = cached([Some(Err("denied")), Some(Ok("one"))]);
     let error = secret.get().await.unwrap_err();
     assert_eq!(error.code, Code::KeyMissing);
@@ -63,34 +63,35 @@ async fn without_a_value_every_request_tries_again_and_the_error_names_the_secre
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_value_forces_one_read_in_its_time() {
+async fn refused_value_forces_one_read_at_a_time() {
     let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.newer_than(&version).await.is_none());
-    assert!(secret.newer_than(&version).await.is_none(), "a second read came too soon");
+    assert!(secret.read_newer_than(&version).await.is_none());
+    assert!(secret.read_newer_than(&version).await.is_none(), "a second read came too soon");
     tokio::time::advance(Duration::from_secs(31)).await;
-    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
     assert_eq!(
-        secret.newer_than(&version).await.unwrap().value,
+        secret.read_newer_than(&version).await.unwrap().value,
         "two",
         "the newer one is in memory"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_value_that_was_replaced_already_forces_no_read() {
+async fn replaced_value_forces_no_read() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(301)).await;
     secret.get().await.unwrap();
-    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
 }
 
 #[tokio::test(start_paused = true)]
 async fn many_refusals_at_once_force_one_read() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    let all = futures_util::future::join_all((0..16).map(|_| secret.newer_than(&version))).await;
+    let all =
+        futures_util::future::join_all((0..16).map(|_| secret.read_newer_than(&version))).await;
     assert!(all.iter().all(|held| held.as_ref().is_some_and(|held| held.value == "two")));
 }
 
@@ -102,14 +103,14 @@ async fn many_requests_at_once_wait_for_one_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failed_forced_read_leaves_the_old_value_and_waits_its_time() {
+async fn failed_forced_read_leaves_the_old_value() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.newer_than(&version).await.is_none());
-    assert!(secret.newer_than(&version).await.is_none());
+    assert!(secret.read_newer_than(&version).await.is_none());
+    assert!(secret.read_newer_than(&version).await.is_none());
     assert_eq!(secret.get().await.unwrap().value, "one");
     tokio::time::advance(Duration::from_secs(30)).await;
-    assert_eq!(secret.newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
 }
 
 /// Work that takes a second.
@@ -119,7 +120,7 @@ async fn a_second() -> &'static str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_last_fifth_of_its_time_a_value_is_read_beside_a_requests_work() {
+async fn value_is_refreshed_in_its_last_fifth() {
     let secret = cached([Some(Ok("one")), Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(238)).await;
@@ -132,7 +133,7 @@ async fn in_the_last_fifth_of_its_time_a_value_is_read_beside_a_requests_work() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn work_waits_for_no_reading_ahead_and_nothing_is_left_behind() {
+async fn work_waits_for_no_refresh() {
     let secret = cached([Some(Ok("one")), None, Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(290)).await;
@@ -145,7 +146,7 @@ async fn work_waits_for_no_reading_ahead_and_nothing_is_left_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readings_ahead_that_fail_are_seconds_apart() {
+async fn failed_refreshes_are_seconds_apart() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Err("down")), Some(Ok("two"))]);
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(241)).await;
@@ -162,18 +163,18 @@ async fn readings_ahead_that_fail_are_seconds_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reading_ahead_never_replaces_what_a_refusal_brought_meanwhile() {
+async fn refresh_never_replaces_a_newer_value() {
     let secret = cached([Some(Ok("one")), Some(Ok("newest")), Some(Ok("older"))]);
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(250)).await;
     let begun = secret.begin_refresh().expect("it is due");
-    assert_eq!(secret.newer_than(&version).await.unwrap().value, "newest");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "newest");
     secret.refresh_value(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_holds_no_key_is_key_missing_with_the_secrets_name_and_never_its_value() {
+async fn unusable_secret_is_key_missing_without_its_value() {
     use crate::secrets::key::ApiKey;
     let huge = "hidden".repeat(10_922);
     let useless: [&'static str; 6] = [

@@ -26,7 +26,7 @@ fn both_tokens_of_a_client_work_and_no_other() {
 }
 
 #[test]
-fn a_token_dies_at_its_expiry() {
+fn token_dies_at_its_expiry() {
     let client = |not_after: Value| {
         let client =
             json!({ "name": "a", "token_sha256": [hash("cgw_fake")], "not_after": not_after });
@@ -43,7 +43,7 @@ fn a_token_dies_at_its_expiry() {
 }
 
 #[test]
-fn a_bad_list_is_refused_without_quoting_it() {
+fn bad_list_is_refused_without_quoting_it() {
     let with = |fields: Value| {
         let mut client = json!({ "name": "a", "token_sha256": [hash("cgw_fake")] });
         client.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -114,7 +114,7 @@ fn one_name_and_one_token_belong_to_one_client() {
 }
 
 #[test]
-fn an_edited_list_keeps_what_it_does_not_know() {
+fn edited_list_keeps_unknown_fields() {
     let text = format!(
         r#"{{"clients":[{{"name":"a","token_sha256":["{}"]}}],"x":[1]}}"#,
         hash("cgw_fake")

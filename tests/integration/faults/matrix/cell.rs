@@ -1,7 +1,7 @@
 //! Runs one cell of the matrix and says what came of it.
 
 use super::fault::{Fault, Needs};
-use super::table::{Outcome, Then};
+use super::outcome::{ATTEMPT, OPENED_TOTAL, Outcome, Then};
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::Stub;
 use gateway_tests::ways::{DELTA, DONE, START, Way, count_breaker_lines, status_and_code};
@@ -10,10 +10,8 @@ use std::time::{Duration, Instant};
 
 /// So many failures open a breaker: those of one request, which shows whether they count.
 const BREAKER_FAILURES: &str = "3";
-/// The same for a begun stream, which is never retried.
-const BREAKER_FAILURES_BEGUN: &str = "1";
-pub const ATTEMPT: Duration = Duration::from_millis(400);
-pub const BEGUN_TOTAL: Duration = Duration::from_millis(1_500);
+/// The same for an opened stream, which is never retried.
+const BREAKER_FAILURES_OPENED: &str = "1";
 /// Less than the shortest cooldown, so that a request to a model in cooldown does not wait for its end.
 const SHORT: &str = "600";
 
@@ -35,7 +33,7 @@ impl Lane {
     /// Starts a gateway in front of a stub.
     pub async fn stub(way: Way) -> Self {
         let stub = Stub::start().await;
-        let failures = if way == Way::Begun { BREAKER_FAILURES_BEGUN } else { BREAKER_FAILURES };
+        let failures = if way == Way::Opened { BREAKER_FAILURES_OPENED } else { BREAKER_FAILURES };
         Self { stub: Some(stub.clone()), ..Self::start(&stub.url, Needs::Stub, failures).await }
     }
 
@@ -124,9 +122,9 @@ impl Lane {
             }
         }
         let started = Instant::now();
-        let total = BEGUN_TOTAL.as_millis().to_string();
+        let total = OPENED_TOTAL.as_millis().to_string();
         let mut request = self.running.post(&way.path()).header("x-gateway-fallback", option);
-        if way == Way::Begun {
+        if way == Way::Opened {
             request = request.header("x-gateway-timeout-ms", total);
         }
         let answer = read_answer(request.body(way.body())).await;
@@ -150,7 +148,7 @@ impl Lane {
         [count(way.model()), count(way.fallback())]
     }
 
-    /// Asks once more, now that nothing is wrong, and tells what the instance has learnt.
+    /// Asks once more, now that nothing is wrong, and tells what the environment has learnt.
     async fn next(&self, way: Way, opened_before: usize) -> Then {
         if let Some(stub) = &self.stub {
             stub.answer_others(move |_| way.good_steps());
@@ -181,7 +179,7 @@ impl Lane {
 
 /// Says what a caller has been told.
 fn said(way: Way, answer: &Answer) -> String {
-    if way != Way::Begun || answer.status != 200 {
+    if way != Way::Opened || answer.status != 200 {
         return outcome_of(way, answer);
     }
     let text = String::from_utf8_lossy(&answer.body);
@@ -199,7 +197,7 @@ fn said(way: Way, answer: &Answer) -> String {
 }
 
 fn outcome_of(way: Way, answer: &Answer) -> String {
-    if answer.status == 200 && way != Way::Begun {
+    if answer.status == 200 && way != Way::Opened {
         assert_eq!(answer.body, way.good_body(), "{way:?}");
     }
     status_and_code(answer)

@@ -93,9 +93,9 @@ impl Fault {
 
 /// Writes an answer up to where the fault strikes.
 fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
-    let begun = match way {
+    let opened = match way {
         Way::Stream => vec![write_stream_head(&[]), write_chunk(START.as_bytes())],
-        Way::Begun => {
+        Way::Opened => {
             vec![
                 write_stream_head(&[]),
                 write_chunk(START.as_bytes()),
@@ -104,7 +104,7 @@ fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
         }
         Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
     };
-    begun.into_iter().chain(then).collect()
+    opened.into_iter().chain(then).collect()
 }
 
 /// Returns the head and all but the last bytes of the body.
@@ -116,7 +116,7 @@ fn cut_half(way: Way) -> Bytes {
 
 fn wrong_shape(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begin_stream(
+        Way::Opened => begin_stream(
             way,
             vec![
                 write_chunk(b"data: {\"unexpected\":true}\n\n"),
@@ -134,7 +134,7 @@ fn drip_bytes(way: Way) -> Vec<Step> {
     let pause = Step::Wait(Duration::from_millis(50));
     let drops: Vec<Step> = match way {
         Way::Stream => vec![write_chunk(b": a comment\n\n"); 60],
-        Way::Begun => vec![write_chunk(DELTA.as_bytes()); 60],
+        Way::Opened => vec![write_chunk(DELTA.as_bytes()); 60],
         Way::Chat | Way::Embed | Way::Rerank => {
             let head =
                 b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
@@ -148,7 +148,7 @@ fn drip_bytes(way: Way) -> Vec<Step> {
 
 fn write_garbage(way: Way) -> Vec<Step> {
     match way {
-        Way::Begun => begin_stream(
+        Way::Opened => begin_stream(
             way,
             vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close],
         ),

@@ -7,10 +7,10 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md");
 const FROM: &str = "<!-- matrix:start -->\n";
 const TO: &str = "<!-- matrix:end -->";
 
-/// Prints the table; ways of asking that come to the same share a line.
+/// Prints the table; ways that come to the same share a line.
 pub fn markdown(rows: &[Row]) -> String {
     let mut out = String::from(
-        "| fault | asked | answer | calls | `Retry-After` | fallback | next request | within |\n\
+        "| fault | ways | answer | calls | `Retry-After` | fallback | next request | within |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
     for row in rows {

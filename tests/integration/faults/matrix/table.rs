@@ -1,90 +1,8 @@
 //! The table: what each fault must come to.
 
-use super::cell::{ATTEMPT, BEGUN_TOTAL};
 use super::fault::Fault;
+use super::outcome::{Expected, Outcome, Then, Within};
 use gateway_tests::ways::Way;
-use std::time::Duration;
-
-/// What the instance does with the next request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    Called,
-    BreakerOpen,
-    ModelInCooldown,
-    KeyRefused,
-}
-
-impl Then {
-    pub fn name(self) -> &'static str {
-        match self {
-            Then::Called => "calls Cohere",
-            Then::BreakerOpen => "breaker open",
-            Then::ModelInCooldown => "model in cooldown",
-            Then::KeyRefused => "key known bad",
-        }
-    }
-}
-
-/// What a fault comes to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// Status and code without a fallback.
-    pub answer: String,
-    /// Calls of the requested model.
-    pub calls: usize,
-    pub retry_after: Option<u64>,
-    /// What the fallback does where there is one and it may be used; it is in good health.
-    pub fallback: String,
-    pub then: Then,
-}
-
-/// How long an answer may take, in the settings' terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within {
-    AtOnce,
-    /// One wait between attempts.
-    Wait,
-    /// Both waits between attempts.
-    Waits,
-    /// A cooldown of one second.
-    Cooldown,
-    /// Three attempts that time out, and the waits.
-    Attempts,
-    Idle,
-    Total,
-}
-
-impl Within {
-    pub fn time(self) -> Duration {
-        match self {
-            Within::AtOnce => Duration::ZERO,
-            Within::Wait => Duration::from_millis(250),
-            Within::Waits => Duration::from_millis(750),
-            Within::Cooldown => Duration::from_secs(1),
-            Within::Attempts => ATTEMPT * 3 + Duration::from_millis(750),
-            Within::Idle => ATTEMPT,
-            Within::Total => BEGUN_TOTAL,
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Within::AtOnce => "at once",
-            Within::Wait => "0.25 s",
-            Within::Waits => "0.75 s",
-            Within::Cooldown => "1 s",
-            Within::Attempts => "3 attempts + 0.75 s",
-            Within::Idle => "idle limit",
-            Within::Total => "total time",
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Expected {
-    pub outcome: Outcome,
-    pub within: Within,
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell {
@@ -100,7 +18,7 @@ pub struct Row {
     whole: Cell,
     /// A stream before its first content.
     stream: Cell,
-    begun: Cell,
+    opened: Cell,
 }
 
 impl Row {
@@ -108,7 +26,7 @@ impl Row {
         match way {
             Way::Chat | Way::Embed | Way::Rerank => &self.whole,
             Way::Stream => &self.stream,
-            Way::Begun => &self.begun,
+            Way::Opened => &self.opened,
         }
     }
 }
@@ -145,13 +63,13 @@ impl Expected {
     }
 }
 
-/// A fault that comes to the same however it is asked, but for a stream that has begun.
-fn row(name: &'static str, fault: Fault, expected: Expected, begun: Cell) -> Row {
+/// A fault that comes to the same however it is asked, but for a stream that has opened.
+fn row(name: &'static str, fault: Fault, expected: Expected, opened: Cell) -> Row {
     let cell = Cell::Expect(expected);
-    Row { name, fault, whole: cell.clone(), stream: cell, begun }
+    Row { name, fault, whole: cell.clone(), stream: cell, opened }
 }
 
-/// A refusal: it has a status, so it cannot come to a stream that has begun.
+/// A refusal: it has a status, so it cannot come to a stream that has opened.
 fn refusal(name: &'static str, fault: Fault, expected: Expected) -> Row {
     row(name, fault, expected, Cell::Never(STATUS_SENT))
 }

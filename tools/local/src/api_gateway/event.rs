@@ -3,9 +3,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::API;
 use super::authorizer::Caller;
-use crate::aws_account::{ACCOUNT, REGION};
+use crate::aws_account::{ACCOUNT, API, REGION};
 use crate::lambda;
 use bytes::Bytes;
 use http::HeaderMap;

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 
 use crate::cohere_sandbox::fault::Fault;
 use crate::cohere_sandbox::keys::Key;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
-use crate::cohere_sandbox::{CohereSandbox, ReceivedRequest};
+use crate::cohere_sandbox::state::CohereSandbox;
 
 pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -> Reply {
     let path = request.path.trim_start_matches("/_sandbox/");

@@ -6,8 +6,8 @@
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 
 #[derive(Debug, PartialEq, Eq)]

@@ -11,10 +11,10 @@ mod request;
 mod stream;
 mod usage;
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::fields;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 
 use answer::ChatAnswer;

@@ -3,7 +3,7 @@
 //! Not cryptographic: two multiply-and-rotate lanes over eight bytes at a time, quick enough for
 //! bodies of many megabytes in a debug build.
 
-use crate::cohere_sandbox::ReceivedRequest;
+use crate::cohere_sandbox::received::ReceivedRequest;
 
 const LANES: [(u64, u64); 2] = [
     (0x9e37_79b9_7f4a_7c15, 0xff51_afd7_ed55_8ccd),

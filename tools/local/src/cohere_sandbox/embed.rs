@@ -5,10 +5,10 @@
 mod numbers;
 mod request;
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::fields;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 use crate::cohere_sandbox::similarity::VectorSpace;
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, StatusCode};
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::chat;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::{Content, Reply};
 
 /// One request's fault; the default is none.

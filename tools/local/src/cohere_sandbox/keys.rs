@@ -1,7 +1,7 @@
 //! The API keys the sandbox accepts, and its errors for a missing or wrong one.
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 
 /// An API key; trial keys get the headers that tell of their limits.

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 
 const PAGE_SIZE: usize = 20;

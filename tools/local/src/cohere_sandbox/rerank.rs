@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::cohere_sandbox::ReceivedRequest;
 use crate::cohere_sandbox::api_error::ApiError;
 use crate::cohere_sandbox::digest;
 use crate::cohere_sandbox::embed::write_float;
 use crate::cohere_sandbox::fields::{self, Fields};
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
+use crate::cohere_sandbox::received::ReceivedRequest;
 use crate::cohere_sandbox::reply::Reply;
 use crate::cohere_sandbox::similarity::{Part, VectorSpace, cosine_similarity};
 

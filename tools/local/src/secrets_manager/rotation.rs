@@ -5,8 +5,8 @@
 //! its first step, and answers with an error. AWS repeats a failed step by itself, this does not.
 
 use super::request::RotateRequest;
-use super::store::{CURRENT, PENDING, Result, StoreError, unix_time_now};
-use super::{SecretsManager, secret_arn};
+use super::state::SecretsManager;
+use super::store::{CURRENT, PENDING, Result, StoreError, secret_arn, unix_time_now};
 use crate::lambda::Function;
 use serde_json::{Value, json};
 use std::sync::Arc;

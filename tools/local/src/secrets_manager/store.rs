@@ -6,7 +6,7 @@
 //! error.
 
 use super::request::{GetRequest, ListRequest, MoveRequest, PutRequest};
-use super::secret_arn;
+use crate::aws_account::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 pub(super) use shared::secrets::secrets_manager::{CURRENT, PENDING};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,11 @@ const MAX_VALUE_BYTES: usize = 65_536;
 pub(super) struct StoreError(pub(super) &'static str, pub(super) String);
 
 pub(super) type Result<T> = std::result::Result<T, StoreError>;
+
+/// The ARN of a secret, ending in six letters as AWS makes it.
+pub fn secret_arn(name: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{name}-aLocal")
+}
 
 fn not_found(what: &str) -> StoreError {
     StoreError(

@@ -1,8 +1,10 @@
 //! Secrets Manager as a client sees it, request by request.
 
+use super::store::CURRENT;
 use super::*;
 use axum::body::Body;
 use http_body_util::BodyExt;
+use std::time::Duration;
 
 const SIGNED: &str = "AWS4-HMAC-SHA256 \
                       Credential=RUNKEY/20260101/us-east-1/secretsmanager/aws4_request, \

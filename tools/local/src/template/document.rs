@@ -3,7 +3,9 @@
 //! Properties that change nothing on loopback (policies, log groups, memory of the build) are
 //! ignored.
 
-use super::{GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name};
+use super::resources::{
+    GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name,
+};
 use anyhow::{Context, ensure};
 use regex_lite::Regex;
 use serde::Deserialize;

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_end_that_is_over_is_refused() {
+    fn past_expiry_is_refused() {
         let end = "1970-01-02T00:00:00Z";
         assert!(lies_ahead(end, Duration::from_secs(86_399)).is_ok());
         let problem = lies_ahead(end, Duration::from_secs(86_400)).unwrap_err().to_string();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_good_until_its_end_and_nonsense_is_refused() {
+    fn expiry_day_lasts_until_its_end() {
         assert_eq!(last_moment("2027-01-31").unwrap(), "2027-01-31T23:59:59Z");
         assert_eq!(last_moment("2027-01-31T12:00:00+02:00").unwrap(), "2027-01-31T12:00:00+02:00");
         for bad in ["", "soon", "31.01.2027", "2027-13-01", "2027-01-31T", "1800-01-01"] {

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_named_by_digits_of_its_hash() {
+    fn token_is_named_by_digits_of_its_hash() {
         assert_eq!(digits("ABCDEF01").unwrap(), "abcdef01");
         for bad in ["abcdef0", "cgw_abcd", ""] {
             assert!(digits(bad).is_err(), "{bad}");

@@ -12,7 +12,7 @@ use shared::secrets::clients::MAX_TOKENS;
 
 /// Gives a client a second token, and ends the old one once the new one is in use.
 ///
-/// Every instance knows the new one after a minute. Both work until --finish, so that no request fails in
+/// Every environment knows the new one after a minute. Both work until --finish, so that no request fails in
 /// between. A client has at most two.
 #[derive(Args)]
 #[command(after_help = "\

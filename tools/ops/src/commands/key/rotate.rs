@@ -19,7 +19,7 @@ const MOST_ROTATIONS: usize = 3;
 
 /// Puts the staged key into use, once Cohere has accepted it, and waits for that.
 ///
-/// Requests do not fail meanwhile. The old key must stay valid for ten minutes more: instances of the gateway
+/// Requests do not fail meanwhile. The old key must stay valid for ten minutes more: environments of the gateway
 /// keep it for five. Revoke it at Cohere when the logs show the new version only (field key_version).
 /// A rotation that was interrupted is finished first, with the key it was begun with; then the staged one follows.
 #[derive(Args)]
@@ -77,7 +77,7 @@ impl Rotate {
 
     /// Waits until the labels tell how the rotation ended.
     async fn outcome(&self, store: &Store, version: &str) -> anyhow::Result<()> {
-        let asked = Instant::now();
+        let requested = Instant::now();
         let mut was_pending = false;
         loop {
             let labels = store.labels().await?;
@@ -87,13 +87,13 @@ impl Rotate {
             }
             let why = "why stands in the log of the function rotate-key";
             was_pending |= is(PENDING);
-            if !is(PENDING) && (was_pending || asked.elapsed() > BEGINS_WITHIN) {
+            if !is(PENDING) && (was_pending || requested.elapsed() > BEGINS_WITHIN) {
                 bail!(
                     "the rotation has failed: the key in use stays in use; {why}; \
                      then stage another key, or ask again"
                 );
             }
-            if asked.elapsed().as_secs() >= self.wait_secs {
+            if requested.elapsed().as_secs() >= self.wait_secs {
                 bail!(
                     "the rotation has not ended within {} s: it may still end either way: look at \
                      `ops key status` before you revoke a key; {why}",

@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_cohere_key_is_refused_without_showing_it() {
+    fn bad_key_is_refused_without_showing_it() {
         for fine in ["fake-key\n", "ZmFrZQ=="] {
             assert!(usable(&Secret::new(fine)).is_ok(), "{fine}");
         }

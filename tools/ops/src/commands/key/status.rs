@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_age_is_told_in_units_that_people_use() {
+    fn age_is_told_in_units_that_people_use() {
         let now = Duration::from_secs(9_000_000);
         let told = [59, 60, 3_599, 3_661, 90_000, 8_640_000];
         let told = told.map(|secs| age(now, now - Duration::from_secs(secs)));

@@ -1,4 +1,4 @@
-//! Faults that meet single parts of a split request: what is retried, what is cached, what the
+//! Faults that meet single sub-requests of a split request: what is retried, what is cached, what the
 //! caller is told.
 
 use gateway_tests::scripted_cohere::{
@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// What one part meets must not open the breaker in these tests.
+/// What one sub-request meets must not open the breaker in these tests.
 const BREAKER_OFF: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "1000000");
 
 fn refuse_call(status: u16, message: &str) -> Vec<Step> {
-    write_json(status, &json!({ "id": "of-the-part", "message": message }))
+    write_json(status, &json!({ "id": "of-the-sub-request", "message": message }))
 }
 
 /// Half of an answer that looks complete from outside.
@@ -39,7 +39,7 @@ fn numbers_of(calls: &[Seen], input: &str) -> usize {
 }
 
 #[tokio::test]
-async fn failed_embed_part_is_retried_alone() {
+async fn failed_embed_sub_request_is_retried_alone() {
     let cohere =
         ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "1500")]).await;
     let faults = [
@@ -53,37 +53,38 @@ async fn failed_embed_part_is_retried_alone() {
     for (name, steps) in faults {
         let texts = number_texts(name, 0..200);
         cohere.fail_calls(&format!("{name}-150"), 1, steps);
-        let asked = cohere.embed_texts(&texts).await;
-        asked.assert_embeds(EMBED, &texts);
-        assert_eq!(asked.cache_and_calls(), ("miss", 4), "{name}");
-        let calls = [0, 96, 192].map(|first| numbers_of(&asked.calls, &format!("{name}-{first}")));
+        let answered = cohere.embed_texts(&texts).await;
+        answered.assert_embeds(EMBED, &texts);
+        assert_eq!(answered.cache_and_calls(), ("miss", 4), "{name}");
+        let calls =
+            [0, 96, 192].map(|first| numbers_of(&answered.calls, &format!("{name}-{first}")));
         assert_eq!(calls, [1, 2, 1], "{name}");
-        assert_eq!(asked.billed_units(), json!({ "input_tokens": 200 }), "{name}");
+        assert_eq!(answered.billed_units(), json!({ "input_tokens": 200 }), "{name}");
     }
 }
 
 #[tokio::test]
-async fn failed_rerank_part_is_retried_alone() {
+async fn failed_rerank_sub_request_is_retried_alone() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..2_001);
     cohere.fail_calls("page-1500", 1, refuse_call(503, "busy"));
-    let asked = cohere.send_counted("/v2/rerank", &build_rerank_body(&documents), &[]).await;
-    asked.assert_ranks(RERANK, &documents, usize::MAX);
-    assert_eq!(asked.cache_and_calls(), ("miss", 4));
-    assert_eq!(numbers_of(&asked.calls, "page-1500"), 2);
+    let answered = cohere.send_counted("/v2/rerank", &build_rerank_body(&documents), &[]).await;
+    answered.assert_ranks(RERANK, &documents, usize::MAX);
+    assert_eq!(answered.cache_and_calls(), ("miss", 4));
+    assert_eq!(numbers_of(&answered.calls, "page-1500"), 2);
 }
 
 #[tokio::test]
-async fn failing_part_names_its_error_and_inputs() {
+async fn failing_sub_request_names_its_error_and_inputs() {
     let cohere =
         ScriptedCohere::start(&[BREAKER_OFF, ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", "800")]).await;
     cohere.fail_calls("tide-100", ALWAYS, refuse_late(500, "oh"));
     let texts = number_texts("tide", 0..200);
-    let asked = cohere.embed_texts(&texts).await;
+    let answered = cohere.embed_texts(&texts).await;
     let message = "oh (texts 96-191 of 200, counted from 0)";
-    assert_eq!(asked.read_failure(), (500, "upstream_error".into(), message.into()));
-    assert_eq!(numbers_of(&asked.calls, "tide-100"), 3);
-    assert_eq!(asked.answer.json()["id"], "of-the-part");
+    assert_eq!(answered.read_failure(), (500, "upstream_error".into(), message.into()));
+    assert_eq!(numbers_of(&answered.calls, "tide-100"), 3);
+    assert_eq!(answered.answer.json()["id"], "of-the-sub-request");
 
     cohere.fail_calls("moon-100", ALWAYS, vec![Step::Hang]);
     let (status, code, message) =
@@ -93,13 +94,13 @@ async fn failing_part_names_its_error_and_inputs() {
 
     cohere.fail_calls("page-1000", ALWAYS, refuse_late(422, "no such page"));
     let body = build_rerank_body(&number_texts("page", 0..2_001));
-    let asked = cohere.send_counted("/v2/rerank", &body, &[]).await;
+    let answered = cohere.send_counted("/v2/rerank", &body, &[]).await;
     let message = "no such page (documents 1000-1999 of 2001, counted from 0)";
-    assert_eq!(asked.read_failure(), (422, "invalid_request".into(), message.into()));
+    assert_eq!(answered.read_failure(), (422, "invalid_request".into(), message.into()));
 
     cohere.answer_all();
-    let asked = cohere.embed_texts(&texts).await;
-    asked.assert_embeds(EMBED, &texts);
+    let answered = cohere.embed_texts(&texts).await;
+    answered.assert_embeds(EMBED, &texts);
 }
 
 #[tokio::test]
@@ -108,7 +109,7 @@ async fn final_failure_stops_calls_and_caches_the_rest() {
     let texts = number_texts("sea", 0..1_920);
     let leave = Arc::new(Semaphore::new(0));
     let waiting = leave.clone();
-    // Of the sixteen parts that go at once two are answered, so that two more go; one is refused in the end.
+    // Of the sixteen sub-requests that go at once two are answered, so that two more go; one is refused in the end.
     cohere.stub.answer_others(move |seen| match read_inputs(seen)[0].as_str() {
         "sea-0" | "sea-192" => answer_well(seen),
         "sea-96" => [vec![Step::Leave(waiting.clone())], refuse_call(400, "bad text")].concat(),
@@ -119,10 +120,10 @@ async fn final_failure_stops_calls_and_caches_the_rest() {
         cohere.wait_for_calls(18).await;
         leave.add_permits(1);
     };
-    let (asked, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), refusing);
+    let (answered, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), refusing);
     let message = "bad text (texts 96-191 of 1920, counted from 0)";
-    assert_eq!(asked.read_failure(), (400, "invalid_request".into(), message.into()));
-    assert_eq!(asked.calls.len(), 18, "two of twenty parts are never sent");
+    assert_eq!(answered.read_failure(), (400, "invalid_request".into(), message.into()));
+    assert_eq!(answered.calls.len(), 18, "two of twenty sub-requests are never sent");
 
     cohere.answer_all();
     let retried = cohere.embed_texts(&texts).await;
@@ -141,10 +142,10 @@ async fn deadline_names_inputs_and_caches_the_rest() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     cohere.fail_calls("sea-150", ALWAYS, vec![Step::Hang]);
-    let asked = cohere
+    let answered = cohere
         .send_counted("/v2/embed", &build_embed_body(&texts), &[("x-gateway-timeout-ms", "1500")])
         .await;
-    let (status, code, message) = asked.read_failure();
+    let (status, code, message) = answered.read_failure();
     assert_eq!((status, code.as_str()), (504, "deadline"));
     let ours = "no answer within 1500 ms, the request's own x-gateway-timeout-ms";
     assert_eq!(message, format!("{ours} (texts 96-191 of 200, counted from 0)"));
@@ -155,7 +156,7 @@ async fn deadline_names_inputs_and_caches_the_rest() {
 }
 
 #[tokio::test]
-async fn replaced_key_is_read_once_for_all_parts() {
+async fn replaced_key_is_read_once_for_all_sub_requests() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.embed_texts(&number_texts("before", 0..1)).await;
     let gateway = &cohere.running.gateway;
@@ -167,14 +168,14 @@ async fn replaced_key_is_read_once_for_all_parts() {
         }
     });
     let (texts, reads) = (number_texts("sea", 0..1_920), gateway.secrets.reads());
-    let asked = cohere.embed_texts(&texts).await;
-    asked.assert_embeds(EMBED, &texts);
-    assert!((21..=36).contains(&asked.calls.len()), "{} calls", asked.calls.len());
+    let answered = cohere.embed_texts(&texts).await;
+    answered.assert_embeds(EMBED, &texts);
+    assert!((21..=36).contains(&answered.calls.len()), "{} calls", answered.calls.len());
     assert_eq!(gateway.secrets.reads() - reads, 1);
 }
 
 #[tokio::test]
-async fn short_embed_part_is_malformed_others_cached() {
+async fn short_embed_sub_request_is_malformed_others_cached() {
     let cohere = ScriptedCohere::start(&[]).await;
     let texts = number_texts("sea", 0..200);
     cohere.stub.answer_others(|seen| {
@@ -186,8 +187,8 @@ async fn short_embed_part_is_malformed_others_cached() {
         let body = write_embed_answer(&request, EMBED, &of_call);
         write_answer(200, &[("content-type", "application/json")], body.as_bytes())
     });
-    let asked = cohere.embed_texts(&texts).await;
-    let (status, code, message) = asked.read_failure();
+    let answered = cohere.embed_texts(&texts).await;
+    let (status, code, message) = answered.read_failure();
     assert_eq!((status, code.as_str()), (502, "upstream_malformed"), "{message}");
     cohere.answer_all();
     let retried = cohere.embed_texts(&texts).await;
@@ -197,7 +198,7 @@ async fn short_embed_part_is_malformed_others_cached() {
 }
 
 #[tokio::test]
-async fn short_rerank_part_is_malformed_and_uncached() {
+async fn short_rerank_sub_request_is_malformed_and_uncached() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..2_001);
     cohere.stub.answer_others(|seen| {
@@ -213,8 +214,8 @@ async fn short_rerank_part_is_malformed_and_uncached() {
         write_json(200, &ranking)
     });
     let body = build_rerank_body(&documents);
-    let asked = cohere.send_counted("/v2/rerank", &body, &[]).await;
-    let (status, code, message) = asked.read_failure();
+    let answered = cohere.send_counted("/v2/rerank", &body, &[]).await;
+    let (status, code, message) = answered.read_failure();
     assert_eq!((status, code.as_str()), (502, "upstream_malformed"), "{message}");
     cohere.answer_all();
     let retried = cohere.send_counted("/v2/rerank", &body, &[]).await;
@@ -223,7 +224,7 @@ async fn short_rerank_part_is_malformed_and_uncached() {
 }
 
 #[tokio::test]
-async fn failed_part_gives_its_trace_id() {
+async fn failed_sub_request_gives_its_trace_id() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.stub.answer_others(|seen| {
         let first = read_inputs(seen).remove(0);
@@ -243,13 +244,13 @@ async fn failed_part_gives_its_trace_id() {
             }
         }
     });
-    let asked = cohere.embed_texts(&number_texts("sea", 0..200)).await;
-    assert_eq!(asked.read_failure().0, 400);
-    assert_eq!(asked.answer.header("x-debug-trace-id"), "sea-96");
+    let answered = cohere.embed_texts(&number_texts("sea", 0..200)).await;
+    assert_eq!(answered.read_failure().0, 400);
+    assert_eq!(answered.answer.header("x-debug-trace-id"), "sea-96");
 }
 
 #[tokio::test]
-async fn simultaneous_part_failures_leave_retries_for_others() {
+async fn simultaneous_sub_request_failures_leave_retries_for_others() {
     for status in [503, 429] {
         let cohere = ScriptedCohere::start(&[]).await;
         let calls = AtomicUsize::new(0);
@@ -259,9 +260,9 @@ async fn simultaneous_part_failures_leave_retries_for_others() {
             _ => answer_well(seen),
         });
         let texts = number_texts("sea", 0..1_920);
-        let asked = cohere.embed_texts(&texts).await;
-        assert_eq!(asked.cache_and_calls(), ("miss", 36), "{status}");
-        asked.assert_embeds(EMBED, &texts);
+        let answered = cohere.embed_texts(&texts).await;
+        assert_eq!(answered.cache_and_calls(), ("miss", 36), "{status}");
+        answered.assert_embeds(EMBED, &texts);
         let next = cohere.embed_texts(&number_texts("next", 0..1)).await;
         assert_eq!((next.answer.status, next.calls.len()), (200, 2), "{status}");
     }

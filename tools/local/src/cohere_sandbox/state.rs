@@ -1,0 +1,90 @@
+//! What a sandbox remembers: accepted keys, planned faults, and the newest requests.
+
+use crate::cohere_sandbox::api_error::ApiError;
+use crate::cohere_sandbox::fault::Fault;
+use crate::cohere_sandbox::keys::{AcceptedKeys, Key};
+use crate::cohere_sandbox::received::ReceivedRequest;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How many of the newest requests are recorded.
+const RECORDED_REQUESTS_LIMIT: usize = 10_000;
+/// Between stream events, so that a person sees the answer being written.
+const EVENT_PAUSE: Duration = Duration::from_millis(4);
+
+/// A running sandbox; clones share its state.
+#[derive(Clone)]
+pub struct CohereSandbox {
+    state: Arc<Mutex<SandboxState>>,
+    pub(super) event_pause: Duration,
+}
+
+#[derive(Default)]
+pub(super) struct SandboxState {
+    pub(super) keys: AcceptedKeys,
+    planned: VecDeque<Fault>,
+    received: VecDeque<ReceivedRequest>,
+    pub(super) received_count: u64,
+}
+
+impl CohereSandbox {
+    /// Creates a sandbox that accepts these keys.
+    pub fn new(keys: impl IntoIterator<Item = Key>) -> Self {
+        let state = SandboxState { keys: keys.into_iter().collect(), ..SandboxState::default() };
+        Self { state: Arc::new(Mutex::new(state)), event_pause: EVENT_PAUSE }
+    }
+
+    /// Sets the pause between the events of a stream; zero for tests.
+    pub fn with_event_pause(mut self, pause: Duration) -> Self {
+        self.event_pause = pause;
+        self
+    }
+
+    /// Accepts one more key; one that was accepted already becomes trial or not, as given now.
+    pub fn accept_key(&self, key: Key) {
+        self.lock_state().keys.accept(key);
+    }
+
+    /// Refuses that key from now on.
+    pub fn revoke_key(&self, value: &str) {
+        self.lock_state().keys.revoke(value);
+    }
+
+    /// Plans faults for the next API requests, one each, in order, replacing what was planned.
+    pub fn plan_faults(&self, faults: Vec<Fault>) {
+        self.lock_state().planned = faults.into();
+    }
+
+    /// The newest requests, oldest first; those to `/_sandbox/` are not counted.
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.lock_state().received.iter().cloned().collect()
+    }
+
+    pub(super) fn lock_state(&self) -> MutexGuard<'_, SandboxState> {
+        // Every change is a single assignment or push, so a poisoned lock holds sound data.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn record_request(&self, request: ReceivedRequest) {
+        let mut state = self.lock_state();
+        if state.received.len() == RECORDED_REQUESTS_LIMIT {
+            state.received.pop_front();
+        }
+        state.received.push_back(request);
+        state.received_count += 1;
+    }
+
+    /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`.
+    pub(super) fn fault_for(&self, request: &ReceivedRequest) -> Result<Fault, ApiError> {
+        if let Some(planned) = self.lock_state().planned.pop_front() {
+            return Ok(planned);
+        }
+        match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
+            Some(wanted) => wanted
+                .parse()
+                .map_err(|problem| ApiError::bad_request(format!("sandbox: {problem}"))),
+            None => Ok(Fault::default()),
+        }
+    }
+}
