@@ -4,6 +4,7 @@ use gateway_tests::gateway::{self, FAKE_KEY, Running, read_answer};
 use gateway_tests::stub::{Step, Stub, write_answer, write_json};
 use http::Method;
 use serde_json::json;
+use shared::edge::response::{FROM_COHERE, OwnHeader};
 use std::time::{Duration, Instant};
 
 const CHAT: &str =
@@ -242,6 +243,12 @@ async fn headers_pass_only_if_listed() {
         "x-trial-endpoint-call-remaining",
     ];
     assert_eq!(seen, expected);
+    let listed = OwnHeader::ALL.map(OwnHeader::name);
+    for name in &seen {
+        let is_listed = listed.contains(&name.as_str()) || FROM_COHERE.contains(&name.as_str());
+        // The front adds these two.
+        assert!(is_listed || ["date", "transfer-encoding"].contains(&name.as_str()), "{name}");
+    }
 
     let sent = &stub.seen()[0];
     let mut names: Vec<_> = sent.headers.keys().map(|name| name.as_str()).collect();

@@ -1,7 +1,7 @@
 //! Documents for callers and operators name every code and every unit that the code knows.
 
 use gateway_tests::source_files::ROOT;
-use shared::edge::response::status_of;
+use shared::edge::response::{OwnHeader, status_of};
 use shared::error::{Code, GatewayError, UpstreamAnswer};
 use shared::record::KNOWN_NAMES;
 use std::collections::BTreeSet;
@@ -73,4 +73,14 @@ fn first_cell(row: &str) -> Option<&str> {
 /// Returns what stands in back-ticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
+}
+
+#[test]
+fn response_headers_are_those_of_the_code() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/differences.md")).unwrap();
+    let row = page.lines().find(|line| line.starts_with("| response headers |")).unwrap();
+    let documented: BTreeSet<_> = quoted(row).collect();
+    let own = OwnHeader::ALL.map(OwnHeader::name);
+    let sent: BTreeSet<_> = own.into_iter().chain(shared::edge::response::FROM_COHERE).collect();
+    assert_eq!(documented, sent);
 }

@@ -1,10 +1,10 @@
 //! `GET /api/health`: whether Cohere answers, in a form that says nothing more to strangers.
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde::Serialize;
 use shared::app::App;
 use shared::edge::request::Incoming;
-use shared::edge::response::{self, Body};
+use shared::edge::response::{self, Body, OwnHeader};
 use shared::health::Status;
 
 /// The body, the same shape whatever the state.
@@ -38,9 +38,7 @@ pub async fn answer_request(app: &App, incoming: Incoming) -> http::Response<Bod
         version: &app.config.version,
     };
     let mut answer = response::write_json(status, &body);
-    if let Ok(id) = HeaderValue::from_str(&incoming.request_id) {
-        answer.headers_mut().insert("x-request-id", id);
-    }
+    OwnHeader::RequestId.set_text(answer.headers_mut(), &incoming.request_id);
     answer
 }
 

@@ -5,7 +5,7 @@
 use crate::config::LimitsConfig;
 use crate::error::{Code, GatewayError};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -16,8 +16,73 @@ use std::time::Duration;
 /// The body of every answer; it never yields an error, because the runtime would write that into the body.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
+/// Headers of the gateway's own. What is neither here nor among Cohere's below reaches no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnHeader {
+    ContentType,
+    RetryAfter,
+    ServerTiming,
+    /// The catalogue's word against a deprecated model, where Cohere has none.
+    ApiWarning,
+    RequestId,
+    Model,
+    FallbackFrom,
+    Attempts,
+    Cache,
+    MaxTokens,
+}
+
+impl OwnHeader {
+    pub const ALL: [OwnHeader; 10] = [
+        OwnHeader::ContentType,
+        OwnHeader::RetryAfter,
+        OwnHeader::ServerTiming,
+        OwnHeader::ApiWarning,
+        OwnHeader::RequestId,
+        OwnHeader::Model,
+        OwnHeader::FallbackFrom,
+        OwnHeader::Attempts,
+        OwnHeader::Cache,
+        OwnHeader::MaxTokens,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            OwnHeader::ContentType => "content-type",
+            OwnHeader::RetryAfter => "retry-after",
+            OwnHeader::ServerTiming => "server-timing",
+            OwnHeader::ApiWarning => "x-api-warning",
+            OwnHeader::RequestId => "x-request-id",
+            OwnHeader::Model => "x-gateway-model",
+            OwnHeader::FallbackFrom => "x-gateway-fallback-from",
+            OwnHeader::Attempts => "x-gateway-attempts",
+            OwnHeader::Cache => "x-gateway-cache",
+            OwnHeader::MaxTokens => "x-gateway-max-tokens",
+        }
+    }
+
+    /// Tells whether an answer has this header.
+    pub fn is_in(self, headers: &HeaderMap) -> bool {
+        headers.contains_key(self.name())
+    }
+
+    /// Sets the header in place of any other value.
+    pub fn set(self, headers: &mut HeaderMap, value: HeaderValue) {
+        headers.insert(HeaderName::from_static(self.name()), value);
+    }
+
+    /// Sets the header to a text. A model id may be any text: one that is no value is left out.
+    pub fn set_text(self, headers: &mut HeaderMap, value: &str) {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.set(headers, value);
+        }
+    }
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Headers of Cohere that reach the caller.
-const FROM_COHERE: [&str; 8] = [
+pub const FROM_COHERE: [&str; 8] = [
     "content-type",
     "x-api-warning",
     "x-debug-trace-id",
@@ -61,7 +126,7 @@ pub fn write_error(
     let body = ErrorBody { id, message: &error.message, code: error.code.as_str(), error_type };
     let mut response = write_json(status_of(error), &body);
     if let Some(seconds) = choose_retry_after(error, response.status(), limits.retry_after_max) {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        OwnHeader::RetryAfter.set(response.headers_mut(), HeaderValue::from(seconds));
     }
     response
 }
@@ -82,9 +147,7 @@ pub fn write_json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     let mut response =
         Response::new(single_chunk(Bytes::from(serde_json::to_vec(body).unwrap_or_default())));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    OwnHeader::ContentType.set(response.headers_mut(), JSON);
     response
 }
 
@@ -126,6 +189,7 @@ pub fn add_from_cohere(headers: &mut HeaderMap, upstream: &HeaderMap) {
 mod tests {
     use super::*;
     use crate::error::UpstreamAnswer;
+    use http::header;
 
     fn limits() -> LimitsConfig {
         LimitsConfig {

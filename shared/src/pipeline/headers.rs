@@ -1,8 +1,8 @@
 //! Every header of the gateway's own, on every answer, errors and streams included.
 
-use crate::edge::response::{self, Body};
+use crate::edge::response::{self, Body, OwnHeader};
 use crate::record::RequestRecord;
-use http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use http::{HeaderValue, Response};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -12,26 +12,28 @@ pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRec
     let headers = response.headers_mut();
     response::add_from_cohere(headers, &record.calls.response_headers);
     // An answer from the cache has no headers of Cohere's.
-    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    if !OwnHeader::ContentType.is_in(headers) {
+        OwnHeader::ContentType.set(headers, HeaderValue::from_static("application/json"));
+    }
     // Cohere's own warning says more than the catalogue.
     if let Some(warning) = &record.model_warning
-        && !headers.contains_key("x-api-warning")
+        && !OwnHeader::ApiWarning.is_in(headers)
     {
-        set_header(headers, "x-api-warning", warning);
+        OwnHeader::ApiWarning.set_text(headers, warning);
     }
-    set_header(headers, "x-request-id", &record.request_id);
+    OwnHeader::RequestId.set_text(headers, &record.request_id);
     if let Some(model) = &record.model {
-        set_header(headers, "x-gateway-model", model);
+        OwnHeader::Model.set_text(headers, model);
     }
     if let Some(requested) = &record.fallback_from {
-        set_header(headers, "x-gateway-fallback-from", requested);
+        OwnHeader::FallbackFrom.set_text(headers, requested);
     }
     if let Some(tokens) = record.chosen_max_tokens {
-        headers.insert("x-gateway-max-tokens", HeaderValue::from(tokens));
+        OwnHeader::MaxTokens.set(headers, HeaderValue::from(tokens));
     }
-    headers.insert("x-gateway-attempts", HeaderValue::from(record.calls.attempts));
-    headers.insert("x-gateway-cache", HeaderValue::from_static(record.batch.cache.as_str()));
-    set_header(headers, "server-timing", &server_timing(record));
+    OwnHeader::Attempts.set(headers, HeaderValue::from(record.calls.attempts));
+    OwnHeader::Cache.set(headers, HeaderValue::from_static(record.batch.cache.as_str()));
+    OwnHeader::ServerTiming.set_text(headers, &server_timing(record));
 }
 
 fn server_timing(record: &RequestRecord) -> String {
@@ -46,11 +48,4 @@ fn push_millis(timing: &mut String, name: &str, time: Duration) {
     let micros = time.as_micros();
     // Writing to memory cannot fail. Whole numbers: a float costs ten times as much to write.
     let _ = write!(timing, "{name}{}.{:03}", micros / 1_000, micros % 1_000);
-}
-
-/// Sets a header. A model id may be any text: one that is no header value is left out.
-fn set_header(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(HeaderName::from_static(name), value);
-    }
 }

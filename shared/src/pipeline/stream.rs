@@ -19,7 +19,7 @@ use crate::cohere::client::timeout_error;
 use crate::cohere::events::EventReader;
 use crate::config::StreamTimes;
 use crate::deadline::Deadline;
-use crate::edge::response::{self, Body};
+use crate::edge::response::{self, Body, OwnHeader};
 use crate::error::{GatewayError, Result};
 use crate::lock::lock_anyway;
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
@@ -30,7 +30,7 @@ use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::unfold;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use memchr::memmem::{find, find_iter};
@@ -143,7 +143,7 @@ impl StreamingAnswer {
     pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
         let mut response = Response::new(response::single_chunk(Bytes::new()));
         let event_stream = HeaderValue::from_static("text/event-stream");
-        response.headers_mut().insert(header::CONTENT_TYPE, event_stream);
+        OwnHeader::ContentType.set(response.headers_mut(), event_stream);
         add_headers(&mut response, &mut self.log.record);
         let frames = unfold(AnswerSlot::new(self), |slot| async move {
             let mut answer = slot.take_answer()?;

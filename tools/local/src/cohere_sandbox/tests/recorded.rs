@@ -1,15 +1,20 @@
 //! The sandbox compared with recordings of the real API, where those are at hand.
 //!
-//! Recordings are not part of this project. With a folder of them in `shared/cohere/recorded`
-//! beside it, the same requests must get answers with the same keys, in the same order.
+//! Recordings are not part of this project. With a folder of them in `../shared/cohere/recorded`,
+//! beside the repository, the same requests must get answers with the same keys, in the same order.
 
 use std::fs;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+#[path = "../../../../../tests/support/skips.rs"]
+#[allow(dead_code, reason = "the tests of the gateway use the rest")]
+mod skips;
+
 use super::post;
 use super::shape::Shape;
+use skips::report_skip;
 
 /// Replayed with their own requests.
 const ANSWERS: &[&str] = &[
@@ -68,7 +73,7 @@ fn recordings(test: &str) -> Option<PathBuf> {
     let folder =
         PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cohere/recorded"));
     if !folder.is_dir() {
-        eprintln!("{test}: skipped, no recordings at {}", folder.display());
+        report_skip(test, "there is no ../shared/cohere/recorded beside the repository");
         return None;
     }
     Some(folder)
