@@ -97,10 +97,11 @@ impl Cohere {
         let (request, key) = self.prepare_request(call, stats).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
-        let exchange = async {
+        // Boxed: what waits for it would hold it several times over, and move it about.
+        let exchange = Box::pin(async {
             let response = self.send_with_key(request, &key.value, stats).await?;
             response.collect().await.map_err(|error| classify::from_transport(&error))
-        };
+        });
         let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
         stats.add_wait(started);
         answer
@@ -114,11 +115,11 @@ impl Cohere {
         let (request, key) = self.prepare_request(call, stats).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
-        let exchange = async {
+        let exchange = Box::pin(async {
             let response = self.send_with_key(request, &key.value, stats).await?;
             check_event_stream(&stats.response_headers)?;
             Ok(EventReader::new(response, key))
-        };
+        });
         let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
         stats.add_wait(started);
         stream
