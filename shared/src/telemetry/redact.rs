@@ -38,10 +38,11 @@ pub fn redact_words(text: &str) -> String {
         }
         unquoted.push(if is_quote { '…' } else { c });
     }
-    let words =
-        unquoted.split_whitespace().map(|word| if word.contains("://") { "…" } else { word });
+    // Control characters go first: what is left around them may be a URL.
+    let words = unquoted.split_whitespace().map(|word| word.replace(char::is_control, ""));
+    let words = words.map(|word| if word.contains("://") { "…".into() } else { word });
     let words = words.collect::<Vec<_>>().join(" ");
-    words.chars().filter(|c| !c.is_control()).take(MAX_WORDS_CHARS).collect()
+    words.chars().take(MAX_WORDS_CHARS).collect()
 }
 
 /// Skips to the end of what is quoted, or of everything.
@@ -87,6 +88,7 @@ mod tests {
             ("for url (https://user:key@host/path?q=prompt)", "for url …"),
             ("never closed: \"prompt", "never closed: …"),
             ("two\r\nlines\u{7}", "two lines"),
+            ("for https:\u{1}//user:key@host/path", "for …"),
         ] {
             assert_eq!(redact_words(text), redacted);
         }

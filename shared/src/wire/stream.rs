@@ -163,7 +163,9 @@ fn is_done_line(frame: &[u8], at: usize) -> bool {
         Some(newline) => newline + 1,
         None => 0,
     };
-    strip_field(&frame[line_start..at + DONE_WORD.len()], b"data:") == Some(DONE_WORD)
+    let line_end = memchr::memchr(b'\n', &frame[at..]).map_or(frame.len(), |length| at + length);
+    let line = &frame[line_start..line_end];
+    strip_field(line.strip_suffix(b"\r").unwrap_or(line), b"data:") == Some(DONE_WORD)
 }
 
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.
@@ -243,8 +245,16 @@ mod tests {
                 .copied()
                 .collect::<Vec<_>>()[..]
         );
-        let done = Bytes::from_static(DONE);
-        assert_eq!(hide_done(done.clone()), done);
+        for done in [DONE, b"data:[DONE]\r\n\r\n", b"data: [DONE]"] {
+            let done = Bytes::from_static(done);
+            assert_eq!(hide_done(done.clone()), done);
+        }
+    }
+
+    #[test]
+    fn done_with_more_behind_it_is_escaped() {
+        let frame = Bytes::from_static(b"data: [DONE], he said\n\ndata: [DONE]\n\n");
+        assert_eq!(hide_done(frame), "data: \\u005bDONE], he said\n\ndata: [DONE]\n\n");
     }
 
     #[test]
