@@ -163,7 +163,10 @@ fn is_done_line(frame: &[u8], at: usize) -> bool {
         Some(newline) => newline + 1,
         None => 0,
     };
-    let line_end = memchr::memchr(b'\n', &frame[at..]).map_or(frame.len(), |length| at + length);
+    let line_end = match memchr::memchr(b'\n', &frame[at..]) {
+        Some(length) => at + length,
+        None => frame.len(),
+    };
     let line = &frame[line_start..line_end];
     strip_field(line.strip_suffix(b"\r").unwrap_or(line), b"data:") == Some(DONE_WORD)
 }
