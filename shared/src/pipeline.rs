@@ -12,6 +12,7 @@ mod endpoint_rules;
 mod fallback;
 mod fan_out;
 mod headers;
+mod model_answer;
 mod request;
 pub mod rerank;
 mod stream;

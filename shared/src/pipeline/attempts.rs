@@ -5,7 +5,7 @@
 //! after a cooldown or as a probe, then one on the fallback. Whatever stops a request, it answers with its
 //! own last failure.
 
-use super::fallback::ModelRole;
+use super::model_answer::ModelRole;
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::client::Call;

@@ -2,8 +2,7 @@
 
 use super::attempts::{CallAnswer, make_attempts};
 use super::endpoint_rules::{EndpointRules, IntoChunks, fits_context};
-use super::fallback::{ModelAnswer, ModelRole};
-use super::request::GatewayRequest;
+use super::model_answer::{ModelAnswer, ModelRequest};
 use crate::app::App;
 use crate::cohere::classify;
 use crate::cohere::client::Call;
@@ -91,17 +90,12 @@ impl CallAnswer for ChatAnswer {
 }
 
 impl ModelAnswer<Chat> for ChatAnswer {
-    async fn answer(
-        app: &'static App,
-        request: &GatewayRequest,
-        upstream: &UpstreamRequest,
-        role: ModelRole<'_>,
-        record: &mut RequestRecord,
-    ) -> Result<Self> {
-        let call = request.call_for(upstream);
+    async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
+        let call = request.whole_call();
         let rounds = SharedRounds::default();
         // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
-        let attempts = Box::pin(make_attempts(app, &call, role, &rounds, &mut record.calls));
+        let attempts =
+            Box::pin(make_attempts(request.app, &call, request.role, &rounds, &mut record.calls));
         let answer: Self = attempts.await?;
         record.billed = answer.billed.clone();
         Ok(answer)

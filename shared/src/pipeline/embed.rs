@@ -8,8 +8,8 @@ mod cache;
 
 use super::attempts::CallAnswer;
 use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
-use super::fallback::{ModelAnswer, ModelRole};
 use super::fan_out::FanOut;
+use super::model_answer::{ModelAnswer, ModelRequest};
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::batch::SubRequest;
@@ -160,19 +160,20 @@ impl CallAnswer for EmbedAnswer {
 }
 
 impl ModelAnswer<Embed> for BatchAnswer {
-    async fn answer(
-        app: &'static App,
-        request: &GatewayRequest,
-        upstream: &UpstreamRequest,
-        role: ModelRole<'_>,
-        record: &mut RequestRecord,
-    ) -> Result<Self> {
-        let client = &request.identity.client;
-        let plan = EmbedPlan::new(&app.cache, client, request.options.no_store, &upstream.object)?;
-        let call = request.call_for(upstream);
-        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role };
+    async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
+        let ModelRequest { app, request: GatewayRequest { identity, options, .. }, .. } = request;
+        let plan = EmbedPlan::new(
+            &app.cache,
+            &identity.client,
+            options.no_store,
+            &request.upstream.object,
+        )?;
+        let call = request.whole_call();
+        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
-        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(BatchAnswer)
+        Box::pin(answer_plan(&plan, &fan_out, &request.request.json_id(), record))
+            .await
+            .map(BatchAnswer)
     }
 }
 

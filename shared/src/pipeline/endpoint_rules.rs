@@ -1,6 +1,6 @@
 //! What an endpoint does in its own way; everything else is the same for all.
 
-use super::fallback::ModelAnswer;
+use super::model_answer::ModelAnswer;
 use crate::cohere::models::Model;
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::endpoint::Endpoint;

@@ -7,40 +7,17 @@
 //! model is another vector space and other scores are another scale.
 
 use super::endpoint_rules::EndpointRules;
+use super::model_answer::{ModelAnswer, ModelRequest, ModelRole};
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
-use crate::error::{GatewayError, Result};
+use crate::error::Result;
 use crate::record::RequestRecord;
 use crate::resilience::retry::Disposition;
 use crate::telemetry::redact;
 use crate::wire::object::RequestObject;
 use crate::wire::{UpstreamRequest, to_json_string};
-
-/// Why a model is called, which decides how often.
-#[derive(Clone, Copy)]
-pub(super) enum ModelRole<'a> {
-    /// It is the model that was asked for.
-    Primary,
-    /// It stands in for the requested one, which has failed so.
-    Fallback(&'a GatewayError),
-}
-
-/// The answer of a whole request, given by one model.
-pub(super) trait ModelAnswer<E>: Sized + Send {
-    /// Asks one model.
-    ///
-    /// # Errors
-    /// The failure that the caller is told, if no other model answers.
-    fn answer(
-        app: &'static App,
-        request: &GatewayRequest,
-        upstream: &UpstreamRequest,
-        role: ModelRole<'_>,
-        record: &mut RequestRecord,
-    ) -> impl Future<Output = Result<Self>> + Send;
-}
 
 /// Answers a request by its own model or by the fallback, and records which it was.
 ///
@@ -52,7 +29,8 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     record: &mut RequestRecord,
 ) -> Result<A> {
     let upstream = &request.upstream;
-    let error = match A::answer(app, request, upstream, ModelRole::Primary, record).await {
+    let primary = ModelRequest { app, request, upstream, role: ModelRole::Primary };
+    let error = match A::answer(&primary, record).await {
         Ok(answer) => return Ok(answer),
         Err(error) => error,
     };
@@ -62,7 +40,8 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     let Some(fallback) = choose_fallback::<E>(&app.config.fallback, request) else {
         return Err(error);
     };
-    match A::answer(app, request, &fallback, ModelRole::Fallback(&error), record).await {
+    let role = ModelRole::Fallback(&error);
+    match A::answer(&ModelRequest { app, request, upstream: &fallback, role }, record).await {
         Ok(answer) => {
             record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
             Ok(answer)

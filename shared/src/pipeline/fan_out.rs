@@ -5,7 +5,7 @@
 //! others are not made, and what has been answered was handed on as it came.
 
 use super::attempts::{CallAnswer, make_attempts};
-use super::fallback::ModelRole;
+use super::model_answer::ModelRole;
 use crate::app::App;
 use crate::batch::{Batch, SubRequest};
 use crate::cohere::client::Call;

@@ -5,8 +5,8 @@
 
 use super::attempts::CallAnswer;
 use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
-use super::fallback::{ModelAnswer, ModelRole};
 use super::fan_out::FanOut;
+use super::model_answer::{ModelAnswer, ModelRequest};
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::batch::rerank::{RerankBatch, SubAnswer, is_cacheable};
@@ -78,19 +78,17 @@ impl CallAnswer for RerankAnswer {
 }
 
 impl ModelAnswer<Rerank> for BatchAnswer {
-    async fn answer(
-        app: &'static App,
-        request: &GatewayRequest,
-        upstream: &UpstreamRequest,
-        role: ModelRole<'_>,
-        record: &mut RequestRecord,
-    ) -> Result<Self> {
-        let (client, no_store) = (&request.identity.client, request.options.no_store);
-        let plan = RerankPlan::new(&app.cache, client, no_store, &upstream.object, wire::PER_CALL);
-        let call = request.call_for(upstream);
-        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role };
+    async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
+        let ModelRequest { app, request: GatewayRequest { identity, options, .. }, .. } = request;
+        let object = &request.upstream.object;
+        let (client, per_call) = (&identity.client, wire::PER_CALL);
+        let plan = RerankPlan::new(&app.cache, client, options.no_store, object, per_call);
+        let call = request.whole_call();
+        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
-        Box::pin(answer_plan(&plan, &fan_out, &request.json_id(), record)).await.map(BatchAnswer)
+        Box::pin(answer_plan(&plan, &fan_out, &request.request.json_id(), record))
+            .await
+            .map(BatchAnswer)
     }
 }
 

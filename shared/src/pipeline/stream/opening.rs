@@ -10,11 +10,9 @@ use crate::cohere::events::EventReader;
 use crate::error::Result;
 use crate::pipeline::attempts::{CallAnswer, make_attempts};
 use crate::pipeline::chat::Chat;
-use crate::pipeline::fallback::{ModelAnswer, ModelRole};
-use crate::pipeline::request::GatewayRequest;
+use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
 use crate::record::{CallStats, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds};
-use crate::wire::UpstreamRequest;
 use crate::wire::stream::{self, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use tokio::time::timeout_at;
@@ -54,15 +52,10 @@ impl CallAnswer for OpenedStream {
 }
 
 impl ModelAnswer<Chat> for OpenedStream {
-    async fn answer(
-        app: &'static App,
-        request: &GatewayRequest,
-        upstream: &UpstreamRequest,
-        role: ModelRole<'_>,
-        record: &mut RequestRecord,
-    ) -> Result<Self> {
-        let call = request.call_for(upstream);
-        make_attempts(app, &call, role, &SharedRounds::default(), &mut record.calls).await
+    async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
+        let call = request.whole_call();
+        make_attempts(request.app, &call, request.role, &SharedRounds::default(), &mut record.calls)
+            .await
     }
 }
 

@@ -1,0 +1,45 @@
+//! What one model is asked, and the answer it gives: the request whole, whatever calls it takes.
+
+use super::request::GatewayRequest;
+use crate::app::App;
+use crate::cohere::client::Call;
+use crate::error::{GatewayError, Result};
+use crate::record::RequestRecord;
+use crate::wire::UpstreamRequest;
+
+/// Why a model is called, which decides how often.
+#[derive(Clone, Copy)]
+pub(super) enum ModelRole<'a> {
+    /// It is the model that was asked for.
+    Primary,
+    /// It stands in for the requested one, which has failed so.
+    Fallback(&'a GatewayError),
+}
+
+/// A request for one model.
+pub(super) struct ModelRequest<'a> {
+    pub(super) app: &'static App,
+    pub(super) request: &'a GatewayRequest,
+    /// What this model is sent.
+    pub(super) upstream: &'a UpstreamRequest,
+    pub(super) role: ModelRole<'a>,
+}
+
+impl ModelRequest<'_> {
+    /// Returns the call that sends the request as it is.
+    pub(super) fn whole_call(&self) -> Call {
+        self.request.call_for(self.upstream)
+    }
+}
+
+/// The answer of a whole request of endpoint `E`, given by one model.
+pub(super) trait ModelAnswer<E>: Sized + Send {
+    /// Asks the model.
+    ///
+    /// # Errors
+    /// The failure that the caller is told, if no other model answers.
+    fn answer(
+        request: &ModelRequest<'_>,
+        record: &mut RequestRecord,
+    ) -> impl Future<Output = Result<Self>> + Send;
+}
