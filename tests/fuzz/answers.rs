@@ -85,6 +85,11 @@ fn slots_of(envelope: &Envelope) -> Vec<Range<usize>> {
 }
 
 fn check_envelope(bytes: &Bytes, envelope: &Envelope) {
+    for (span, first) in [(&envelope.units, b'{'), (&envelope.warnings, b'[')] {
+        let Some(piece) = span.clone().map(|span| &bytes[span]) else { continue };
+        // The scan counts brackets and trusts the grammar for their kinds.
+        assert!(piece[0] == first && b"]}".contains(&piece[piece.len() - 1]));
+    }
     if let Some(meta) = &envelope.meta {
         check_inside(meta, &(0..bytes.len()));
     }
