@@ -113,7 +113,7 @@ fn joining(criterion: &mut Criterion) {
     let texts: Vec<_> = (0..10 * PER_CALL).map(|text| text.to_string()).collect();
     let body = Bytes::from(json!({ "texts": texts }).to_string());
     let object = RequestObject::parse(body, KNOWN).unwrap();
-    let batch = EmbedBatch::new(&object, true).unwrap();
+    let batch = EmbedBatch::new(&object, true);
     let all: Vec<_> = (0..texts.len()).collect();
     let answers: Vec<_> = batch
         .split_into(&all, PER_CALL)

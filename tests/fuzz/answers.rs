@@ -52,7 +52,7 @@ fn check_embed_answer(answer: EmbedAnswer) {
 fn merge_embed_answer(answer: &EmbedAnswer) {
     let body = Bytes::from_static(br#"{"texts":["a","b","a","c","d"]}"#);
     let object = RequestObject::parse(body, EMBED).unwrap();
-    let batch = EmbedBatch::new(&object, true).unwrap();
+    let batch = EmbedBatch::new(&object, true);
     let sub_requests = batch.split_into(&[0, 1, 2, 3], 2);
     let answers: Vec<_> = sub_requests.into_iter().map(|part| (part, answer.clone())).collect();
     let mut table = Table::new(&batch);

@@ -11,7 +11,6 @@ pub use shape::{Column, Shape};
 pub use table::{Misfit, Table};
 
 use super::{Batch, Positions, SubRequest};
-use crate::error::Result;
 use crate::wire::embed::{self, EmbedAnswer};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
@@ -31,11 +30,8 @@ pub struct EmbedBatch {
 
 impl EmbedBatch {
     /// Takes a request apart. Equal inputs become one element where `deduplicate` says so.
-    ///
-    /// # Errors
-    /// `invalid_request` where the request holds no inputs.
-    pub fn new(object: &RequestObject, deduplicate: bool) -> Result<Self> {
-        let (source, inputs) = embed::find_inputs(object)?;
+    pub fn new(object: &RequestObject, deduplicate: bool) -> Self {
+        let (source, inputs) = embed::list_inputs(object);
         let mut elements: Vec<Bytes> = Vec::with_capacity(inputs.len());
         let mut element_of_input = Vec::with_capacity(inputs.len());
         let mut seen = HashMap::with_capacity(if deduplicate { inputs.len() } else { 0 });
@@ -47,7 +43,7 @@ impl EmbedBatch {
             }
             element_of_input.push(element);
         }
-        Ok(Self { source, elements, element_of_input, object: object.clone() })
+        Self { source, elements, element_of_input, object: object.clone() }
     }
 
     /// Returns the different inputs, as they are written.

@@ -39,10 +39,7 @@ struct Candidate<'a> {
 impl RerankBatch {
     /// Takes a request apart into calls of at most `per_call` documents.
     pub fn new(object: &RequestObject, per_call: usize) -> Self {
-        let document_count = match object.read_list("documents") {
-            Some(documents) => documents.len(),
-            None => 0,
-        };
+        let document_count = object.list_or_empty("documents").len();
         let top_n = object.read_number("top_n").map(|top_n| top_n as usize);
         let all: Vec<usize> = (0..document_count).collect();
         let is_whole = document_count <= per_call;
@@ -104,13 +101,10 @@ impl RerankBatch {
 
 impl Batch for RerankBatch {
     fn write_body(&self, sub_request: &SubRequest) -> Bytes {
-        let Some(documents) = self.object.read_list("documents") else {
-            return self.object.body().clone();
-        };
         if sub_request.is_whole {
             return self.object.body().clone();
         }
-        let documents: Vec<_> = documents.iter().collect();
+        let documents: Vec<_> = self.object.list_or_empty("documents").iter().collect();
         let own = sub_request.elements.iter().map(|element| documents[*element]);
         let list = [b"[", &own.collect::<Vec<_>>().join(&b","[..])[..], b"]"].concat();
         // Every document's result is wanted: the best of all may lie in one sub-request.

@@ -167,7 +167,7 @@ impl ModelAnswer<Embed> for BatchAnswer {
             &identity.client,
             options.no_store,
             &request.upstream.object,
-        )?;
+        );
         let call = request.whole_call();
         let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
@@ -244,16 +244,16 @@ impl<'a> EmbedPlan<'a> {
         client: &'a str,
         no_store: bool,
         object: &RequestObject,
-    ) -> Result<Self> {
+    ) -> Self {
         // Mixed inputs and fields that are not known here are sent as they stand, and not cached.
         let is_plain = !object.has("inputs") && object.has_only(wire::KNOWN);
         let access = CacheAccess::new(cache, client, is_plain && !no_store);
-        let batch = EmbedBatch::new(object, is_plain)?;
+        let batch = EmbedBatch::new(object, is_plain);
         let cache = match access.is_used() {
             true => Some(EmbedCache::new(access, object, &batch)),
             false => None,
         };
-        Ok(Self { batch, access, cache })
+        Self { batch, access, cache }
     }
 
     /// Returns the table with all rows that the cache holds.

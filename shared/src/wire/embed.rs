@@ -156,11 +156,17 @@ fn check_types(object: &RequestObject) -> Result<()> {
     Err(GatewayError::invalid("embedding_types", problem))
 }
 
-/// Returns the field that holds the inputs, and the inputs.
+/// Returns the field that holds the inputs of a request that has been checked, and the inputs.
+pub fn list_inputs(object: &RequestObject) -> (&'static str, List<'_>) {
+    let source = SOURCES.into_iter().find(|source| object.has(source)).unwrap_or(SOURCES[0]);
+    (source, object.list_or_empty(source))
+}
+
+/// Finds the field that holds the inputs.
 ///
 /// # Errors
 /// `invalid_request` where there is none, or more than one.
-pub fn find_inputs(object: &RequestObject) -> Result<(&'static str, List<'_>)> {
+fn find_inputs(object: &RequestObject) -> Result<(&'static str, List<'_>)> {
     let mut found = None;
     for source in SOURCES {
         let Some(inputs) = object.read_list(source) else { continue };

@@ -260,6 +260,11 @@ impl RequestObject {
         Some(List { body: &self.body, start: field.value.start, elements: &field.elements })
     }
 
+    /// Returns an array field that the endpoint knows; one that is absent has no elements.
+    pub fn list_or_empty(&self, name: &str) -> List<'_> {
+        self.read_list(name).unwrap_or(List { body: &self.body, start: 0, elements: &[] })
+    }
+
     /// Tells whether there is no field but the known ones.
     pub fn has_only(&self, known: KnownFields) -> bool {
         self.fields.iter().all(|field| {

@@ -8,7 +8,7 @@ fn object(body: Bytes) -> RequestObject {
 }
 
 fn batch(body: &Value, once: bool) -> EmbedBatch {
-    EmbedBatch::new(&object(body.to_string().into()), once).unwrap()
+    EmbedBatch::new(&object(body.to_string().into()), once)
 }
 
 fn answer(body: &Value) -> EmbedAnswer {
@@ -44,7 +44,7 @@ fn sub_request_keeps_all_other_fields() {
 #[test]
 fn request_of_one_call_passes_unchanged() {
     let body = Bytes::from_static(br#"{ "texts" : [ "a" , "b" ] }"#);
-    let batch = EmbedBatch::new(&object(body.clone()), true).unwrap();
+    let batch = EmbedBatch::new(&object(body.clone()), true);
     let parts = parts(&batch, 96);
     assert_eq!(batch.write_body(&parts[0]), body);
     let text = Bytes::from_static(br#" {"new": 1, "embeddings": {"float": [[ 1 ],[2]]}}"#);

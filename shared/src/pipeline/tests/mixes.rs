@@ -156,7 +156,7 @@ fn serve_embed(
     cohere: &mut Cohere,
     body: &Bytes,
 ) -> Option<(Vec<u8>, CacheOutcome)> {
-    let plan = EmbedPlan::new(cache, cohere.client, false, &embed_object(body)).unwrap();
+    let plan = EmbedPlan::new(cache, cohere.client, false, &embed_object(body));
     let mut table = plan.cached_table();
     let mut missing = table.missing_elements();
     let mut answers = Vec::new();
@@ -387,7 +387,7 @@ fn answer_of_another_form_is_asked_anew() {
     serve_embed(&cache, &mut cohere, &embed_body(&["a"], &["float"])).unwrap();
     // Cohere stops to repeat the texts.
     let body = embed_body(&["a", "b"], &["float"]);
-    let plan = EmbedPlan::new(&cache, "search", false, &embed_object(&body)).unwrap();
+    let plan = EmbedPlan::new(&cache, "search", false, &embed_object(&body));
     let table = plan.cached_table();
     assert_eq!(table.missing_elements(), [1]);
     let answer = |part: &crate::batch::SubRequest| {
@@ -426,10 +426,7 @@ fn answer_of_another_form_is_asked_anew() {
 fn unknown_or_unwanted_requests_bypass_the_cache() {
     let cache = new_cache(1_000_000);
     let outcome = |body: &Bytes, no_store| {
-        EmbedPlan::new(&cache, "search", no_store, &embed_object(body))
-            .unwrap()
-            .batch_stats(&[0])
-            .cache
+        EmbedPlan::new(&cache, "search", no_store, &embed_object(body)).batch_stats(&[0]).cache
     };
     let plain = embed_body(&["a"], &["float"]);
     assert_eq!(outcome(&plain, false), CacheOutcome::Miss);
@@ -449,8 +446,7 @@ fn answer_of_other_types_is_not_cached() {
         let body = format!(
             r#"{{"model":"m","input_type":"x","embedding_types":["{requested}"],"texts":["a"]}}"#
         );
-        let plan =
-            EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body))).unwrap();
+        let plan = EmbedPlan::new(&cache, "search", false, &embed_object(&Bytes::from(body)));
         let part = plan.batch.split_into(&[0], PER_CALL).remove(0);
         let answer =
             EmbedAnswer::parse(Bytes::from(format!(r#"{{"embeddings":{{{answered}}}}}"#))).unwrap();
