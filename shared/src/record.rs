@@ -27,6 +27,9 @@ pub enum CacheOutcome {
 }
 
 impl CacheOutcome {
+    /// All of them, for the documents' checks.
+    pub const ALL: [Self; 5] = [Self::Hit, Self::Partial, Self::Miss, Self::Bypass, Self::Off];
+
     /// Returns the word of the `x-gateway-cache` header.
     pub fn as_str(self) -> &'static str {
         match self {

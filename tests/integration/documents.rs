@@ -1,9 +1,10 @@
 //! Documents for callers and operators name every code and every unit that the code knows.
 
 use gateway_tests::source_files::ROOT;
+use shared::edge::request::RequestOptions;
 use shared::edge::response::{OwnHeader, status_of};
 use shared::error::{Code, GatewayError, UpstreamAnswer};
-use shared::record::KNOWN_NAMES;
+use shared::record::{CacheOutcome, KNOWN_NAMES};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -73,6 +74,22 @@ fn first_cell(row: &str) -> Option<&str> {
 /// Returns what stands in back-ticks.
 fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
+}
+
+/// Returns what stands in back-ticks in the first cells of all tables of a page.
+fn first_cells(page: &str) -> BTreeSet<&str> {
+    page.lines().filter_map(first_cell).flat_map(quoted).collect()
+}
+
+#[test]
+fn headers_page_has_every_header_and_cache_word() {
+    let page = read_document("headers.md");
+    let cells = first_cells(&page);
+    let own = OwnHeader::ALL.map(OwnHeader::name);
+    let words = CacheOutcome::ALL.map(CacheOutcome::as_str);
+    for name in own.iter().chain(&words).chain(&RequestOptions::HEADERS) {
+        assert!(cells.contains(name), "{name} is not in docs/headers.md");
+    }
 }
 
 #[test]

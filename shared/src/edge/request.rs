@@ -38,6 +38,15 @@ pub struct RequestOptions {
     pub timeout: Option<Duration>,
 }
 
+impl RequestOptions {
+    const CACHE: &str = "x-gateway-cache";
+    const FALLBACK: &str = "x-gateway-fallback";
+    const TIMEOUT: &str = "x-gateway-timeout-ms";
+
+    /// The headers that they are read from.
+    pub const HEADERS: [&str; 3] = [Self::CACHE, Self::FALLBACK, Self::TIMEOUT];
+}
+
 impl Incoming {
     /// Reads an event of API Gateway, in an invocation that ends at `deadline_ms` since 1970.
     ///
@@ -75,9 +84,9 @@ impl Incoming {
     /// `invalid_request` naming the header and what it takes.
     pub fn read_options(&self, longest: Duration) -> Result<RequestOptions> {
         Ok(RequestOptions {
-            no_store: self.read_choice("x-gateway-cache", &["no-store"])?.is_some(),
+            no_store: self.read_choice(RequestOptions::CACHE, &["no-store"])?.is_some(),
             fallback: self
-                .read_choice("x-gateway-fallback", &["allow", "deny"])?
+                .read_choice(RequestOptions::FALLBACK, &["allow", "deny"])?
                 .map(|choice| choice == "allow"),
             timeout: self.read_timeout(longest)?,
         })
@@ -98,7 +107,7 @@ impl Incoming {
     }
 
     fn read_timeout(&self, longest: Duration) -> Result<Option<Duration>> {
-        const NAME: &str = "x-gateway-timeout-ms";
+        const NAME: &str = RequestOptions::TIMEOUT;
         let Some(value) = self.headers.get(NAME) else { return Ok(None) };
         let longest = longest.as_millis() as u64;
         let millis = value.to_str().ok().and_then(|text| text.parse().ok());
