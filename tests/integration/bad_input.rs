@@ -252,7 +252,9 @@ async fn missing_or_foreign_token_is_unauthorized() {
             "{token:?}: {said}"
         );
         assert_eq!(
-            said["message"], "a token of this gateway is expected, not a Cohere key",
+            said["message"],
+            "a token of this gateway is expected, not a Cohere key; \
+             this one is missing, unknown, expired or revoked",
             "{token:?}"
         );
     }
@@ -298,6 +300,13 @@ async fn raw_event_is_judged_like_a_request() {
             r#"{"messages":[{}]}"#,
             false,
             json!({}),
+            "unauthorized",
+            "a token of this gateway is expected",
+        ),
+        (
+            r#"{"messages":[{}]}"#,
+            false,
+            json!({ "client": "c", "models": null }),
             "unauthorized",
             "a token of this gateway is expected",
         ),

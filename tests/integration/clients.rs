@@ -64,6 +64,8 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
     };
     assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
     assert_eq!(answer.header("www-authenticate"), "Bearer");
+    let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
+    assert!(message.ends_with("missing, unknown, expired or revoked"), "{message}");
     for _ in 0..20 {
         assert_eq!(status_for(&running, &token).await, 401, "a dead token came back");
         tokio::time::sleep(VERDICT / 10).await;
@@ -151,6 +153,7 @@ async fn foreign_token_never_reaches_a_function() {
         token.clone(),
         format!("Basic {token}"),
         format!("Bearer\t{token}"),
+        format!("Bearer  {token}"),
         format!("Bearer {token} x"),
         format!("Bearer {token},Bearer {token}"),
         format!("Bearer {token}{huge}"),
@@ -202,7 +205,7 @@ async fn damaged_token_is_denied_by_authorizer() {
         json!({}).to_string(),
         r#"{"authorizationToken":"\ud800"}"#.to_string(),
         json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": 7}).to_string(),
-        json!({"type": "TOKEN", "authorizationToken": format!("Bearer {token}")}).to_string(),
+        question(&format!("Bearer  {token}")).to_string(),
         question(&format!("Bearer {token}\u{0}")).to_string(),
         question(&format!("Bearer {token}\r\nx: y")).to_string(),
         question(&"x".repeat(1_000_000)).to_string(),

@@ -21,3 +21,4 @@ mod runbooks;
 mod schema;
 mod stage_order;
 mod streams;
+mod unreadable_clients;

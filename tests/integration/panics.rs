@@ -57,7 +57,7 @@ async fn stream_panic_ends_as_cohere_would() {
 }
 
 #[tokio::test]
-async fn authorizer_panic_denies_the_caller() {
+async fn authorizer_panic_denies_nobody() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     let token = format!("Bearer cgw_{}", PanicPoint::Authorizer.mark());
     let request = running
@@ -65,6 +65,7 @@ async fn authorizer_panic_denies_the_caller() {
         .header("authorization", token)
         .body(GOOD);
     let answer = read_answer(request).await;
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (401, Some("unauthorized")));
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("internal")));
+    assert_eq!(answer.header("retry-after"), "1");
     assert_unharmed(&stub, &running, "authorizer", PanicPoint::Authorizer).await;
 }

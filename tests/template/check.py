@@ -112,7 +112,17 @@ def the_authorizer_is_asked_through_its_alias():
     authorizer = schemes["ClientToken"]["x-amazon-apigateway-authorizer"]
     assert "AuthorizerFunctionAliaslive" in json.dumps(authorizer["authorizerUri"]), authorizer
     assert authorizer["identityValidationExpression"].startswith("^[Bb]"), authorizer
+    assert " cgw_" in authorizer["identityValidationExpression"], "exactly one space"
     assert authorizer["authorizerResultTtlInSeconds"] == 60
+
+
+@check
+def an_authorizer_that_fails_denies_nobody():
+    responses = RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    for kind in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
+        response = responses[kind]
+        assert str(response["statusCode"]) == "503", kind
+        assert response["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'", kind
 
 
 @check
@@ -137,7 +147,7 @@ def gateway_responses_have_our_shape():
         assert list(json.loads(text)) == ["id", "message", "code"], (kind, text)
         assert "$context.error" not in text, f"{kind} may repeat a caller's token"
         retry_after = response.get("responseParameters", {}).get("gatewayresponse.header.Retry-After")
-        assert (retry_after is not None) == (str(response.get("statusCode")) == "429"), kind
+        assert (retry_after is not None) == (str(response.get("statusCode")) in ("429", "503")), kind
         assert retry_after is None or 1 <= int(retry_after.strip("'")) <= 5, kind
 
 

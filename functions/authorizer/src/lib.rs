@@ -1,7 +1,8 @@
 //! The TOKEN authorizer of the API: knows clients by the hash of their token.
 //!
-//! It denies by answer, never by crash: whatever is no live token of a known client gets a Deny policy,
-//! which API Gateway turns into a 401. Without a readable list of clients there are no clients; a bad
+//! It denies only what is known to be wrong: API Gateway turns a Deny policy into a 401 and holds it
+//! against every method for a minute. Where nobody can say, because there is no readable list of clients
+//! or because of a defect, the invocation fails; that is a 503 which API Gateway does not remember. A bad
 //! list does not replace a good one. A token the list does not know may be newer than the list, so the
 //! list is read once more, at most every half minute.
 
@@ -18,13 +19,14 @@ use shared::clock;
 use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
 use shared::panic_on_request::{PanicPoint, panic_if_requested};
-use shared::secrets::cached::CachedSecret;
+use shared::secrets::cached::{CachedSecret, Unread};
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::secrets::token::is_token;
 use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
 use std::error::Error;
+use std::fmt;
 use std::panic::AssertUnwindSafe;
 
 /// Decides who comes in. Scope: environment.
@@ -49,34 +51,46 @@ impl Authorizer {
         Ok(Box::leak(Box::new(Self { clients, default_usage_plan_key })))
     }
 
-    /// Answers one question of API Gateway, whatever its shape; a defect denies.
-    pub async fn decide(&self, question: Box<RawValue>) -> AuthorizerResponse {
-        // Read here, because what the runtime cannot read it answers by an error.
+    /// Answers one question of API Gateway, whatever its shape.
+    ///
+    /// # Errors
+    /// Nobody can say whether the caller is a client.
+    pub async fn decide(&self, question: Box<RawValue>) -> Result<AuthorizerResponse, NotJudged> {
+        // Read here, because what the runtime cannot read it answers by an error. Without a token nobody
+        // comes in.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
-        let judged = judged.unwrap_or(Err(Denial::new("internal error")));
-        judged.unwrap_or_else(|Denial { reason, client }| {
-            let client = client.as_deref().map(redact::redact_id);
-            tracing::info!(event = "caller_denied", reason, client, "denied");
-            AuthorizerResponse::deny()
-        })
+        match judged.unwrap_or(Err(Refusal::NotJudged(NotJudged("internal error")))) {
+            Ok(allowed) => Ok(allowed),
+            Err(Refusal::Denied { reason, client }) => {
+                let client = client.as_deref().map(redact::redact_id);
+                tracing::info!(event = "caller_denied", reason, client, "denied");
+                Ok(AuthorizerResponse::deny())
+            }
+            Err(Refusal::NotJudged(failure)) => {
+                tracing::error!(event = "caller_not_judged", reason = failure.0, "not judged");
+                Err(failure)
+            }
+        }
     }
 
-    async fn judge(&self, question: &Value) -> Result<AuthorizerResponse, Denial> {
+    async fn judge(&self, question: &Value) -> Result<AuthorizerResponse, Refusal> {
         let text = |field: &str| question[field].as_str().unwrap_or_default();
-        let header = text("authorizationToken");
+        let (header, method_arn) = (text("authorizationToken"), text("methodArn"));
         panic_if_requested(PanicPoint::Authorizer, header.as_bytes());
-        let token = bearer_token(header).ok_or(Denial::new("this is no token of the gateway"))?;
-        let current =
-            self.clients.get().await.map_err(|_| Denial::new("there is no list of clients"))?;
-        let mut judged = self.judge_token(&current.value, token, text("methodArn"));
-        // A list that does not let the token in is read once more: it may have changed since.
-        if judged.is_err()
-            && let Some(newer) = self.clients.read_newer_than(&current.version).await
-        {
-            judged = self.judge_token(&newer.value, token, text("methodArn"));
+        let token = bearer_token(header).ok_or(deny("this is no token of the gateway"))?;
+        let current = self.clients.get().await;
+        let current = current.map_err(|_| NotJudged("there is no list of clients"))?;
+        let judged = self.judge_token(&current.value, token, method_arn);
+        if !matches!(judged, Err(Refusal::Denied { .. })) {
+            return judged;
         }
-        judged
+        // A list that does not let the token in is read once more: it may have changed since.
+        match self.clients.read_newer_than(&current.version).await {
+            Ok(Some(newer)) => self.judge_token(&newer.value, token, method_arn),
+            Ok(None) => judged,
+            Err(Unread) => Err(NotJudged("a newer list of clients cannot be read").into()),
+        }
     }
 
     /// Judges a token by one list.
@@ -85,35 +99,54 @@ impl Authorizer {
         clients: &Clients,
         token: &str,
         method_arn: &str,
-    ) -> Result<AuthorizerResponse, Denial> {
-        let client = clients.find(token).ok_or(Denial::new("the token is unknown"))?;
-        let denial = |reason| Denial { reason, client: Some(client.name.clone()) };
+    ) -> Result<AuthorizerResponse, Refusal> {
+        let client = clients.find(token).ok_or(deny("the token is unknown"))?;
         if client.is_expired(clock::since_epoch().as_secs()) {
-            return Err(denial("the client's tokens have expired"));
+            let reason = "the client's tokens have expired";
+            return Err(Refusal::Denied { reason, client: Some(client.name.clone()) });
         }
         let response = AuthorizerResponse::allow(client, method_arn, &self.default_usage_plan_key);
-        response.ok_or_else(|| denial("the method has no usable ARN"))
+        response.ok_or(NotJudged("the method has no usable ARN").into())
     }
 }
 
-/// Why nobody comes in, and who it was where that is known.
+/// Why a caller does not come in.
+#[derive(Debug)]
+enum Refusal {
+    /// The caller is known to be wrong, and it is said who it is where that is known.
+    Denied {
+        reason: &'static str,
+        client: Option<String>,
+    },
+    NotJudged(NotJudged),
+}
+
+impl From<NotJudged> for Refusal {
+    fn from(failure: NotJudged) -> Self {
+        Refusal::NotJudged(failure)
+    }
+}
+
+/// Denies a caller who is not known.
+fn deny(reason: &'static str) -> Refusal {
+    Refusal::Denied { reason, client: None }
+}
+
+/// Nobody can say whether the caller is a client, and why.
 #[derive(Debug, PartialEq)]
-struct Denial {
-    reason: &'static str,
-    client: Option<String>,
-}
+pub struct NotJudged(&'static str);
 
-impl Denial {
-    /// Denies a caller who is not known.
-    fn new(reason: &'static str) -> Self {
-        Self { reason, client: None }
+impl fmt::Display for NotJudged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the caller cannot be judged: {}", self.0)
     }
 }
+
+impl Error for NotJudged {}
 
 /// Takes the token out of `Bearer …`, as the template's `ValidationExpression` has it.
 fn bearer_token(header: &str) -> Option<&str> {
-    let (scheme, rest) = header.split_once(' ')?;
-    let token = rest.trim_start_matches(' ');
+    let (scheme, token) = header.split_once(' ')?;
     if !is_token(token) || !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }

@@ -1,14 +1,12 @@
-//! Token in; allow or deny, with the caller's identity, out.
+//! Token in; allow or deny, with the caller's identity, out; a failure where nobody can say.
 
 use authorizer::Authorizer;
-use futures_util::FutureExt;
-use std::convert::Infallible;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     shared::lambda::serve_events(
         env!("CARGO_CRATE_NAME"),
         Authorizer::start,
-        |authorizer, question| authorizer.decide(question).map(Ok::<_, Infallible>),
+        |authorizer, question| authorizer.decide(question),
     )
 }

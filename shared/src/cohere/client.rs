@@ -86,7 +86,7 @@ impl Cohere {
 
     /// Looks for another key than the refused one.
     pub async fn read_newer_key(&self, refused_version: &str) -> bool {
-        self.key.read_newer_than(refused_version).await.is_some()
+        matches!(self.key.read_newer_than(refused_version).await, Ok(Some(_)))
     }
 
     /// Calls Cohere and reads the whole answer.

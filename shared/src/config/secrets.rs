@@ -13,7 +13,7 @@ settings! {
     GATEWAY_CLIENTS_SECRET_ID = required_text();
     /// How long the authorizer's list of clients is fresh.
     GATEWAY_CLIENTS_TTL_SECS = number(1, 3_600, "60");
-    /// Time to read a secret.
+    /// Time to read a secret; the list of clients is tried twice within it.
     GATEWAY_SECRET_TIMEOUT_MS = number(1, MAX_MS, "2000");
     /// Shortest time between two reads of the secret that a refused key forces.
     GATEWAY_KEY_REFRESH_MS = number(0, MAX_MS, "30000");
@@ -26,6 +26,8 @@ pub struct SecretConfig {
     pub id: String,
     /// `GATEWAY_SECRET_TIMEOUT_MS`
     pub timeout: Duration,
+    /// How often it is tried within that time, at least once.
+    pub tries: u32,
     /// Of the key `GATEWAY_SECRET_TTL_SECS`, of the clients `GATEWAY_CLIENTS_TTL_SECS`.
     pub ttl: Duration,
     /// Shortest time between two forced reads: `GATEWAY_KEY_REFRESH_MS`.
@@ -34,17 +36,19 @@ pub struct SecretConfig {
 
 impl SecretConfig {
     pub(super) fn read_of_key(reader: &mut Reader) -> Self {
-        Self::read_from(reader, &GATEWAY_SECRET_ID, &GATEWAY_SECRET_TTL_SECS)
+        Self::read_from(reader, &GATEWAY_SECRET_ID, &GATEWAY_SECRET_TTL_SECS, 1)
     }
 
     pub(super) fn read_of_clients(reader: &mut Reader) -> Self {
-        Self::read_from(reader, &GATEWAY_CLIENTS_SECRET_ID, &GATEWAY_CLIENTS_TTL_SECS)
+        // A read that fails here fails a caller's request, so that one lost packet must not do it.
+        Self::read_from(reader, &GATEWAY_CLIENTS_SECRET_ID, &GATEWAY_CLIENTS_TTL_SECS, 2)
     }
 
-    fn read_from(reader: &mut Reader, id: &Setting, ttl: &Setting) -> Self {
+    fn read_from(reader: &mut Reader, id: &Setting, ttl: &Setting, tries: u32) -> Self {
         Self {
             id: reader.read_text(id),
             timeout: reader.read_millis(&GATEWAY_SECRET_TIMEOUT_MS),
+            tries,
             ttl: reader.read_secs(ttl),
             forced_read: reader.read_millis(&GATEWAY_KEY_REFRESH_MS),
         }

@@ -40,8 +40,15 @@ pub(super) struct EventContext {
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct AuthorizerContext {
+    #[serde(deserialize_with = "keep_null")]
     pub client: Option<Value>,
+    #[serde(deserialize_with = "keep_null")]
     pub models: Option<Value>,
+}
+
+/// Reads `null` as a value that is there: a restriction of that form must not become none.
+fn keep_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 impl<'a> ApiGatewayEvent<'a> {

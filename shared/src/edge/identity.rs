@@ -55,7 +55,11 @@ impl Identity {
 }
 
 fn unauthorized_error() -> GatewayError {
-    GatewayError::new(Code::Unauthorized, "a token of this gateway is expected, not a Cohere key")
+    GatewayError::new(
+        Code::Unauthorized,
+        "a token of this gateway is expected, not a Cohere key; \
+         this one is missing, unknown, expired or revoked",
+    )
 }
 
 #[cfg(test)]
@@ -75,5 +79,26 @@ mod tests {
     #[test]
     fn request_without_authorizer_context_is_refused() {
         assert_eq!(Identity::from_context(None).unwrap_err().code, Code::Unauthorized);
+    }
+
+    #[test]
+    fn context_that_is_no_text_is_refused() {
+        for context in [
+            "{}",
+            r#"{"client":null}"#,
+            r#"{"client":7}"#,
+            r#"{"client":""}"#,
+            r#"{"client":["c"]}"#,
+            r#"{"client":"c","models":null}"#,
+            r#"{"client":"c","models":7}"#,
+            r#"{"client":"c","models":["a"]}"#,
+            r#"{"client":"c","models":{}}"#,
+        ] {
+            let context: AuthorizerContext = serde_json::from_str(context).unwrap();
+            let identity = Identity::from_context(Some(&context));
+            assert_eq!(identity.unwrap_err().code, Code::Unauthorized, "{context:?}");
+        }
+        let context = serde_json::from_str(r#"{"client":"c","principalId":7}"#).unwrap();
+        assert_eq!(Identity::from_context(Some(&context)), Ok(Identity::new("c", None)));
     }
 }

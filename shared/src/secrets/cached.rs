@@ -21,6 +21,9 @@ use tokio::sync::Mutex;
 /// How long the old value serves after a failed read, and the time between early refreshes.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
+/// Time between two tries of one read, for a store that asks for less haste.
+const BETWEEN_TRIES: Duration = Duration::from_millis(50);
+
 /// A parsed secret and the version it came from.
 #[derive(Debug)]
 pub struct Versioned<T> {
@@ -34,6 +37,16 @@ struct FreshValue<T> {
     fresh_until: Instant,
 }
 
+/// The store could not say whether there is a newer value.
+#[derive(Debug, PartialEq)]
+pub struct Unread;
+
+/// A read that a refused value has forced.
+struct ForcedRead {
+    at: Instant,
+    has_failed: bool,
+}
+
 /// Reads, parses and keeps one secret.
 pub struct CachedSecret<T> {
     source: Box<dyn SecretSource>,
@@ -41,8 +54,8 @@ pub struct CachedSecret<T> {
     config: SecretConfig,
     // Locked during the read on purpose: one caller reads, the others wait for its result.
     entry: Mutex<Option<FreshValue<T>>>,
-    /// When a refused value last forced a read.
-    last_forced: StdMutex<Option<Instant>>,
+    /// The last read that a refused value has forced.
+    last_forced: StdMutex<Option<ForcedRead>>,
     /// When an early refresh was last begun.
     last_refresh: StdMutex<Option<Instant>>,
 }
@@ -102,20 +115,30 @@ impl<T> CachedSecret<T> {
     /// Returns a newer value than the refused one, read now where the refused one is in memory.
     ///
     /// At most one read in the time between forced reads; `None` where there is nothing newer.
-    pub async fn read_newer_than(&self, refused_version: &str) -> Option<Arc<Versioned<T>>> {
+    ///
+    /// # Errors
+    /// The read has failed, now or a short time ago.
+    pub async fn read_newer_than(
+        &self,
+        refused_version: &str,
+    ) -> std::result::Result<Option<Arc<Versioned<T>>>, Unread> {
         let mut entry = self.entry.lock().await;
         if let Some(entry) = entry.as_ref()
             && entry.current.version != refused_version
         {
-            return Some(entry.current.clone());
+            return Ok(Some(entry.current.clone()));
         }
-        if !self.begin_forced_read() {
-            return None;
+        if let Some(has_failed) = self.recent_forced_read() {
+            return if has_failed { Err(Unread) } else { Ok(None) };
         }
+        let at = now();
+        // A read that is dropped half-way has failed.
+        *lock_anyway(&self.last_forced) = Some(ForcedRead { at, has_failed: true });
         match self.read_value().await {
             Ok(read) => {
+                *lock_anyway(&self.last_forced) = Some(ForcedRead { at, has_failed: false });
                 let current = entry.insert(self.keep_fresh(read)).current.clone();
-                if current.version == refused_version { None } else { Some(current) }
+                Ok((current.version != refused_version).then_some(current))
             }
             Err(problem) => {
                 let secret = &self.config.id;
@@ -125,7 +148,7 @@ impl<T> CachedSecret<T> {
                     problem,
                     "secret not read after a refused value"
                 );
-                None
+                Err(Unread)
             }
         }
     }
@@ -144,14 +167,13 @@ impl<T> CachedSecret<T> {
         }
     }
 
-    /// Notes that a forced read begins; false where the last one was too short a time ago.
-    fn begin_forced_read(&self) -> bool {
-        let mut last = lock_anyway(&self.last_forced);
-        if is_within(*last, self.config.forced_read) {
-            return false;
-        }
-        *last = Some(now());
-        true
+    /// Tells whether the last forced read has failed; `None` where it is time for another.
+    fn recent_forced_read(&self) -> Option<bool> {
+        let last = lock_anyway(&self.last_forced);
+        let ForcedRead { at, has_failed } = last.as_ref()?;
+        let pause = self.config.forced_read;
+        let pause = if *has_failed { pause.min(self.retry_after()) } else { pause };
+        is_within(Some(*at), pause).then_some(*has_failed)
     }
 
     /// Notes that an early refresh begins and returns the old value; `None` where none is needed.
@@ -209,8 +231,19 @@ impl<T> CachedSecret<T> {
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
     }
 
+    /// Reads the secret, more than once where that fails and its settings say so.
     async fn read_value(&self) -> std::result::Result<Versioned<T>, String> {
-        let limit = self.config.timeout;
+        let limit = self.config.timeout / self.config.tries.max(1);
+        for _ in 1..self.config.tries {
+            if let Ok(read) = self.try_to_read(limit).await {
+                return Ok(read);
+            }
+            tokio::time::sleep(BETWEEN_TRIES).await;
+        }
+        self.try_to_read(limit).await
+    }
+
+    async fn try_to_read(&self, limit: Duration) -> std::result::Result<Versioned<T>, String> {
         let stored = tokio::time::timeout(limit, self.source.fetch())
             .await
             .map_err(|_| format!("no answer within {} ms", limit.as_millis()))??;

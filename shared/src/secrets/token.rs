@@ -43,7 +43,7 @@ mod tests {
     fn template_and_code_have_one_shape() {
         let template = include_str!("../../../template.yaml");
         let shape =
-            format!(" +{TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
+            format!("[Rr] {TOKEN_PREFIX}[A-Za-z0-9_-]{{{MIN_RANDOM_CHARS},{MAX_RANDOM_CHARS}}}$'");
         assert!(template.contains(&shape), "the ValidationExpression does not end in {shape}");
     }
 

@@ -24,6 +24,7 @@ fn cached(steps: impl IntoIterator<Item = Step>) -> CachedSecret<String> {
     let config = SecretConfig {
         id: "name".into(),
         timeout: Duration::from_secs(2),
+        tries: 1,
         ttl: Duration::from_secs(300),
         forced_read: Duration::from_secs(30),
     };
@@ -66,12 +67,15 @@ async fn missing_value_is_read_at_every_request() {
 async fn refused_value_forces_one_read_at_a_time() {
     let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.read_newer_than(&version).await.is_none());
-    assert!(secret.read_newer_than(&version).await.is_none(), "a second read came too soon");
+    assert!(secret.read_newer_than(&version).await.unwrap().is_none());
+    assert!(
+        secret.read_newer_than(&version).await.unwrap().is_none(),
+        "a second read came too soon"
+    );
     tokio::time::advance(Duration::from_secs(31)).await;
-    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().unwrap().value, "two");
     assert_eq!(
-        secret.read_newer_than(&version).await.unwrap().value,
+        secret.read_newer_than(&version).await.unwrap().unwrap().value,
         "two",
         "the newer one is in memory"
     );
@@ -83,7 +87,7 @@ async fn replaced_value_forces_no_read() {
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(301)).await;
     secret.get().await.unwrap();
-    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().unwrap().value, "two");
 }
 
 #[tokio::test(start_paused = true)]
@@ -92,7 +96,7 @@ async fn many_refusals_at_once_force_one_read() {
     let version = secret.get().await.unwrap().version.clone();
     let all =
         futures_util::future::join_all((0..16).map(|_| secret.read_newer_than(&version))).await;
-    assert!(all.iter().all(|held| held.as_ref().is_some_and(|held| held.value == "two")));
+    assert!(all.iter().all(|held| held.as_ref().unwrap().as_ref().unwrap().value == "two"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,11 +110,33 @@ async fn many_requests_at_once_wait_for_one_read() {
 async fn failed_forced_read_leaves_the_old_value() {
     let secret = cached([Some(Ok("one")), Some(Err("down")), Some(Ok("two"))]);
     let version = secret.get().await.unwrap().version.clone();
-    assert!(secret.read_newer_than(&version).await.is_none());
-    assert!(secret.read_newer_than(&version).await.is_none());
+    for _ in 0..2 {
+        assert_eq!(secret.read_newer_than(&version).await.unwrap_err(), Unread);
+    }
     assert_eq!(secret.get().await.unwrap().value, "one");
-    tokio::time::advance(Duration::from_secs(30)).await;
-    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "two");
+    // Sooner than after one that has told something.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().unwrap().value, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn second_try_is_within_the_same_time() {
+    let twice = |steps: [Step; 3]| {
+        let mut secret = cached(steps);
+        secret.config.tries = 2;
+        secret
+    };
+    for first in [Some(Err("throttled")), None] {
+        let secret = twice([first, Some(Ok("one")), None]);
+        let started = now();
+        assert_eq!(secret.get().await.unwrap().value, "one");
+        assert!(now() - started <= Duration::from_secs(2));
+    }
+    let secret = twice([None, None, Some(Ok("one"))]);
+    let started = now();
+    secret.get().await.unwrap_err();
+    assert!(now() - started < Duration::from_millis(2_100), "a third try, or a longer time");
+    assert_eq!(secret.get().await.unwrap().value, "one");
 }
 
 /// Work that takes a second.
@@ -168,7 +194,7 @@ async fn refresh_never_replaces_a_newer_value() {
     let version = secret.get().await.unwrap().version.clone();
     tokio::time::advance(Duration::from_secs(250)).await;
     let begun = secret.begin_refresh().expect("it is due");
-    assert_eq!(secret.read_newer_than(&version).await.unwrap().value, "newest");
+    assert_eq!(secret.read_newer_than(&version).await.unwrap().unwrap().value, "newest");
     secret.refresh_value(begun).await;
     assert_eq!(secret.get().await.unwrap().value, "newest");
 }
