@@ -11,6 +11,7 @@ mod contract;
 mod contributing;
 mod documents;
 mod faults;
+mod headers;
 mod leaks;
 mod metrics;
 mod ops;

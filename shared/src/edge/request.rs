@@ -3,6 +3,7 @@
 use crate::clock::since_epoch;
 use crate::config::LimitsConfig;
 use crate::edge::event::{ApiGatewayEvent, AuthorizerContext, EventContext};
+use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -127,7 +128,7 @@ impl Incoming {
         let mut headers: HeaderMap<HeaderValue> = HeaderMap::new();
         for (name, value) in &self.headers {
             if is_for_cohere(name) {
-                headers.insert(name.clone(), value.clone());
+                headers.insert(name.clone(), to_request_value(value));
             }
         }
         headers

@@ -3,6 +3,7 @@
 //! Headers are single-valued only: the streaming integration cannot carry a list.
 
 use crate::config::LimitsConfig;
+use crate::edge::header_value::{join_values, to_answer_value};
 use crate::error::{Code, GatewayError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -71,11 +72,9 @@ impl OwnHeader {
         headers.insert(HeaderName::from_static(self.name()), value);
     }
 
-    /// Sets the header to a text. A model id may be any text: one that is no value is left out.
+    /// Sets the header to a text, escaped where it has to be: a model id may be any text.
     pub fn set_text(self, headers: &mut HeaderMap, value: &str) {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            self.set(headers, value);
-        }
+        self.set(headers, to_answer_value(value.as_bytes()));
     }
 }
 
@@ -179,8 +178,11 @@ fn choose_retry_after(error: &GatewayError, status: StatusCode, longest: Duratio
 /// Adds the headers of Cohere that a caller may see to the answer's own.
 pub fn add_from_cohere(headers: &mut HeaderMap, upstream: &HeaderMap) {
     for name in FROM_COHERE {
-        if let Some(value) = upstream.get(name) {
-            headers.entry(HeaderName::from_static(name)).or_insert_with(|| value.clone());
+        if headers.contains_key(name) {
+            continue;
+        }
+        if let Some(value) = join_values(&upstream.get_all(name)) {
+            headers.insert(HeaderName::from_static(name), value);
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
         return Err(error);
     };
     let role = ModelRole::Fallback(&error);
+    // The fallback's answer comes with its own headers only, the failure with those of its call.
+    let failed_headers = std::mem::take(&mut record.calls.response_headers);
     match A::answer(&ModelRequest { app, request, upstream: &fallback, role }, record).await {
         Ok(answer) => {
             record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
@@ -48,6 +50,7 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
         }
         // The requested model's failure is the one the caller hears of, whatever the fallback says.
         Err(second) => {
+            record.calls.response_headers = failed_headers;
             tracing::warn!(
                 event = "fallback_failed",
                 model = redact::redact_id(&fallback.model),

@@ -1,11 +1,13 @@
 //! What the calls of one request, or of one of its sub-requests, have come to.
 
 use crate::clock::{Instant, now};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
 /// Counts of Cohere that are added up over the sub-requests of a request.
 const SUMMED_HEADERS: [&str; 2] = ["num_tokens", "num_chars"];
+/// What Cohere warns of in any of a request's sub-requests.
+const WARNING_HEADER: &str = "x-api-warning";
 
 /// Scope: invocation.
 #[derive(Clone, Debug, Default)]
@@ -57,15 +59,29 @@ impl CallStats {
     }
 
     fn add_headers(&mut self, headers: &HeaderMap) {
-        for (name, value) in headers {
-            let mut value = value.clone();
-            if SUMMED_HEADERS.contains(&name.as_str())
-                && let Some(earlier) = self.response_headers.get(name)
-                && let Some(total) = add_counts(earlier, &value)
-            {
-                value = total;
+        for name in headers.keys() {
+            if name == WARNING_HEADER {
+                add_new_values(&mut self.response_headers, headers, name);
+                continue;
             }
-            self.response_headers.insert(name.clone(), value);
+            let earlier = self.response_headers.remove(name);
+            for value in headers.get_all(name) {
+                self.response_headers.append(name, value.clone());
+            }
+            if SUMMED_HEADERS.contains(&name.as_str())
+                && let Some(total) = add_counts(earlier.as_ref(), headers.get(name))
+            {
+                self.response_headers.insert(name, total);
+            }
+        }
+    }
+}
+
+/// Adds the values of one header that are not there yet.
+fn add_new_values(headers: &mut HeaderMap, added: &HeaderMap, name: &HeaderName) {
+    for value in added.get_all(name) {
+        if !headers.get_all(name).iter().any(|known| known == value) {
+            headers.append(name, value.clone());
         }
     }
 }
@@ -82,9 +98,9 @@ fn union_length(spans: &[(Instant, Instant)]) -> Duration {
     length
 }
 
-fn add_counts(one: &HeaderValue, other: &HeaderValue) -> Option<HeaderValue> {
-    let one: u64 = one.to_str().ok()?.parse().ok()?;
-    let other: u64 = other.to_str().ok()?.parse().ok()?;
+fn add_counts(one: Option<&HeaderValue>, other: Option<&HeaderValue>) -> Option<HeaderValue> {
+    let one: u64 = one?.to_str().ok()?.parse().ok()?;
+    let other: u64 = other?.to_str().ok()?.parse().ok()?;
     Some(HeaderValue::from(one.checked_add(other)?))
 }
 
@@ -101,16 +117,33 @@ mod tests {
     }
 
     #[test]
-    fn counts_in_headers_are_summed_and_others_replaced() {
-        let headers = |count: &'static str, warning: &'static str| {
+    fn counts_are_summed_warnings_gathered_and_others_replaced() {
+        let stats = |headers: &[(&'static str, &'static str)]| {
             let mut stats = CallStats::for_sub_request();
-            stats.response_headers.insert("num_tokens", HeaderValue::from_static(count));
-            stats.response_headers.insert("x-api-warning", HeaderValue::from_static(warning));
+            for (name, value) in headers {
+                stats.response_headers.append(*name, HeaderValue::from_static(value));
+            }
             stats
         };
         let mut total = CallStats::default();
-        total.add_sub_requests(vec![headers("3", "first"), headers("4", "second")]);
-        assert_eq!(total.response_headers["num_tokens"], "7");
-        assert_eq!(total.response_headers["x-api-warning"], "second");
+        total.add_sub_requests(vec![
+            stats(&[
+                ("num_tokens", "3"),
+                ("x-api-warning", "one"),
+                ("x-api-warning", "two"),
+                ("x-debug-trace-id", "first"),
+            ]),
+            stats(&[
+                ("num_tokens", "4"),
+                ("x-api-warning", "three"),
+                ("x-api-warning", "one"),
+                ("x-debug-trace-id", "second"),
+                ("x-debug-trace-id", "third"),
+            ]),
+        ]);
+        let values = |name| total.response_headers.get_all(name).iter().collect::<Vec<_>>();
+        assert_eq!(values("num_tokens"), ["7"]);
+        assert_eq!(values("x-api-warning"), ["one", "two", "three"]);
+        assert_eq!(values("x-debug-trace-id"), ["second", "third"]);
     }
 }

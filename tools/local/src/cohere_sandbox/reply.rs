@@ -81,10 +81,7 @@ impl Reply {
     /// Sets a header; names come from this crate or were checked by `fault.rs`.
     pub(super) fn with_header(mut self, name: &str, value: &str) -> Self {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a valid header name");
-        // Warnings quote what the caller sent, which may hold what a header may not.
-        let value: String =
-            value.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
-        self.headers.insert(name, HeaderValue::from_str(&value).expect("visible characters"));
+        self.headers.insert(name, to_header_value(value));
         self
     }
 
@@ -94,12 +91,12 @@ impl Reply {
             .with_header("num_tokens", &tokens.to_string())
     }
 
-    pub(super) fn with_warnings(self, warnings: &[String]) -> Self {
-        if warnings.is_empty() {
-            self
-        } else {
-            self.with_header("x-api-warning", &warnings.join("; "))
+    /// Adds a header for each warning.
+    pub(super) fn with_warnings(mut self, warnings: &[String]) -> Self {
+        for warning in warnings {
+            self.headers.append("x-api-warning", to_header_value(warning));
         }
+        self
     }
 
     /// Adds what trial keys see: on success, 400 and 404, but not on 402, 422 or 429.
@@ -128,4 +125,10 @@ impl Reply {
         *response.headers_mut() = self.headers;
         response
     }
+}
+
+/// Writes a header's value in UTF-8, as the real API does: a warning quotes what the caller sent.
+fn to_header_value(value: &str) -> HeaderValue {
+    let value: String = value.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    HeaderValue::from_bytes(value.as_bytes()).expect("no control characters")
 }
