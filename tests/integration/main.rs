@@ -12,6 +12,7 @@ mod contributing;
 mod documents;
 mod faults;
 mod headers;
+mod laptop;
 mod leaks;
 mod metrics;
 mod ops;

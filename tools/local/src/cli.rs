@@ -6,9 +6,11 @@ use crate::{LOCAL_TOKEN, Options, Upstream, build, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use http::Uri;
+use shared::secrets::token::TOKEN_PREFIX;
 use std::io::Write;
 use std::net::IpAddr;
 use std::process::ExitCode;
+use uuid::Uuid;
 
 /// Runs the Cohere gateway on this machine: no AWS account, no Cohere key.
 #[derive(Parser)]
@@ -20,9 +22,9 @@ pub struct Arguments {
     /// Cohere API to use instead of the sandbox, with the key in CO_API_KEY
     #[arg(long, value_name = "URL", value_parser = parse_upstream_url)]
     upstream: Option<String>,
-    /// Token the one local client sends
-    #[arg(long, value_name = "TOKEN", default_value = LOCAL_TOKEN)]
-    token: String,
+    /// Token the one local client sends [default: a fixed one, or a random one with --upstream]
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
     /// A setting of the functions; may be repeated
     #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
@@ -60,6 +62,12 @@ async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
 
 impl Arguments {
     fn into_options(self, key: Option<String>) -> anyhow::Result<Options> {
+        let token = match (self.token, &self.upstream) {
+            (Some(token), _) => token,
+            (None, None) => LOCAL_TOKEN.to_owned(),
+            // The fixed one stands in the README, and here it would spend somebody's key.
+            (None, Some(_)) => new_random_token(),
+        };
         let upstream = match (self.upstream, key) {
             (None, _) => Upstream::Sandbox,
             (Some(url), Some(key)) => Upstream::Url { url, key },
@@ -70,12 +78,17 @@ impl Arguments {
         Ok(Options {
             port: self.port,
             upstream,
-            token: self.token,
+            token,
             settings: self.settings,
             release: self.release,
             ..Options::default()
         })
     }
+}
+
+/// A token of this run alone, of 244 random bits.
+fn new_random_token() -> String {
+    format!("{TOKEN_PREFIX}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
 }
 
 /// `https://` anywhere; `http://` only to this machine, because a key would travel in the clear.
@@ -127,6 +140,7 @@ async fn wait_for_interrupt() -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::secrets::token::is_token;
 
     fn parse_arguments(arguments: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from([&["cohere-gateway"], arguments].concat())
@@ -152,6 +166,19 @@ mod tests {
         assert_eq!((url.as_str(), key.as_str()), ("https://api.cohere.com", "a-key"));
         let without_key = parse_arguments(&upstream).unwrap().into_options(None);
         assert!(without_key.err().unwrap().to_string().contains("CO_API_KEY"));
+    }
+
+    #[test]
+    fn token_before_a_real_upstream_is_random() {
+        let token_of = |arguments: &[&str]| {
+            let options =
+                parse_arguments(arguments).unwrap().into_options(Some("a-key".to_owned()));
+            options.unwrap().token
+        };
+        let upstream = ["--upstream", "https://api.cohere.com"];
+        let (one, other) = (token_of(&upstream), token_of(&upstream));
+        assert!(is_token(&one) && one != other && one != LOCAL_TOKEN, "{one}");
+        assert_eq!(token_of(&[&upstream[..], &["--token", LOCAL_TOKEN]].concat()), LOCAL_TOKEN);
     }
 
     #[test]

@@ -1,4 +1,7 @@
-//! Listening on this machine alone: every server here is bound to 127.0.0.1.
+//! Listening on this machine alone: every server here is bound to 127.0.0.1, and serves no web page of
+//! elsewhere.
+
+mod foreign_page;
 
 use axum::Router;
 use axum::serve::ListenerExt;
@@ -23,6 +26,7 @@ pub async fn serve_until_stopped(
     router: Router,
     mut stop: watch::Receiver<bool>,
 ) {
+    let router = router.layer(axum::middleware::from_fn(foreign_page::refuse_foreign_page));
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });

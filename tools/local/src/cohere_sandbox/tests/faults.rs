@@ -28,7 +28,7 @@ async fn on_the_wire(line: &str, limit: Duration) -> (String, bool, Vec<usize>) 
     tokio::spawn(loopback::serve_until_stopped(listener, sandbox().to_router(), stopped));
     let mut socket = TcpStream::connect(address).await.unwrap();
     let request = format!(
-        "POST /v2/chat HTTP/1.1\r\nhost: x\r\nauthorization: Bearer test-key\r\nx-client-name: \
+        "POST /v2/chat HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer test-key\r\nx-client-name: \
          fault {line}\r\ncontent-length: {}\r\n\r\n{CHAT}",
         CHAT.len()
     );

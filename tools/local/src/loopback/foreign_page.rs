@@ -1,0 +1,132 @@
+//! Refuses what only a web page of elsewhere sends: it must not spend the key of whoever looks at it.
+//!
+//! A page may have its own name led to 127.0.0.1 and is then of the same origin as these servers; its
+//! requests still bear that name in `Host`. Without that it may send some requests from its own origin,
+//! which browsers name in `Origin` and `Sec-Fetch-Site`.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, Uri};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The names of this machine that are served, at any port.
+const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
+/// Passes a request on unless it bears the mark of a foreign page.
+pub(super) async fn refuse_foreign_page(request: Request, next: Next) -> Response {
+    match find_problem(request.uri(), request.headers()) {
+        Some((status, message)) => {
+            let id = Uuid::new_v4().to_string();
+            let body = json!({ "id": id, "message": message, "code": "invalid_request" });
+            (status, [("content-type", "application/json")], body.to_string()).into_response()
+        }
+        None => next.run(request).await,
+    }
+}
+
+fn find_problem(uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let mut hosts = headers.get_all("host").iter().map(|host| host.as_bytes());
+    let named = hosts.next().is_some_and(is_served) && hosts.all(is_served);
+    let is_meant = uri.authority().is_none_or(|authority| is_served(authority.as_str().as_bytes()));
+    if !named || !is_meant {
+        let message = "Host: only localhost, 127.0.0.1 and [::1] are served here";
+        return Some((StatusCode::MISDIRECTED_REQUEST, message));
+    }
+    let is_from_here =
+        headers.get_all("origin").iter().all(|origin| is_local_origin(origin.as_bytes()));
+    let is_cross_site = headers.get_all("sec-fetch-site").iter().any(|site| site == "cross-site");
+    if !is_from_here || is_cross_site {
+        let message = "Origin: pages of other machines are not served here";
+        return Some((StatusCode::FORBIDDEN, message));
+    }
+    None
+}
+
+/// Tells whether a name, with a port or without, is one of this machine.
+fn is_served(host: &[u8]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else { return false };
+    NAMES.iter().any(|name| {
+        let Some((start, port)) = host.split_at_checked(name.len()) else { return false };
+        start.eq_ignore_ascii_case(name) && (port.is_empty() || is_port(port))
+    })
+}
+
+fn is_port(text: &str) -> bool {
+    let digits = text.strip_prefix(':').unwrap_or_default();
+    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+/// Tells whether a page was loaded from this machine; `null` stands for a page that does not say.
+fn is_local_origin(origin: &[u8]) -> bool {
+    let Ok(origin) = std::str::from_utf8(origin) else { return false };
+    origin.split_once("://").is_some_and(|(_, host)| is_served(host.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status_of(headers: &[(&'static str, &str)]) -> Option<u16> {
+        let headers =
+            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let headers = headers.collect::<HeaderMap>();
+        find_problem(&Uri::from_static("/v2/chat"), &headers).map(|(status, _)| status.as_u16())
+    }
+
+    #[test]
+    fn loopback_names_alone_are_served() {
+        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:80"]
+        {
+            assert_eq!(status_of(&[("host", host)]), None, "{host}");
+        }
+        for host in [
+            "",
+            "x",
+            "evil.example",
+            "evil.example:8080",
+            "localhost.evil.example",
+            "127.0.0.1.nip.io",
+            "127.0.0.1:",
+            "127.0.0.1:80:80",
+            "127.0.0.1:a",
+            "[::1",
+            "[::1]x",
+            "user@localhost",
+            "localhost evil.example",
+            "0.0.0.0",
+            "évil",
+            "127.0.0.1é",
+        ] {
+            assert_eq!(status_of(&[("host", host)]), Some(421), "{host}");
+        }
+        assert_eq!(status_of(&[]), Some(421));
+        let mut two = HeaderMap::new();
+        two.append("host", "localhost".parse().unwrap());
+        two.append("host", "evil.example".parse().unwrap());
+        assert!(find_problem(&Uri::from_static("/"), &two).is_some());
+        let absolute = Uri::from_static("http://evil.example/v2/chat");
+        let local = HeaderMap::from_iter([("host".parse().unwrap(), "localhost".parse().unwrap())]);
+        assert!(find_problem(&absolute, &local).is_some());
+    }
+
+    #[test]
+    fn pages_of_other_machines_are_refused() {
+        let with = |name: &'static str, value: &str| {
+            status_of(&[("host", "localhost:8080"), (name, value)])
+        };
+        for origin in ["http://localhost:3000", "http://127.0.0.1", "https://[::1]:1"] {
+            assert_eq!(with("origin", origin), None, "{origin}");
+        }
+        for origin in
+            ["http://evil.example", "null", "", "http://", "https://localhost.evil.example"]
+        {
+            assert_eq!(with("origin", origin), Some(403), "{origin}");
+        }
+        assert_eq!(with("sec-fetch-site", "cross-site"), Some(403));
+        for site in ["same-origin", "same-site", "none"] {
+            assert_eq!(with("sec-fetch-site", site), None, "{site}");
+        }
+    }
+}
