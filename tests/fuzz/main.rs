@@ -13,6 +13,7 @@ mod events;
 mod generate;
 mod json_pieces;
 mod mutate;
+mod questions;
 mod reference;
 mod requests;
 mod run;

@@ -16,12 +16,13 @@ pub use response::AuthorizerResponse;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::clock;
-use shared::config::AuthorizerConfig;
 use shared::config::vars::Vars;
+use shared::config::{AuthorizerConfig, SecretConfig};
 use shared::panic_on_request::{PanicPoint, panic_if_requested};
 use shared::secrets::cached::{CachedSecret, Unread};
 use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::secrets::source::SecretSource;
 use shared::secrets::token::is_token;
 use shared::telemetry::{metrics, redact};
 use shared::transport::Transport;
@@ -45,10 +46,19 @@ impl Authorizer {
         metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
         let source = SecretsManager::new(&transport, &config.clients.id).await;
-        let clients = CachedSecret::new(Box::new(source), config.clients, Clients::parse);
-        let _ = clients.get().await;
-        let default_usage_plan_key = config.default_usage_plan_key;
-        Ok(Box::leak(Box::new(Self { clients, default_usage_plan_key })))
+        let authorizer = Self::new(Box::new(source), config.clients, config.default_usage_plan_key);
+        let _ = authorizer.clients.get().await;
+        Ok(Box::leak(Box::new(authorizer)))
+    }
+
+    /// Builds the authorizer over a store of the list; reads nothing.
+    pub fn new(
+        source: Box<dyn SecretSource>,
+        clients: SecretConfig,
+        default_usage_plan_key: String,
+    ) -> Self {
+        let clients = CachedSecret::new(source, clients, Clients::parse);
+        Self { clients, default_usage_plan_key }
     }
 
     /// Answers one question of API Gateway, whatever its shape.

@@ -1,7 +1,6 @@
 use super::*;
 use serde_json::json;
-use shared::config::SecretConfig;
-use shared::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
+use shared::secrets::source::{Fetching, Secret, StoredSecret};
 use shared::secrets::token::hash_token_as_hex;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -79,8 +78,7 @@ fn authorizer(list: impl ToString) -> (Authorizer, Store) {
         ttl: Duration::from_secs(60),
         forced_read: Duration::from_secs(30),
     };
-    let clients = CachedSecret::new(Box::new(store.clone()), config, Clients::parse);
-    (Authorizer { clients, default_usage_plan_key: "default-key".into() }, store)
+    (Authorizer::new(Box::new(store.clone()), config, "default-key".into()), store)
 }
 
 async fn decide(authorizer: &Authorizer, question: Value) -> Result<AuthorizerResponse, NotJudged> {

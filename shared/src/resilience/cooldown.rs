@@ -77,6 +77,17 @@ mod tests {
         assert_eq!(cooldown.time_left(start + Duration::from_secs(91)), Duration::ZERO);
     }
 
+    #[test]
+    fn cooldown_troubles_by_its_time_or_by_its_count() {
+        let (mut cooldown, start) = (Cooldown::default(), now());
+        assert!(cooldown.is_untroubled(start));
+        cooldown.record_throttle(Some(Duration::from_secs(5)), start);
+        assert!(!cooldown.is_untroubled(start + Duration::from_secs(6)), "the next one is longer");
+        cooldown.record_answer();
+        assert!(!cooldown.is_untroubled(start), "its time still runs");
+        assert!(cooldown.is_untroubled(start + Duration::from_secs(6)));
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Throttled(Option<Duration>),
