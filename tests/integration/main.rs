@@ -11,6 +11,7 @@ mod contract;
 mod contributing;
 mod documents;
 mod faults;
+mod half_characters;
 mod headers;
 mod laptop;
 mod leaks;

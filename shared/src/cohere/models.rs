@@ -5,11 +5,14 @@
 //! catalogue must never stand between a caller and a model that is newer than this release.
 
 use crate::endpoint::Endpoint;
+use crate::wire::chat::Thinking;
 
 /// Most tokens of an answer the gateway asks for by itself, unless the model thinks.
 const DEFAULT_MAX_TOKENS: u64 = 8_192;
 /// For a model that is not in the catalogue.
 const UNKNOWN_MAX_TOKENS: u64 = 4_096;
+/// For such a model that is asked to think without a budget: the least that a thinking model makes.
+const UNKNOWN_THINKING_MAX_TOKENS: u64 = 32_000;
 
 /// How long a model will be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,12 +167,25 @@ pub fn find_model(id: &str) -> Option<&'static Model> {
 }
 
 /// Returns the `max_tokens` of a chat request that names none.
-pub fn default_max_tokens(model: Option<&Model>) -> u64 {
-    match model {
+///
+/// `lower` is the operator's default. Thoughts count as output, so that a budget for them comes on top of
+/// what is left for the text.
+pub fn choose_max_tokens(
+    model: Option<&Model>,
+    thinking: Option<Thinking>,
+    lower: Option<u64>,
+) -> u64 {
+    let own = match model {
+        None if matches!(thinking, Some(Thinking { budget: None })) => UNKNOWN_THINKING_MAX_TOKENS,
         None => UNKNOWN_MAX_TOKENS,
         Some(model) if model.thinks => model.max_output_tokens,
         Some(model) => model.max_output_tokens.min(DEFAULT_MAX_TOKENS),
-    }
+    };
+    let chosen = own.min(lower.unwrap_or(u64::MAX));
+    let Some(Thinking { budget: Some(budget) }) = thinking else { return chosen };
+    let most = model.map_or(u64::MAX, |model| model.max_output_tokens);
+    let with_text = budget.saturating_add(chosen.min(UNKNOWN_MAX_TOKENS));
+    chosen.max(with_text.min(most))
 }
 
 #[cfg(test)]
@@ -178,9 +194,33 @@ mod tests {
 
     #[test]
     fn thinking_models_get_their_maximum_and_unknown_ones_a_modest_bound() {
-        assert_eq!(default_max_tokens(find_model("command-a-reasoning-08-2025")), 32_000);
-        assert_eq!(default_max_tokens(find_model("command-a-03-2025")), 8_000);
-        assert_eq!(default_max_tokens(find_model("my-fine-tuned-model")), 4_096);
+        let default = |model| choose_max_tokens(find_model(model), None, None);
+        assert_eq!(default("command-a-reasoning-08-2025"), 32_000);
+        assert_eq!(default("command-a-03-2025"), 8_000);
+        assert_eq!(default("my-fine-tuned-model"), 4_096);
+    }
+
+    #[test]
+    fn thinking_leaves_room_for_text() {
+        let (known, unknown) = ("command-a-reasoning-08-2025", "command-next-reasoning");
+        let cases = [
+            (known, Some(31_000), None, 32_000),
+            (known, Some(40_000), None, 32_000),
+            (known, Some(8_000), Some(2_000), 10_000),
+            (known, None, Some(2_000), 2_000),
+            (unknown, None, None, 32_000),
+            (unknown, Some(0), None, 4_096),
+            (unknown, Some(8_000), None, 12_096),
+            (unknown, Some(31_000), None, 35_096),
+            (unknown, Some(31_000), Some(1_000), 32_000),
+            (unknown, Some(u64::MAX), None, u64::MAX),
+            ("command-a-03-2025", Some(9_000), None, 8_000),
+        ];
+        for (model, budget, lower, expected) in cases {
+            let thinking = Some(Thinking { budget });
+            let chosen = choose_max_tokens(find_model(model), thinking, lower);
+            assert_eq!(chosen, expected, "{model} {budget:?} {lower:?}");
+        }
     }
 
     #[test]

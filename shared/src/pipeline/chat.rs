@@ -6,7 +6,7 @@ use super::model_answer::{ModelAnswer, ModelRequest};
 use crate::app::App;
 use crate::cohere::classify;
 use crate::cohere::client::Call;
-use crate::cohere::models::{self, Model};
+use crate::cohere::models::{Model, choose_max_tokens, find_model};
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
@@ -15,8 +15,9 @@ use crate::error::Result;
 use crate::record::{BilledUnits, CallStats, RequestRecord};
 use crate::resilience::state::SharedRounds;
 use crate::wire::UpstreamRequest;
-use crate::wire::chat::{ChatRequest, find_usage};
+use crate::wire::chat::{ChatRequest, find_usage, read_thinking};
 use crate::wire::object::RequestObject;
+use crate::wire::object::strings::unescape_words;
 use bytes::Bytes;
 use http::Response;
 use memchr::memmem;
@@ -46,10 +47,8 @@ impl EndpointRules for Chat {
         let models = &config.models;
         let request = ChatRequest::parse(body)?;
         let model = request.model().unwrap_or_else(|| models.chat.clone());
-        let mut max_tokens = models::default_max_tokens(models::find_model(&model));
-        if let Some(lower) = models.max_tokens_default {
-            max_tokens = max_tokens.min(lower);
-        }
+        let max_tokens =
+            choose_max_tokens(find_model(&model), request.thinking, models.max_tokens_default);
         request.into_upstream(model, max_tokens, models.max_tokens_ceiling)
     }
 
@@ -63,16 +62,17 @@ impl EndpointRules for Chat {
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
         let messages = object.raw("messages").unwrap_or_default();
-        let has_images = contains(messages, b"\"image_url\"");
-        let has_thoughts = contains(messages, b"\"thinking\"");
-        let wants_thinking = match object.raw("thinking") {
-            Some(thinking) => !contains(thinking, b"\"disabled\""),
-            None => false,
-        };
+        let messages = unescape_words(messages);
+        let has_images = contains(&messages, b"\"image_url\"");
+        let has_thoughts = contains(&messages, b"\"thinking\"");
+        let thinking = read_thinking(object);
+        // Within its limit there is room for text beside the thoughts.
+        let budget = thinking.and_then(|thinking| thinking.budget).unwrap_or_default();
+        let thinks_enough = model.thinks && budget < model.max_output_tokens;
         let prompt_bytes: usize =
             PROMPT_FIELDS.iter().filter_map(|name| object.raw(name)).map(<[u8]>::len).sum();
         (model.takes_images || !has_images)
-            && (model.thinks || !(wants_thinking || has_thoughts))
+            && (thinks_enough || !(thinking.is_some() || has_thoughts))
             && (model.takes_tool_choice || !object.has("tool_choice"))
             && (model.context_tokens == 0 || fits_context(prompt_bytes, model))
     }

@@ -6,7 +6,9 @@ use crate::error::{GatewayError, Result};
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use crate::wire::{UpstreamRequest, scan, to_json_string};
 use bytes::Bytes;
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 const KNOWN: KnownFields = &[
     ("model", FieldType::Name),
@@ -37,7 +39,37 @@ const KNOWN: KnownFields = &[
 pub struct ChatRequest {
     object: RequestObject,
     pub stream: bool,
+    pub thinking: Option<Thinking>,
     max_tokens: Option<u64>,
+}
+
+/// The wish that the model thinks before it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thinking {
+    /// Most tokens of its thoughts.
+    pub budget: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ThinkingOptions<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    token_budget: Option<&'a RawValue>,
+}
+
+/// Returns what a request says about thinking; `None` where it says nothing, or switches it off.
+pub fn read_thinking(object: &RequestObject) -> Option<Thinking> {
+    // What cannot be read is Cohere's to judge.
+    let options = serde_json::from_slice::<ThinkingOptions>(object.raw("thinking")?);
+    let options = options.unwrap_or_default();
+    if options.kind.as_deref() == Some("disabled") {
+        return None;
+    }
+    let budget =
+        options.token_budget.and_then(|budget| parse_whole_number(budget.get().as_bytes()));
+    Some(Thinking { budget })
 }
 
 impl ChatRequest {
@@ -56,18 +88,19 @@ impl ChatRequest {
             Some(raw) => Some(parse_max_tokens(raw)?),
         };
         let stream = object.raw("stream") == Some(b"true");
-        Ok(Self { object, stream, max_tokens })
+        let thinking = read_thinking(&object);
+        Ok(Self { object, stream, thinking, max_tokens })
     }
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> Option<String> {
-        self.object.read_text("model").map(|model| model.into_owned())
+        self.object.read_name("model").map(|model| model.into_owned())
     }
 
     /// Writes the request for Cohere with an explicit model and an explicit bound of tokens.
     ///
     /// # Errors
-    /// `invalid_request` where the caller asks for more than `ceiling` tokens.
+    /// `invalid_request` where the caller asks for more than `ceiling` tokens, or for as many thoughts.
     pub fn into_upstream(
         self,
         model: String,
@@ -75,6 +108,16 @@ impl ChatRequest {
         ceiling: Option<u64>,
     ) -> Result<UpstreamRequest> {
         let limit = ceiling.unwrap_or(u64::MAX);
+        if let Some(Thinking { budget: Some(budget) }) = self.thinking
+            && self.max_tokens.is_none()
+            && budget >= limit
+        {
+            let problem = format!(
+                "must be below {limit}, the operator's ceiling of max_tokens, so that there is room \
+                 for text, got {budget}"
+            );
+            return Err(GatewayError::invalid("thinking.token_budget", problem));
+        }
         let chosen_max_tokens = match self.max_tokens {
             None => Some(default.min(limit)),
             Some(requested) if requested <= limit => None,
@@ -187,6 +230,37 @@ mod tests {
         assert_eq!(
             sent(null, 7, None).unwrap().0,
             r#"{"messages":[{}],"model":"m","max_tokens":7}"#
+        );
+    }
+
+    #[test]
+    fn thinking_is_read_from_its_object() {
+        let read = |thinking: &str| {
+            let body = format!(r#"{{"messages":[{{}}],"thinking":{thinking}}}"#);
+            ChatRequest::parse(Bytes::from(body)).unwrap().thinking
+        };
+        let with_budget = |budget| Some(Thinking { budget });
+        assert_eq!(read(r#"{"type":"enabled","token_budget":31000}"#), with_budget(Some(31_000)));
+        assert_eq!(read(r#"{"token_budget":3.1e4,"new":1}"#), with_budget(Some(31_000)));
+        for without in [r#"{"token_budget":"many"}"#, r#"{"token_budget":-1}"#, "{}"] {
+            assert_eq!(read(without), with_budget(None), "{without}");
+        }
+        let off = r#"{"type":"dis\u0061bled","token_budget":1}"#;
+        assert_eq!((read(off), read("null")), (None, None));
+    }
+
+    #[test]
+    fn thoughts_that_fill_the_ceiling_are_refused() {
+        let send = |budget: u64| {
+            let body = format!(r#"{{"messages":[{{}}],"thinking":{{"token_budget":{budget}}}}}"#);
+            let request = ChatRequest::parse(Bytes::from(body)).unwrap();
+            request.into_upstream("m".into(), 9_000, Some(5_000))
+        };
+        assert_eq!(send(4_999).unwrap().chosen_max_tokens, Some(5_000));
+        assert_eq!(
+            send(5_000).unwrap_err().message,
+            "invalid request: thinking.token_budget: must be below 5000, the operator's ceiling of \
+             max_tokens, so that there is room for text, got 5000"
         );
     }
 

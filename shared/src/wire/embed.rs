@@ -83,7 +83,7 @@ impl EmbedRequest {
     /// `invalid_request` that names the field, its problem and its limit.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = RequestObject::parse(body, KNOWN)?;
-        let Some(model) = object.read_text("model") else {
+        let Some(model) = object.read_name("model") else {
             let problem = "is required: another model is another vector space";
             return Err(GatewayError::invalid("model", problem));
         };

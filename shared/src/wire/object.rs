@@ -6,14 +6,16 @@
 //! mean one thing to the gateway and another to Cohere. Explicit `null` counts as absent.
 
 mod entries;
+pub mod strings;
 mod writer;
 
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
 use bytes::Bytes;
-use entries::{Text, parse_entries, unescape_key};
+use entries::{parse_entries, unescape_key};
 use std::borrow::Cow;
 use std::ops::Range;
+use strings::{check_name, check_names, decode_string};
 use writer::ObjectWriter;
 
 /// Deepest nesting of a request body.
@@ -28,9 +30,9 @@ pub const MAX_NAME_BYTES: usize = 128;
 /// What a known field must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldType {
-    /// A string that is read here: at most 128 bytes.
+    /// A string that is read here: at most 128 bytes, all of which can be decoded.
     Name,
-    /// Free text.
+    /// Free text, which passes as it is written.
     Text,
     Bool,
     Number,
@@ -134,7 +136,7 @@ impl RequestObject {
     ///
     /// # Errors
     /// `invalid_request` naming the field: not UTF-8, not a JSON object, nested over 128 levels,
-    /// a key that stands twice or in another case, a wrong type.
+    /// a key that stands twice or in another case, a wrong type, a name that cannot be decoded.
     pub fn parse(body: Bytes, known: KnownFields) -> Result<Self> {
         let entries = parse_entries(&body)?;
         let mut fields = Vec::with_capacity(entries.len());
@@ -206,9 +208,7 @@ impl RequestObject {
                     let elements = scan::find_elements(value);
                     check_texts(name, value, &elements)?;
                     if *field_type == FieldType::Names {
-                        for (index, element) in elements.iter().enumerate() {
-                            check_name(&format!("{name}[{index}]"), &value[element.clone()])?;
-                        }
+                        check_names(name, value, &elements)?;
                     }
                     self.fields[position].elements = elements;
                 }
@@ -244,9 +244,17 @@ impl RequestObject {
         self.find_field(name).is_some()
     }
 
-    /// Returns a string field, unescaped.
-    pub fn read_text(&self, name: &str) -> Option<Cow<'_, str>> {
-        serde_json::from_slice::<Text>(self.raw(name)?).ok().map(|Text(text)| text)
+    /// Returns a name, unescaped.
+    pub fn read_name(&self, name: &str) -> Option<Cow<'_, str>> {
+        decode_string(self.raw(name)?)
+    }
+
+    /// Tells whether a text field has nothing but spaces. A text that cannot be decoded has more.
+    pub fn is_blank(&self, name: &str) -> bool {
+        match self.raw(name) {
+            Some(text) => strings::is_blank(text),
+            None => true,
+        }
     }
 
     /// Returns a number field.
@@ -292,16 +300,6 @@ impl RequestObject {
         }
         writer.into_object()
     }
-}
-
-/// Checks the length of a name, as it is written between its quotes.
-fn check_name(field: &str, value: &[u8]) -> Result<()> {
-    let length = value.len().saturating_sub(2);
-    if length > MAX_NAME_BYTES {
-        let problem = format!("has {length} bytes, at most {MAX_NAME_BYTES} are taken");
-        return Err(GatewayError::invalid(field, problem));
-    }
-    Ok(())
 }
 
 fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {

@@ -42,13 +42,12 @@ impl RerankRequest {
     /// `invalid_request` that names the field, its problem and its limit; `too_large` over 10 000 documents.
     pub fn parse(body: Bytes) -> Result<Self> {
         let object = RequestObject::parse(body, KNOWN)?;
-        match object.read_text("query") {
-            None => return Err(GatewayError::invalid("query", "is required")),
-            Some(query) if query.trim().is_empty() => {
-                let problem = "must hold at least 1 character that is no space";
-                return Err(GatewayError::invalid("query", problem));
-            }
-            Some(_) => {}
+        if !object.has("query") {
+            return Err(GatewayError::invalid("query", "is required"));
+        }
+        if object.is_blank("query") {
+            let problem = "must hold at least 1 character that is no space";
+            return Err(GatewayError::invalid("query", problem));
         }
         match object.read_list("documents") {
             None => return Err(GatewayError::invalid("documents", "is required")),
@@ -62,7 +61,7 @@ impl RerankRequest {
 
     /// Returns the model the caller asked for.
     pub fn model(&self) -> Option<String> {
-        self.object.read_text("model").map(|model| model.into_owned())
+        self.object.read_name("model").map(|model| model.into_owned())
     }
 
     /// Writes the request for Cohere with an explicit model.

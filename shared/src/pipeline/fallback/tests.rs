@@ -51,13 +51,17 @@ fn features_the_fallback_lacks_leave_no_fallback() {
         r#"{"messages":[{"content":[{"type":"image_url","image_url":{}}]}]}"#,
         r#"{"messages":[{}],"thinking":{"type":"enabled"}}"#,
         r#"{"messages":[{"content":[{"type":"thinking","thinking":"hm"}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"im\u0061ge_url","im\u0061ge_url":{}}]}]}"#,
+        r#"{"messages":[{"content":[{"type":"think\u0069ng"}]}]}"#,
         r#"{"messages":[{}],"tool_choice":"REQUIRED"}"#,
         &long,
     ] {
         assert_eq!(fallback_body::<Chat>(body, None), None, "{}", &body[..40]);
     }
-    let thinking_off = r#"{"messages":[{}],"thinking":{"type":"disabled"}}"#;
-    assert!(fallback_body::<Chat>(thinking_off, None).is_some());
+    for thinking in ["disabled", r"dis\u0061bled"] {
+        let off = format!(r#"{{"messages":[{{}}],"thinking":{{"type":"{thinking}"}}}}"#);
+        assert!(fallback_body::<Chat>(&off, None).is_some(), "{thinking}");
+    }
 }
 
 #[test]

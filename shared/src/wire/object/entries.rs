@@ -1,12 +1,12 @@
 //! Reads a body strictly as one JSON object: its keys and values, where they stand.
 
+use super::strings::{decode_string, undecodable};
 use super::{MAX_DEPTH, MAX_FIELDS};
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
 use std::fmt;
 
 /// Reads the body as one JSON object, strictly.
@@ -38,35 +38,16 @@ pub(super) fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>>
 }
 
 /// Returns what a key means, where it is written with escapes.
+///
+/// # Errors
+/// `invalid_request` where it cannot be decoded: what is not known to be a key of ours could be one.
 pub(super) fn unescape_key(key: &str) -> Result<Option<String>> {
     if !key.contains('\\') {
         return Ok(None);
     }
-    let unescaped = serde_json::from_str(key);
-    unescaped
-        .map(Some)
-        .map_err(|error| GatewayError::invalid("body", format_args!("is not JSON: {error}")))
-}
-
-/// A string borrowed from the body where it holds no escapes.
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> std::result::Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
+    match decode_string(key.as_bytes()) {
+        Some(key) => Ok(Some(key.into_owned())),
+        None => Err(undecodable("body", "has a field whose name")),
     }
 }
 

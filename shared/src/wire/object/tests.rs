@@ -23,7 +23,7 @@ fn unknown_fields_and_number_texts_survive_rewriting() {
 fn explicit_null_counts_as_absent() {
     let fields =
         RequestObject::parse(Bytes::from_static(br#"{"model":null,"k":null}"#), KNOWN).unwrap();
-    assert_eq!(fields.read_text("model"), None);
+    assert_eq!(fields.read_name("model"), None);
     assert_eq!(fields.with(&[("k", b"1")]).body(), r#"{"model":null,"k":1}"#);
 }
 
@@ -84,7 +84,7 @@ fn rewritten_object_knows_where_its_fields_lie() {
     );
     let parsed = RequestObject::parse(written.body().clone(), KNOWN).unwrap();
     for object in [&written, &parsed] {
-        assert_eq!(object.read_text("model").as_deref(), Some("m"));
+        assert_eq!(object.read_name("model").as_deref(), Some("m"));
         assert_eq!(object.read_number("k"), Some(7.0));
         let texts: Vec<_> = object.read_list("texts").unwrap().iter().collect();
         assert_eq!(texts, [&br#""a""#[..], br#""b,]""#]);
@@ -123,6 +123,34 @@ fn fields_and_names_are_bounded() {
     let body = format!(r#"{{"types":["a","{}"]}}"#, "t".repeat(200));
     let message = RequestObject::parse(Bytes::from(body), NAMES).unwrap_err().message;
     assert_eq!(message, "invalid request: types[1]: has 200 bytes, at most 128 are taken");
+}
+
+#[test]
+fn half_a_character_is_refused_where_it_is_read() {
+    let problem = |body: &str| {
+        RequestObject::parse(Bytes::from(body.to_string()), NAMES).unwrap_err().message
+    };
+    let said = "cannot be decoded: it holds half a character, such as \\ud83e";
+    for half in [r"m\ud83e", r"\udd8a", r"\udd8a\ud83e", r"\ud83e\u0061"] {
+        assert_eq!(
+            problem(&format!(r#"{{"model":"{half}"}}"#)),
+            format!("invalid request: model: {said}")
+        );
+        assert_eq!(
+            problem(&format!(r#"{{"types":["a","{half}"]}}"#)),
+            format!("invalid request: types[1]: {said}")
+        );
+        assert_eq!(
+            problem(&format!(r#"{{"{half}":1}}"#)),
+            format!("invalid request: body: has a field whose name {said}")
+        );
+    }
+    let whole = r#"{"model":"m\ud83e\udd8a","types":["\u0061"],"x":"\ud83e","y":{"\ud83e":1}}"#;
+    let object = RequestObject::parse(Bytes::from_static(whole.as_bytes()), NAMES).unwrap();
+    assert_eq!(
+        (object.read_name("model").as_deref(), object.body()),
+        (Some("m🦊"), &Bytes::from(whole))
+    );
 }
 
 const NAMES: KnownFields = &[("model", FieldType::Name), ("types", FieldType::Names)];

@@ -16,7 +16,9 @@ pub(super) struct Fields<'a> {
 
 /// Parses a body that must be a JSON object.
 pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    match serde_json::from_slice(body) {
+    let parsed = serde_json::from_slice(body)
+        .or_else(|_| serde_json::from_slice(&replace_half_characters(body)));
+    match parsed {
         Ok(Value::Object(object)) => Ok(object),
         Ok(other) => Err(ApiError::bad_request(format!(
             "invalid type: request body is of type {} but should be of type object",
@@ -24,6 +26,38 @@ pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> 
         ))),
         Err(error) => Err(ApiError::bad_request(format!("invalid json syntax: {error}"))),
     }
+}
+
+/// Writes U+FFFD for half characters such as `\ud83e` alone, as the real API's parser reads them.
+fn replace_half_characters(json: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(json.len());
+    let mut at = 0;
+    while at < json.len() {
+        let length = match (json[at], escaped_unit(&json[at..])) {
+            (b'\\', Some(0xd800..0xdc00))
+                if matches!(escaped_unit(&json[at + 6..]), Some(0xdc00..0xe000)) =>
+            {
+                12
+            }
+            (b'\\', Some(0xd800..0xe000)) => {
+                whole.extend_from_slice(b"\\ufffd");
+                at += 6;
+                continue;
+            }
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+        let end = (at + length).min(json.len());
+        whole.extend_from_slice(&json[at..end]);
+        at = end;
+    }
+    whole
+}
+
+/// The UTF-16 unit that an escape such as `\ud83e` stands for.
+fn escaped_unit(json: &[u8]) -> Option<u16> {
+    let digits = std::str::from_utf8(json.get(..6)?.strip_prefix(b"\\u")?).ok()?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 impl<'a> Fields<'a> {
@@ -120,5 +154,18 @@ fn type_name(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_character_is_read_as_unknown() {
+        let json = br#"{"a\ud83e":"\ud83e\udd8a \udd8a \\ud83e \ud83e\u0061"}"#;
+        let object = parse_object(json).unwrap();
+        assert_eq!(object["a\u{fffd}"], "\u{1f98a} \u{fffd} \\ud83e \u{fffd}a");
+        assert!(parse_object(br#"{"a":"\ud8"}"#).is_err());
     }
 }
