@@ -2,6 +2,7 @@
 
 use crate::cache::Cache;
 use crate::cohere::client::Cohere;
+use crate::cohere::models;
 use crate::config::Config;
 use crate::health::HealthCheck;
 use crate::resilience::state::UpstreamState;
@@ -9,6 +10,7 @@ use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;
 use crate::telemetry::metrics;
+use crate::telemetry::model_names::learn_model;
 use crate::transport::Transport;
 use std::error::Error;
 
@@ -28,6 +30,7 @@ impl App {
     /// A part cannot be built, which is a defect of the build.
     pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
         metrics::set_service(&config.service);
+        learn_models(&config);
         let transport = Transport::new(&config.http)?;
         let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
@@ -38,4 +41,13 @@ impl App {
         let cache = Cache::new(config.cache);
         Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache })))
     }
+}
+
+/// Makes the models known that the catalogue or a setting names.
+fn learn_models(config: &Config) {
+    models::all_ids().for_each(learn_model);
+    let Config { models, health, fallback, .. } = config;
+    let chosen = [&models.chat, &models.rerank, &health.model, &health.fallback_model];
+    chosen.into_iter().for_each(|id| learn_model(id));
+    fallback.all_ids().for_each(learn_model);
 }

@@ -22,14 +22,18 @@ pub enum Status {
     /// It answers, but is throttled or only on the fallback model.
     Degraded,
     Down,
+    /// The gateway has no key, so nobody could ask.
+    KeyMissing,
 }
 
 impl Status {
+    /// Returns what is known of Cohere.
     pub fn as_str(self) -> &'static str {
         match self {
             Status::Healthy => "healthy",
             Status::Degraded => "degraded",
             Status::Down => "down",
+            Status::KeyMissing => "unknown",
         }
     }
 }
@@ -112,6 +116,7 @@ impl HealthCheck {
                 match error.code {
                     Code::RateLimited | Code::QuotaExhausted => Some(Status::Degraded),
                     Code::InvalidRequest => None,
+                    Code::KeyMissing => Some(Status::KeyMissing),
                     _ => Some(Status::Down),
                 }
             }

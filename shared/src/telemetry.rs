@@ -4,5 +4,6 @@ mod code_location;
 pub mod init;
 mod json_line;
 pub mod metrics;
+pub mod model_names;
 pub mod redact;
 pub mod request_log;

@@ -315,7 +315,7 @@ async fn raw_event_is_judged_like_a_request() {
             false,
             json!({ "client": "c", "models": "command-a-03-2025,command-r7b-12-2024" }),
             "model_not_allowed",
-            "\"other\" is not allowed for this client, only: command-a-03-2025, command-r7b-12-2024",
+            "model: is not allowed for this client, only: command-a-03-2025, command-r7b-12-2024",
         ),
     ];
     for (body, base64, authorizer, code, message) in cases {

@@ -345,6 +345,15 @@ async fn health_tells_coheres_state_and_is_throttled() {
         // The route is throttled to 2 a second.
         tokio::time::sleep(Duration::from_millis(550)).await;
     }
+    running.gateway.secrets.remove(local::secrets_manager::API_KEY);
+    running.gateway.kill("health").await;
+    let answer = get().await;
+    let said = answer.json();
+    assert_eq!((answer.status, said["status"].as_str()), (503, Some("key_missing")), "{said}");
+    assert_eq!(said["cohere"]["status"], "unknown");
+    assert_eq!(said.as_object().map(serde_json::Map::len), Some(4));
+    running.gateway.secrets.put(local::secrets_manager::API_KEY, gateway::FAKE_KEY);
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     let models: Vec<_> = stub.seen().iter().map(|seen| seen.body.clone()).collect();
     assert!(
         models.iter().all(|body| body.windows(14).any(|window| window == b"\"max_tokens\":1")),

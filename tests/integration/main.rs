@@ -16,6 +16,7 @@ mod headers;
 mod laptop;
 mod leaks;
 mod metrics;
+mod model_names;
 mod ops;
 mod panics;
 mod recorded;

@@ -24,7 +24,7 @@ struct CohereBody {
     latency_ms: u64,
 }
 
-/// Answers with the latest check: 200 while Cohere answers, 503 when it is down.
+/// Answers with the latest check: 200 while Cohere answers, 503 when it is down or no key is there.
 pub async fn answer_request(app: &App, incoming: Incoming) -> http::Response<Body> {
     let report = app.health.report(&app.cohere).await;
     let (status, overall) = summarize_status(report.status);
@@ -47,5 +47,6 @@ fn summarize_status(cohere: Status) -> (StatusCode, &'static str) {
         Status::Healthy => (StatusCode::OK, "ok"),
         Status::Degraded => (StatusCode::OK, "degraded"),
         Status::Down => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        Status::KeyMissing => (StatusCode::SERVICE_UNAVAILABLE, "key_missing"),
     }
 }

@@ -161,6 +161,11 @@ const CATALOGUE: &[Model] = &[
     new_rerank("rerank-multilingual-v2.0", 0).retired_since("April 30, 2025", "rerank-v3.5"),
 ];
 
+/// Returns the id of every model in the catalogue.
+pub fn all_ids() -> impl Iterator<Item = &'static str> {
+    CATALOGUE.iter().map(|model| model.id)
+}
+
 /// Finds a model by its id.
 pub fn find_model(id: &str) -> Option<&'static Model> {
     CATALOGUE.iter().find(|model| model.id == id)

@@ -44,6 +44,11 @@ impl FallbackConfig {
         }
     }
 
+    /// Returns every model that the setting names.
+    pub fn all_ids(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().flat_map(|(from, to)| [from.as_str(), to.as_str()])
+    }
+
     /// Returns the model that stands in for `model`.
     pub fn fallback_of(&self, model: &str) -> Option<&str> {
         let (_, fallback) = self.pairs.iter().find(|(from, _)| from == model)?;

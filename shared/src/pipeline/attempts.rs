@@ -14,6 +14,7 @@ use crate::record::CallStats;
 use crate::resilience::breaker::Refused;
 use crate::resilience::retry::{Disposition, MAX_ATTEMPTS, NextAttempt};
 use crate::resilience::state::{CallCharge, CallOutcome, CallPermit, SharedRounds, UpstreamState};
+use crate::telemetry::model_names::name_model;
 use std::time::Duration;
 
 /// An answer of Cohere to one call.
@@ -247,13 +248,17 @@ impl Attempts<'_> {
 }
 
 fn circuit_open(model: &str, refused: Refused) -> GatewayError {
-    let message = format!("Cohere's {model} has failed repeatedly and is not called for a while");
+    let message = format!(
+        "Cohere's {} has failed repeatedly and is not called for a while",
+        name_model(model)
+    );
     let retry_after = Some(refused.until.saturating_duration_since(now()));
     GatewayError { retry_after, ..GatewayError::new(Code::CircuitOpen, message) }
 }
 
 fn in_cooldown(model: &str, cooldown: Duration) -> GatewayError {
-    let message = format!("Cohere's rate limit for {model} is reached, please try again later");
+    let message =
+        format!("Cohere's rate limit for {} is reached, please try again later", name_model(model));
     let retry_after = Some(cooldown);
     GatewayError { retry_after, ..GatewayError::new(Code::RateLimited, message) }
 }

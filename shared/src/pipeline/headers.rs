@@ -2,6 +2,7 @@
 
 use crate::edge::response::{self, Body, OwnHeader};
 use crate::record::RequestRecord;
+use crate::telemetry::model_names::name_model;
 use http::{HeaderValue, Response};
 use std::fmt::Write;
 use std::time::Duration;
@@ -23,10 +24,10 @@ pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRec
     }
     OwnHeader::RequestId.set_text(headers, &record.request_id);
     if let Some(model) = &record.model {
-        OwnHeader::Model.set_text(headers, model);
+        OwnHeader::Model.set_text(headers, &name_model(model));
     }
     if let Some(requested) = &record.fallback_from {
-        OwnHeader::FallbackFrom.set_text(headers, requested);
+        OwnHeader::FallbackFrom.set_text(headers, &name_model(requested));
     }
     if let Some(tokens) = record.chosen_max_tokens {
         OwnHeader::MaxTokens.set(headers, HeaderValue::from(tokens));

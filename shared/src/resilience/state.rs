@@ -14,6 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Cause, GatewayError};
 use crate::lock::lock_anyway;
 use crate::telemetry::metrics::{self, Metric};
+use crate::telemetry::model_names::{learn_model, name_model};
 use crate::telemetry::redact;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -227,6 +228,7 @@ impl UpstreamState {
 
     /// Records a success: the charge of an extra call is refunded.
     pub fn record_success(&self, endpoint: Endpoint, model: &str, charge: CallCharge) {
+        learn_model(model);
         self.record_not_throttled(endpoint, model);
         let mut state = self.lock_state();
         state.refused_key = None;
@@ -283,7 +285,7 @@ fn tell_transition(endpoint: Endpoint, model: &str, before: BreakerState, after:
     tracing::warn!(
         event = "breaker_changed",
         endpoint = endpoint.name(),
-        model = redact::redact_id(model),
+        model = redact::redact_id(&name_model(model)),
         from = before.as_str(),
         to = after.as_str(),
         "breaker"

@@ -226,8 +226,8 @@ impl<T> CachedSecret<T> {
     }
 
     fn missing_value(&self, problem: &str) -> GatewayError {
-        let id = &self.config.id;
-        let message = format!("the gateway's secret {id:?} holds no usable value yet");
+        let name = find_secret_name(&self.config.id);
+        let message = format!("the gateway's secret {name:?} holds no usable value yet");
         GatewayError::new(Code::KeyMissing, message).with_detail(problem)
     }
 
@@ -249,6 +249,19 @@ impl<T> CachedSecret<T> {
             .map_err(|_| format!("no answer within {} ms", limit.as_millis()))??;
         let value = (self.parse)(&stored.text)?;
         Ok(Versioned { value, version: stored.version })
+    }
+}
+
+/// Returns the name alone of a secret that may be known by its ARN, which callers have no need to know.
+///
+/// An ARN ends in the name, a hyphen and six characters of AWS's.
+fn find_secret_name(id: &str) -> &str {
+    let Some((_, name)) = id.strip_prefix("arn:").and_then(|arn| arn.split_once(":secret:")) else {
+        return id;
+    };
+    match name.rsplit_once('-') {
+        Some((name, suffix)) if suffix.len() == 6 => name,
+        _ => name,
     }
 }
 

@@ -8,6 +8,7 @@
 use crate::clock::since_epoch;
 use crate::config::DEFAULT_SERVICE;
 use crate::endpoint::Endpoint;
+use crate::telemetry::model_names::name_model;
 use crate::telemetry::redact;
 use serde_json::{Value, json};
 use std::io::Write;
@@ -98,7 +99,8 @@ pub fn gauge_for_service(metric: Metric, value: f64, fields: Value) {
 }
 
 fn for_model(metric: Metric, endpoint: Endpoint, model: &str) -> Value {
-    let fields = json!({ "Endpoint": endpoint.name(), "Model": redact::redact_id(model) });
+    let fields =
+        json!({ "Endpoint": endpoint.name(), "Model": redact::redact_id(&name_model(model)) });
     build_document(metric, 1.into(), fields)
 }
 

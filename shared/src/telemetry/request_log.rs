@@ -6,6 +6,7 @@
 use crate::clock::now;
 use crate::endpoint::Endpoint;
 use crate::record::{FailureRecord, RequestRecord, to_millis};
+use crate::telemetry::model_names::name_model;
 use crate::telemetry::redact;
 
 /// The record of a request and its line, written once, at the request's end. Scope: invocation.
@@ -40,6 +41,11 @@ fn only_if<T>(condition: bool, value: T) -> Option<T> {
     if condition { Some(value) } else { None }
 }
 
+/// Names a model for a line; one that Cohere knows may still be no id.
+fn name_in_log(id: &str) -> String {
+    redact::redact_id(&name_model(id)).to_string()
+}
+
 fn log_record(record: &RequestRecord) {
     let RequestRecord { calls, billed, batch, .. } = record;
     let none = FailureRecord::default();
@@ -51,7 +57,7 @@ fn log_record(record: &RequestRecord) {
         endpoint = record.endpoint.name(),
         request_id = redact::redact_id(&record.request_id),
         client = record.client.as_deref().map(redact::redact_id),
-        model = record.model.as_deref().map(redact::redact_id),
+        model = record.model.as_deref().map(name_in_log),
         stream = record.stream,
         status = record.status,
         code = only_if(record.failure.is_some(), failure.code),
@@ -62,7 +68,7 @@ fn log_record(record: &RequestRecord) {
         first_event_ms = record.first_event.map(to_millis),
         attempts = calls.attempts,
         protocol = calls.protocol,
-        fell_back_from = record.fallback_from.as_deref().map(redact::redact_id),
+        fell_back_from = record.fallback_from.as_deref().map(name_in_log),
         deprecated = only_if(record.model_warning.is_some(), true),
         input_tokens = billed.amount("input_tokens"),
         output_tokens = billed.amount("output_tokens"),

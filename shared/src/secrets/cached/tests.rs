@@ -63,6 +63,19 @@ async fn missing_value_is_read_at_every_request() {
     assert_eq!(secret.get().await.unwrap().value, "one");
 }
 
+#[test]
+fn secret_is_named_without_its_account() {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:";
+    for (id, name) in [
+        ("a-name", "a-name"),
+        (&format!("{arn}my/key-name-a1B2c3"), "my/key-name"),
+        (&format!("{arn}name"), "name"),
+        (&format!("{arn}my-name"), "my-name"),
+    ] {
+        assert_eq!(find_secret_name(id), name);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn refused_value_forces_one_read_at_a_time() {
     let secret = cached([Some(Ok("one")), Some(Ok("one")), Some(Ok("two"))]);
