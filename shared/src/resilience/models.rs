@@ -157,6 +157,22 @@ mod tests {
     }
 
     #[test]
+    fn model_needs_a_probe_until_its_breaker_closes() {
+        let (mut states, start) = (ModelStates::new(CONFIG), now());
+        let needs_probe = |states: &ModelStates, id| states.needs_probe(Endpoint::Chat, id);
+        assert!(!needs_probe(&states, "m"), "nothing is known of it");
+        for failures in 1..=5 {
+            fail_once(&mut states, "m", start);
+            assert_eq!(needs_probe(&states, "m"), failures == 5, "{failures}");
+        }
+        let breaker = &mut states.use_model(Endpoint::Chat, "m", start).breaker;
+        let later = start + Duration::from_secs(90);
+        let permit = breaker.admit(later).unwrap();
+        breaker.record_success(permit);
+        assert!(!needs_probe(&states, "m"));
+    }
+
+    #[test]
     fn same_id_at_two_endpoints_is_two_models() {
         let (mut states, now) = (ModelStates::new(CONFIG), now());
         fail_once(&mut states, "m", now);

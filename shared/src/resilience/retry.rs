@@ -115,6 +115,22 @@ mod tests {
     }
 
     #[test]
+    fn later_call_waits_as_asked_or_else_backs_off() {
+        let second = Duration::from_secs(1);
+        let later = |retry_after| NextAttempt {
+            attempts_made: 2,
+            cooldown: Duration::ZERO,
+            retry_after,
+            waited: Duration::ZERO,
+            time_left: second * 9,
+        };
+        assert_eq!(later(Some(second)).choose_wait(0.0), Some(second));
+        let half = Some(backoff::choose_wait(2, 0.5));
+        assert_eq!(later(None).choose_wait(0.5), half);
+        assert_eq!(later(Some(Duration::ZERO)).choose_wait(0.5), half, "no time is no wish");
+    }
+
+    #[test]
     fn only_cohere_failures_trip_breaker() {
         let tripping = [Cause::Connect, Cause::Timeout, Cause::Server];
         let others = [

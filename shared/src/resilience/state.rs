@@ -301,3 +301,6 @@ fn metric_of(state: BreakerState) -> Metric {
         BreakerState::Closed => Metric::BreakerClosed,
     }
 }
+
+#[cfg(test)]
+mod tests;
