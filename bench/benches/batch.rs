@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot be set up has nothing to say")]
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bench::{PER_CALL, answer, upstream};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -69,12 +71,12 @@ fn body(texts: usize, salt: usize) -> String {
 
 fn request(body: &str) -> Incoming {
     let event = json!({
-        "resource": "/v2/embed", "path": "/v2/embed", "httpMethod": "POST", "isBase64Encoded": false,
+        "resource": "/v2/embed", "path": "/v2/embed", "httpMethod": "POST", "isBase64Encoded": true,
         "headers": { "content-type": "application/json" },
         "multiValueHeaders": { "content-type": ["application/json"] },
         "requestContext": { "requestId": "fake", "stage": "live", "httpMethod": "POST", "path": "/live/v2/embed",
             "authorizer": { "client": "bench" }, "identity": {} },
-        "body": body,
+        "body": STANDARD.encode(body),
     });
     Incoming::new(&event.to_string(), "fake", u64::MAX)
 }

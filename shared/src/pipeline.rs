@@ -24,6 +24,7 @@ use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
 use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
+use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::request_log::RequestLog;
@@ -92,8 +93,10 @@ fn accept_request<E: EndpointRules>(
     record.client = Some(identity.client.clone());
 
     incoming.check_size(&config.limits)?;
+    incoming.check_encoding()?;
     panic_if_requested(PanicPoint::Handler, &incoming.body);
     let upstream = E::validate(incoming.body.clone(), config)?;
+    check_endpoint(&upstream.model, E::ENDPOINT)?;
     record.model_warning = check_lifetime(&upstream.model, &config.models)?;
     record.model = Some(upstream.model.clone());
     record.stream = upstream.stream;
@@ -117,6 +120,18 @@ fn accept_request<E: EndpointRules>(
         attempt_timeout: times.attempt,
         deadline,
     })
+}
+
+/// Refuses a model of another endpoint: its limits are none of this one's.
+fn check_endpoint(id: &str, endpoint: Endpoint) -> Result<()> {
+    match models::find_model(id) {
+        Some(model) if model.endpoint != endpoint => {
+            let (own, asked) = (model.endpoint.path(), endpoint.path());
+            let problem = format!("'{id}' is served by {own} only, not by {asked}");
+            Err(GatewayError::invalid("model", problem))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a model that Cohere has removed, and returns what is to be said against a deprecated one.

@@ -19,7 +19,7 @@ fn list_cases() -> Vec<Case> {
         |rest: &str| format!(r#"{{"model":"embed-v4.0","input_type":"search_query"{rest}}}"#);
     let documents = format!(r#"{{"query":"q","documents":[{}]}}"#, texts(10_001));
     let large =
-        format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "a".repeat(5_000_000));
+        format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "a".repeat(4_600_000));
     vec![
         invalid(chat, "", "body: is empty"),
         invalid(chat, "nope", "body: is not JSON"),
@@ -61,7 +61,7 @@ fn list_cases() -> Vec<Case> {
         invalid(chat, r#"{"messages":[{}],"messages":[{}]}"#, "messages: stands twice"),
         invalid(chat, r#"{"messages":[{}],"Stream":true}"#, "Stream: must be written \"stream\""),
         invalid(chat, r#"{"messages":[{}],"x":1,"\u0078":2}"#, "x: stands twice"),
-        (chat, large, 413, "too_large", "body: at most 4500000 bytes are taken, got 50000"),
+        (chat, large, 413, "too_large", "body: at most 4500000 bytes are taken, got 46000"),
         invalid(embed, r#"{"input_type":"search_query","texts":["a"]}"#, "model: is required"),
         invalid(embed, r#"{"model":"embed-v4.0","texts":["a"]}"#, "input_type: is required"),
         invalid(embed, &embed_with(""), "texts: one of texts, images or inputs is required"),
@@ -108,6 +108,31 @@ fn list_cases() -> Vec<Case> {
         ),
         invalid(
             embed,
+            &embed_with(r#","texts":["a"],"output_dimension":0"#),
+            "output_dimension: must be at least 1, got 0",
+        ),
+        invalid(
+            embed,
+            r#"{"model":"of-tomorrow","input_type":"x","texts":["a"],"output_dimension":-256}"#,
+            "output_dimension: must be at least 1, got -256",
+        ),
+        invalid(
+            chat,
+            r#"{"model":"embed-v4.0","messages":[{}]}"#,
+            "model: 'embed-v4.0' is served by /v2/embed only, not by /v2/chat",
+        ),
+        invalid(
+            embed,
+            r#"{"model":"rerank-v3.5","input_type":"x","texts":["a"]}"#,
+            "model: 'rerank-v3.5' is served by /v2/rerank only, not by /v2/embed",
+        ),
+        invalid(
+            rerank,
+            r#"{"model":"command-r7b-12-2024","query":"q","documents":["d"]}"#,
+            "model: 'command-r7b-12-2024' is served by /v2/chat only, not by /v2/rerank",
+        ),
+        invalid(
+            embed,
             &embed_with(r#","texts":["a"],"output_dimension":1.5"#),
             "output_dimension: must be a whole number",
         ),
@@ -145,11 +170,6 @@ fn list_cases() -> Vec<Case> {
             rerank,
             r#"{"query":"q","documents":[{"text":"a"}]}"#,
             "documents[0]: must be a string, got an object",
-        ),
-        invalid(
-            rerank,
-            r#"{"query":"q","documents":["a",""]}"#,
-            "document at index 1 cannot be empty",
         ),
         invalid(
             rerank,
@@ -271,6 +291,10 @@ async fn unknown_route_is_told_what_is_served() {
         (Method::DELETE, "/v2/embed"),
         (Method::POST, "/api/health"),
         (Method::GET, "/"),
+        (Method::POST, "/v2/chat/"),
+        (Method::POST, "//v2/chat"),
+        (Method::POST, "/v2//embed"),
+        (Method::POST, "/v2/%72erank/"),
     ];
     for (method, path) in cases {
         let answer = read_answer(running.request_without_token(method.clone(), path)).await;
@@ -280,7 +304,9 @@ async fn unknown_route_is_told_what_is_served() {
             (404, Some("not_found")),
             "{method} {path}: {said}"
         );
-        assert!(said["message"].as_str().unwrap_or_default().contains("POST /v2/chat"), "{said}");
+        let message = said["message"].as_str().unwrap_or_default();
+        assert!(message.contains("POST /v2/chat"), "{said}");
+        assert!(message.contains("without a slash at the end or a doubled one"), "{said}");
     }
 }
 
@@ -294,7 +320,7 @@ async fn raw_event_is_judged_like_a_request() {
             true,
             json!({ "client": "c" }),
             "invalid_request",
-            "body: is not UTF-8, at byte 6",
+            "body: is not UTF-8, at byte 6: another charset",
         ),
         (
             r#"{"messages":[{}]}"#,

@@ -10,6 +10,7 @@ mod clients;
 mod contract;
 mod contributing;
 mod documents;
+mod encodings;
 mod faults;
 mod half_characters;
 mod headers;

@@ -93,6 +93,13 @@ def every_route_streams_from_the_alias():
 
 
 @check
+def bodies_reach_the_functions_in_base64():
+    (api,) = of_type("AWS::ApiGateway::RestApi").values()
+    types = api["Properties"]["Body"]["x-amazon-apigateway-binary-media-types"]
+    assert types == ["*/*"], types
+
+
+@check
 def function_and_route_have_the_same_time():
     for (_, _), (function, timeout) in ROUTES.items():
         limit = RESOURCES[f"{function}Function"]["Properties"]["Timeout"]

@@ -6,7 +6,8 @@
 use super::chunks::ChunkWriter;
 use super::template::{SlotValues, add_warnings, read_billed_units};
 use super::{AnswerTemplate, Batch, Positions, SubRequest};
-use crate::wire::object::RequestObject;
+use crate::wire::object::strings::is_blank;
+use crate::wire::object::{List, RequestObject};
 use crate::wire::rerank::{RankedResult, RerankAnswer};
 use bytes::Bytes;
 use std::cmp::Ordering;
@@ -39,14 +40,15 @@ struct Candidate<'a> {
 impl RerankBatch {
     /// Takes a request apart into calls of at most `per_call` documents.
     pub fn new(object: &RequestObject, per_call: usize) -> Self {
-        let document_count = object.list_or_empty("documents").len();
+        let documents = object.list_or_empty("documents");
+        let document_count = documents.len();
         let top_n = object.read_number("top_n").map(|top_n| top_n as usize);
-        let all: Vec<usize> = (0..document_count).collect();
-        let is_whole = document_count <= per_call;
-        let groups = all.chunks(if is_whole { document_count.max(1) } else { per_call });
-        let sub_requests =
-            groups.map(|elements| SubRequest { elements: elements.to_vec(), is_whole });
-        let sub_requests = sub_requests.collect();
+        let sub_requests = if document_count <= per_call {
+            vec![SubRequest { elements: (0..document_count).collect(), is_whole: true }]
+        } else {
+            let groups = group_documents(documents, per_call).into_iter();
+            groups.map(|elements| SubRequest { elements, is_whole: false }).collect()
+        };
         Self { object: object.clone(), document_count, top_n, sub_requests }
     }
 
@@ -120,6 +122,28 @@ impl Batch for RerankBatch {
         let positions = Positions::new(sub_request.elements.clone());
         Some(format!("documents {positions} of {}, counted from 0", self.document_count))
     }
+}
+
+/// Groups the documents of a split request, in their order as far as it can be.
+///
+/// Cohere takes blank documents among others and refuses a call of nothing else, so each group gets one
+/// that is not blank, and there are no more groups than such documents.
+fn group_documents(documents: List<'_>, per_call: usize) -> Vec<Vec<usize>> {
+    let texts: Vec<&[u8]> = documents.iter().collect();
+    let mut groups = texts.chunks(per_call);
+    let all: Vec<usize> = (0..texts.len()).collect();
+    if groups.all(|group| group.iter().any(|text| !is_blank(text))) {
+        return all.chunks(per_call).map(<[usize]>::to_vec).collect();
+    }
+    let (blank, filled): (Vec<usize>, Vec<usize>) =
+        all.into_iter().partition(|document| is_blank(texts[*document]));
+    let count = texts.len().div_ceil(per_call).min(filled.len().max(1));
+    let mut groups = vec![Vec::new(); count];
+    for (number, document) in filled.into_iter().chain(blank).enumerate() {
+        groups[number % count].push(document);
+    }
+    groups.iter_mut().for_each(|group| group.sort_unstable());
+    groups
 }
 
 /// Tells whether an answer may be cached: its results can be read, and nothing else depends on the

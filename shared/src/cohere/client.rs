@@ -12,7 +12,7 @@ use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
 use bytes::Bytes;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderValue, header};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -211,10 +211,12 @@ impl Cohere {
 
 /// Checks that an answer is a stream of events.
 fn check_event_stream(headers: &HeaderMap) -> Result<()> {
-    match headers.get(header::CONTENT_TYPE) {
-        Some(value) if value.as_bytes().starts_with(b"text/event-stream") => Ok(()),
-        _ => Err(classify::malformed_answer("a stream was asked for, another content type came")),
+    let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    if media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") {
+        return Ok(());
     }
+    Err(classify::malformed_answer("a stream was asked for, another content type came"))
 }
 
 /// Ends `work` at `limit`, with the error of whoever set that limit.
@@ -240,4 +242,25 @@ pub fn limit_error(limit: Instant, call: &Call) -> GatewayError {
 pub fn timeout_error(limit: Duration) -> GatewayError {
     let message = format!("Cohere did not answer within {} ms", limit.as_millis());
     GatewayError::new(Code::UpstreamTimeout, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_stream_is_known_in_any_case() {
+        let check = |value| {
+            let value = HeaderValue::from_static(value);
+            check_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
+        };
+        for stream in
+            ["text/event-stream", "Text/Event-Stream; Charset=UTF-8", "text/event-stream ;a=b"]
+        {
+            assert_eq!(check(stream), Ok(()), "{stream}");
+        }
+        for other in ["application/json", "text/event-streams", ""] {
+            assert!(check(other).is_err(), "{other}");
+        }
+    }
 }

@@ -5,8 +5,9 @@ use super::setting::{number, settings};
 use std::time::Duration;
 
 settings! {
-    /// Largest request body. Lambda takes 6 MB of event, in which the body is escaped.
-    GATEWAY_MAX_BODY_BYTES = number(1_000, 6_000_000, "4500000");
+    /// Largest request body, in bytes as the caller sends them. Lambda takes 6 MB of event, in which the
+    /// body is a third longer.
+    GATEWAY_MAX_BODY_BYTES = number(1_000, 4_500_000, "4500000");
     /// Longest `Retry-After` of an answer: the SDKs sleep it twice before their user hears anything.
     GATEWAY_RETRY_AFTER_MAX_SECS = number(1, 60, "5");
     /// Most texts, images or inputs of one embed request. Cohere takes 2 000 inputs a minute.

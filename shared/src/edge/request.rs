@@ -6,7 +6,7 @@ use crate::edge::event::{ApiGatewayEvent, AuthorizerContext, EventContext};
 use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::time::Duration;
 
 /// Headers of the caller that go to Cohere, besides every `x-fern-*`; content type and authorization are ours.
@@ -75,6 +75,21 @@ impl Incoming {
         if size > limit {
             let message = format!("body: at most {limit} bytes are taken, got {size}");
             return Err(GatewayError::new(Code::TooLarge, message));
+        }
+        Ok(())
+    }
+
+    /// Checks that the body is not compressed.
+    ///
+    /// # Errors
+    /// `invalid_request` naming the encoding's header.
+    pub fn check_encoding(&self) -> Result<()> {
+        let encodings = self.headers.get_all(header::CONTENT_ENCODING).iter();
+        for encoding in encodings {
+            if !encoding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity") {
+                let problem = "must be absent: compressed bodies are not taken";
+                return Err(GatewayError::invalid("content-encoding", problem));
+            }
         }
         Ok(())
     }
@@ -205,6 +220,18 @@ mod tests {
                 "invalid request: x-gateway-timeout-ms: must be a whole number from 100 to 60000"
             );
         }
+    }
+
+    #[test]
+    fn compressed_body_is_refused() {
+        let check = |encoding| incoming(&[("content-encoding", encoding)]).check_encoding();
+        for encoding in ["gzip", "deflate", "br", "zstd", "GZIP", "identity, gzip"] {
+            assert_eq!(
+                check(encoding).unwrap_err().message,
+                "invalid request: content-encoding: must be absent: compressed bodies are not taken"
+            );
+        }
+        assert_eq!((check("Identity"), incoming(&[]).check_encoding()), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -130,6 +130,10 @@ fn check_dimension(request: &EmbedRequest) -> Result<f64> {
     let Some(length) = request.output_dimension() else {
         return Ok(*known.last().unwrap_or(&UNKNOWN_DIMENSION) as f64);
     };
+    if length < 1.0 {
+        let problem = format!("must be at least 1, got {length}");
+        return Err(GatewayError::invalid("output_dimension", problem));
+    }
     if known.is_empty() || known.iter().any(|known| *known as f64 == length) {
         return Ok(length);
     }

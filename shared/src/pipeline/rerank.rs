@@ -137,7 +137,6 @@ pub(super) struct RerankPlan<'a> {
     access: CacheAccess<'a>,
     /// The cache key of each sub-request; none where the cache is not used.
     keys: Vec<CacheKey>,
-    per_call: usize,
 }
 
 impl<'a> RerankPlan<'a> {
@@ -160,12 +159,13 @@ impl<'a> RerankPlan<'a> {
                 keys.push(digest.key_of(Digest::new([])));
             }
         }
-        Self { batch, access, keys, per_call }
+        Self { batch, access, keys }
     }
 
     /// Returns the key of a sub-request, where the cache is used.
     fn cache_key(&self, sub_request: &SubRequest) -> Option<&CacheKey> {
-        self.keys.get(sub_request.elements.first()? / self.per_call)
+        let mut all = self.batch.sub_requests().iter();
+        self.keys.get(all.position(|known| known.elements.first() == sub_request.elements.first())?)
     }
 
     /// Returns what the cache holds, by sub-request.

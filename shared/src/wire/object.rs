@@ -5,6 +5,7 @@
 //! Cohere's parser ignores case and takes the last of two, others take the first, and a request must not
 //! mean one thing to the gateway and another to Cohere. Explicit `null` counts as absent.
 
+mod encoding;
 mod entries;
 pub mod strings;
 mod writer;

@@ -90,12 +90,6 @@ fn check_documents(documents: List<'_>) -> Result<()> {
             format!("documents: at most {MAX_DOCUMENTS} are taken in one request, got {count}");
         return Err(GatewayError::new(Code::TooLarge, message));
     }
-    let empty = br#""""#;
-    if let Some(index) = documents.iter().position(|document| document == empty) {
-        // Cohere's own words, with the caller's index: a sub-request has other ones.
-        let message = format!("invalid request: document at index {index} cannot be empty");
-        return Err(GatewayError::new(Code::InvalidRequest, message));
-    }
     Ok(())
 }
 
@@ -117,6 +111,14 @@ mod tests {
     fn refused(body: &str) -> (Code, String) {
         let error = RerankRequest::parse(Bytes::from(body.to_string())).unwrap_err();
         (error.code, error.message)
+    }
+
+    #[test]
+    fn blank_documents_are_coheres_to_judge() {
+        for documents in [r#"["a",""]"#, r#"[" \n"]"#, r#"["",""]"#] {
+            let body = format!(r#"{{"query":"q","documents":{documents}}}"#);
+            assert!(RerankRequest::parse(Bytes::from(body)).is_ok(), "{documents}");
+        }
     }
 
     #[test]
@@ -145,11 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_document_and_zero_top_n_are_refused() {
-        assert_eq!(
-            refused(r#"{"query":"q","documents":["a",""]}"#).1,
-            "invalid request: document at index 1 cannot be empty"
-        );
+    fn zero_top_n_is_refused() {
         assert_eq!(
             refused(r#"{"query":"q","documents":["a"],"top_n":0}"#).1,
             "invalid request: top_n: must be at least 1, got 0"

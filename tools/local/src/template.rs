@@ -72,6 +72,10 @@ impl Template {
             apis.len()
         );
         let (_, api) = apis.remove(0);
+        ensure!(
+            api.binary_media_types == ["*~1*"],
+            "BinaryMediaTypes must be all types: bodies are handed on in base64"
+        );
         let authorizer = api.auth.to_authorizer()?;
         ensure!(
             functions.iter().any(|f| f.name == authorizer.function),

@@ -54,6 +54,21 @@ fn results_that_are_none_of_a_parts_documents_are_no_answer() {
 }
 
 #[test]
+fn each_sub_request_has_a_document_that_is_not_blank() {
+    let group = |documents: &[&str]| -> Vec<Vec<usize>> {
+        let body = json!({ "model": "m", "query": "q", "documents": documents }).to_string();
+        let known = crate::wire::rerank::KNOWN;
+        let batch = RerankBatch::new(&RequestObject::parse(body.into(), known).unwrap(), 2);
+        batch.sub_requests().iter().map(|sub| sub.elements.clone()).collect()
+    };
+    assert_eq!(group(&["", "a", "b", "\n"]), [vec![0, 1], vec![2, 3]]);
+    assert_eq!(group(&["", " ", "a", "b"]), [vec![0, 2], vec![1, 3]]);
+    assert_eq!(group(&["a", "b", "", "\t", "c", ""]), [vec![0, 2], vec![1, 3], vec![4, 5]]);
+    assert_eq!(group(&["", "", "", "", "a"]), [vec![0, 1, 2, 3, 4]]);
+    assert_eq!(group(&["", "", ""]), [vec![0, 1, 2]]);
+}
+
+#[test]
 fn failed_sub_request_names_its_documents() {
     let batch = batch(None);
     let described = batch.describe(&batch.sub_requests()[0]);

@@ -1,5 +1,6 @@
 //! Reads a body strictly as one JSON object: its keys and values, where they stand.
 
+use super::encoding::read_utf8;
 use super::strings::{decode_string, undecodable};
 use super::{MAX_DEPTH, MAX_FIELDS};
 use crate::error::{GatewayError, Result};
@@ -11,10 +12,7 @@ use std::fmt;
 
 /// Reads the body as one JSON object, strictly.
 pub(super) fn parse_entries(body: &Bytes) -> Result<Vec<(&RawValue, &RawValue)>> {
-    let text = std::str::from_utf8(body).map_err(|error| {
-        let problem = format_args!("is not UTF-8, at byte {}", error.valid_up_to()).to_string();
-        GatewayError::invalid("body", problem)
-    })?;
+    let text = read_utf8(body)?;
     if text.trim_ascii().is_empty() {
         return Err(GatewayError::invalid("body", "is empty, a JSON object is expected"));
     }

@@ -6,6 +6,8 @@ mod tests;
 use super::authorizer::Caller;
 use crate::aws_account::{ACCOUNT, API, REGION};
 use crate::lambda;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
@@ -36,8 +38,7 @@ pub struct ProxyRequest<'a> {
 }
 
 impl ProxyRequest<'_> {
-    /// The event as JSON. The body is always text: without binary media types API Gateway reads it
-    /// as UTF-8 and replaces bytes that are not.
+    /// The event as JSON. The body is in base64, as for an API all of whose media types are binary.
     pub fn to_event(&self, body: &[u8], caller: Option<Caller>) -> Bytes {
         let Parts { method, uri, headers, .. } = self.parts;
         let (single, multi) = group_pairs(self.all_headers());
@@ -48,7 +49,8 @@ impl ProxyRequest<'_> {
             context["authorizer"] = caller.context;
             context["identity"]["apiKey"] = caller.usage_plan_key.into();
         }
-        let body = if body.is_empty() { Value::Null } else { String::from_utf8_lossy(body).into() };
+        let has_body = !body.is_empty();
+        let body = if has_body { STANDARD.encode(body).into() } else { Value::Null };
         let event = json!({
             "resource": self.resource,
             "path": uri.path(),
@@ -61,7 +63,7 @@ impl ProxyRequest<'_> {
             "stageVariables": null,
             "requestContext": context,
             "body": body,
-            "isBase64Encoded": false,
+            "isBase64Encoded": has_body,
         });
         event.to_string().into()
     }

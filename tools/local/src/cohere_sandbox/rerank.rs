@@ -62,10 +62,10 @@ impl<'a> RerankRequest<'a> {
                  less than 10000",
             ));
         }
-        if let Some(index) = documents.iter().position(|document| document.is_empty()) {
-            return Err(ApiError::invalid_request(format!(
-                "document at index {index} cannot be empty"
-            )));
+        if documents.iter().all(|document| document.trim().is_empty()) {
+            return Err(ApiError::invalid_request(
+                "list of documents must not contain only empty strings or only whitespace",
+            ));
         }
         let top_n = match fields.read_integer("top_n")? {
             None => documents.len(),

@@ -166,6 +166,8 @@ pub struct ApiProperties {
     pub stage_name: String,
     pub auth: Auth,
     #[serde(default)]
+    pub binary_media_types: Vec<String>,
+    #[serde(default)]
     pub method_settings: Vec<MethodSetting>,
     #[serde(default)]
     pub gateway_responses: BTreeMap<String, ResponseProperties>,

@@ -130,5 +130,6 @@ fn template_error_names_what_cannot_run() {
             .contains("authorizer")
     );
     assert!(read_with("[Bb][Ee]", "[Bb[Ee]").contains("ValidationExpression"));
+    assert!(read_with("['*~1*']", "['image~1png']").contains("BinaryMediaTypes"));
     assert!(read_with("Resources:", "\tResources:").contains("YAML"));
 }

@@ -163,7 +163,10 @@ async fn rerank_refuses_what_the_api_refuses() {
     for (fields, message) in [
         (json!({"query": " "}), "invalid request: query must not be empty or be only whitespace"),
         (json!({"documents": []}), "invalid request: list of documents must not be empty"),
-        (json!({"documents": ["a", ""]}), "invalid request: document at index 1 cannot be empty"),
+        (
+            json!({"documents": ["", " \n"]}),
+            "invalid request: list of documents must not contain only empty strings or only whitespace",
+        ),
         (json!({"documents": vec!["a"; 10_001]}), many),
         (
             json!({"top_n": 0}),
