@@ -2,8 +2,9 @@
 //!
 //! In order: route, throttling, authorizer, size, function, and the answer while it is written.
 //! Whatever stops a request before its answer is a [`Rejection`], answered by the template's
-//! gateway responses. Nothing is added to an answer that a function makes.
+//! gateway responses and told in a line. Nothing is added to an answer that a function makes.
 
+mod access_line;
 mod authorizer;
 mod event;
 mod policy;
@@ -14,7 +15,9 @@ mod throttle;
 
 use crate::aws_account::{ACCOUNT, API, REGION};
 use crate::lambda::{Function, InvocationError};
+use crate::output::Output;
 use crate::template::{self, Template};
+use access_line::RefusedRequest;
 use authorizer::Authorizer;
 use axum::Router;
 use axum::body::Body;
@@ -42,6 +45,7 @@ pub struct ApiGateway {
     routes: Vec<Route>,
     authorizer: Authorizer,
     responses: GatewayResponses,
+    output: Output,
 }
 
 struct Route {
@@ -55,6 +59,7 @@ impl ApiGateway {
     pub fn new(
         template: &Template,
         functions: &BTreeMap<String, Arc<Function>>,
+        output: Output,
     ) -> anyhow::Result<Self> {
         let routes = template.routes.iter().map(|route| Route {
             function: functions[&route.function].clone(),
@@ -71,6 +76,7 @@ impl ApiGateway {
                 template.usage_plan_keys.clone(),
             ),
             responses: GatewayResponses::new(template.responses.clone()),
+            output,
         })
     }
 
@@ -132,10 +138,21 @@ impl ApiGateway {
 
 async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
     let id = Uuid::new_v4().to_string();
-    match api_gateway.answer_request(&id, request).await {
-        Ok(response) => response,
-        Err(rejection) => api_gateway.responses.response_to(&rejection, &id),
-    }
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let rejection = match api_gateway.answer_request(&id, request).await {
+        Ok(response) => return response,
+        Err(rejection) => rejection,
+    };
+    let response = api_gateway.responses.response_to(&rejection, &id);
+    let refused = RefusedRequest {
+        id: &id,
+        method: method.as_str(),
+        path: &path,
+        status: response.status().as_u16(),
+        response_type: rejection.response_type(),
+    };
+    refused.write_line(&api_gateway.output);
+    response
 }
 
 /// Reads the whole body before anything is decided: API Gateway cannot stream requests.

@@ -133,7 +133,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
             functions.get(&rotation.function).context("a rotation's function is missing")?;
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
-    let api_gateway = ApiGateway::new(&template, &functions)?;
+    let api_gateway = ApiGateway::new(&template, &functions, options.output.clone())?;
     let url = format!("http://{address}");
     let stack =
         Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };

@@ -27,6 +27,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// API Gateway's name for this answer.
+    pub fn response_type(&self) -> &'static str {
+        self.aws_defaults().0
+    }
+
     /// Response type, status and message as AWS has them unless a template says otherwise.
     fn aws_defaults(&self) -> (&'static str, u16, &'static str) {
         match self {

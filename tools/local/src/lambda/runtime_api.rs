@@ -1,7 +1,8 @@
 //! The Runtime API of one environment: next, response, error, init/error.
 //!
 //! A response is passed on chunk by chunk while it is posted, whatever its mode. Once the caller is
-//! gone, what remains is read and dropped: on Lambda too a function runs on when its caller leaves.
+//! gone, the function's post is broken off, so that it stops what it streams. Lambda cannot do that: there a
+//! function runs on when its caller leaves (`docs/differences.md`), which on a laptop would only cost money.
 
 use super::environment::Environment;
 use super::environments::Environments;
@@ -74,18 +75,24 @@ async fn handle_response(
     accepted_response()
 }
 
-/// Passes a body on; returns whether it came to its end.
+/// Passes a body on; returns whether it came to its end, which it does not once nobody reads it.
 async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
-    let mut listening = true;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else { return false };
-        if let Ok(data) = frame.into_data()
-            && listening
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = pieces.closed() => return false,
+        };
+        let data = match frame {
+            None => return true,
+            Some(Err(_)) => return false,
+            Some(Ok(frame)) => frame.into_data(),
+        };
+        if let Ok(data) = data
+            && pieces.send(PayloadChunk::Data(data)).await.is_err()
         {
-            listening = pieces.send(PayloadChunk::Data(data)).await.is_ok();
+            return false;
         }
     }
-    true
 }
 
 async fn handle_error(
