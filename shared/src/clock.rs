@@ -31,3 +31,9 @@ pub fn parse_iso8601(text: &str) -> Option<Duration> {
     let time = DateTime::from_str(text, Format::DateTimeWithOffset).ok()?;
     Some(Duration::from_secs(u64::try_from(time.secs()).ok()?))
 }
+
+/// Reads a date of HTTP in any of its three forms (RFC 9110, 5.6.7); one before 1970 is 1970.
+pub fn parse_http_date(text: &str) -> Option<Duration> {
+    let time = httpdate::parse_http_date(text).ok()?;
+    Some(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}

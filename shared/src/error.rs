@@ -35,7 +35,7 @@ pub enum Code {
     UpstreamAuth,
     /// Cohere refused for payment.
     UpstreamBilling,
-    /// Cohere's answer cannot be read.
+    /// Cohere's answer cannot be read, broke off, or is a proxy's.
     UpstreamMalformed,
     /// Cohere answered with a server error.
     UpstreamError,
@@ -135,7 +135,7 @@ const TRANSIENT_ERROR_TYPE: &str = "NO_VALID_RESPONSE_GENERATED";
 pub struct UpstreamAnswer {
     /// HTTP status of Cohere's answer.
     pub status: u16,
-    /// Cohere's own id of the failed call.
+    /// Cohere's own id of the failed call, for the log; the caller gets it where it gets Cohere's words.
     pub id: Option<String>,
     /// Cohere's `error_type`, where it sent one.
     pub error_type: Option<String>,

@@ -3,10 +3,13 @@
 pub mod chat;
 pub mod embed;
 pub mod envelope;
+pub mod frames;
 pub mod object;
+pub mod refusal;
 pub mod rerank;
 pub mod scan;
 pub mod stream;
+pub mod text;
 
 use object::RequestObject;
 

@@ -9,7 +9,7 @@ use shared::batch::embed::{EmbedBatch, Table};
 use shared::batch::read_usage;
 use shared::batch::rerank::{RerankBatch, SubAnswer, is_cacheable};
 use shared::record::BilledUnits;
-use shared::wire::chat::find_usage;
+use shared::wire::chat::find_parts;
 use shared::wire::embed::{EmbedAnswer, KNOWN as EMBED};
 use shared::wire::envelope::Envelope;
 use shared::wire::object::RequestObject;
@@ -25,7 +25,7 @@ fn check_answer(input: &[u8]) -> Verdict {
     let bytes = Bytes::copy_from_slice(input);
     let is_embed = EmbedAnswer::parse(bytes.clone()).map(check_embed_answer).is_some();
     let is_rerank = RerankAnswer::parse(bytes).map(check_rerank_answer).is_some();
-    let is_chat = find_usage(input).map(|usage| check_usage(input, usage)).is_some();
+    let is_chat = find_parts(input).map(|parts| check_usage(input, parts.usage)).is_some();
     check_units(&BilledUnits::parse(input));
     check_units(&BilledUnits::parse_usage(input));
     (is_embed | is_rerank | is_chat).into()

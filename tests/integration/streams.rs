@@ -1,5 +1,7 @@
 //! Streams: held until content comes, passed in whole frames without delay, and always ended well.
 
+mod forms;
+
 use bytes::Bytes;
 use gateway_tests::gateway::{self, Answer, read_answer};
 use gateway_tests::stub::{
@@ -16,6 +18,9 @@ const DELTA: &str =
 const TOOL: &str = "event: tool-plan-delta\ndata: {\"type\":\"tool-plan-delta\",\"delta\":{}}\n\n";
 const END: &str = "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\",\
                    \"usage\":{\"billed_units\":{\"input_tokens\":2,\"output_tokens\":3}}}}\n\n";
+
+/// What a caller hears of an answer that stopped.
+const CUT_SHORT: &str = "Cohere's answer broke off before its end";
 
 fn body_text(answer: &Answer) -> String {
     String::from_utf8(answer.body.to_vec()).expect("UTF-8")
@@ -141,12 +146,14 @@ async fn failure_before_content_is_an_ordinary_error() {
             "upstream_error",
             "it went wrong",
         ),
-        (write_stream(&[], &[start]), 502, "upstream_malformed", "Cohere's answer cannot be read"),
+        (write_stream(&[], &[start]), 502, "upstream_malformed", CUT_SHORT),
+        (write_stream(&[], &[DONE.as_bytes()]), 502, "upstream_malformed", CUT_SHORT),
+        (write_stream(&[], &[start, DONE.as_bytes()]), 502, "upstream_malformed", CUT_SHORT),
         (
             vec![write_stream_head(&[]), write_chunk(start), Step::Reset],
-            503,
-            "upstream_unreachable",
-            "Cohere cannot be reached",
+            502,
+            "upstream_malformed",
+            CUT_SHORT,
         ),
         (
             vec![write_stream_head(&[]), write_chunk(start), Step::Hang],
@@ -197,11 +204,12 @@ async fn failure_after_content_ends_as_cohere_would() {
         .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
         .collect();
     let cases = [
-        (with(vec![Step::Reset]), "upstream_unreachable"),
+        (with(vec![Step::Reset]), "upstream_malformed"),
         (
             with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]),
-            "upstream_unreachable",
+            "upstream_malformed",
         ),
+        (with(vec![write_chunk(DONE.as_bytes()), Step::Hang]), "upstream_malformed"),
         (with(vec![Step::Write(Bytes::from_static(b"0\r\n\r\n"))]), "upstream_malformed"),
         (
             with(vec![write_chunk(b"data: {"), Step::Write(Bytes::from_static(b"0\r\n\r\n"))]),
@@ -314,6 +322,35 @@ async fn caller_who_leaves_is_logged_and_harmless() {
     let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
     assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
     running.wait_for_line(&request_id).await;
+}
+
+#[tokio::test]
+async fn stream_of_a_caller_who_has_left_ends_here() {
+    // Silence is noticed with the next keep-alive.
+    let settings = [("GATEWAY_STREAM_KEEP_ALIVE_MS", "300")];
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    let pause = Step::Wait(Duration::from_millis(50));
+    let opened = vec![write_stream_head(&[]), write_chunk([START, DELTA].concat().as_bytes())];
+    let drips = [pause, write_chunk(DELTA.as_bytes())].into_iter().cycle().take(400);
+    let dripping: Vec<Step> = opened.iter().cloned().chain(drips).collect();
+    let silent = [opened, vec![Step::Hang]].concat();
+    for steps in [dripping, silent] {
+        stub.plan_answer(steps);
+        let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
+        let request_id = response.headers()["x-request-id"].to_str().expect("text").to_string();
+        response.chunk().await.expect("a first chunk");
+        let environment = running.gateway.process_ids("chat");
+        let left = Instant::now();
+        drop(response);
+        let line = running.wait_for_line(&request_id).await;
+        assert!(line.contains("\"code\":\"abandoned\""), "{line}");
+        assert!(left.elapsed() < Duration::from_secs(5), "{:?}", left.elapsed());
+        // The same environment serves the next caller.
+        stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
+        let next = read_answer(running.post("/v2/chat").body(CHAT)).await;
+        assert_eq!(body_text(&next), [START, DELTA, END, DONE].concat());
+        assert_eq!(running.gateway.process_ids("chat"), environment);
+    }
 }
 
 #[tokio::test]

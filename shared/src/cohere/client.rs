@@ -11,7 +11,8 @@ use crate::record::CallStats;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
-use bytes::Bytes;
+use crate::wire::refusal::Refusal;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -99,8 +100,8 @@ impl Cohere {
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         // Boxed: what waits for it would hold it several times over, and move it about.
         let exchange = Box::pin(async {
-            let response = self.send_with_key(request, &key.value, stats).await?;
-            response.collect().await.map_err(|error| classify::from_transport(&error))
+            let response = self.send_with_key(request, &key.value, limit, stats).await?;
+            response.collect().await.map_err(|error| classify::from_broken_body(&error))
         });
         let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
         stats.add_wait(started);
@@ -116,8 +117,12 @@ impl Cohere {
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = Box::pin(async {
-            let response = self.send_with_key(request, &key.value, stats).await?;
-            check_event_stream(&stats.response_headers)?;
+            let response = self.send_with_key(request, &key.value, limit, stats).await?;
+            if !is_event_stream(&stats.response_headers) {
+                let error = read_unexpected_body(response, &key.value, limit).await;
+                stats.record_failed_call(&error);
+                return Err(error);
+            }
             Ok(EventReader::new(response, key))
         });
         let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
@@ -132,6 +137,7 @@ impl Cohere {
     ) -> Result<(JsonPost, Arc<Versioned<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         stats.key_version = Some(key.version.clone());
+        stats.upstream_id = None;
         stats.attempts += 1;
         let mut headers = call.headers.clone();
         headers.insert(header::AUTHORIZATION, key.value.authorization.clone());
@@ -143,6 +149,7 @@ impl Cohere {
         &self,
         request: JsonPost,
         key: &ApiKey,
+        limit: Instant,
         stats: &mut CallStats,
     ) -> Result<TransportResponse> {
         let is_stale = self.was_idle();
@@ -176,9 +183,10 @@ impl Cohere {
             return Ok(response);
         }
         let status = response.status;
-        // A refusal whose body breaks off is still a refusal.
-        let body = key.mask_key(response.collect().await.unwrap_or_default());
-        Err(classify::from_response(status, &stats.response_headers, &body))
+        let body = key.mask_key(read_refusal(response, limit).await);
+        let error = classify::from_response(status, &stats.response_headers, &body);
+        stats.record_failed_call(&error);
+        Err(error)
     }
 
     /// Tells whether a connection is probably open, on which requests find room together.
@@ -209,14 +217,44 @@ impl Cohere {
     }
 }
 
-/// Checks that an answer is a stream of events.
-fn check_event_stream(headers: &HeaderMap) -> Result<()> {
+/// Longest wait for the body of a refusal, of which the status says most.
+const REFUSAL_WAIT: Duration = Duration::from_secs(1);
+/// Most of such a body that is read.
+const MAX_REFUSAL_BYTES: usize = 64 * 1024;
+
+/// Reads the body of a refusal as far as it comes: one that stalls or breaks off is still a refusal.
+///
+/// At most half of the time until `limit` is waited, so that the refusal is told and not the lack of time.
+async fn read_refusal(mut response: TransportResponse, limit: Instant) -> Bytes {
+    let started = now();
+    let until = started + REFUSAL_WAIT.min(limit.saturating_duration_since(started) / 2);
+    let mut body = BytesMut::new();
+    while body.len() < MAX_REFUSAL_BYTES
+        && let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(until, response.chunk()).await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(MAX_REFUSAL_BYTES);
+    body.freeze()
+}
+
+/// Classifies what came in a stream's place: Cohere's error where it is one.
+async fn read_unexpected_body(
+    response: TransportResponse,
+    key: &ApiKey,
+    limit: Instant,
+) -> GatewayError {
+    let refusal = Refusal::read(&key.mask_key(read_refusal(response, limit).await));
+    match refusal.is_error_object {
+        true => classify::from_stream_end(&refusal),
+        false => classify::malformed_answer("a stream was asked for, another content type came"),
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    if media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream") {
-        return Ok(());
-    }
-    Err(classify::malformed_answer("a stream was asked for, another content type came"))
+    media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
 }
 
 /// Ends `work` at `limit`, with the error of whoever set that limit.

@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::secrets::cached::Versioned;
 use crate::secrets::key::ApiKey;
 use crate::transport::TransportResponse;
-use crate::wire::stream::take_frames;
-use bytes::{Bytes, BytesMut};
+use crate::wire::frames::FrameBuffer;
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Largest frame that is waited for; Cohere's are a few kilobytes.
@@ -16,14 +16,14 @@ const MAX_FRAME_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub struct EventReader {
     response: TransportResponse,
-    buffer: BytesMut,
+    buffer: FrameBuffer,
     /// What must not come back to the caller.
     key: Arc<Versioned<ApiKey>>,
 }
 
 impl EventReader {
     pub fn new(response: TransportResponse, key: Arc<Versioned<ApiKey>>) -> Self {
-        Self { response, buffer: BytesMut::new(), key }
+        Self { response, buffer: FrameBuffer::default(), key }
     }
 
     /// Waits for one or more complete frames; `None` at a clean end. Safe to cancel: nothing read is lost.
@@ -32,24 +32,23 @@ impl EventReader {
     /// The connection broke, or a frame is cut off or too large.
     pub async fn next_frames(&mut self) -> Result<Option<Bytes>> {
         loop {
-            let chunk =
-                self.response.chunk().await.map_err(|error| classify::from_transport(&error))?;
-            let Some(chunk) = chunk else {
-                let is_clean = self.buffer.iter().all(u8::is_ascii_whitespace);
-                let cut_off = classify::malformed_answer("the stream ended inside an event");
+            let chunk = self.response.chunk().await;
+            let Some(chunk) = chunk.map_err(|error| classify::from_broken_body(&error))? else {
+                let is_clean = self.buffer.is_blank();
+                let cut_off = classify::cut_short("the stream ended inside an event");
                 return if is_clean { Ok(None) } else { Err(cut_off) };
             };
-            // Mostly a chunk is whole frames already, and needs no copy.
-            if self.buffer.is_empty() && chunk.ends_with(b"\n\n") {
-                return Ok(Some(self.key.value.mask_key(chunk)));
-            }
-            self.buffer.extend_from_slice(&chunk);
-            if let Some(frames) = take_frames(&mut self.buffer) {
+            if let Some(frames) = self.buffer.push(chunk) {
                 return Ok(Some(self.key.value.mask_key(frames)));
             }
             if self.buffer.len() > MAX_FRAME_BYTES {
                 return Err(classify::malformed_answer("an event is larger than 4 MiB"));
             }
         }
+    }
+
+    /// Reads what still comes and drops it, so that the connection can be used again.
+    pub async fn drain(&mut self) {
+        while let Ok(Some(_)) = self.response.chunk().await {}
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::config::LimitsConfig;
 use crate::edge::header_value::{join_values, to_answer_value};
-use crate::error::{Code, GatewayError};
+use crate::error::{Cause, Code, GatewayError};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Frame;
@@ -119,7 +119,11 @@ pub fn write_error(
     request_id: &str,
     limits: &LimitsConfig,
 ) -> Response<Body> {
-    let upstream = error.upstream.as_deref();
+    let upstream = match error.cause() {
+        // What Cohere says to our key is not passed on.
+        Cause::Auth | Cause::Billing => None,
+        _ => error.upstream.as_deref(),
+    };
     let id = upstream.and_then(|upstream| upstream.id.as_deref()).unwrap_or(request_id);
     let error_type = upstream.and_then(|upstream| upstream.error_type.as_deref());
     let body = ErrorBody { id, message: &error.message, code: error.code.as_str(), error_type };
@@ -222,6 +226,13 @@ mod tests {
         let response = write_error(&with_upstream(Code::InvalidRequest, 422), "ours", &limits());
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(body, r#"{"id":"up","message":"m","code":"invalid_request","error_type":"T"}"#);
+    }
+
+    #[tokio::test]
+    async fn refused_key_has_the_requests_own_id() {
+        let response = write_error(&with_upstream(Code::UpstreamAuth, 401), "ours", &limits());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, r#"{"id":"ours","message":"m","code":"upstream_auth"}"#);
     }
 
     #[test]

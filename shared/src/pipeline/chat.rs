@@ -15,9 +15,10 @@ use crate::error::Result;
 use crate::record::{BilledUnits, CallStats, RequestRecord};
 use crate::resilience::state::SharedRounds;
 use crate::wire::UpstreamRequest;
-use crate::wire::chat::{ChatRequest, find_usage, read_thinking};
+use crate::wire::chat::{ChatAnswerParts, ChatRequest, find_parts, read_thinking};
 use crate::wire::object::RequestObject;
 use crate::wire::object::strings::unescape_words;
+use crate::wire::refusal::read_id;
 use bytes::Bytes;
 use http::Response;
 use memchr::memmem;
@@ -81,9 +82,10 @@ impl EndpointRules for Chat {
 impl CallAnswer for ChatAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
-        let Some(usage) = find_usage(&body) else {
+        let Some(ChatAnswerParts { id, usage }) = find_parts(&body) else {
             return Err(classify::malformed_answer("the JSON is broken, or no chat answer"));
         };
+        stats.upstream_id = id.and_then(read_id);
         let billed = BilledUnits::parse_usage(usage);
         Ok(Self { billed, body })
     }

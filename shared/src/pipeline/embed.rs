@@ -154,6 +154,7 @@ impl CallAnswer for EmbedAnswer {
         let Some(answer) = EmbedAnswer::parse(body) else {
             return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
+        stats.upstream_id = answer.envelope.read_id(&answer.bytes);
         match call.expected_results {
             Some(expected) if !answer.has_embeddings(expected) => {
                 Err(classify::wrong_count(expected))

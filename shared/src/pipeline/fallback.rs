@@ -12,7 +12,7 @@ use super::request::GatewayRequest;
 use crate::app::App;
 use crate::cohere::models::{self, Lifetime, Model};
 use crate::config::FallbackConfig;
-use crate::error::Result;
+use crate::error::{Cause, GatewayError, Result};
 use crate::record::RequestRecord;
 use crate::resilience::retry::Disposition;
 use crate::telemetry::redact;
@@ -22,7 +22,7 @@ use crate::wire::{UpstreamRequest, to_json_string};
 /// Answers a request by its own model or by the fallback, and records which it was.
 ///
 /// # Errors
-/// The requested model's failure.
+/// The requested model's failure; the fallback's refusal where the requested model was not called at all.
 pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     app: &'static App,
     request: &GatewayRequest,
@@ -41,16 +41,24 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
         return Err(error);
     };
     let role = ModelRole::Fallback(&error);
-    // The fallback's answer comes with its own headers only, the failure with those of its call.
+    let calls_before = record.calls.attempts;
+    // The fallback's answer comes with its own headers and id only, the failure with those of its call.
     let failed_headers = std::mem::take(&mut record.calls.response_headers);
+    let failed_id = record.calls.upstream_id.take();
     match A::answer(&ModelRequest { app, request, upstream: &fallback, role }, record).await {
         Ok(answer) => {
             record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
             Ok(answer)
         }
+        // An open breaker must not hide the caller's own mistake.
+        Err(second) if calls_before == 0 && is_about_the_request(&second) => {
+            record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
+            Err(second)
+        }
         // The requested model's failure is the one the caller hears of, whatever the fallback says.
         Err(second) => {
             record.calls.response_headers = failed_headers;
+            record.calls.upstream_id = failed_id;
             tracing::warn!(
                 event = "fallback_failed",
                 model = redact::redact_id(&fallback.model),
@@ -60,6 +68,16 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
             );
             Err(error)
         }
+    }
+}
+
+/// Tells whether a refusal is about what the caller sent. A 404 is about the fallback's own id, which the
+/// caller has not chosen.
+fn is_about_the_request(refusal: &GatewayError) -> bool {
+    let is_refused = matches!(refusal.cause(), Cause::BadRequest | Cause::Transient);
+    match &refusal.upstream {
+        Some(upstream) => is_refused && upstream.status != 404,
+        None => false,
     }
 }
 

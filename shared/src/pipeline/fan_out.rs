@@ -1,7 +1,7 @@
 //! Makes the calls of a split request: 16 at a time, each with attempts of its own.
 //!
-//! Where the breaker asks for a probe, and on the fallback, the first sub-request goes alone and the
-//! others wait for its verdict. The first final failure ends the request: calls under way are dropped,
+//! Where the breaker asks for a probe, after a cooldown, and on the fallback, the first sub-request goes
+//! alone and the others wait for its verdict. The first final failure ends the request: calls under way are dropped,
 //! others are not made, and what has been answered was handed on as it came.
 
 use super::attempts::{CallAnswer, make_attempts};
@@ -116,11 +116,11 @@ impl FanOut<'_> {
             }
         }
         // The failed call is the one that is answered, with Cohere's id and trace of it.
-        let failed_headers =
-            failure.as_ref().map(|(number, _)| sub_stats[*number].response_headers.clone());
+        let failed = failure.as_ref().map(|(number, _)| sub_stats[*number].clone());
         stats.add_sub_requests(sub_stats);
-        if let Some(headers) = failed_headers {
-            stats.response_headers = headers;
+        if let Some(failed) = failed {
+            stats.response_headers = failed.response_headers;
+            stats.upstream_id = failed.upstream_id;
         }
         match failure {
             Some((number, error)) => Err(self.describe_failure(error, &sub_requests[number])),

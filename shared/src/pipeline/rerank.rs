@@ -70,6 +70,7 @@ impl CallAnswer for RerankAnswer {
         let Some(answer) = RerankAnswer::parse(body) else {
             return Err(classify::malformed_answer("the JSON is broken, or no rerank answer"));
         };
+        stats.upstream_id = answer.envelope.read_id(&answer.bytes);
         match call.expected_results {
             Some(expected) if !answer.ranks_all(expected) => Err(classify::wrong_count(expected)),
             _ => Ok(answer),

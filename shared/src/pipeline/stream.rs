@@ -26,6 +26,7 @@ use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::record::{BilledUnits, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit};
 use crate::telemetry::request_log::RequestLog;
+use crate::wire::frames::split_frames;
 use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -33,7 +34,6 @@ use futures_util::stream::unfold;
 use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use memchr::memmem::{find, find_iter};
 use opening::OpenedStream;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
@@ -45,6 +45,11 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
+/// How long `[DONE]` is waited for after `message-end`, before the gateway says it itself.
+const AFTER_END: Duration = Duration::from_secs(1);
+
+/// What is wrong with a stream that stops.
+const WITHOUT_END: &str = "the stream ended without message-end";
 
 /// The calls that open a stream, with a record of their own until they are done.
 type PendingStream = Pin<Box<dyn Future<Output = (RequestRecord, Result<OpenedStream>)> + Send>>;
@@ -55,6 +60,8 @@ enum StreamPhase {
     /// Content has come and waits to be sent.
     Ready(Bytes, EventReader),
     Running(EventReader),
+    /// All is said, and the connection may come to its end.
+    Draining(EventReader),
     /// Nothing is left to say but this.
     Closing(Bytes),
     Ended,
@@ -68,8 +75,8 @@ pub(super) struct StreamingAnswer {
     last_heard: Instant,
     /// The silence before the head was long enough for a keep-alive comment.
     is_keep_alive_due: bool,
-    /// A `message-end`, Cohere's or ours, has gone to the caller.
-    has_ended: bool,
+    /// When a `message-end`, Cohere's or ours, has gone to the caller.
+    ended_at: Option<Instant>,
     /// `[DONE]` has gone to the caller.
     is_done: bool,
     /// Pieces of content that have gone to the caller, about a token each.
@@ -131,7 +138,7 @@ impl StreamingAnswer {
             deadline,
             last_heard: now(),
             is_keep_alive_due: false,
-            has_ended: false,
+            ended_at: None,
             is_done: false,
             delta_count: 0,
             log,
@@ -168,6 +175,10 @@ impl StreamingAnswer {
             StreamPhase::Ready(first, events) => Some(self.send_first(first, events)),
             StreamPhase::Opening(pending) => Some(self.wait_for_opening(pending).await),
             StreamPhase::Running(events) => self.read_events(events).await,
+            StreamPhase::Draining(mut events) => {
+                let _ = timeout(AFTER_DONE, events.drain()).await;
+                None
+            }
         }
     }
 
@@ -175,8 +186,7 @@ impl StreamingAnswer {
         let record = &mut self.log.record;
         self.last_heard = now();
         record.first_event = Some(self.last_heard - record.started);
-        self.phase = StreamPhase::Running(events);
-        self.pass_frames(first)
+        self.pass_frames(first, events)
     }
 
     async fn wait_for_opening(&mut self, mut pending: PendingStream) -> Bytes {
@@ -201,8 +211,10 @@ impl StreamingAnswer {
     }
 
     async fn read_events(&mut self, mut events: EventReader) -> Option<Bytes> {
-        let idle = if self.is_done { AFTER_DONE } else { self.times.idle };
-        let limit = self.deadline.at.min(self.last_heard + idle);
+        let mut limit = self.deadline.at.min(self.last_heard + self.times.idle);
+        if let Some(ended_at) = self.ended_at {
+            limit = limit.min(ended_at + AFTER_END);
+        }
         let waiting_since = now();
         let wake = limit.min(waiting_since + self.times.keep_alive);
         let outcome = timeout_at(wake, events.next_frames()).await;
@@ -210,16 +222,15 @@ impl StreamingAnswer {
         let failure = match outcome {
             Ok(Ok(Some(frames))) => {
                 self.last_heard = now();
-                self.phase = StreamPhase::Running(events);
-                return Some(self.pass_frames(frames));
+                return Some(self.pass_frames(frames, events));
             }
             Err(_) if wake < limit => {
                 self.phase = StreamPhase::Running(events);
                 return Some(stream::KEEP_ALIVE);
             }
             // What was said is whole, however the connection ends.
-            _ if self.has_ended => return self.finish_stream(),
-            Ok(Ok(None)) => classify::malformed_answer("the stream ended without message-end"),
+            _ if self.ended_at.is_some() => return self.finish_stream(),
+            Ok(Ok(None)) => classify::cut_short(WITHOUT_END),
             Ok(Err(error)) => error,
             Err(_) if limit == self.deadline.at => self.deadline.error(),
             Err(_) => timeout_error(self.times.idle),
@@ -236,28 +247,46 @@ impl StreamingAnswer {
         Some(Bytes::from_static(DONE))
     }
 
-    /// Looks at frames on their way and records how the stream ends.
-    fn pass_frames(&mut self, frames: Bytes) -> Bytes {
+    /// Looks at frames on their way, passes them on as far as the stream goes, and records how it ends.
+    fn pass_frames(&mut self, frames: Bytes, events: EventReader) -> Bytes {
         panic_if_requested(PanicPoint::Stream, &frames);
-        self.delta_count += find_iter(&frames, b"-delta\n").count();
-        // Content is not looked into; a text that happens to hold these words costs one more look.
-        if find(&frames, b"message-end").is_some() || find(&frames, b"[DONE]").is_some() {
-            for frame in stream::split_frames(&frames) {
-                match stream::read_event(&frame) {
-                    StreamEvent::MessageEnd(end) => self.record_end(end),
-                    StreamEvent::Done => {
-                        self.has_ended = true;
-                        self.is_done = true;
-                    }
-                    _ => {}
+        let mut passed = 0;
+        for frame in split_frames(&frames) {
+            match stream::read_event(&frame) {
+                StreamEvent::Delta => self.delta_count += 1,
+                StreamEvent::MessageEnd(end) => self.record_end(end),
+                StreamEvent::Done if self.ended_at.is_some() => {
+                    self.is_done = true;
+                    self.phase = StreamPhase::Draining(events);
+                    return stream::hide_done(frames.slice(..passed + frame.len()));
                 }
+                StreamEvent::Done => {
+                    let error = classify::cut_short(WITHOUT_END);
+                    return self.fail_after(frames.slice(..passed), error);
+                }
+                StreamEvent::Failure(failure) => {
+                    let error = classify::from_stream_end(&failure);
+                    return self.fail_after(frames.slice(..passed), error);
+                }
+                StreamEvent::MessageStart { .. } | StreamEvent::Content | StreamEvent::Comment => {}
             }
+            passed += frame.len();
         }
+        self.phase = StreamPhase::Running(events);
         stream::hide_done(frames)
     }
 
+    /// Passes these last frames on and ends the stream: well, where it has ended, else as failed.
+    fn fail_after(&mut self, frames: Bytes, error: GatewayError) -> Bytes {
+        let ending = match self.ended_at {
+            Some(_) => self.finish_stream().unwrap_or_default(),
+            None => self.fail_stream(error),
+        };
+        [stream::hide_done(frames), ending].concat().into()
+    }
+
     fn record_end(&mut self, end: MessageEnd) {
-        self.has_ended = true;
+        self.ended_at = Some(now());
         self.report_outcome(CallOutcome::Success);
         self.log.record.billed = BilledUnits::parse_usage(&end.usage);
         if let Some(failure) = end.failure {
@@ -275,7 +304,7 @@ impl StreamingAnswer {
     fn fail_stream(&mut self, error: GatewayError) -> Bytes {
         self.report_outcome(CallOutcome::from(error.cause()));
         self.phase = StreamPhase::Ended;
-        self.has_ended = true;
+        self.ended_at = Some(now());
         self.is_done = true;
         self.log.record.record_failure(&error);
         stream::write_failed_ending(&error)
@@ -285,9 +314,9 @@ impl StreamingAnswer {
 impl StreamingAnswer {
     /// Ends a stream that nobody has read to its end in its time, and writes its line.
     fn time_out(&mut self) {
-        let last = match self.has_ended {
-            true => self.finish_stream(),
-            false => Some(self.fail_stream(self.deadline.error())),
+        let last = match self.ended_at {
+            Some(_) => self.finish_stream(),
+            None => Some(self.fail_stream(self.deadline.error())),
         };
         self.phase = match last {
             Some(last) => StreamPhase::Closing(last),
@@ -305,7 +334,7 @@ impl StreamingAnswer {
 
 impl Drop for StreamingAnswer {
     fn drop(&mut self) {
-        if !self.has_ended {
+        if self.ended_at.is_none() {
             self.log.record.record_abandoned();
         }
         self.write_log();
@@ -392,10 +421,10 @@ mod tests {
         let pending = Box::pin(std::future::pending());
         let slot = AnswerSlot::new(opening_stream(pending, Duration::from_secs(9)));
         tokio::time::sleep(Duration::from_secs(8)).await;
-        assert!(!lock_anyway(&slot.answer).as_ref().unwrap().has_ended);
+        assert!(lock_anyway(&slot.answer).as_ref().unwrap().ended_at.is_none());
         tokio::time::sleep(Duration::from_secs(2)).await;
         let mut answer = slot.take_answer().unwrap();
-        assert!(answer.has_ended && answer.log.is_written());
+        assert!(answer.ended_at.is_some() && answer.log.is_written());
         let ending = answer.next_chunk().await.unwrap();
         assert!(ending.starts_with(b"event: message-end\n") && ending.ends_with(DONE));
         assert_eq!(answer.next_chunk().await, None);

@@ -1,6 +1,7 @@
 //! What the calls of one request, or of one of its sub-requests, have come to.
 
 use crate::clock::{Instant, now};
+use crate::error::{GatewayError, UpstreamAnswer};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct CallStats {
     /// Time spent waiting for Cohere; calls that are under way together count once.
     pub upstream_time: Duration,
     pub key_version: Option<String>,
+    /// Cohere's own id of its last answer; of a split request the first one's, or the failed one's.
+    pub upstream_id: Option<String>,
     /// The protocol of the last answer.
     pub protocol: Option<&'static str>,
     /// Headers of Cohere's last answer, whatever its status.
@@ -31,6 +34,13 @@ impl CallStats {
     /// Creates the statistics of one sub-request of many, whose calls overlap with the others'.
     pub fn for_sub_request() -> Self {
         Self { spans: Some(Vec::new()), ..Self::default() }
+    }
+
+    /// Records the id under which Cohere knows a call that failed.
+    pub fn record_failed_call(&mut self, error: &GatewayError) {
+        if let Some(UpstreamAnswer { id: Some(id), .. }) = error.upstream.as_deref() {
+            self.upstream_id = Some(id.clone());
+        }
     }
 
     /// Adds the time since `started`, in which Cohere was waited for.
@@ -54,6 +64,7 @@ impl CallStats {
             self.attempts += stats.attempts;
             self.key_version = stats.key_version.or(self.key_version.take());
             self.protocol = stats.protocol.or(self.protocol);
+            self.upstream_id = self.upstream_id.take().or(stats.upstream_id);
             self.add_headers(&stats.response_headers);
         }
     }

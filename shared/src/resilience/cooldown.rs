@@ -1,15 +1,15 @@
 //! The cooldown of a throttled model: limits are per model, and calling into one only prolongs it.
 //!
-//! Scope: environment. It lasts as long as Cohere asks for, else a second that doubles with every
-//! further 429 in a row. A throttled model is not broken: the breaker hears nothing of it.
+//! Scope: environment. It lasts as long as Cohere asks for, a minute at most, else a second that doubles
+//! with every further 429 in a row. After it one call goes alone and looks. A throttled model is not broken: the breaker hears nothing of it.
 
 use crate::clock::Instant;
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
-/// Longest cooldown that Cohere may ask for; an environment does not live longer than some hours.
-const LONGEST_REQUESTED: Duration = Duration::from_secs(86_400);
+/// Longest cooldown that is taken at Cohere's word: a wrong clock must not switch a model off for hours.
+const LONGEST_REQUESTED: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub struct Cooldown {
@@ -31,16 +31,22 @@ impl Cooldown {
         self.throttles_in_a_row == 0 && self.time_left(now).is_zero()
     }
 
+    /// Tells whether the last answer was a 429, so that one call has to look first.
+    pub fn is_throttled(&self) -> bool {
+        self.throttles_in_a_row > 0
+    }
+
     /// Records a 429 and returns the cooldown it brings.
     pub fn record_throttle(&mut self, requested: Option<Duration>, now: Instant) -> Duration {
         let doublings = self.throttles_in_a_row.min(10);
-        let time = requested.unwrap_or(LONGEST.min(FIRST * 2u32.saturating_pow(doublings)));
+        let own = LONGEST.min(FIRST * 2u32.saturating_pow(doublings));
+        let time = requested.unwrap_or(own).min(LONGEST_REQUESTED);
         // Several 429s of calls that were under way together are one.
         if self.time_left(now).is_zero() {
             self.throttles_in_a_row = self.throttles_in_a_row.saturating_add(1);
         }
         // A longer cooldown that is already running is not cut short by a later, shorter one.
-        self.until = self.until.max(Some(now + time.min(LONGEST_REQUESTED)));
+        self.until = self.until.max(Some(now + time));
         time
     }
 
@@ -68,13 +74,17 @@ mod tests {
     }
 
     #[test]
-    fn requested_cooldown_wins() {
+    fn requested_cooldown_wins_up_to_a_minute() {
         let (mut cooldown, start) = (Cooldown::default(), now());
-        assert_eq!(cooldown.record_throttle(Some(Duration::from_secs(90)), start).as_secs(), 90);
-        assert_eq!(cooldown.time_left(start + Duration::from_secs(80)).as_secs(), 10);
+        assert_eq!(cooldown.record_throttle(Some(Duration::from_secs(50)), start).as_secs(), 50);
+        assert_eq!(cooldown.time_left(start + Duration::from_secs(40)).as_secs(), 10);
         cooldown.record_throttle(Some(Duration::from_secs(1)), start);
-        assert_eq!(cooldown.time_left(start).as_secs(), 90);
-        assert_eq!(cooldown.time_left(start + Duration::from_secs(91)), Duration::ZERO);
+        assert_eq!(cooldown.time_left(start).as_secs(), 50);
+        assert_eq!(cooldown.time_left(start + Duration::from_secs(51)), Duration::ZERO);
+        for absurd in [Duration::from_secs(61), Duration::MAX] {
+            assert_eq!(cooldown.record_throttle(Some(absurd), start).as_secs(), 60);
+        }
+        assert_eq!(cooldown.time_left(start).as_secs(), 60);
     }
 
     #[test]
@@ -120,6 +130,7 @@ mod tests {
                     Event::Throttled(requested) => {
                         let own = [1, 2, 4, 8, 16, 30][in_a_row.min(5)];
                         let expected = requested.unwrap_or(Duration::from_secs(own));
+                        let expected = expected.min(LONGEST_REQUESTED);
                         if until <= now {
                             in_a_row += 1;
                         }

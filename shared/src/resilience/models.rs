@@ -59,10 +59,13 @@ impl ModelStates {
         self.position(endpoint, id).map(|position| &self.models[position])
     }
 
-    /// Tells whether the breaker of a model admits nothing but a probe.
+    /// Tells whether one call of a model has to look before others are made: the breaker admits nothing but
+    /// a probe, or the last answer was a 429.
     pub fn needs_probe(&self, endpoint: Endpoint, id: &str) -> bool {
         match self.find(endpoint, id) {
-            Some(model) => model.breaker.state() != BreakerState::Closed,
+            Some(model) => {
+                model.breaker.state() != BreakerState::Closed || model.cooldown.is_throttled()
+            }
             None => false,
         }
     }

@@ -202,7 +202,7 @@ impl UpstreamState {
         })
     }
 
-    /// Tells whether the next call of a model may only be a probe, if it is admitted at all.
+    /// Tells whether one call of a model has to look before others are made, if it is admitted at all.
     pub fn needs_probe(&self, endpoint: Endpoint, model: &str) -> bool {
         self.lock_state().models.needs_probe(endpoint, model)
     }

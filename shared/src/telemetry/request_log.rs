@@ -63,6 +63,7 @@ fn log_record(record: &RequestRecord) {
         code = only_if(record.failure.is_some(), failure.code),
         detail = failure.detail,
         upstream_status = failure.upstream_status,
+        upstream_id = calls.upstream_id.as_deref().map(redact::redact_id),
         duration_ms = to_millis(now() - record.started),
         upstream_ms = to_millis(calls.upstream_time),
         first_event_ms = record.first_event.map(to_millis),

@@ -175,13 +175,22 @@ fn parse_whole_number(raw: &[u8]) -> Option<u64> {
     if (0.0..=1e15).contains(&number) { Some(number as u64) } else { None }
 }
 
-/// Finds the `usage` of an answer, empty where there is none; `None` where the text is no chat answer.
-pub fn find_usage(answer: &[u8]) -> Option<&[u8]> {
+/// What the gateway reads of an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChatAnswerParts<'a> {
+    /// The id as it is written.
+    pub id: Option<&'a [u8]>,
+    /// `usage`, empty where there is none.
+    pub usage: &'a [u8],
+}
+
+/// Finds the parts of an answer; `None` where the text is no chat answer.
+pub fn find_parts(answer: &[u8]) -> Option<ChatAnswerParts<'_>> {
     // An answer of a chat is small: it is parsed strictly, so that garbage never reaches a caller.
     serde_json::from_slice::<&RawValue>(answer).ok()?;
-    let [message, usage] = scan::find_top_level(answer, ["message", "usage"])?;
+    let [id, message, usage] = scan::find_top_level(answer, ["id", "message", "usage"])?;
     message.filter(|message| message.starts_with(b"{"))?;
-    Some(usage.unwrap_or_default())
+    Some(ChatAnswerParts { id, usage: usage.unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -267,12 +276,15 @@ mod tests {
     #[test]
     fn answer_without_a_message_is_none() {
         let answer = br#"{"id":"x","message":{},"usage":{"billed_units":{"input_tokens":5}}}"#;
-        assert_eq!(find_usage(answer).unwrap(), br#"{"billed_units":{"input_tokens":5}}"#);
-        assert_eq!(find_usage(br#"{"message":{}}"#).unwrap(), b"");
+        let parts = find_parts(answer).unwrap();
+        assert_eq!(parts.usage, br#"{"billed_units":{"input_tokens":5}}"#);
+        assert_eq!(parts.id, Some(&br#""x""#[..]));
+        let none = ChatAnswerParts { id: None, usage: b"" };
+        assert_eq!(find_parts(br#"{"message":{}}"#), Some(none));
         for bad in
             [&b"{\"id\":1}"[..], b"[]", b"{\"message\":{}", b"{\"message\":{oops}}", b"<html>"]
         {
-            assert_eq!(find_usage(bad), None);
+            assert_eq!(find_parts(bad), None);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! An answer is taken apart into positions, so that the sub-requests of one request can be joined, and an answer
 //! be built again from the cache, without reading a number or losing a field that is not known here.
 
+use crate::wire::refusal::read_id;
 use crate::wire::scan::{value_end, walk_array, walk_object};
 use std::ops::Range;
 
@@ -55,6 +56,11 @@ impl Envelope {
         })?;
         let is_complete = json[end..].iter().all(u8::is_ascii_whitespace);
         if is_complete { Some(envelope) } else { None }
+    }
+
+    /// Reads the id of the answer that this was read from.
+    pub fn read_id(&self, json: &[u8]) -> Option<String> {
+        read_id(&json[self.id.clone()?])
     }
 
     fn read_meta(&mut self, json: &[u8], at: usize) -> Option<usize> {

@@ -1,14 +1,17 @@
-//! Cohere's server-sent events: where one ends, what it is, and the words of an ending.
+//! What Cohere's server-sent events mean, and the words of an ending.
 //!
-//! A frame is `event: <type>`, `data: <one line of JSON>` and a blank line; the last is
-//! `data: [DONE]` without an event line. Frames are passed on as bytes, whole ones only, because
-//! some SDKs decode every network chunk by itself. Other framings that the standard allows (carriage
-//! returns, no event line) are understood, since a proxy may rewrite them.
+//! An event is `event: <type>`, `data: <one line of JSON>` and a blank line; the last is `data: [DONE]`
+//! without an event line. They are passed on as bytes, whole ones only, because some SDKs decode every
+//! network chunk by itself. Whatever else the standard allows (other line ends, no event line, data in
+//! several lines) is understood, since a proxy may rewrite them.
 
 use crate::error::GatewayError;
-use bytes::{Bytes, BytesMut};
+use crate::wire::frames::split_lines;
+use crate::wire::refusal::{Refusal, read_id};
+use crate::wire::scan::{value_end, walk_object};
+use crate::wire::text::decode_text;
+use bytes::Bytes;
 use memchr::memmem;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -21,16 +24,23 @@ pub const DONE: &[u8] = b"data: [DONE]\n\n";
 /// Its data.
 const DONE_WORD: &[u8] = b"[DONE]";
 
-/// What a frame means to the gateway.
+/// What an event means to the gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StreamEvent {
-    MessageStart,
+    MessageStart {
+        /// Cohere's id of the answer.
+        id: Option<String>,
+    },
+    /// Content of any type, unknown ones too.
+    Content,
+    /// A piece of content, about a token.
+    Delta,
     MessageEnd(MessageEnd),
     Done,
+    /// An error in an event's place.
+    Failure(Refusal),
     /// A comment or an empty frame: no event at all.
     Comment,
-    /// Content of any type, unknown ones too.
-    Other,
 }
 
 /// The last event of an answer.
@@ -39,136 +49,148 @@ pub struct MessageEnd {
     /// The JSON text of `usage`; empty where there is none.
     pub usage: Vec<u8>,
     /// Set where Cohere ended the stream with `finish_reason` ERROR.
-    pub failure: Option<StreamFailure>,
+    pub failure: Option<Refusal>,
 }
 
-/// Why Cohere ended a stream.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct StreamFailure {
-    pub message: String,
-    pub error_type: Option<String>,
-}
-
-/// Takes all complete frames off the front of `buffer`; `None` while the first is incomplete.
-pub fn take_frames(buffer: &mut BytesMut) -> Option<Bytes> {
-    let end = memmem::rfind(buffer, b"\n\n").map(|at| at + 2);
-    let end_crlf = memmem::rfind(buffer, b"\n\r\n").map(|at| at + 3);
-    let end = end.max(end_crlf)?;
-    Some(buffer.split_to(end).freeze())
-}
-
-/// Splits bytes of complete frames into single ones, blank lines included.
-pub fn split_frames(bytes: &Bytes) -> impl Iterator<Item = Bytes> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-        let lf = memmem::find(rest, b"\n\n").map(|found| found + 2);
-        let crlf = memmem::find(rest, b"\n\r\n").map(|found| found + 3);
-        let length = [lf, crlf].into_iter().flatten().min().unwrap_or(rest.len());
-        let frame = bytes.slice(at..at + length);
-        at += length;
-        Some(frame)
-    })
-}
-
-/// Reads what a frame is; only the first and last ones of a stream are ever parsed as JSON.
+/// Reads what an event is. Content that has its name is not looked into.
 pub fn read_event(frame: &[u8]) -> StreamEvent {
-    let (mut name, mut data) = (None, None);
-    for line in frame.split(|byte| *byte == b'\n') {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(value) = strip_field(line, b"event:") {
-            name = Some(value);
-        } else if let Some(value) = strip_field(line, b"data:") {
-            data = Some(value);
-        }
-    }
-    match (name, data) {
-        (_, Some(DONE_WORD)) => StreamEvent::Done,
-        (None, None) => StreamEvent::Comment,
-        (Some(b"message-start"), _) => StreamEvent::MessageStart,
-        (Some(b"message-end"), data) => {
-            StreamEvent::MessageEnd(read_message_end(data.unwrap_or_default()))
-        }
-        (None, Some(data)) => match serde_json::from_slice::<Typed>(data).map(|typed| typed.kind) {
-            Ok(kind) if kind == "message-start" => StreamEvent::MessageStart,
-            Ok(kind) if kind == "message-end" => StreamEvent::MessageEnd(read_message_end(data)),
-            _ => StreamEvent::Other,
-        },
-        _ => StreamEvent::Other,
-    }
-}
-
-fn strip_field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let value = line.strip_prefix(name)?;
-    Some(value.strip_prefix(b" ").unwrap_or(value))
-}
-
-#[derive(Deserialize)]
-struct Typed<'a> {
-    #[serde(rename = "type", borrow)]
-    kind: Cow<'a, str>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct EndData<'a> {
-    #[serde(borrow)]
-    delta: EndDelta<'a>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct EndDelta<'a> {
-    finish_reason: Option<String>,
-    #[serde(borrow)]
-    usage: Option<&'a RawValue>,
-    error: Option<String>,
-    error_type: Option<String>,
-}
-
-fn read_message_end(data: &[u8]) -> MessageEnd {
-    let delta = serde_json::from_slice::<EndData>(data).unwrap_or_default().delta;
-    let failure = match delta.finish_reason.as_deref() {
-        Some("ERROR") => Some(StreamFailure {
-            message: delta.error.unwrap_or_default(),
-            error_type: delta.error_type,
-        }),
-        _ => None,
+    let (name, data) = read_fields(frame);
+    let Some(data) = data else {
+        return match name {
+            Some(b"message-start") => StreamEvent::MessageStart { id: None },
+            Some(b"message-end") => StreamEvent::MessageEnd(MessageEnd::default()),
+            _ => StreamEvent::Comment,
+        };
     };
-    let usage = delta.usage.map(RawValue::get).unwrap_or_default();
-    MessageEnd { usage: usage.as_bytes().to_vec(), failure }
+    if data.trim_ascii() == DONE_WORD {
+        return StreamEvent::Done;
+    }
+    match name {
+        Some(b"error") => StreamEvent::Failure(Refusal::read(&data)),
+        // What a proxy writes for all events alike.
+        None | Some(b"" | b"message") => read_unnamed(&data),
+        Some(name) => read_typed(name, &data),
+    }
+}
+
+/// Reads an event that has its type in its data only, or none: then it may be an error.
+fn read_unnamed(data: &[u8]) -> StreamEvent {
+    let [kind] = find_fields(data, ["type"]);
+    match kind.and_then(decode_text) {
+        Some(kind) if kind == "error" => StreamEvent::Failure(Refusal::read(data)),
+        Some(kind) => read_typed(kind.as_bytes(), data),
+        None => {
+            let refusal = Refusal::read(data);
+            if refusal.is_error_object {
+                StreamEvent::Failure(refusal)
+            } else {
+                StreamEvent::Content
+            }
+        }
+    }
+}
+
+fn read_typed(kind: &[u8], data: &[u8]) -> StreamEvent {
+    match kind {
+        b"message-start" => {
+            let [id] = find_fields(data, ["id"]);
+            StreamEvent::MessageStart { id: id.and_then(read_id) }
+        }
+        b"message-end" => StreamEvent::MessageEnd(read_message_end(data)),
+        _ if kind.ends_with(b"-delta") => StreamEvent::Delta,
+        _ => StreamEvent::Content,
+    }
+}
+
+/// Returns the name and the data of an event; several lines of data are one value.
+fn read_fields(frame: &[u8]) -> (Option<&[u8]>, Option<Cow<'_, [u8]>>) {
+    let (mut name, mut data) = (None, None::<Cow<[u8]>>);
+    for line in split_lines(frame) {
+        if let Some(value) = strip_field(line, b"event") {
+            name = Some(value);
+        } else if let Some(value) = strip_field(line, b"data") {
+            match &mut data {
+                None => data = Some(Cow::Borrowed(value)),
+                Some(data) => {
+                    data.to_mut().push(b'\n');
+                    data.to_mut().extend_from_slice(value);
+                }
+            }
+        }
+    }
+    (name, data)
+}
+
+/// Returns the value of a line's field, if it is this one; a line without a colon is an empty value.
+fn strip_field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let rest = line.strip_prefix(name)?;
+    match rest.strip_prefix(b":") {
+        Some(value) => Some(value.strip_prefix(b" ").unwrap_or(value)),
+        None if rest.is_empty() => Some(rest),
+        None => None,
+    }
+}
+
+/// Finds values of an object by their keys, as far as it is whole.
+fn find_fields<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    let mut found = [None; N];
+    let _ = walk_object(json, 0, |key, start| {
+        let end = value_end(json, start)?;
+        if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
+            found[index] = Some(&json[start..end]);
+        }
+        Some(end)
+    });
+    found
+}
+
+/// Reads an ending field by field: `finish_reason` alone decides, whatever the others look like.
+fn read_message_end(data: &[u8]) -> MessageEnd {
+    let [delta] = find_fields(data, ["delta"]);
+    let delta = delta.unwrap_or(data);
+    let [finish_reason, usage] = find_fields(delta, ["finish_reason", "usage"]);
+    let usage = usage.filter(|usage| serde_json::from_slice::<&RawValue>(usage).is_ok());
+    let has_failed = finish_reason.and_then(decode_text).as_deref() == Some("ERROR");
+    MessageEnd {
+        usage: usage.unwrap_or_default().to_vec(),
+        failure: if has_failed { Some(Refusal::read(delta)) } else { None },
+    }
 }
 
 /// Replaces `[DONE]` inside JSON strings by its escaped twin: some SDKs stop reading at the bare word.
-pub fn hide_done(frame: Bytes) -> Bytes {
+pub fn hide_done(frames: Bytes) -> Bytes {
     let inside: Vec<_> =
-        memmem::find_iter(&frame, DONE_WORD).filter(|at| !is_done_line(&frame, *at)).collect();
+        memmem::find_iter(&frames, DONE_WORD).filter(|at| !is_done_line(&frames, *at)).collect();
     if inside.is_empty() {
-        return frame;
+        return frames;
     }
-    let mut out = Vec::with_capacity(frame.len() + 5 * inside.len());
+    let mut out = Vec::with_capacity(frames.len() + 5 * inside.len());
     let mut copied = 0;
     for at in inside {
-        out.extend_from_slice(&frame[copied..at]);
+        out.extend_from_slice(&frames[copied..at]);
         out.extend_from_slice(br"\u005b");
         copied = at + 1;
     }
-    out.extend_from_slice(&frame[copied..]);
+    out.extend_from_slice(&frames[copied..]);
     out.into()
 }
 
-/// Tells whether the word at this position is a line's whole data.
-fn is_done_line(frame: &[u8], at: usize) -> bool {
-    let line_start = match memchr::memrchr(b'\n', &frame[..at]) {
-        Some(newline) => newline + 1,
-        None => 0,
-    };
-    let line_end = match memchr::memchr(b'\n', &frame[at..]) {
-        Some(length) => at + length,
-        None => frame.len(),
-    };
-    let line = &frame[line_start..line_end];
-    strip_field(line.strip_suffix(b"\r").unwrap_or(line), b"data:") == Some(DONE_WORD)
+/// Tells whether the word at this position is a line's whole data. Looks at no more than is needed.
+fn is_done_line(frames: &[u8], at: usize) -> bool {
+    let spaces = frames[..at].iter().rev().take_while(|byte| is_blank(**byte)).count();
+    let Some(before) = frames[..at - spaces].strip_suffix(b"data:") else { return false };
+    let rest = &frames[at + DONE_WORD.len()..];
+    let after = rest.iter().find(|byte| !is_blank(**byte));
+    is_line_end(before.last()) && is_line_end(after)
+}
+
+/// Tells whether a byte is space within a line.
+fn is_blank(byte: u8) -> bool {
+    byte.is_ascii_whitespace() && !is_line_end(Some(&byte))
+}
+
+fn is_line_end(byte: Option<&u8>) -> bool {
+    matches!(byte, None | Some(b'\n' | b'\r'))
 }
 
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.
@@ -194,47 +216,106 @@ pub fn write_failed_ending(error: &GatewayError) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::now;
     use crate::error::Code;
+    use crate::wire::frames::split_frames;
+    use std::time::Duration;
 
-    #[test]
-    fn only_whole_frames_are_taken_wherever_the_bytes_are_split() {
-        let text = "event: a\ndata: {\"t\":\"é\"}\n\ndata: [DONE]\n\nrest";
-        for split in 0..text.len() {
-            let mut buffer = BytesMut::from(&text.as_bytes()[..split]);
-            let mut taken = take_frames(&mut buffer).unwrap_or_default().to_vec();
-            buffer.extend_from_slice(&text.as_bytes()[split..]);
-            taken.extend(take_frames(&mut buffer).unwrap_or_default());
-            assert_eq!(taken, &text.as_bytes()[..text.len() - 4], "split at {split}");
-            assert_eq!(&buffer[..], b"rest");
+    fn start(id: Option<&str>) -> StreamEvent {
+        StreamEvent::MessageStart { id: id.map(str::to_string) }
+    }
+
+    /// Reads an event that must be an ending.
+    fn read_end(frame: &[u8]) -> MessageEnd {
+        match read_event(frame) {
+            StreamEvent::MessageEnd(end) => end,
+            other => panic!("{other:?} is no message-end"),
         }
     }
 
     #[test]
-    fn frames_with_carriage_returns_are_split_too() {
-        let bytes = Bytes::from_static(b"event: a\r\ndata: 1\r\n\r\ndata: 2\n\n: c\n\n");
-        let split: Vec<_> = split_frames(&bytes).collect();
-        assert_eq!(split, [&b"event: a\r\ndata: 1\r\n\r\n"[..], b"data: 2\n\n", b": c\n\n"]);
+    fn events_are_known_by_name_or_by_type() {
+        for (frame, event) in [
+            ("event: message-start\ndata: {\"id\":\"s-1\"}\n\n", start(Some("s-1"))),
+            ("event: message-start\ndata: {}\n\n", start(None)),
+            ("event: message-start\n\n", start(None)),
+            ("data: {\"type\":\"message-start\",\"id\":7}\n\n", start(Some("7"))),
+            ("event: message\ndata: {\"type\":\"message-start\"}\n\n", start(None)),
+            ("data:[DONE]\r\n\r\n", StreamEvent::Done),
+            ("data: [DONE] \r\r", StreamEvent::Done),
+            (": ka\n\n", StreamEvent::Comment),
+            ("id: 7\nretry: 9\n\n", StreamEvent::Comment),
+            ("\n", StreamEvent::Comment),
+            ("event: tool-plan-delta\ndata: {}\n\n", StreamEvent::Delta),
+            ("data: {\"type\":\"content-delta\"}\n\n", StreamEvent::Delta),
+            ("event: content-start\ndata: {}\n\n", StreamEvent::Content),
+            ("event: of-tomorrow\ndata: {\"message\":\"no\"}\n\n", StreamEvent::Content),
+            ("data: {\"type\":\"of-tomorrow\",\"message\":\"no\"}\n\n", StreamEvent::Content),
+            ("data: {\"unexpected\":true}\n\n", StreamEvent::Content),
+            ("data\n\n", StreamEvent::Content),
+        ] {
+            assert_eq!(read_event(frame.as_bytes()), event, "{frame:?}");
+        }
     }
 
     #[test]
-    fn events_are_known_by_name_or_by_type() {
-        assert_eq!(read_event(b"event: message-start\ndata: {}\n\n"), StreamEvent::MessageStart);
-        assert_eq!(
-            read_event(b"data: {\"type\":\"message-start\"}\n\n"),
-            StreamEvent::MessageStart
-        );
-        assert_eq!(read_event(b"data:[DONE]\r\n\r\n"), StreamEvent::Done);
-        assert_eq!(read_event(b": ka\n\n"), StreamEvent::Comment);
-        assert_eq!(read_event(b"event: tool-plan-delta\ndata: {}\n\n"), StreamEvent::Other);
-        let end = "event: message-end\ndata: {\"delta\":{\"finish_reason\":\"ERROR\",\"usage\":{},\"error\":\"no\",\
-                   \"error_type\":\"T\"}}\n\n";
-        let StreamEvent::MessageEnd(end) = read_event(end.as_bytes()) else {
-            panic!("no message-end")
-        };
-        assert_eq!(
-            end.failure,
-            Some(StreamFailure { message: "no".into(), error_type: Some("T".into()) })
-        );
+    fn data_in_several_lines_is_one_value() {
+        for line_end in ["\n", "\r\n", "\r"] {
+            let frame = "data: {\"type\":\ndata: \"message-end\",\ndata:\ndata\ndata: \"delta\":\n\
+                         data:{\"finish_reason\":\"ERROR\",\"error\":\"no\"}}\n\n";
+            let end = read_end(frame.replace('\n', line_end).as_bytes());
+            assert_eq!(end.failure.unwrap().message.as_deref(), Some("no"), "{line_end:?}");
+        }
+        assert_eq!(read_event(b"data: [DONE]\ndata: [DONE]\n\n"), StreamEvent::Content);
+    }
+
+    #[test]
+    fn finish_reason_alone_makes_a_failure() {
+        for fields in [
+            r#""usage":{},"error":"no""#,
+            r#""usage":null,"error":"no""#,
+            r#""usage":{"billed_units":null,"tokens":null},"error":"no""#,
+            r#""error":{"message":"no"}"#,
+            r#""error":"no","error_type":7"#,
+            r#""error":"no","error":[]"#,
+            r#""usage":[,,],"error":"no""#,
+        ] {
+            let delta = format!("{{{fields},\"finish_reason\":\"ERROR\"}}");
+            let event = format!("event: message-end\ndata: {{\"delta\":{delta}}}\n\n");
+            let failure = read_end(event.as_bytes()).failure.unwrap_or_else(|| panic!("{fields}"));
+            assert_eq!((failure.message.as_deref(), failure.error_type), (Some("no"), None));
+        }
+        let cut =
+            br#"data: {"type":"message-end","delta":{"finish_reason":"ERROR","error":"a \ud83d"}}"#;
+        assert_eq!(read_end(cut).failure.unwrap().message.as_deref(), Some("a \u{fffd}"));
+        for (fields, usage) in [
+            (r#""finish_reason":"COMPLETE","error":"no","usage":{"a":1}"#, r#"{"a":1}"#),
+            (r#""finish_reason":["ERROR"]"#, ""),
+            (r#""usage":{"a":}"#, ""),
+        ] {
+            let event = format!("event: message-end\ndata: {{\"delta\":{{{fields}}}}}\n\n");
+            let end = read_end(event.as_bytes());
+            assert_eq!((end.failure, end.usage.as_slice()), (None, usage.as_bytes()), "{fields}");
+        }
+    }
+
+    #[test]
+    fn error_in_an_events_place_is_a_failure() {
+        for frame in [
+            r#"data: {"id":"x","message":"too long"}"#,
+            r#"data: {"error":{"message":"too long","status":400}}"#,
+            r#"data: {"type":"error","message":"too long"}"#,
+            "event: error\ndata: {\"id\":\"x\",\"message\":\"too long\"}",
+            "event: error\ndata: too long",
+            "event: message\ndata: {\"id\":\ndata: \"x\",\"message\":\"too long\"}",
+        ] {
+            match read_event(format!("{frame}\n\n").as_bytes()) {
+                StreamEvent::Failure(refusal) => {
+                    assert_eq!(refusal.message.as_deref(), Some("too long"), "{frame}");
+                }
+                other => panic!("{frame}: {other:?}"),
+            }
+        }
     }
 
     #[test]
@@ -248,7 +329,7 @@ mod tests {
                 .copied()
                 .collect::<Vec<_>>()[..]
         );
-        for done in [DONE, b"data:[DONE]\r\n\r\n", b"data: [DONE]"] {
+        for done in [DONE, b"data:[DONE]\r\n\r\n", b"data: [DONE]", b": c\rdata:  [DONE] \r\r"] {
             let done = Bytes::from_static(done);
             assert_eq!(hide_done(done.clone()), done);
         }
@@ -261,15 +342,24 @@ mod tests {
     }
 
     #[test]
+    fn many_dones_in_one_line_are_hidden_in_linear_time() {
+        let line = ["data: ", &"[DONE]".repeat(700_000), "\n\n"].concat();
+        let start = now();
+        let hidden = hide_done(line.clone().into());
+        assert_eq!(hidden.len(), line.len() + 5 * 700_000);
+        // Were each to look at its line from end to end, it would be minutes.
+        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    }
+
+    #[test]
     fn failed_ending_has_coheres_form_and_zero_counts() {
         let ending = write_failed_ending(&GatewayError::new(Code::Deadline, "late"));
         let parts: Vec<_> = split_frames(&ending).collect();
         assert_eq!(parts.len(), 2);
-        let StreamEvent::MessageEnd(end) = read_event(&parts[0]) else { panic!("no message-end") };
-        assert_eq!(
-            end.failure,
-            Some(StreamFailure { message: "late".into(), error_type: Some("deadline".into()) })
-        );
+        let end = read_end(&parts[0]);
+        let failure = end.failure.unwrap();
+        assert_eq!(failure.message.as_deref(), Some("late"));
+        assert_eq!(failure.error_type.as_deref(), Some("deadline"));
         assert!(end.usage.starts_with(br#"{"billed_units":{"input_tokens":0,"#));
         assert_eq!(read_event(&parts[1]), StreamEvent::Done);
     }

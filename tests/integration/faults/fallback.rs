@@ -177,6 +177,42 @@ async fn open_breaker_goes_straight_to_fallback() {
 }
 
 #[tokio::test]
+async fn fallbacks_refusal_is_told_behind_an_open_breaker() {
+    let (stub, running) =
+        gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;
+    for way in [Way::Chat, Way::Stream, Way::Embed, Way::Rerank] {
+        for (status, told) in [
+            (400, "400 invalid_request"),
+            (422, "422 invalid_request"),
+            (498, "498 invalid_request"),
+            // About the fallback's own id, its rate, or Cohere: not the caller's mistakes.
+            (404, "503 circuit_open"),
+            (429, "503 circuit_open"),
+            (500, "503 circuit_open"),
+        ] {
+            running.gateway.kill(way.function()).await;
+            stub.answer_others(move |seen| match seen.field("model") == way.model() {
+                true => write_json(500, &json!({ "message": "oh" })),
+                false => write_json(status, &json!({ "id": "f", "message": "too long" })),
+            });
+            let failed = way.send_request(&running, "allow").await;
+            assert_eq!(status_and_code(&failed), "500 upstream_error", "{way:?}: it was called");
+            assert_eq!(fallback_headers(&failed), [way.model(), "", "4"], "{way:?}");
+            let refused = way.send_request(&running, "allow").await;
+            assert_eq!(status_and_code(&refused), told, "{way:?} {status}");
+            if told.starts_with("503") {
+                assert_eq!(fallback_headers(&refused)[..2], [way.model(), ""], "{way:?}");
+                continue;
+            }
+            let said = refused.json();
+            assert_eq!((&said["message"], &said["id"]), (&json!("too long"), &json!("f")));
+            let headers = [way.fallback(), way.model(), "1"];
+            assert_eq!(fallback_headers(&refused), headers, "{way:?} {status}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn uncalled_fallback_costs_no_budget() {
     let (stub, running) =
         gateway::start_single_with_stub(&[("GATEWAY_BREAKER_FAILURES", "3")]).await;

@@ -13,8 +13,9 @@ use crate::pipeline::chat::Chat;
 use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
 use crate::record::{CallStats, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds};
+use crate::wire::frames::split_frames;
 use crate::wire::stream::{self, MessageEnd, StreamEvent};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
 
 /// A stream whose first content has arrived.
@@ -59,6 +60,9 @@ impl ModelAnswer<Chat> for OpenedStream {
     }
 }
 
+/// Most bytes that are held before any content: a `message-start` and what comments come before it.
+const MAX_HELD_BYTES: usize = 256 * 1024;
+
 /// Reads until the first event after `message-start`, of any type: a stream of tool calls has no content
 /// events.
 async fn read_until_content(
@@ -67,19 +71,22 @@ async fn read_until_content(
     stats: &mut CallStats,
 ) -> Result<OpenedStream> {
     let mut events = app.cohere.open_stream(call, stats).await?;
-    let mut held = Bytes::new();
+    let mut held = BytesMut::new();
     loop {
         let Some(frames) = events.next_frames().await? else {
-            return Err(classify::malformed_answer("the stream ended before any content"));
+            return Err(classify::cut_short("the stream ended before any content"));
         };
-        let has_content = find_content(&frames)?;
+        let has_content = find_content(&frames, stats)?;
         // Mostly one piece holds all, and needs no copy.
-        held = match held.is_empty() {
-            true => frames,
-            false => [&held[..], &frames[..]].concat().into(),
-        };
+        if has_content && held.is_empty() {
+            return Ok(OpenedStream { first: frames, events, permit: None });
+        }
+        held.extend_from_slice(&frames);
         if has_content {
-            return Ok(OpenedStream { first: held, events, permit: None });
+            return Ok(OpenedStream { first: held.freeze(), events, permit: None });
+        }
+        if held.len() > MAX_HELD_BYTES {
+            return Err(classify::malformed_answer("256 KiB of the stream hold no content"));
         }
     }
 }
@@ -87,15 +94,24 @@ async fn read_until_content(
 /// Tells whether there is an event after `message-start` among these frames.
 ///
 /// # Errors
-/// The stream ends with an error before any content.
-fn find_content(frames: &Bytes) -> Result<bool> {
-    for frame in stream::split_frames(frames) {
+/// The stream ends before any content, with an error or without a word.
+fn find_content(frames: &Bytes, stats: &mut CallStats) -> Result<bool> {
+    for frame in split_frames(frames) {
         match stream::read_event(&frame) {
-            StreamEvent::MessageStart | StreamEvent::Comment => {}
-            StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), .. }) => {
-                return Err(classify::from_stream_end(&failure));
+            StreamEvent::MessageStart { id } => stats.upstream_id = id,
+            StreamEvent::Comment => {}
+            StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), .. })
+            | StreamEvent::Failure(failure) => {
+                let error = classify::from_stream_end(&failure);
+                stats.record_failed_call(&error);
+                return Err(error);
             }
-            _ => return Ok(true),
+            StreamEvent::Done => {
+                return Err(classify::cut_short("the stream is done before any content"));
+            }
+            StreamEvent::MessageEnd(_) | StreamEvent::Content | StreamEvent::Delta => {
+                return Ok(true);
+            }
         }
     }
     Ok(false)

@@ -66,7 +66,7 @@ impl Lane {
         self.refresh(way).await;
         let (alone, took, calls) = self.strike(way, fault, "deny").await;
         assert_eq!(calls[1], 0, "{fault:?}: a fallback was called that the caller had forbidden");
-        let then = self.next(way, opened).await;
+        let then = self.next(way, fault, opened).await;
         self.refresh(way).await;
         let (allowed, _, with_fallback) = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
@@ -149,7 +149,7 @@ impl Lane {
     }
 
     /// Asks once more, now that nothing is wrong, and tells what the environment has learnt.
-    async fn next(&self, way: Way, opened_before: usize) -> Then {
+    async fn next(&self, way: Way, fault: &Fault, opened_before: usize) -> Then {
         if let Some(stub) = &self.stub {
             stub.answer_others(move |_| way.good_steps());
         }
@@ -162,7 +162,7 @@ impl Lane {
             "503 circuit_open" => Then::BreakerOpen,
             "429 rate_limited" => Then::ModelInCooldown,
             "502 upstream_auth" | "502 upstream_billing" => Then::KeyRefused,
-            other => panic!("{way:?}: the next request met {other}"),
+            other => panic!("{fault:?}, {way:?}: the next request met {other}"),
         };
         let called = self.calls(way)[0] - before[0];
         assert_eq!(called, usize::from(then == Then::Called), "{way:?}: calls of the next request");

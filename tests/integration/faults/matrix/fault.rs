@@ -6,10 +6,11 @@ use gateway_tests::stub::{
 };
 use gateway_tests::ways::{DELTA, DONE, END, START, Way};
 use serde_json::json;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Far longer than any time that the matrix configures.
 const LATE: Duration = Duration::from_secs(3);
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
 /// The upstream that a fault needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +29,20 @@ pub enum Fault {
         message: &'static str,
         error_type: Option<&'static str>,
     },
-    /// A proxy's page with status 502.
-    Html,
+    /// A 429 that names a time half a minute ahead.
+    RetryDate,
+    /// A status whose body never comes.
+    StalledRefusal(u16),
+    /// A proxy's page with this status.
+    Html(u16),
     /// A 401, and another key is in the secret by then.
     KeyReplaced,
     /// `message-end` with ERROR before any content, with this `error_type`.
     EndsInError(Option<&'static str>),
+    /// An error body as an event.
+    ErrorEvent,
+    /// `[DONE]`, and no `message-end` before it.
+    DoneEarly,
     Refused,
     NoName,
     ResetBeforeHead,
@@ -71,11 +80,24 @@ impl Fault {
                 }
                 write_answer(status, &headers, body.to_string().as_bytes())
             }
-            Fault::Html => {
-                write_answer(502, &[("content-type", "text/html")], b"<html>Bad Gateway</html>")
+            Fault::RetryDate => {
+                let date = httpdate::fmt_http_date(SystemTime::now() + HALF_A_MINUTE);
+                let message = json!({ "message": "past the per minute request limit" });
+                write_answer(429, &[("retry-after", &date)], message.to_string().as_bytes())
+            }
+            Fault::StalledRefusal(status) => {
+                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: 99\r\n\r\n{{\"mes");
+                vec![Step::Write(head.into()), Step::Hang]
+            }
+            Fault::Html(status) => {
+                write_answer(status, &[("content-type", "text/html")], b"<html>No</html>")
             }
             Fault::KeyReplaced => write_json(401, &json!({ "message": "invalid api token" })),
             Fault::EndsInError(error_type) => ends_in_error(error_type),
+            Fault::ErrorEvent => {
+                begin_and_end(way, b"event: error\ndata: {\"message\":\"no\"}\n\n")
+            }
+            Fault::DoneEarly => begin_and_end(way, DONE.as_bytes()),
             Fault::Refused | Fault::NoName => Vec::new(),
             Fault::ResetBeforeHead => vec![Step::Reset],
             Fault::ResetInBody => begin_stream(way, vec![Step::Reset]),
@@ -105,6 +127,11 @@ fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
         Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
     };
     opened.into_iter().chain(then).collect()
+}
+
+/// Writes a stream up to where the fault strikes, and the event that is the fault.
+fn begin_and_end(way: Way, event: &[u8]) -> Vec<Step> {
+    begin_stream(way, vec![write_chunk(event), Step::Write(Bytes::from_static(b"0\r\n\r\n"))])
 }
 
 /// Returns the head and all but the last bytes of the body.

@@ -116,21 +116,27 @@ pub fn rows() -> Vec<Row> {
     };
     let bad_key = |answer| expect(answer, 1, Within::AtOnce).then(Then::KeyRefused);
     let rejected = |answer| expect(answer, 1, Within::AtOnce);
-    let cut = || Cell::Expect(ends_in("upstream_unreachable", Within::AtOnce));
+    let cut = || Cell::Expect(ends_in("upstream_malformed", Within::AtOnce));
     // The request's own time says nothing about Cohere.
     let out_of_time = ends_in("deadline", Within::Total).then(Then::Called);
     let never = Cell::Never;
     vec![
         refusal("429, `Retry-After: 1`", throttled(Some("1")), in_cooldown(2, Within::Cooldown, 1)),
         refusal("429, `Retry-After: 60`", throttled(Some("60")), in_cooldown(1, Within::AtOnce, 5)),
+        refusal("429, `Retry-After` a date", Fault::RetryDate, in_cooldown(1, Within::AtOnce, 5)),
         refusal("429", throttled(None), in_cooldown(2, Within::Cooldown, 2)),
+        refusal(
+            "429, its body stalls",
+            Fault::StalledRefusal(429),
+            Expected { within: Within::Attempts, ..in_cooldown(2, Within::Cooldown, 2) },
+        ),
         refusal(
             "429 that names a month",
             Fault::status(429, "limited to 1000 API calls / month"),
             expect("429 quota_exhausted", 1, Within::AtOnce).asks_to_wait(1).falls_back(),
         ),
         refusal("500", Fault::status(500, "oh"), failing("500 upstream_error")),
-        refusal("502, a page of HTML", Fault::Html, failing("502 upstream_error")),
+        refusal("502, a page of HTML", Fault::Html(502), failing("502 upstream_error")),
         refusal("503", Fault::status(503, "busy"), failing("503 upstream_error").asks_to_wait(1)),
         refusal(
             "503, `Retry-After: 60`",
@@ -142,7 +148,15 @@ pub fn rows() -> Vec<Row> {
             },
             expect("503 upstream_error", 1, Within::AtOnce).asks_to_wait(5).falls_back(),
         ),
+        refusal(
+            "503, its body stalls",
+            Fault::StalledRefusal(503),
+            Expected { within: Within::Attempts, ..failing("503 upstream_error").asks_to_wait(1) },
+        ),
         refusal("504", Fault::status(504, "slow"), failing("504 upstream_error")),
+        refusal("408", Fault::status(408, "too slow"), failing("504 upstream_timeout")),
+        refusal("403, a page of HTML", Fault::Html(403), failing("502 upstream_malformed")),
+        refusal("407, a page of HTML", Fault::Html(407), failing("502 upstream_malformed")),
         refusal(
             "499",
             Fault::status(499, "cancelled"),
@@ -156,8 +170,8 @@ pub fn rows() -> Vec<Row> {
             never(CONNECTED),
         ),
         row("reset before the head", Fault::ResetBeforeHead, unreachable(), never(STATUS_SENT)),
-        row("reset in the body", Fault::ResetInBody, unreachable(), cut()),
-        row("body cut short", Fault::Truncated, unreachable(), cut()),
+        row("reset in the body", Fault::ResetInBody, failing("502 upstream_malformed"), cut()),
+        row("body cut short", Fault::Truncated, failing("502 upstream_malformed"), cut()),
         row(
             "JSON of another shape",
             Fault::WrongShape,
@@ -179,8 +193,14 @@ pub fn rows() -> Vec<Row> {
             expect("200", 2, Within::Wait),
         ),
         refusal("401", Fault::status(401, "invalid api token"), bad_key("502 upstream_auth")),
-        refusal("498", Fault::status(498, "denied"), bad_key("502 upstream_auth")),
+        refusal(
+            "401, its body stalls",
+            Fault::StalledRefusal(401),
+            Expected { within: Within::Attempts, ..bad_key("502 upstream_auth") },
+        ),
         refusal("402", Fault::status(402, "pay"), bad_key("502 upstream_billing")),
+        refusal("498", Fault::status(498, "blocked input"), rejected("498 invalid_request")),
+        refusal("403", Fault::status(403, "no access"), rejected("403 invalid_request")),
         refusal(
             "404, model unknown",
             Fault::status(404, "model not found"),
@@ -208,6 +228,24 @@ pub fn rows() -> Vec<Row> {
                 Fault::EndsInError(transient),
                 expect("422 invalid_request", 2, Within::Wait),
                 never("it is an ordinary ending, and passes"),
+            )
+        },
+        Row {
+            whole: never(NO_STREAM),
+            ..row(
+                "an error in an event's place",
+                Fault::ErrorEvent,
+                failing("500 upstream_error"),
+                Cell::Expect(ends_in("upstream_error", Within::AtOnce)),
+            )
+        },
+        Row {
+            whole: never(NO_STREAM),
+            ..row(
+                "`[DONE]` without `message-end`",
+                Fault::DoneEarly,
+                failing("502 upstream_malformed"),
+                cut(),
             )
         },
     ]
