@@ -46,7 +46,10 @@ async fn upstream_answer_maps_to_code_and_status() {
             "quota_exhausted",
             "limited to 1000 API calls / month",
         ),
-        (498, said("denied"), 502, "upstream_auth", "Cohere refused the gateway's own key"),
+        (403, said("no access"), 403, "invalid_request", "no access"),
+        (407, json!({}), 502, "upstream_malformed", "something before Cohere refused the call"),
+        (408, said("too slow"), 504, "upstream_timeout", "too slow"),
+        (498, said("blocked input"), 498, "invalid_request", "blocked input"),
         (499, said("cancelled"), 503, "upstream_error", "cancelled"),
         (500, said("oh"), 500, "upstream_error", "oh"),
         (503, said("busy"), 503, "upstream_error", "busy"),
@@ -70,13 +73,13 @@ async fn upstream_answer_maps_to_code_and_status() {
         );
         assert_eq!(answer.header("content-type"), "application/json");
         let attempts = match code {
-            "upstream_error" | "upstream_malformed" => "3",
+            "upstream_error" | "upstream_malformed" | "upstream_timeout" => "3",
             "rate_limited" => "2",
             _ => "1",
         };
         assert_eq!(answer.header("x-gateway-attempts"), attempts, "{upstream}");
         // What Cohere says of our key and account, or in no form of its own, is not passed on.
-        let is_ours = [200, 302, 401, 402, 498].contains(&upstream);
+        let is_ours = [200, 302, 401, 402, 407].contains(&upstream);
         let id = if is_ours { answer.header("x-request-id") } else { "cohere-id" };
         assert_eq!(said["id"], id, "{upstream}");
         let retry_after = match (status, code) {
@@ -143,7 +146,7 @@ async fn broken_and_slow_upstream_has_codes_and_bounds() {
             503,
             "upstream_unreachable",
         ),
-        (cut, 503, "upstream_unreachable"),
+        (cut, 502, "upstream_malformed"),
         (slow, 504, "upstream_timeout"),
         (stalled, 504, "upstream_timeout"),
     ];

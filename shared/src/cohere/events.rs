@@ -41,7 +41,7 @@ impl EventReader {
             if let Some(frames) = self.buffer.push(chunk) {
                 return Ok(Some(self.key.value.mask_key(frames)));
             }
-            if self.buffer.len() > MAX_FRAME_BYTES {
+            if self.buffer.waiting_bytes() > MAX_FRAME_BYTES {
                 return Err(classify::malformed_answer("an event is larger than 4 MiB"));
             }
         }

@@ -55,7 +55,7 @@ impl FrameBuffer {
     }
 
     /// Returns how many bytes wait for the end of their event.
-    pub fn len(&self) -> usize {
+    pub fn waiting_bytes(&self) -> usize {
         self.bytes.len()
     }
 
@@ -198,7 +198,7 @@ mod tests {
         }
         let (taken, buffer) = push_all([&b"\xef\xbb"[..], b"x\n\n"].into_iter());
         assert_eq!(taken, [&b"\xef\xbbx\n\n"[..]]);
-        assert_eq!(buffer.len(), 0);
+        assert_eq!(buffer.waiting_bytes(), 0);
     }
 
     /// Returns the shortest of three times.

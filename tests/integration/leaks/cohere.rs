@@ -1,7 +1,7 @@
 //! What Cohere, or something in front of it, answers: words that repeat the request and its key, garbage
 //! that does, headers that do, and streams that end anywhere.
 
-use super::marked::{HEADERS, KEY, TEXT, marked_requests, write_delta};
+use super::marked::{HEADERS, KEY, TEXT, TEXT_AS_ID, marked_requests, write_delta};
 use super::suite::{May, Suite};
 use bytes::Bytes;
 use gateway_tests::stub::{
@@ -37,7 +37,7 @@ pub async fn play(suite: &mut Suite) {
 async fn answer_refusals(suite: &mut Suite) {
     for status in [400, 401, 402, 403, 404, 413, 422, 429, 498, 499, 500, 503, 302] {
         answer_refusal(suite, status, marked_requests(), |words| {
-            json!({ "id": TEXT, "message": words, "error_type": words }).to_string()
+            json!({ "id": TEXT_AS_ID, "message": words, "error_type": words }).to_string()
         })
         .await;
     }

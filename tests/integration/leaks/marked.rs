@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 /// Stands in every text of a caller or of Cohere.
 pub const TEXT: &str = "zqxtext";
+/// An id of Cohere's that has not the form of one; what has it is logged on purpose.
+pub const TEXT_AS_ID: &str = "zqxtext, a text";
 /// Stands in every key and token.
 pub const SECRET: &str = "zqxsecret";
 
@@ -78,13 +80,15 @@ pub fn answer_marked(seen: &Seen) -> Vec<Step> {
     let body = match seen.path.as_str() {
         "/v2/embed" => {
             let inputs = count("texts") + count("images") + count("inputs");
-            json!({ "id": TEXT, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": request["texts"] })
+            json!({ "id": TEXT_AS_ID, "embeddings": { "float": vec![[0.5]; inputs] }, "texts": request["texts"] })
         }
         "/v2/rerank" => {
             let result = |index| json!({ "index": index, "relevance_score": 0.5 });
-            json!({ "id": TEXT, "results": (0..count("documents")).map(result).collect::<Vec<_>>() })
+            json!({ "id": TEXT_AS_ID, "results": (0..count("documents")).map(result).collect::<Vec<_>>() })
         }
-        _ => json!({ "id": TEXT, "message": { "content": [{ "type": "text", "text": TEXT }] } }),
+        _ => {
+            json!({ "id": TEXT_AS_ID, "message": { "content": [{ "type": "text", "text": TEXT }] } })
+        }
     };
     let headers = [&HEADERS[..], &[("content-type", "application/json")]].concat();
     match request["stream"] == true {
