@@ -290,15 +290,15 @@ mod tests {
     fn event_stream_is_known_in_any_case() {
         let check = |value| {
             let value = HeaderValue::from_static(value);
-            check_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
+            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
         };
         for stream in
             ["text/event-stream", "Text/Event-Stream; Charset=UTF-8", "text/event-stream ;a=b"]
         {
-            assert_eq!(check(stream), Ok(()), "{stream}");
+            assert!(check(stream), "{stream}");
         }
         for other in ["application/json", "text/event-streams", ""] {
-            assert!(check(other).is_err(), "{other}");
+            assert!(!check(other), "{other}");
         }
     }
 }
