@@ -3,11 +3,15 @@
 //! Answers are joined by the positions that `wire` has found in them: no number is parsed but the
 //! scores that rerank sorts by, and large pieces go into the answer without being copied.
 
+mod caller_index;
 mod chunks;
 pub mod embed;
+mod joinable;
 pub mod rerank;
+mod surroundings;
 mod template;
 
+pub use caller_index::with_caller_indices;
 pub use template::{AnswerTemplate, read_usage};
 
 use bytes::Bytes;
@@ -27,6 +31,9 @@ pub struct SubRequest {
 pub trait Batch: Sync {
     /// Writes the body that Cohere gets for a sub-request.
     fn write_body(&self, sub_request: &SubRequest) -> Bytes;
+
+    /// Returns the caller's index of the first input that is this element.
+    fn first_input(&self, element: usize) -> usize;
 
     /// Says which inputs a sub-request is about, where it is not about all.
     fn describe(&self, sub_request: &SubRequest) -> Option<String>;

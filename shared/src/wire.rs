@@ -23,8 +23,19 @@ pub struct UpstreamRequest {
     pub stream: bool,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
-    /// How many embeddings of each type, or results, a whole answer has, where that is known.
-    pub expected_results: Option<usize>,
+    /// What a whole answer has, where that is known.
+    pub expected_results: Option<ExpectedResults>,
+}
+
+/// What an answer must have for its caller to use it.
+#[derive(Clone, Debug)]
+pub struct ExpectedResults {
+    /// Texts, images, inputs or documents of the request.
+    pub inputs: usize,
+    /// Embeddings of each type, or documents that are ranked.
+    pub results: usize,
+    /// Embedding types that are asked for, as far as they are known.
+    pub types: Vec<&'static str>,
 }
 
 /// Returns a text as a JSON string.

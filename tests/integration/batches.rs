@@ -4,6 +4,7 @@
 //! and from the inputs themselves where the scripted upstream of `support/scripted_cohere.rs` does.
 //! Calls are counted at the upstream's socket, so that what the headers say of them is checked too.
 
+mod answers;
 mod blank_documents;
 mod breaker;
 mod cache;

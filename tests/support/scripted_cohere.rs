@@ -223,7 +223,7 @@ pub fn write_cell(model: &str, kind: &str, text: &str) -> String {
     match kind {
         "float" => format!("[0.{:05}0,-{}e-{},1.0]", seed % 100_000, seed % 7 + 1, seed % 30),
         "int8" => format!("[{},-0,{}]", seed % 128, -((seed >> 8) as i64 % 128)),
-        "base64" => format!("\"{seed:x}],[\\\"\""),
+        "base64" => format!("\"{seed:016x}],[\\\"\""),
         _ => format!(r#"{{"codes":[[{}],"]}}"],"scale":1.50}}"#, seed % 1_000),
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! The table's columns are the arrays of the answer that have an element per input: the embeddings of
 //! each type, known or not, and the echo of the inputs. Its cells come from calls or from the cache,
-//! and the answer is built by input position. What each call billed is added up, warnings are gathered.
+//! and the answer is built by input position. What each call counted is added up, warnings are gathered.
+//! Where something else in an answer may have an element per input, only calls about all inputs in the
+//! caller's order can be joined.
 
 mod shape;
 mod table;
 
-pub use shape::{Column, Shape};
+use shape::has_unknown_parts;
+pub use shape::{Column, ColumnContent, Shape};
 pub use table::{Misfit, Table};
 
 use super::{Batch, Positions, SubRequest};
-use crate::wire::embed::{self, EmbedAnswer};
+use crate::wire::embed::{self, AnswerArray, CellForm, EmbedAnswer};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -85,18 +88,32 @@ impl EmbedBatch {
         is_among
     }
 
-    /// Returns an answer's columns; `None` where an array of embeddings has not one for each element.
-    pub fn read_columns(&self, answer: &EmbedAnswer, elements: usize) -> Option<Vec<Column>> {
+    /// Returns an answer's columns, for so many elements.
+    pub fn read_columns(&self, answer: &EmbedAnswer, elements: usize) -> Vec<Column> {
         let mut columns = Vec::with_capacity(answer.arrays.len());
         for array in &answer.arrays {
-            let is_own = array.is_type || array.name == self.source;
-            let per_input = is_own && array.cells.len() == elements;
-            if array.is_type && !per_input {
-                return None;
-            }
-            columns.push(Column { name: array.name.clone(), is_type: array.is_type, per_input });
+            let content = self.read_content(array, elements);
+            columns.push(Column { name: array.name.clone(), is_type: array.is_type, content });
         }
-        Some(columns)
+        columns
+    }
+
+    fn read_content(&self, array: &AnswerArray, elements: usize) -> ColumnContent {
+        let is_own = array.is_type || array.name == self.source || array.name == "embeddings";
+        match array.cell_count() {
+            None => ColumnContent::Single,
+            Some(count) if is_own && count == elements => {
+                let form = if array.has_known_type() { array.form } else { CellForm::Other };
+                ColumnContent::PerInput(form)
+            }
+            Some(_) => ColumnContent::List,
+        }
+    }
+
+    /// Tells whether sub-requests are about all inputs, in the caller's order and each for itself.
+    fn are_in_order<'a>(&self, sub_requests: impl Iterator<Item = &'a SubRequest>) -> bool {
+        let elements = sub_requests.flat_map(|sub_request| &sub_request.elements).copied();
+        self.elements.len() == self.input_count() && elements.eq(0..self.elements.len())
     }
 }
 
@@ -114,6 +131,11 @@ impl Batch for EmbedBatch {
         }
         inputs.push(b']');
         self.object.with(&[(self.source, &inputs)]).body().clone()
+    }
+
+    fn first_input(&self, element: usize) -> usize {
+        let first = self.element_of_input.iter().position(|own| *own == element);
+        first.unwrap_or(element)
     }
 
     fn describe(&self, sub_request: &SubRequest) -> Option<String> {

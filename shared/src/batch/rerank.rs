@@ -4,7 +4,6 @@
 //! order is by the scores' numeric value, by position where they are equal; `top_n` cuts the end.
 
 use super::chunks::ChunkWriter;
-use super::template::{SlotValues, add_warnings, read_billed_units};
 use super::{AnswerTemplate, Batch, Positions, SubRequest};
 use crate::wire::object::strings::is_blank;
 use crate::wire::object::{List, RequestObject};
@@ -34,7 +33,7 @@ struct Candidate<'a> {
     /// Position among all documents of the request.
     document: usize,
     answer: &'a RerankAnswer,
-    result: RankedResult,
+    result: &'a RankedResult,
 }
 
 impl RerankBatch {
@@ -70,19 +69,19 @@ impl RerankBatch {
             return Some(write_only(only, id));
         }
         let template = new_template(&choose_template(answers)?.answer);
-        let mut billed = template.billed_units().zeroed();
-        let mut warnings = Vec::new();
-        for SubAnswer { answer, is_cached } in answers {
+        let mut surroundings = template.emptied_surroundings().clone();
+        for (sub_request, SubAnswer { answer, is_cached }) in self.sub_requests.iter().zip(answers)
+        {
+            // What is cached has counted nothing now, and has nothing else to say.
             if !is_cached {
-                billed.add(&read_billed_units(&answer.bytes, &answer.envelope));
+                surroundings.add((&answer.bytes, &answer.envelope), (self, sub_request));
             }
-            add_warnings(&mut warnings, &answer.bytes, &answer.envelope);
         }
         let ranked = self.rank(answers)?;
         let id = first_fresh_id(answers).unwrap_or(id);
-        let values = SlotValues { id, billed: &billed, warnings: &warnings };
         let mut writer = ChunkWriter::default();
-        template.write_answer(&mut writer, &values, |writer, _| write_results(writer, &ranked));
+        let write = |writer: &mut ChunkWriter, _| write_results(writer, &ranked);
+        template.write_answer(&mut writer, id, &surroundings, write);
         Some(writer.into_chunks())
     }
 
@@ -90,7 +89,7 @@ impl RerankBatch {
     fn rank<'a>(&self, answers: &'a [SubAnswer]) -> Option<Vec<Candidate<'a>>> {
         let mut candidates = Vec::with_capacity(self.document_count);
         for (sub_request, SubAnswer { answer, .. }) in self.sub_requests.iter().zip(answers) {
-            for result in answer.read_ranked()? {
+            for result in answer.ranked.as_ref()? {
                 let document = *sub_request.elements.get(result.index)?;
                 candidates.push(Candidate { document, answer, result });
             }
@@ -113,6 +112,10 @@ impl Batch for RerankBatch {
         let set: [(&str, &[u8]); 2] = [("documents", &list), ("top_n", b"null")];
         let set = if self.top_n.is_some() { &set[..] } else { &set[..1] };
         self.object.with(set).body().clone()
+    }
+
+    fn first_input(&self, element: usize) -> usize {
+        element
     }
 
     fn describe(&self, sub_request: &SubRequest) -> Option<String> {
@@ -149,7 +152,10 @@ fn group_documents(documents: List<'_>, per_call: usize) -> Vec<Vec<usize>> {
 /// Tells whether an answer may be cached: its results can be read, and nothing else depends on the
 /// documents.
 pub fn is_cacheable(answer: &RerankAnswer) -> bool {
-    answer.envelope.is_known && answer.envelope.warnings.is_none() && answer.read_ranked().is_some()
+    answer.envelope.is_known
+        && !answer.envelope.has_warnings
+        && answer.ranked.is_some()
+        && new_template(answer).has_compact_meta()
 }
 
 fn compare_candidates(one: &Candidate<'_>, other: &Candidate<'_>) -> Ordering {
@@ -163,7 +169,7 @@ fn new_template(answer: &RerankAnswer) -> AnswerTemplate {
 
 /// Returns the answer whose surroundings the whole answer gets: one with warnings, else a fresh one.
 fn choose_template(answers: &[SubAnswer]) -> Option<&SubAnswer> {
-    let with_warnings = answers.iter().find(|sub| sub.answer.envelope.warnings.is_some());
+    let with_warnings = answers.iter().find(|sub| sub.answer.envelope.has_warnings);
     with_warnings.or(answers.iter().find(|sub| !sub.is_cached)).or(answers.first())
 }
 
@@ -192,10 +198,8 @@ fn write_only(sub_answer: &SubAnswer, id: &[u8]) -> Vec<Bytes> {
         return vec![answer.bytes.clone()];
     }
     let template = new_template(answer);
-    let billed = template.billed_units().zeroed();
-    let values = SlotValues { id, billed: &billed, warnings: &[] };
     let mut writer = ChunkWriter::default();
-    template.write_answer(&mut writer, &values, |writer, _| {
+    template.write_answer(&mut writer, id, template.emptied_surroundings(), |writer, _| {
         writer.write_text(&answer.bytes[answer.results.clone()]);
     });
     writer.into_chunks()

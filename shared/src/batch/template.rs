@@ -1,9 +1,10 @@
 //! What an answer says around its results: a template with slots, filled for one caller at a time.
 
 use super::chunks::ChunkWriter;
+use super::joinable::Joinable;
+use super::surroundings::Surroundings;
 use crate::record::BilledUnits;
 use crate::wire::envelope::Envelope;
-use crate::wire::scan::{value_end, walk_array};
 use bytes::{Bytes, BytesMut};
 use std::ops::Range;
 
@@ -11,10 +12,13 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Id,
-    Units,
-    Warnings,
+    Meta,
+    /// The n-th field that is not known here.
+    Other(usize),
     /// The n-th array, or object, of results.
     Results(usize),
+    /// The place before the last brace.
+    End,
 }
 
 /// The text of an answer and the slots in it.
@@ -23,89 +27,94 @@ pub struct AnswerTemplate {
     text: Bytes,
     /// In the order of the text.
     slots: Vec<(Range<usize>, Slot)>,
-    billed: BilledUnits,
-}
-
-/// What the slots of a template are filled with, but for the results.
-pub(super) struct SlotValues<'a> {
-    /// A JSON string.
-    pub(super) id: &'a [u8],
-    pub(super) billed: &'a BilledUnits,
-    pub(super) warnings: &'a [Bytes],
+    /// What stands around the results, before anything was counted or listed.
+    emptied: Surroundings,
 }
 
 impl AnswerTemplate {
     /// Finds the slots of an answer; `results` are its arrays and objects of results.
     pub(super) fn new(answer: &Bytes, envelope: &Envelope, results: &[Range<usize>]) -> Self {
-        let own = [
-            (envelope.id.clone(), Slot::Id),
-            (envelope.units.clone(), Slot::Units),
-            (envelope.warnings.clone(), Slot::Warnings),
-        ];
-        let mut slots = Vec::with_capacity(own.len() + results.len());
-        for (span, slot) in own {
-            if let Some(span) = span {
-                slots.push((span, slot));
-            }
+        let mut slots = Vec::with_capacity(3 + envelope.others.len() + results.len());
+        slots.extend(envelope.id.clone().map(|span| (span, Slot::Id)));
+        slots.extend(envelope.meta.clone().map(|span| (span, Slot::Meta)));
+        for (number, member) in envelope.others.iter().enumerate() {
+            slots.push((member.value.clone(), Slot::Other(number)));
         }
         for (number, span) in results.iter().enumerate() {
             slots.push((span.clone(), Slot::Results(number)));
         }
+        slots.push((envelope.end..envelope.end, Slot::End));
         slots.sort_by_key(|(span, _)| span.start);
-        Self { text: answer.clone(), slots, billed: read_billed_units(answer, envelope) }
+        let emptied = Surroundings::read(answer, envelope, &[]).emptied();
+        Self { text: answer.clone(), slots, emptied }
     }
 
-    /// Copies what is around the slots, so that the answer itself can go.
+    /// Copies what is around the results, so that the answer itself can go.
     pub(super) fn without_results(&self) -> Self {
         let mut text = BytesMut::new();
         let mut slots = Vec::with_capacity(self.slots.len());
+        let mut meta_start = None;
         let mut at = 0;
         for (span, slot) in &self.slots {
             text.extend_from_slice(&self.text[at..span.start]);
-            slots.push((text.len()..text.len(), *slot));
+            let start = text.len();
+            if *slot == Slot::Meta {
+                meta_start = Some(start);
+                text.extend_from_slice(&self.text[span.clone()]);
+            }
+            slots.push((start..text.len(), *slot));
             at = span.end;
         }
         text.extend_from_slice(&self.text[at..]);
-        Self { text: text.freeze(), slots, billed: self.billed.clone() }
+        let text = text.freeze();
+        let read_meta = |start| Joinable::read(&text, start, &[]);
+        let meta = meta_start.map(read_meta);
+        let emptied = Surroundings { meta, others: Vec::new() }.emptied();
+        Self { text, slots, emptied }
     }
 
-    /// Returns what the answer was billed.
-    pub(super) fn billed_units(&self) -> &BilledUnits {
-        &self.billed
+    /// Returns what stands around the results, before anything was counted or listed.
+    pub(super) fn emptied_surroundings(&self) -> &Surroundings {
+        &self.emptied
+    }
+
+    /// Tells whether `meta` would be the same, byte for byte, if it were written again.
+    pub(super) fn has_compact_meta(&self) -> bool {
+        let span = self.slots.iter().find(|(_, slot)| *slot == Slot::Meta);
+        let Some((span, _)) = span else { return true };
+        let mut writer = ChunkWriter::default();
+        Joinable::read(&self.text, span.start, &[]).write(&mut writer);
+        writer.into_chunks().concat() == self.text[span.clone()]
     }
 
     /// Returns the bytes it holds in memory, about.
     pub(super) fn memory_size(&self) -> usize {
-        self.text.len() + self.slots.len() * size_of::<(Range<usize>, Slot)>()
+        // The surroundings have an entry for each field, whose text is a piece of the template's.
+        self.text.len() * 2 + self.slots.len() * size_of::<(Range<usize>, Slot)>()
     }
 
-    /// Writes the answer; `write_results` fills each slot of results, by its number.
+    /// Writes the answer with this id, a JSON string; `write_results` fills each slot of results, by its
+    /// number.
     pub(super) fn write_answer(
         &self,
         writer: &mut ChunkWriter,
-        values: &SlotValues<'_>,
+        id: &[u8],
+        surroundings: &Surroundings,
         mut write_results: impl FnMut(&mut ChunkWriter, usize),
     ) {
         let mut at = 0;
         for (span, slot) in &self.slots {
             writer.write_text(&self.text[at..span.start]);
             match slot {
-                Slot::Id => writer.write_text(values.id),
-                Slot::Units => writer.write_text(values.billed.to_json().as_bytes()),
-                Slot::Warnings => writer.write_list(values.warnings),
+                Slot::Id => writer.write_text(id),
+                Slot::Meta => surroundings.meta.iter().for_each(|meta| meta.write(writer)),
+                Slot::Other(number) => surroundings.others[*number].1.write(writer),
                 Slot::Results(number) => write_results(writer, *number),
+                Slot::End => surroundings.write_added(writer, &self.emptied),
             }
             at = span.end;
         }
         writer.write_text(&self.text[at..]);
-    }
-}
-
-/// Reads what an answer was billed, as it stands in its `billed_units`.
-pub(super) fn read_billed_units(answer: &Bytes, envelope: &Envelope) -> BilledUnits {
-    match &envelope.units {
-        Some(span) => BilledUnits::parse(&answer[span.clone()]),
-        None => BilledUnits::default(),
     }
 }
 
@@ -115,17 +124,4 @@ pub fn read_usage(answer: &Bytes, envelope: &Envelope) -> BilledUnits {
         Some(span) => BilledUnits::parse_usage(&answer[span.clone()]),
         None => BilledUnits::default(),
     }
-}
-
-/// Adds the warnings of another sub-request that have not been said yet.
-pub(super) fn add_warnings(warnings: &mut Vec<Bytes>, answer: &Bytes, envelope: &Envelope) {
-    let Some(span) = &envelope.warnings else { return };
-    walk_array(answer, span.start, |at| {
-        let end = value_end(answer, at)?;
-        let warning = answer.slice(at..end);
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-        Some(end)
-    });
 }

@@ -12,6 +12,8 @@ pub enum CacheEntry {
     Cell(Bytes),
     /// What is around the cells, for types that have been asked for together.
     Shapes(Arc<Vec<Shape>>),
+    /// Such requests go to Cohere as they stand: nothing is cached, equal inputs are not joined.
+    AsItStands,
     /// A rerank answer.
     Ranking(Bytes),
 }
@@ -20,6 +22,7 @@ impl MemorySize for CacheEntry {
     fn memory_size(&self) -> usize {
         match self {
             Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
+            Self::AsItStands => 0,
             Self::Shapes(shapes) => shapes.iter().map(Shape::memory_size).sum(),
         }
     }

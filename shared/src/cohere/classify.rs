@@ -128,11 +128,6 @@ pub fn malformed_answer(detail: &str) -> GatewayError {
     GatewayError::new(Code::UpstreamMalformed, "Cohere's answer cannot be read").with_detail(detail)
 }
 
-/// Classifies an answer that has more or fewer results than there were inputs.
-pub fn wrong_count(expected: usize) -> GatewayError {
-    malformed_answer(&format!("it has not one result of each kind for each of {expected} inputs"))
-}
-
 /// Classifies a stream that Cohere ended with an error, as `message-end` or as an event of its own.
 ///
 /// The same failure without streaming is a 422 with the same `error_type`; without one it is Cohere's own,

@@ -11,6 +11,7 @@ use crate::record::CallStats;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
+use crate::wire::ExpectedResults;
 use crate::wire::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
@@ -52,8 +53,8 @@ pub struct Call {
     pub endpoint: Endpoint,
     pub model: String,
     pub body: Bytes,
-    /// How many embeddings of each type, or results, a whole answer has, where that is known.
-    pub expected_results: Option<usize>,
+    /// What a whole answer has, where that is known.
+    pub expected_results: Option<ExpectedResults>,
     /// Headers of the caller that may go upstream.
     pub headers: HeaderMap,
     /// Time of one attempt.

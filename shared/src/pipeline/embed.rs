@@ -155,46 +155,50 @@ impl CallAnswer for EmbedAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);
-        match call.expected_results {
-            Some(expected) if !answer.has_embeddings(expected) => {
-                Err(classify::wrong_count(expected))
-            }
-            _ => Ok(answer),
+        if let Some(expected) = &call.expected_results {
+            answer.check(expected).map_err(|wrong| classify::malformed_answer(&wrong))?;
         }
+        Ok(answer)
     }
 }
 
 impl ModelAnswer<Embed> for BatchAnswer {
     async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
         let ModelRequest { app, request: GatewayRequest { identity, options, .. }, .. } = request;
-        let plan = EmbedPlan::new(
-            &app.cache,
-            &identity.client,
-            options.no_store,
-            &request.upstream.object,
-        );
+        let object = &request.upstream.object;
+        let id = request.request.json_id();
+        let plan = EmbedPlan::new(&app.cache, &identity.client, options.no_store, object);
         let call = request.whole_call();
+        record.batch = BatchStats::default();
         let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
-        Box::pin(answer_plan(&plan, &fan_out, &request.request.json_id(), record))
-            .await
-            .map(BatchAnswer)
+        let answer = Box::pin(answer_plan(&plan, &fan_out, &id, record)).await?;
+        if let Some(chunks) = answer {
+            return Ok(BatchAnswer(chunks));
+        }
+        let plan = EmbedPlan::as_it_stands(&app.cache, &identity.client, object);
+        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
+        match Box::pin(answer_plan(&plan, &fan_out, &id, record)).await? {
+            Some(chunks) => Ok(BatchAnswer(chunks)),
+            None => Err(cannot_be_joined()),
+        }
     }
 }
 
 /// Asks for what the cache lacks, and writes the answer.
+///
+/// `None` where Cohere's answers can be joined only if all inputs are asked for as they stand.
 async fn answer_plan(
     plan: &EmbedPlan<'_>,
     fan_out: &FanOut<'_>,
     id: &[u8],
     record: &mut RequestRecord,
-) -> Result<Vec<Bytes>> {
+) -> Result<Option<Vec<Bytes>>> {
     let per_call = inputs_per_call(&fan_out.call.model, plan.batch.source());
     let mut table = plan.cached_table();
     let mut missing = table.missing_elements();
     let mut requested: Vec<usize> = Vec::new();
     let mut answers: Vec<(SubRequest, EmbedAnswer)> = Vec::new();
-    record.batch = BatchStats::default();
     loop {
         requested.extend_from_slice(&missing);
         let sub_requests = plan.batch.split_into(&missing, per_call);
@@ -204,20 +208,23 @@ async fn answer_plan(
         let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
             plan.store_answer(sub_request, answer);
         });
-        answers.extend(fetched.await?);
+        for (sub_request, answer) in fetched.await? {
+            record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
+            answers.push((sub_request, answer));
+        }
         match plan.write_answer(table, &answers, id)? {
-            WrittenAnswer::Complete(chunks) => {
-                for (_, answer) in &answers {
-                    record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
-                }
-                return Ok(chunks);
-            }
+            WrittenAnswer::Complete(chunks) => return Ok(Some(chunks)),
+            WrittenAnswer::UnknownParts => return Ok(None),
             WrittenAnswer::Misfit(others) => {
                 table = plan.empty_table();
                 missing = others;
             }
         }
     }
+}
+
+fn cannot_be_joined() -> GatewayError {
+    classify::malformed_answer("Cohere's answers to the calls of one request have several forms")
 }
 
 /// Returns how many inputs one call of a model takes.
@@ -241,6 +248,8 @@ pub(super) enum WrittenAnswer {
     Complete(Vec<Bytes>),
     /// Cohere's answers have another form than the cached ones; these elements are to be asked for too.
     Misfit(Vec<usize>),
+    /// They hold something whose place among the inputs is not known.
+    UnknownParts,
 }
 
 impl<'a> EmbedPlan<'a> {
@@ -252,13 +261,25 @@ impl<'a> EmbedPlan<'a> {
     ) -> Self {
         // Mixed inputs and fields that are not known here are sent as they stand, and not cached.
         let is_plain = !object.has("inputs") && object.has_only(wire::KNOWN);
-        let access = CacheAccess::new(cache, client, is_plain && !no_store);
-        let batch = EmbedBatch::new(object, is_plain);
-        let cache = match access.is_used() {
-            true => Some(EmbedCache::new(access, object, &batch)),
-            false => None,
-        };
-        Self { batch, access, cache }
+        if !is_plain {
+            return Self::as_it_stands(cache, client, object);
+        }
+        let access = CacheAccess::new(cache, client, !no_store);
+        let batch = EmbedBatch::new(object, true);
+        if !access.is_used() {
+            return Self { batch, access, cache: None };
+        }
+        let cached = EmbedCache::new(access, object, &batch);
+        if cached.goes_as_it_stands() {
+            return Self::as_it_stands(cache, client, object);
+        }
+        Self { batch, access, cache: Some(cached) }
+    }
+
+    /// Plans to send all inputs, whatever the cache holds and whichever are equal.
+    pub(super) fn as_it_stands(cache: &'a Cache, client: &'a str, object: &RequestObject) -> Self {
+        let access = CacheAccess::new(cache, client, false);
+        Self { batch: EmbedBatch::new(object, false), access, cache: None }
     }
 
     /// Returns the table with all rows that the cache holds.
@@ -290,25 +311,30 @@ impl<'a> EmbedPlan<'a> {
     /// Adds Cohere's answers to the table and writes it.
     ///
     /// # Errors
-    /// `upstream_malformed` where an answer has not one embedding of each type for each input.
+    /// `upstream_malformed` where the answers have several forms.
     pub(super) fn write_answer(
         &self,
         mut table: Table<'_>,
         answers: &[(SubRequest, EmbedAnswer)],
         id: &[u8],
     ) -> Result<WrittenAnswer> {
-        let added = table.add_answers(answers);
-        if added == Err(Misfit::OtherColumns) {
-            let others = self.elements_without_answer(answers);
-            if !others.is_empty() {
+        match table.add_answers(answers) {
+            Ok(()) => {}
+            Err(Misfit::UnknownParts) => {
+                if let Some(cache) = &self.cache {
+                    cache.note_as_it_stands();
+                }
+                return Ok(WrittenAnswer::UnknownParts);
+            }
+            Err(Misfit::OtherColumns) => {
+                let others = self.elements_without_answer(answers);
+                if others.is_empty() {
+                    return Err(cannot_be_joined());
+                }
                 return Ok(WrittenAnswer::Misfit(others));
             }
         }
-        let written = if added.is_ok() { table.write_answer(id) } else { None };
-        match written {
-            Some(chunks) => Ok(WrittenAnswer::Complete(chunks)),
-            None => Err(classify::wrong_count(self.batch.input_count())),
-        }
+        table.write_answer(id).map(WrittenAnswer::Complete).ok_or_else(cannot_be_joined)
     }
 
     /// Returns the elements that were not asked for.

@@ -109,7 +109,7 @@ fn choose_fallback<E: EndpointRules>(
         object: upstream.object.with(&set),
         stream: upstream.stream,
         chosen_max_tokens: lowered_tokens.or(upstream.chosen_max_tokens),
-        expected_results: upstream.expected_results,
+        expected_results: upstream.expected_results.clone(),
     })
 }
 

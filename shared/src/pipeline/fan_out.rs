@@ -7,11 +7,12 @@
 use super::attempts::{CallAnswer, make_attempts};
 use super::model_answer::ModelRole;
 use crate::app::App;
-use crate::batch::{Batch, SubRequest};
+use crate::batch::{Batch, SubRequest, with_caller_indices};
 use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
 use crate::resilience::state::SharedRounds;
+use crate::wire::ExpectedResults;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -128,8 +129,9 @@ impl FanOut<'_> {
         }
     }
 
-    /// Adds to a failure which inputs were in it, unless it is about the key, the account or the model's
-    /// rate, which no other inputs would change.
+    /// Tells a failure as the caller counts: with its own indices where Cohere names some, else with the
+    /// inputs that were in it; unless it is about the key, the account or the model's rate, which no
+    /// other inputs would change.
     fn describe_failure(&self, mut error: GatewayError, sub_request: &SubRequest) -> GatewayError {
         let is_about_inputs = match error.cause() {
             Cause::Connect
@@ -142,11 +144,13 @@ impl FanOut<'_> {
             }
             Cause::Gateway => error.code == Code::Deadline,
         };
-        if let Some(inputs) = self.batch.describe(sub_request)
-            && is_about_inputs
-        {
-            error.message = format!("{} ({inputs})", error.message);
-        }
+        let Some(inputs) = self.batch.describe(sub_request).filter(|_| is_about_inputs) else {
+            return error;
+        };
+        error.message = match with_caller_indices(&error.message, self.batch, sub_request) {
+            Some(message) => message,
+            None => format!("{} ({inputs})", error.message),
+        };
         error
     }
 
@@ -162,10 +166,13 @@ impl FanOut<'_> {
     }
 
     fn sub_call(&self, sub_request: &SubRequest) -> Call {
-        let expected_results = match sub_request.is_whole {
-            true => self.call.expected_results,
-            false => Some(sub_request.elements.len()),
-        };
+        let mut expected_results = self.call.expected_results.clone();
+        if !sub_request.is_whole {
+            let types = expected_results.map(|whole| whole.types).unwrap_or_default();
+            let inputs = sub_request.elements.len();
+            // A ranking's best may lie in one sub-request, so that each has all its results.
+            expected_results = Some(ExpectedResults { inputs, results: inputs, types });
+        }
         let body = self.batch.write_body(sub_request);
         Call { body, expected_results, ..self.call.clone() }
     }

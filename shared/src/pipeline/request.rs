@@ -32,7 +32,7 @@ impl GatewayRequest {
             endpoint: self.endpoint,
             model: upstream.model.clone(),
             body: upstream.object.body().clone(),
-            expected_results: upstream.expected_results,
+            expected_results: upstream.expected_results.clone(),
             headers: self.headers.clone(),
             attempt_timeout: self.attempt_timeout,
             deadline: self.deadline,

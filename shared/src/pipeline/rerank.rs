@@ -71,10 +71,10 @@ impl CallAnswer for RerankAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no rerank answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);
-        match call.expected_results {
-            Some(expected) if !answer.ranks_all(expected) => Err(classify::wrong_count(expected)),
-            _ => Ok(answer),
+        if let Some(expected) = &call.expected_results {
+            answer.check(expected).map_err(|wrong| classify::malformed_answer(&wrong))?;
         }
+        Ok(answer)
     }
 }
 
@@ -100,36 +100,19 @@ async fn answer_plan(
     id: &[u8],
     record: &mut RequestRecord,
 ) -> Result<Vec<Bytes>> {
-    let cached = plan.cached_answers();
-    let missing = plan.missing_sub_requests(&cached);
-    record.batch = plan.batch_stats(&missing);
-    let fetched = fan_out.fetch_all(missing, &mut record.calls, |sub_request, answer| {
-        plan.store_answer(sub_request, answer);
-    });
-    let fetched = fetched.await?;
-    for (_, answer) in &fetched {
-        record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
+    let mut answers = plan.cached_answers();
+    let mut requested = plan.missing_sub_requests(&answers);
+    record.batch = plan.batch_stats(&requested);
+    plan.fetch(fan_out, &requested, &mut answers, record).await?;
+    let outdated = plan.outdated_sub_requests(&answers);
+    if !outdated.is_empty() {
+        requested.extend_from_slice(&outdated);
+        record.batch = plan.batch_stats(&requested);
+        plan.fetch(fan_out, &outdated, &mut answers, record).await?;
     }
-    let answers = merge_answers(cached, fetched.into_iter().map(|(_, answer)| answer));
-    match plan.batch.write_answer(&answers, id) {
-        Some(chunks) => Ok(chunks),
-        None => Err(classify::wrong_count(plan.batch.document_count())),
-    }
-}
-
-/// Puts fresh answers, in order, where the cache had none.
-fn merge_answers(
-    cached: Vec<Option<RerankAnswer>>,
-    mut fresh: impl Iterator<Item = RerankAnswer>,
-) -> Vec<SubAnswer> {
-    let mut answers = Vec::with_capacity(cached.len());
-    for cached in cached {
-        let is_cached = cached.is_some();
-        if let Some(answer) = cached.or_else(|| fresh.next()) {
-            answers.push(SubAnswer { answer, is_cached });
-        }
-    }
-    answers
+    let answers: Vec<SubAnswer> = answers.into_iter().flatten().collect();
+    let written = plan.batch.write_answer(&answers, id);
+    written.ok_or_else(|| classify::malformed_answer("a result is about no document"))
 }
 
 /// A rerank request, and what the cache holds for it. Everything but the calls.
@@ -163,29 +146,68 @@ impl<'a> RerankPlan<'a> {
         Self { batch, access, keys }
     }
 
+    /// Returns the number of a sub-request among all of them.
+    fn number_of(&self, sub_request: &SubRequest) -> Option<usize> {
+        let first = sub_request.elements.first();
+        self.batch.sub_requests().iter().position(|known| known.elements.first() == first)
+    }
+
     /// Returns the key of a sub-request, where the cache is used.
     fn cache_key(&self, sub_request: &SubRequest) -> Option<&CacheKey> {
-        let mut all = self.batch.sub_requests().iter();
-        self.keys.get(all.position(|known| known.elements.first() == sub_request.elements.first())?)
+        self.keys.get(self.number_of(sub_request)?)
     }
 
     /// Returns what the cache holds, by sub-request.
-    pub(super) fn cached_answers(&self) -> Vec<Option<RerankAnswer>> {
+    pub(super) fn cached_answers(&self) -> Vec<Option<SubAnswer>> {
         self.batch.sub_requests().iter().map(|sub_request| self.find_answer(sub_request)).collect()
     }
 
-    fn find_answer(&self, sub_request: &SubRequest) -> Option<RerankAnswer> {
+    fn find_answer(&self, sub_request: &SubRequest) -> Option<SubAnswer> {
         match self.access.cache.get(self.cache_key(sub_request)?, now())? {
-            CacheEntry::Ranking(bytes) => RerankAnswer::parse(bytes),
+            CacheEntry::Ranking(bytes) => {
+                Some(SubAnswer { answer: RerankAnswer::parse(bytes)?, is_cached: true })
+            }
             _ => None,
         }
     }
 
     /// Returns the sub-requests without an answer.
-    pub(super) fn missing_sub_requests(&self, answers: &[Option<RerankAnswer>]) -> Vec<SubRequest> {
+    pub(super) fn missing_sub_requests(&self, answers: &[Option<SubAnswer>]) -> Vec<SubRequest> {
         let sub_requests = self.batch.sub_requests().iter().zip(answers);
         let missing = sub_requests.filter(|(_, answer)| answer.is_none());
         missing.map(|(sub_request, _)| sub_request.clone()).collect()
+    }
+
+    /// Returns the sub-requests whose cached answers lack what Cohere says about documents by now.
+    pub(super) fn outdated_sub_requests(&self, answers: &[Option<SubAnswer>]) -> Vec<SubRequest> {
+        let has_news = answers.iter().flatten().any(|sub| !sub.answer.envelope.is_known);
+        let sub_requests = self.batch.sub_requests().iter().zip(answers);
+        let cached = sub_requests.filter(|(_, answer)| match answer {
+            Some(sub) => has_news && sub.is_cached,
+            None => false,
+        });
+        cached.map(|(sub_request, _)| sub_request.clone()).collect()
+    }
+
+    /// Makes the calls of some sub-requests and puts their answers in place.
+    async fn fetch(
+        &self,
+        fan_out: &FanOut<'_>,
+        sub_requests: &[SubRequest],
+        answers: &mut [Option<SubAnswer>],
+        record: &mut RequestRecord,
+    ) -> Result<()> {
+        let calls = &mut record.calls;
+        let fetched = fan_out.fetch_all(sub_requests.to_vec(), calls, |sub_request, answer| {
+            self.store_answer(sub_request, answer);
+        });
+        for (sub_request, answer) in fetched.await? {
+            record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
+            if let Some(number) = self.number_of(&sub_request) {
+                answers[number] = Some(SubAnswer { answer, is_cached: false });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the statistics of a request that makes these sub-requests.

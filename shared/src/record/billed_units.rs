@@ -80,11 +80,6 @@ impl BilledUnits {
         Some(described).filter(|described| !described.is_empty())
     }
 
-    /// Returns the same units with nothing billed.
-    pub fn zeroed(&self) -> Self {
-        Self(self.0.iter().map(|(name, _)| (name.clone(), Value::from(0))).collect())
-    }
-
     /// Adds what another call was billed.
     pub fn add(&mut self, other: &Self) {
         for (name, amount) in &other.0 {
@@ -100,18 +95,6 @@ impl BilledUnits {
         if self.0.iter().all(|(known, _)| known != name) {
             self.0.push((Cow::Borrowed(name), Value::Number(amount.into())));
         }
-    }
-
-    /// Returns the units as the JSON object that Cohere writes.
-    pub fn to_json(&self) -> String {
-        let mut json = String::from("{");
-        for (position, (name, amount)) in self.iter().enumerate() {
-            if position > 0 {
-                json.push(',');
-            }
-            json += &format!("{}:{amount}", Value::from(name));
-        }
-        json + "}"
     }
 }
 
@@ -212,19 +195,18 @@ mod tests {
         BilledUnits::parse(json.as_bytes())
     }
 
+    /// Returns names and amounts as they would stand in a log line.
+    fn show(units: &BilledUnits) -> String {
+        let shown = units.iter().map(|(name, amount)| format!("{name}={amount}"));
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
     #[test]
     fn units_add_by_name_in_the_first_order() {
         let mut total = units(r#"{"input_tokens":4,"image_tokens":0}"#);
         total.add(&units(r#"{"image_tokens":1.5,"input_tokens":38}"#));
         total.add(&units(r#"{"pages":2,"seconds":"many"}"#));
-        assert_eq!(
-            total.to_json(),
-            r#"{"input_tokens":42,"image_tokens":1.5,"pages":2,"seconds":"many"}"#
-        );
-        assert_eq!(
-            total.zeroed().to_json(),
-            r#"{"input_tokens":0,"image_tokens":0,"pages":0,"seconds":0}"#
-        );
+        assert_eq!(show(&total), r#"input_tokens=42 image_tokens=1.5 pages=2 seconds="many""#);
     }
 
     #[test]
@@ -241,15 +223,15 @@ mod tests {
         let usage = br#"{"billed_units":{"input_tokens":5,"output_tokens":7.0},
             "tokens":{"input_tokens":9,"reasoning_tokens":3},"cached_tokens":2}"#;
         assert_eq!(
-            BilledUnits::parse_usage(usage).to_json(),
-            r#"{"input_tokens":5,"output_tokens":7.0,"cached_tokens":2,"reasoning_tokens":3}"#
+            show(&BilledUnits::parse_usage(usage)),
+            "input_tokens=5 output_tokens=7.0 cached_tokens=2 reasoning_tokens=3"
         );
     }
 
     #[test]
     fn odd_usage_fields_cost_nothing_else() {
         let usage = br#"{"billed_units":{"images":1},"tokens":[1],"cached_tokens":"few"}"#;
-        assert_eq!(BilledUnits::parse_usage(usage).to_json(), r#"{"images":1}"#);
+        assert_eq!(show(&BilledUnits::parse_usage(usage)), "images=1");
         for odd in [&b"[]"[..], b"null", b"7", b"", br#"{"billed_units":[]}"#] {
             assert_eq!(BilledUnits::parse_usage(odd), BilledUnits::default());
         }

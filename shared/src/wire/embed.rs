@@ -4,11 +4,11 @@
 
 mod answer;
 
-pub use answer::{AnswerArray, EmbedAnswer};
+pub use answer::{AnswerArray, CellForm, EmbedAnswer};
 
 use crate::error::{Code, GatewayError, Result};
-use crate::wire::UpstreamRequest;
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
+use crate::wire::{ExpectedResults, UpstreamRequest};
 use bytes::Bytes;
 
 /// Fields whose meaning is known here; a request with another one is not answered from the cache.
@@ -31,6 +31,12 @@ const SOURCES: [&str; 3] = ["texts", "images", "inputs"];
 /// Most different embedding types of a request; Cohere has six.
 const MAX_TYPES: usize = 16;
 
+/// Types whose embeddings are arrays of numbers.
+const VECTOR_TYPES: [&str; 5] = ["float", "int8", "uint8", "binary", "ubinary"];
+
+/// The type whose embeddings are strings.
+const STRING_TYPE: &str = "base64";
+
 /// Most texts, images or inputs of one call.
 pub const PER_CALL: usize = 96;
 
@@ -49,6 +55,12 @@ pub fn read_types(object: &RequestObject) -> Vec<String> {
         }
     }
     types
+}
+
+/// Returns the known embedding type of this name.
+fn find_type(name: &[u8]) -> Option<&'static str> {
+    let known = VECTOR_TYPES.into_iter().chain([STRING_TYPE]);
+    known.into_iter().find(|known| known.as_bytes() == name)
 }
 
 /// Returns the bytes that one number of an embedding takes in an answer, about.
@@ -127,10 +139,18 @@ impl EmbedRequest {
         self.input_count as f64 * dimension * per_number
     }
 
+    /// Returns what the answer must have; under which name it has an unknown type is not known.
+    fn expected_results(&self) -> ExpectedResults {
+        let types = read_types(&self.object);
+        let types = types.iter().filter_map(|name| find_type(name.as_bytes())).collect();
+        ExpectedResults { inputs: self.input_count, results: self.input_count, types }
+    }
+
     /// Writes the request for Cohere with explicit embedding types.
     pub fn into_upstream(self) -> UpstreamRequest {
         // What an unknown field does to the answer is unknown.
-        let is_known = self.object.has_only(KNOWN);
+        let expected =
+            if self.object.has_only(KNOWN) { Some(self.expected_results()) } else { None };
         let object = match self.object.has("embedding_types") {
             true => self.object,
             false => self.object.with(&[("embedding_types", br#"["float"]"#)]),
@@ -140,7 +160,7 @@ impl EmbedRequest {
             object,
             stream: false,
             chosen_max_tokens: None,
-            expected_results: if is_known { Some(self.input_count) } else { None },
+            expected_results: expected,
         }
     }
 }

@@ -1,11 +1,20 @@
-//! What answers of embed and rerank have around their results: an id, and in `meta` what was billed.
+//! What answers of embed and rerank have around their results: an id, what was billed, and what is new.
 //!
 //! An answer is taken apart into positions, so that the sub-requests of one request can be joined, and an answer
 //! be built again from the cache, without reading a number or losing a field that is not known here.
 
 use crate::wire::refusal::read_id;
-use crate::wire::scan::{value_end, walk_array, walk_object};
+use crate::wire::scan::{skip_space, strict, walk_object};
+use std::borrow::Cow;
 use std::ops::Range;
+
+/// A field of an answer that is neither its id nor its results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// The key as it is written, without its quotes.
+    pub name: Range<usize>,
+    pub value: Range<usize>,
+}
 
 /// Where the changing pieces of an answer are.
 #[derive(Clone, Debug, Default)]
@@ -14,48 +23,37 @@ pub struct Envelope {
     pub id: Option<Range<usize>>,
     /// `meta`, an object.
     pub meta: Option<Range<usize>>,
-    /// `meta.billed_units`, an object of numbers.
-    pub units: Option<Range<usize>>,
-    /// `meta.warnings`, an array.
-    pub warnings: Option<Range<usize>>,
+    /// Fields that are not known here, in the order of the answer.
+    pub others: Vec<Member>,
+    /// `meta` has warnings, which are about one request.
+    pub has_warnings: bool,
     /// Nothing stands in the answer that could depend on the inputs unseen.
     pub is_known: bool,
+    /// The position of the last brace.
+    pub end: usize,
 }
 
 impl Envelope {
-    /// Walks a whole answer; `None` where it is no complete object.
+    /// Walks a whole answer; `None` where it is no valid object, or not all of the text.
     ///
     /// `results` gets each top-level key with the position of its value. It answers `None` for a key that
     /// is not the endpoint's own, else the position after the value, or `Some(None)` where it is broken.
-    pub fn read(
-        json: &[u8],
-        mut results: impl FnMut(&[u8], usize) -> Option<Option<usize>>,
+    pub fn read<'a>(
+        json: &'a [u8],
+        mut results: impl FnMut(&[u8], &'a [u8], usize) -> Option<Option<usize>>,
     ) -> Option<Self> {
         let mut envelope = Self { is_known: true, ..Self::default() };
-        let start = json.iter().position(|byte| !byte.is_ascii_whitespace())?;
-        let end = walk_object(json, start, |key, at| {
-            if let Some(end) = results(key, at) {
+        let end = walk_object(json, skip_space(json, 0), |key, at| {
+            let meaning = unescape_key(key);
+            if let Some(end) = results(&meaning, key, at) {
                 return end;
             }
-            match key {
-                b"id" => {
-                    let end = value_end(json, at)?;
-                    envelope.id = Some(at..end);
-                    Some(end)
-                }
-                b"meta" if json[at] == b'{' => {
-                    let end = envelope.read_meta(json, at)?;
-                    envelope.meta = Some(at..end);
-                    Some(end)
-                }
-                _ => {
-                    envelope.is_known &= key == b"response_type";
-                    value_end(json, at)
-                }
-            }
+            let end = strict::value_end(json, at)?;
+            envelope.add_field(json, &meaning, key, at..end);
+            Some(end)
         })?;
-        let is_complete = json[end..].iter().all(u8::is_ascii_whitespace);
-        if is_complete { Some(envelope) } else { None }
+        envelope.end = end - 1;
+        if skip_space(json, end) == json.len() { Some(envelope) } else { None }
     }
 
     /// Reads the id of the answer that this was read from.
@@ -63,25 +61,62 @@ impl Envelope {
         read_id(&json[self.id.clone()?])
     }
 
-    fn read_meta(&mut self, json: &[u8], at: usize) -> Option<usize> {
-        walk_object(json, at, |key, at| {
-            let end = value_end(json, at)?;
-            match key {
-                b"billed_units" if json[at] == b'{' => self.units = Some(at..end),
-                b"warnings" if json[at] == b'[' => self.warnings = Some(at..end),
-                b"api_version" => {}
-                _ => self.is_known = false,
+    fn add_field(&mut self, json: &[u8], meaning: &[u8], key: &[u8], value: Range<usize>) {
+        match (meaning, json[value.start]) {
+            (b"id", first) if self.id.is_none() => {
+                self.is_known &= first == b'"';
+                self.id = Some(value);
             }
+            (b"meta", b'{') if self.meta.is_none() => {
+                self.read_meta(json, value.start);
+                self.meta = Some(value);
+            }
+            (b"response_type", _) => {}
+            // A key that stands twice is one that is not known, too.
+            _ => {
+                self.is_known = false;
+                let name = offset_in(json, key);
+                self.others.push(Member { name: name..name + key.len(), value });
+            }
+        }
+    }
+
+    fn read_meta(&mut self, json: &[u8], at: usize) {
+        let mut seen: Vec<Cow<'_, [u8]>> = Vec::with_capacity(8);
+        // The value is valid, so that the walk comes to its end.
+        let _ = walk_object(json, at, |key, at| {
+            let end = strict::value_end(json, at)?;
+            let key = unescape_key(key);
+            let is_known = match (&key[..], json[at]) {
+                (b"billed_units" | b"tokens" | b"api_version", first) => first == b'{',
+                (b"cached_tokens", first) => matches!(first, b'-' | b'0'..=b'9' | b'n'),
+                (b"warnings", first) => {
+                    self.has_warnings = true;
+                    first == b'['
+                }
+                _ => false,
+            };
+            self.is_known &= is_known && !seen.contains(&key);
+            seen.push(key);
             Some(end)
-        })
+        });
     }
 }
 
-/// Finds the elements of an array that starts at `at`.
-pub(super) fn find_cells(json: &[u8], at: usize, found: &mut Vec<Range<usize>>) -> Option<usize> {
-    walk_array(json, at, |at| {
-        let end = value_end(json, at)?;
-        found.push(at..end);
-        Some(end)
-    })
+/// Returns what a valid key means, which may be written with escapes.
+pub(super) fn unescape_key(key: &[u8]) -> Cow<'_, [u8]> {
+    if !key.contains(&b'\\') {
+        return Cow::Borrowed(key);
+    }
+    let quoted = [b"\"", key, b"\""].concat();
+    match serde_json::from_slice::<String>(&quoted) {
+        Ok(text) => Cow::Owned(text.into_bytes()),
+        // Half of a pair of surrogates means nothing that is known here.
+        Err(_) => Cow::Borrowed(key),
+    }
+}
+
+/// Returns where a piece of a text begins in it.
+fn offset_in(text: &[u8], piece: &[u8]) -> usize {
+    piece.as_ptr() as usize - text.as_ptr() as usize
 }

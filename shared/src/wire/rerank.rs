@@ -9,7 +9,7 @@ pub use answer::{RankedResult, RerankAnswer};
 
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
-use crate::wire::{UpstreamRequest, to_json_string};
+use crate::wire::{ExpectedResults, UpstreamRequest, to_json_string};
 use bytes::Bytes;
 
 /// Fields whose meaning is known here; a request with another one is not answered from the cache.
@@ -70,14 +70,28 @@ impl RerankRequest {
             true => self.object,
             false => self.object.with(&[("model", to_json_string(&model).as_bytes())]),
         };
+        let expected = expected_results(&object);
         UpstreamRequest {
             model,
             object,
             stream: false,
             chosen_max_tokens: None,
-            expected_results: None,
+            expected_results: expected,
         }
     }
+}
+
+/// Returns what the answer must have; `None` where a field is not known, which may change that.
+fn expected_results(object: &RequestObject) -> Option<ExpectedResults> {
+    if !object.has_only(KNOWN) {
+        return None;
+    }
+    let inputs = object.list_or_empty("documents").len();
+    let results = match object.read_number("top_n") {
+        Some(top_n) => inputs.min(top_n as usize),
+        None => inputs,
+    };
+    Some(ExpectedResults { inputs, results, types: Vec::new() })
 }
 
 fn check_documents(documents: List<'_>) -> Result<()> {

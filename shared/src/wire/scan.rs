@@ -2,7 +2,11 @@
 //!
 //! An embedding answer is millions of digits around a handful of brackets, so the scan jumps from
 //! bracket to bracket and quote to quote. It finds where values begin and end and trusts the grammar
-//! in between: requests are parsed strictly elsewhere, answers come from Cohere.
+//! in between, because requests are parsed strictly elsewhere. `strict` trusts nothing: what comes from
+//! Cohere is checked before it is joined, kept, or passed on.
+
+pub mod strict;
+mod vector;
 
 use memchr::{memchr2, memchr2_iter, memchr3};
 use std::ops::Range;
@@ -59,7 +63,7 @@ pub fn find_top_level<'a, const N: usize>(
     if skip_space(json, end) == json.len() { Some(found) } else { None }
 }
 
-/// Walks an object and returns the position after it.
+/// Walks an object and returns the position after it; keys and what is between the values are checked.
 ///
 /// `pass` gets each key, as it is written, with the position of its value, and returns the position after
 /// the value; it may look inside on the way, so that one scan is enough for a whole answer.
@@ -72,8 +76,11 @@ pub fn walk_object<'a>(
         return None;
     }
     let mut at = skip_space(json, at + 1);
-    while *json.get(at)? != b'}' {
-        let key_end = if json[at] == b'"' { string_end(json, at)? } else { return None };
+    if *json.get(at)? == b'}' {
+        return Some(at + 1);
+    }
+    loop {
+        let key_end = strict::string_end(json, at)?;
         let key = &json[at + 1..key_end - 1];
         at = skip_space(json, key_end);
         if *json.get(at)? != b':' {
@@ -82,11 +89,12 @@ pub fn walk_object<'a>(
         let value = skip_space(json, at + 1);
         json.get(value)?;
         at = skip_space(json, pass(key, value)?);
-        if *json.get(at)? == b',' {
-            at = skip_space(json, at + 1);
+        match json.get(at)? {
+            b',' => at = skip_space(json, at + 1),
+            b'}' => return Some(at + 1),
+            _ => return None,
         }
     }
-    Some(at + 1)
 }
 
 /// Walks an array and returns the position after it; `pass` as for `walk_object`.
@@ -99,13 +107,17 @@ pub fn walk_array(
         return None;
     }
     let mut at = skip_space(json, at + 1);
-    while *json.get(at)? != b']' {
+    if *json.get(at)? == b']' {
+        return Some(at + 1);
+    }
+    loop {
         at = skip_space(json, pass(at)?);
-        if *json.get(at)? == b',' {
-            at = skip_space(json, at + 1);
+        match json.get(at)? {
+            b',' => at = skip_space(json, at + 1),
+            b']' => return Some(at + 1),
+            _ => return None,
         }
     }
-    Some(at + 1)
 }
 
 /// Returns the position after the value that starts at `at`.
@@ -170,7 +182,7 @@ fn string_end(json: &[u8], at: usize) -> Option<usize> {
     None
 }
 
-fn skip_space(json: &[u8], at: usize) -> usize {
+pub(super) fn skip_space(json: &[u8], at: usize) -> usize {
     let spaces = json.get(at..).unwrap_or_default().iter();
     at + spaces.take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t')).count()
 }

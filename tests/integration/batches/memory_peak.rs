@@ -11,7 +11,7 @@ const MOST_BYTES: u64 = 230_000_000;
 
 /// An embedding as long as real ones are: the text's number, and then numbers of full length.
 fn write_long_cell(text: &str, kind: &str, length: usize) -> String {
-    let number = text.rsplit('-').next().unwrap_or_default();
+    let number = text.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
     let (first, rest) = match kind {
         "int8" => (format!("{}", number.len()), ",-127"),
         _ => (format!("0.{number}"), ",-0.012345678"),

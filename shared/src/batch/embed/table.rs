@@ -1,10 +1,9 @@
 //! The answer of an embed request under construction: rows of cells, joined by input position.
 
-use super::{Column, EmbedBatch, Shape};
+use super::{Column, ColumnContent, EmbedBatch, Shape, has_unknown_parts};
 use crate::batch::SubRequest;
 use crate::batch::chunks::ChunkWriter;
-use crate::batch::template::{SlotValues, add_warnings, read_billed_units};
-use crate::record::BilledUnits;
+use crate::batch::surroundings::Surroundings;
 use crate::wire::embed::EmbedAnswer;
 use bytes::Bytes;
 
@@ -28,8 +27,8 @@ pub struct Table<'a> {
     /// Elements of the other columns, of all sub-requests in order.
     lists: Vec<Vec<Bytes>>,
     id: Option<Bytes>,
-    billed: Option<BilledUnits>,
-    warnings: Vec<Bytes>,
+    /// What stands around the results; `None` as long as there is no answer.
+    surroundings: Option<Surroundings>,
     /// The only answer, where it needs no change.
     unchanged: Option<Bytes>,
 }
@@ -37,10 +36,10 @@ pub struct Table<'a> {
 /// Why an answer does not fit into a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// It does not hold one embedding of each type for each input.
-    Incomplete,
     /// Its columns are others than those of the rest.
     OtherColumns,
+    /// What it holds besides can be joined only if the inputs are asked for as they stand.
+    UnknownParts,
 }
 
 impl<'a> Table<'a> {
@@ -52,8 +51,7 @@ impl<'a> Table<'a> {
             rows: vec![None; batch.elements.len()],
             lists: Vec::new(),
             id: None,
-            billed: None,
-            warnings: Vec::new(),
+            surroundings: None,
             unchanged: None,
         }
     }
@@ -101,21 +99,27 @@ impl<'a> Table<'a> {
             self.unchanged = Some(only.bytes.clone());
             return Ok(());
         }
-        let with_warnings = answers.iter().find(|(_, answer)| answer.envelope.warnings.is_some());
+        let with_warnings = answers.iter().find(|(_, answer)| answer.envelope.has_warnings);
         let Some((sub_request, chosen)) = with_warnings.or(answers.first()) else { return Ok(()) };
         let columns = self.batch.read_columns(chosen, sub_request.elements.len());
-        let columns = columns.ok_or(Misfit::Incomplete)?;
-        if let Some(shape) = &self.shape
-            && !is_first
-            && shape.columns() != columns
-        {
+        let is_other = |shape: &Shape| !is_first && shape.columns() != columns;
+        if self.shape.as_ref().is_some_and(is_other) {
             return Err(Misfit::OtherColumns);
         }
+        let shape = Shape::new(chosen, columns.clone());
+        let mut surroundings = shape.template.emptied_surroundings().clone();
+        let has_all_inputs =
+            is_first && self.batch.are_in_order(answers.iter().map(|(sub_request, _)| sub_request));
         self.lists = vec![Vec::new(); columns.len()];
         for (sub_request, answer) in answers {
+            if !has_all_inputs && has_unknown_parts(answer, &columns) {
+                return Err(Misfit::UnknownParts);
+            }
             self.add_answer(sub_request, answer, &columns)?;
+            surroundings.add((&answer.bytes, &answer.envelope), (self.batch, sub_request));
         }
-        self.shape = Some(Shape::new(chosen, columns));
+        self.shape = Some(shape);
+        self.surroundings = Some(surroundings);
         self.id = chosen.envelope.id.clone().map(|id| chosen.bytes.slice(id));
         Ok(())
     }
@@ -126,32 +130,31 @@ impl<'a> Table<'a> {
         answer: &EmbedAnswer,
         columns: &[Column],
     ) -> Result<(), Misfit> {
-        let own = self.batch.read_columns(answer, sub_request.elements.len());
-        if own.ok_or(Misfit::Incomplete)? != columns {
+        if self.batch.read_columns(answer, sub_request.elements.len()) != columns {
             return Err(Misfit::OtherColumns);
         }
         let source = self.sources.len();
         self.sources.push(answer.bytes.clone());
-        for (row, element) in sub_request.elements.iter().enumerate() {
-            let mut cells = Vec::with_capacity(columns.len());
-            for (array, column) in answer.arrays.iter().zip(columns) {
-                if column.per_input {
-                    let cell = &array.cells[row];
-                    cells.push(Cell { source, start: cell.start, end: cell.end });
-                }
-            }
-            self.rows[*element] = Some(cells);
-        }
+        let mut rows = vec![Vec::with_capacity(columns.len()); sub_request.elements.len()];
         for ((array, column), list) in answer.arrays.iter().zip(columns).zip(&mut self.lists) {
-            if !column.per_input {
-                list.extend(array.cells.iter().map(|cell| answer.bytes.slice(cell.clone())));
+            let cells = array.cells.iter().flatten();
+            match column.content {
+                ColumnContent::PerInput(_) => {
+                    for (row, cell) in rows.iter_mut().zip(cells) {
+                        row.push(Cell { source, start: cell.start, end: cell.end });
+                    }
+                }
+                ColumnContent::List => {
+                    list.extend(cells.map(|cell| answer.bytes.slice(cell.clone())));
+                }
+                ColumnContent::Single if list.is_empty() => {
+                    list.push(answer.bytes.slice(array.span.clone()));
+                }
+                ColumnContent::Single => {}
             }
         }
-        add_warnings(&mut self.warnings, &answer.bytes, &answer.envelope);
-        let billed = read_billed_units(&answer.bytes, &answer.envelope);
-        match &mut self.billed {
-            Some(total) => total.add(&billed),
-            None => self.billed = Some(billed),
+        for (element, row) in sub_request.elements.iter().zip(rows) {
+            self.rows[*element] = Some(row);
         }
         Ok(())
     }
@@ -167,20 +170,17 @@ impl<'a> Table<'a> {
         if self.rows.iter().any(Option::is_none) {
             return None;
         }
-        let nothing_billed = shape.template.billed_units().zeroed();
-        let values = SlotValues {
-            id: self.id.as_deref().unwrap_or(id),
-            billed: self.billed.as_ref().unwrap_or(&nothing_billed),
-            warnings: &self.warnings,
-        };
+        let id = self.id.as_deref().unwrap_or(id);
+        let surroundings = self.surroundings.as_ref();
+        let surroundings = surroundings.unwrap_or(shape.template.emptied_surroundings());
         let columns = shape.columns();
         let top_level: Vec<_> = (0..columns.len()).filter(|n| !columns[*n].is_type).collect();
         let mut writer = ChunkWriter::default();
-        shape.template.write_answer(&mut writer, &values, |writer, slot| {
-            match top_level.get(slot) {
-                Some(column) => self.write_column(writer, columns, *column),
-                None => self.write_embeddings(writer, columns),
-            }
+        shape.template.write_answer(&mut writer, id, surroundings, |writer, slot| match top_level
+            .get(slot)
+        {
+            Some(column) => self.write_column(writer, columns, *column),
+            None => self.write_embeddings(writer, columns),
         });
         Some(writer.into_chunks())
     }
@@ -199,10 +199,14 @@ impl<'a> Table<'a> {
     }
 
     fn write_column(&self, writer: &mut ChunkWriter, columns: &[Column], number: usize) {
-        if !columns[number].per_input {
-            return writer.write_list(&self.lists[number]);
+        match columns[number].content {
+            ColumnContent::PerInput(_) => {}
+            ColumnContent::List => return writer.write_list(&self.lists[number]),
+            ColumnContent::Single => {
+                return self.lists[number].iter().for_each(|value| writer.write_text(value));
+            }
         }
-        let cell = columns[..number].iter().filter(|column| column.per_input).count();
+        let cell = columns[..number].iter().filter(|column| column.is_per_input()).count();
         writer.write_text(b"[");
         self.write_cells(writer, cell);
         writer.write_text(b"]");

@@ -98,8 +98,8 @@ fn parts_that_lack_an_embedding_or_differ_in_their_types_do_not_fit() {
         Table::new(&batch).add_answers(&answers)
     };
     assert_eq!(fits(json!({ "embeddings": { "float": [[3]] } })), Ok(()));
-    assert_eq!(fits(json!({ "embeddings": { "float": [] } })), Err(Misfit::Incomplete));
-    assert_eq!(fits(json!({ "embeddings": { "float": [[3], [4]] } })), Err(Misfit::Incomplete));
+    assert_eq!(fits(json!({ "embeddings": { "float": [] } })), Err(Misfit::OtherColumns));
+    assert_eq!(fits(json!({ "embeddings": { "float": [[3], [4]] } })), Err(Misfit::OtherColumns));
     assert_eq!(fits(json!({ "embeddings": { "int8": [[3]] } })), Err(Misfit::OtherColumns));
     assert_eq!(fits(json!({ "embeddings": {} })), Err(Misfit::OtherColumns));
 }

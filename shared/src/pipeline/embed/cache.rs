@@ -1,12 +1,12 @@
 //! What the cache holds for one embed request: cells by text and type, and the answer's shape.
 
 use crate::batch::SubRequest;
-use crate::batch::embed::{Column, EmbedBatch, Shape, Table};
+use crate::batch::embed::{Column, ColumnContent, EmbedBatch, Shape, Table};
 use crate::cache::access::CacheAccess;
 use crate::cache::key::{CacheKey, Digest, KeyPrefix};
 use crate::cache::{Cache, CacheEntry};
 use crate::clock::now;
-use crate::wire::embed::{self as wire, EmbedAnswer};
+use crate::wire::embed::{self as wire, CellForm, EmbedAnswer};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(super) struct EmbedCache<'a> {
     cache: &'a Cache,
     shapes_key: CacheKey,
+    /// Where it is noted that such requests go to Cohere as they stand.
+    as_it_stands_key: CacheKey,
     /// One for each element.
     element_digests: Vec<Digest>,
     /// The embedding types that are asked for.
@@ -35,18 +37,30 @@ impl<'a> EmbedCache<'a> {
             object.raw("max_tokens"),
         ]);
         let elements = batch.elements().iter();
+        let request = prefix.with_input(None);
         Self {
             cache: access.cache,
-            shapes_key: prefix.with_input(None).key_of(Digest::new([])),
+            shapes_key: request.key_of(Digest::new([])),
+            as_it_stands_key: request.key_of(Digest::new([&b"as it stands"[..]])),
             element_digests: elements.map(|element| prefix.with_input(Some(element))).collect(),
             types: wire::read_types(object),
         }
     }
 
+    /// Notes that answers to such requests hold what can be told only of the inputs as they stand.
+    pub(super) fn note_as_it_stands(&self) {
+        self.cache.put(self.as_it_stands_key, CacheEntry::AsItStands, now());
+    }
+
+    /// Tells whether that was noted.
+    pub(super) fn goes_as_it_stands(&self) -> bool {
+        self.cache.get(&self.as_it_stands_key, now()).is_some()
+    }
+
     /// Returns a table with all rows that the cache holds.
     pub(super) fn fill_table<'t>(&self, batch: &'t EmbedBatch) -> Table<'t> {
         let Some(shape) = self.find_shape() else { return Table::new(batch) };
-        let per_input = shape.columns().iter().filter(|column| column.per_input);
+        let per_input = shape.columns().iter().filter(|column| column.is_per_input());
         let columns: Vec<_> = per_input.map(column_digest).collect();
         Table::from_cache(batch, shape, |element| self.find_row(element, &columns))
     }
@@ -84,8 +98,8 @@ impl<'a> EmbedCache<'a> {
         sub_request: &SubRequest,
         answer: &EmbedAnswer,
     ) {
-        let Some(columns) = batch.read_columns(answer, sub_request.elements.len()) else { return };
-        let Some(shape) = Shape::to_cache(answer, &columns) else { return };
+        let columns = batch.read_columns(answer, sub_request.elements.len());
+        let Some(shape) = Shape::to_cache(answer, &columns, &self.types) else { return };
         if !self.has_requested_types(&columns) {
             return;
         }
@@ -93,11 +107,11 @@ impl<'a> EmbedCache<'a> {
         let shapes = self.merge_shape(shape);
         self.cache.put(self.shapes_key, CacheEntry::Shapes(shapes), now);
         for (array, column) in answer.arrays.iter().zip(&columns) {
-            if !column.per_input {
+            if !column.is_per_input() {
                 continue;
             }
             let column = column_digest(column);
-            for (element, cell) in sub_request.elements.iter().zip(&array.cells) {
+            for (element, cell) in sub_request.elements.iter().zip(array.cells.iter().flatten()) {
                 // A copy: a slice would hold the whole answer in memory.
                 let cell = Bytes::copy_from_slice(&answer.bytes[cell.clone()]);
                 let key = self.element_digests[*element].key_of(column);
@@ -126,7 +140,12 @@ impl<'a> EmbedCache<'a> {
     }
 }
 
+/// Hashes what a cell is; embeddings of another length are never found together.
 fn column_digest(column: &Column) -> Digest {
     let place: &[u8] = if column.is_type { b"embeddings" } else { b"top" };
-    Digest::new([place, &column.name])
+    let length = match column.content {
+        ColumnContent::PerInput(CellForm::Vectors(length) | CellForm::Strings(length)) => length,
+        _ => 0,
+    };
+    Digest::new([place, &column.name, &length.to_le_bytes()])
 }

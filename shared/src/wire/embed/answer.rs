@@ -1,20 +1,37 @@
 //! An embed answer, taken apart by one scan: columns with a cell per input, and what stands around them.
 
-use crate::wire::envelope::{Envelope, find_cells};
-use crate::wire::scan::{value_end, walk_object};
+use super::{STRING_TYPE, VECTOR_TYPES};
+use crate::wire::ExpectedResults;
+use crate::wire::envelope::{Envelope, unescape_key};
+use crate::wire::scan::{strict, walk_array, walk_object};
 use bytes::Bytes;
 use std::ops::Range;
 
-/// An array of an answer: `texts`, `images`, or the embeddings of one type.
+/// What the cells of an array are, all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CellForm {
+    /// Arrays of so many numbers, one at least.
+    Vectors(usize),
+    /// Strings of so many bytes, quotes included.
+    Strings(usize),
+    /// Strings of different lengths.
+    Texts,
+    /// Anything else, or of everything something.
+    Other,
+}
+
+/// A field with results: `texts`, `images`, or the embeddings of one type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AnswerArray {
     /// The key as it is written, without its quotes.
     pub name: Bytes,
     /// Whether it stands inside `embeddings`.
     pub is_type: bool,
-    /// The array with its brackets.
+    /// The value: an array with its brackets, or what else stands there.
     pub span: Range<usize>,
-    pub cells: Vec<Range<usize>>,
+    /// The elements of an array; `None` where it is none.
+    pub cells: Option<Vec<Range<usize>>>,
+    pub form: CellForm,
 }
 
 /// A complete embed answer.
@@ -22,35 +39,54 @@ pub struct AnswerArray {
 pub struct EmbedAnswer {
     pub bytes: Bytes,
     pub envelope: Envelope,
-    /// The object of types, with its braces.
-    pub embeddings: Range<usize>,
+    /// The object of types, with its braces; `None` where `embeddings` is a list, one of the arrays.
+    pub embeddings: Option<Range<usize>>,
     /// In the order of the answer.
     pub arrays: Vec<AnswerArray>,
 }
 
 impl EmbedAnswer {
-    /// Takes an answer apart; `None` where the text is no embed answer.
+    /// Takes an answer apart; `None` where the text is no valid JSON, or no embed answer.
     pub fn parse(bytes: Bytes) -> Option<Self> {
         let json = &bytes[..];
         let mut embeddings = None;
-        let mut arrays = Vec::new();
-        let envelope = Envelope::read(json, |key, at| match key {
-            b"texts" | b"images" => Some(read_array(&bytes, key, at, false, &mut arrays)),
-            b"embeddings" => {
-                let end =
-                    walk_object(json, at, |key, at| read_array(&bytes, key, at, true, &mut arrays));
+        let mut arrays: Vec<AnswerArray> = Vec::new();
+        let envelope = Envelope::read(json, |meaning, key, at| match (meaning, json[at]) {
+            (b"embeddings", b'{') => {
+                let end = walk_object(json, at, |key, at| {
+                    add_array(&mut arrays, read_array(&bytes, key, true, at)?)
+                });
+                let is_first = embeddings.is_none();
                 embeddings = end.map(|end| at..end);
-                Some(end)
+                Some(end.filter(|_| is_first))
             }
+            (b"texts" | b"images", _) | (b"embeddings", b'[') => Some(
+                read_array(&bytes, key, false, at).and_then(|array| add_array(&mut arrays, array)),
+            ),
+            (b"embeddings", _) => Some(None),
             _ => None,
         })?;
-        let embeddings = embeddings?;
+        let is_listed = arrays.iter().any(|array| !array.is_type && array.means(b"embeddings"));
+        if is_listed == embeddings.is_some() {
+            return None;
+        }
         Some(Self { envelope, embeddings, arrays, bytes })
     }
 
-    /// Tells whether there are so many embeddings of each type.
-    pub fn has_embeddings(&self, expected: usize) -> bool {
-        self.arrays.iter().all(|array| !array.is_type || array.cells.len() == expected)
+    /// Checks that a caller can use the answer: one embedding of each asked type for each input.
+    ///
+    /// # Errors
+    /// What is wrong, for the log.
+    pub fn check(&self, expected: &ExpectedResults) -> Result<(), String> {
+        for name in &expected.types {
+            if !self.arrays.iter().any(|array| array.is_type && array.means(name.as_bytes())) {
+                return Err(format!("it has no embeddings of type {name}"));
+            }
+        }
+        for array in &self.arrays {
+            array.check(expected.inputs)?;
+        }
+        Ok(())
     }
 
     /// Tells whether the answer would be the same, byte for byte, if it were built again from its cells.
@@ -58,40 +94,115 @@ impl EmbedAnswer {
         // {"name":[…],"name":[…]}
         let types = self.arrays.iter().filter(|array| array.is_type);
         let written: usize = types.map(|array| array.name.len() + 4 + array.span.len()).sum();
-        self.arrays.iter().all(AnswerArray::is_compact)
-            && self.embeddings.len() == (written + 1).max(2)
+        let has_compact_types = match &self.embeddings {
+            Some(embeddings) => embeddings.len() == (written + 1).max(2),
+            None => false,
+        };
+        has_compact_types && self.arrays.iter().all(AnswerArray::is_compact)
     }
 }
 
 impl AnswerArray {
+    /// Returns how many elements the array has.
+    pub fn cell_count(&self) -> Option<usize> {
+        self.cells.as_ref().map(Vec::len)
+    }
+
+    /// Tells whether it holds embeddings of a type whose form is known.
+    pub fn has_known_type(&self) -> bool {
+        self.is_type && super::find_type(&unescape_key(&self.name)).is_some()
+    }
+
+    /// Tells whether its key means this name.
+    fn means(&self, name: &[u8]) -> bool {
+        *unescape_key(&self.name) == *name
+    }
+
+    /// Checks embeddings: as many as inputs, and of a known type each one of its kind, equally long.
+    fn check(&self, inputs: usize) -> Result<(), String> {
+        let name = unescape_key(&self.name);
+        let Some(known) = super::find_type(&name) else {
+            let is_list = !self.is_type && *name == *b"embeddings";
+            return match is_list && self.cell_count() != Some(inputs) {
+                true => Err(format!("it has not one embedding for each of {inputs} inputs")),
+                false => Ok(()),
+            };
+        };
+        if !self.is_type {
+            return Ok(());
+        }
+        if self.cell_count() != Some(inputs) {
+            return Err(format!(
+                "it has not one embedding of type {known} for each of {inputs} inputs"
+            ));
+        }
+        match self.form {
+            CellForm::Vectors(_) if VECTOR_TYPES.contains(&known) => Ok(()),
+            // A string of nothing is two quotes.
+            CellForm::Strings(bytes) if known == STRING_TYPE && bytes > 2 => Ok(()),
+            _ => Err(format!("its embeddings of type {known} are not all such, and equally long")),
+        }
+    }
+
     /// Tells whether nothing but commas stands between the cells.
     fn is_compact(&self) -> bool {
+        let Some(cells) = &self.cells else { return false };
         let mut at = self.span.start + 1;
-        for cell in &self.cells {
+        for cell in cells {
             if cell.start != at {
                 return false;
             }
             at = cell.end + 1;
         }
-        self.cells.is_empty() || at == self.span.end
+        cells.is_empty() || at == self.span.end
     }
 }
 
-/// Reads an array and returns the position after it; a value of another form is passed over.
-fn read_array(
-    bytes: &Bytes,
-    key: &[u8],
-    at: usize,
-    is_type: bool,
-    arrays: &mut Vec<AnswerArray>,
-) -> Option<usize> {
-    if bytes.get(at) != Some(&b'[') {
-        return value_end(bytes, at);
+/// Adds an array and returns the position after it; `None` where there is one of its name already.
+fn add_array(arrays: &mut Vec<AnswerArray>, array: AnswerArray) -> Option<usize> {
+    let name = unescape_key(&array.name);
+    if arrays.iter().any(|other| other.is_type == array.is_type && other.means(&name)) {
+        return None;
     }
-    let mut cells = Vec::new();
-    let end = find_cells(bytes, at, &mut cells)?;
-    arrays.push(AnswerArray { name: bytes.slice_ref(key), is_type, span: at..end, cells });
+    let end = array.span.end;
+    arrays.push(array);
     Some(end)
+}
+
+fn read_array(bytes: &Bytes, key: &[u8], is_type: bool, at: usize) -> Option<AnswerArray> {
+    let name = bytes.slice_ref(key);
+    if bytes[at] != b'[' {
+        let span = at..strict::value_end(bytes, at)?;
+        return Some(AnswerArray { name, is_type, span, cells: None, form: CellForm::Other });
+    }
+    let (mut cells, mut form) = (Vec::new(), None);
+    let end = walk_array(bytes, at, |at| {
+        let (end, own) = read_cell(bytes, at)?;
+        cells.push(at..end);
+        form = Some(form.map_or(own, |form| join_forms(form, own)));
+        Some(end)
+    })?;
+    let form = form.unwrap_or(CellForm::Other);
+    Some(AnswerArray { name, is_type, span: at..end, cells: Some(cells), form })
+}
+
+/// Returns the position after a cell, and what it is.
+fn read_cell(json: &[u8], at: usize) -> Option<(usize, CellForm)> {
+    if let Some((end, numbers)) = strict::vector_end(json, at) {
+        return Some((end, CellForm::Vectors(numbers)));
+    }
+    let end = strict::value_end(json, at)?;
+    let form = if json[at] == b'"' { CellForm::Strings(end - at) } else { CellForm::Other };
+    Some((end, form))
+}
+
+fn join_forms(one: CellForm, other: CellForm) -> CellForm {
+    use CellForm::{Other, Strings, Texts};
+    match (one, other) {
+        _ if one == other => one,
+        (Strings(_) | Texts, Strings(_)) => Texts,
+        _ => Other,
+    }
 }
 
 #[cfg(test)]
@@ -111,7 +222,8 @@ mod tests {
             .arrays
             .iter()
             .map(|column| {
-                let cells: Vec<_> = column.cells.iter().map(|cell| &ANSWER[cell.clone()]).collect();
+                let cells = column.cells.iter().flatten();
+                let cells: Vec<_> = cells.map(|cell| &ANSWER[cell.clone()]).collect();
                 (std::str::from_utf8(&column.name).unwrap(), column.is_type, cells)
             })
             .collect();
@@ -123,8 +235,8 @@ mod tests {
                 ("base64", true, vec![r#""q""#, r#""r""#]),
             ]
         );
-        let units = answer.envelope.units.clone().unwrap();
-        assert_eq!(&ANSWER[units], r#"{"input_tokens":2,"image_tokens":0}"#);
+        let meta = &ANSWER[answer.envelope.meta.clone().unwrap()];
+        assert!(meta.contains(r#"{"input_tokens":2,"image_tokens":0}"#), "{meta}");
         assert!(answer.envelope.is_known && answer.is_compact());
         assert_eq!(&ANSWER[answer.envelope.id.unwrap()], r#""x""#);
     }
@@ -139,10 +251,7 @@ mod tests {
         }
         assert!(!parse(&ANSWER.replace("\"id\"", "\"new\":1,\"id\"")).unwrap().envelope.is_known);
         assert!(
-            !parse(&ANSWER.replace("\"billed", "\"tokens\":{},\"billed"))
-                .unwrap()
-                .envelope
-                .is_known
+            !parse(&ANSWER.replace("\"billed", "\"new\":{},\"billed")).unwrap().envelope.is_known
         );
     }
 
@@ -151,8 +260,74 @@ mod tests {
         for cut in 0..ANSWER.len() {
             assert!(parse(&ANSWER[..cut]).is_none(), "cut at {cut}");
         }
-        for other in ["{}", "[]", r#"{"embeddings":[[1]]}"#, r#"{"message":"x"}"#] {
+        for other in ["{}", "[]", r#"{"embeddings":7}"#, r#"{"message":"x"}"#] {
             assert!(parse(other).is_none(), "{other}");
         }
+    }
+
+    /// Checks an answer to two inputs, with `cells` of a type that was asked for.
+    fn check(name: &'static str, cells: &str) -> Result<(), String> {
+        let answer = parse(&format!(r#"{{"embeddings":{{"{name}":[{cells}]}}}}"#)).unwrap();
+        answer.check(&ExpectedResults { inputs: 2, results: 2, types: vec![name] })
+    }
+
+    #[test]
+    fn embeddings_of_a_type_are_all_such_and_equally_long() {
+        for name in VECTOR_TYPES {
+            assert_eq!(check(name, "[0.1,-2],[3,4e-9]"), Ok(()), "{name}");
+            for broken in [
+                "[1]",
+                "[1],[2],[3]",
+                "[1],null",
+                "[1],[]",
+                "[],[]",
+                "[1],[2,3]",
+                "[1],[\"2\"]",
+                "[1],[[2]]",
+                "[1],[1e999]",
+                "\"AAAA\",\"BBBB\"",
+                "1,2",
+            ] {
+                assert!(check(name, broken).is_err(), "{name} {broken}");
+            }
+        }
+        assert_eq!(check("base64", "\"AAAA\",\"BBBB\""), Ok(()));
+        for broken in ["\"AAAA\"", "\"AAAA\",\"BB\"", "\"\",\"\"", "[1],[2]", "\"AAAA\",null"] {
+            assert!(check("base64", broken).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn asked_type_is_there_by_name_and_unknown_ones_pass() {
+        let asked = |types| ExpectedResults { inputs: 2, results: 2, types };
+        let answer = parse(ANSWER).unwrap();
+        // The vectors of this answer have two lengths.
+        assert!(answer.check(&asked(vec!["float"])).is_err());
+        let answer = parse(&ANSWER.replace("[3]", "[3,4]").replace("base64", "new")).unwrap();
+        assert_eq!(answer.check(&asked(vec!["float"])), Ok(()));
+        assert!(answer.check(&asked(vec!["int8"])).is_err());
+        let odd = parse(r#"{"embeddings":{"new":[null],"newer":{"a":1}},"x":[]}"#).unwrap();
+        assert_eq!(odd.check(&asked(vec![])), Ok(()));
+        // The form of embeddings without types.
+        let listed = parse(r#"{"embeddings":[[1],[2]]}"#).unwrap();
+        assert_eq!(listed.check(&asked(vec![])), Ok(()));
+        assert!(listed.check(&asked(vec!["float"])).is_err());
+        assert!(parse(r#"{"embeddings":[[1]]}"#).unwrap().check(&asked(vec![])).is_err());
+    }
+
+    #[test]
+    fn results_that_stand_twice_are_no_answer() {
+        for (from, to) in [
+            (r#""float":"#, r#""float":[[9],[9]],"float":"#),
+            (r#""float":"#, r#""\u0066loat":[[9],[9]],"float":"#),
+            (r#""texts":"#, r#""texts":[],"texts":"#),
+            (r#""meta":"#, r#""embeddings":{},"meta":"#),
+            (r#""meta":"#, r#""embeddings":[],"meta":"#),
+        ] {
+            let twice = ANSWER.replacen(from, to, 1);
+            assert!(parse(&twice).is_none(), "{twice}");
+        }
+        let escaped = parse(&ANSWER.replace("embeddings\":", "\\u0065mbeddings\":")).unwrap();
+        assert_eq!(escaped.arrays.len(), 3);
     }
 }
