@@ -92,10 +92,8 @@ impl Joinable {
         match (&mut *self, other) {
             _ if rule == Rule::First => {}
             (Self::Object(fields), Self::Object(others)) => add_fields(fields, others, rule),
-            (Self::Number(total), Self::Number(amount)) => {
-                if rule == Rule::Sum {
-                    *total = add_amounts(total, &amount);
-                }
+            (Self::Number(total), Self::Number(amount)) if rule == Rule::Sum => {
+                *total = add_amounts(total, &amount);
             }
             (
                 Self::List { elements, inputs },

@@ -133,7 +133,7 @@ impl Cohere {
         match name {
             "base64" => format!("\"{seed:016x}],[{{\\\"\""),
             // Its embeddings may be of any form and length.
-            "of-tomorrow" if seed % 2 == 0 => format!(r#"{{"[":[{seed}]}}"#),
+            "of-tomorrow" if seed.is_multiple_of(2) => format!(r#"{{"[":[{seed}]}}"#),
             "int8" => format!("[{},{}]", seed % 256, -((seed >> 8) as i64 % 128)),
             _ => format!("[0.{}0,-{}e-{},1.0]", seed % 10_000, seed % 7, seed % 30),
         }
