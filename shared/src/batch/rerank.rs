@@ -65,7 +65,9 @@ impl RerankBatch {
     /// `id` is a JSON string for an answer from the cache. `None` where a result lacks its index or
     /// score, or names a document that its sub-request does not have.
     pub fn write_answer(&self, answers: &[SubAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
-        if let [only] = answers {
+        if let [only] = answers
+            && self.sub_requests.iter().all(|sub_request| sub_request.is_whole)
+        {
             return Some(write_only(only, id));
         }
         let template = new_template(&choose_template(answers)?.answer);

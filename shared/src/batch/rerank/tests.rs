@@ -69,6 +69,18 @@ fn each_sub_request_has_a_document_that_is_not_blank() {
 }
 
 #[test]
+fn only_group_of_a_split_request_is_cut_to_its_best() {
+    let body = json!({ "query": "q", "documents": ["", "a", " "], "top_n": 1 }).to_string();
+    let known = crate::wire::rerank::KNOWN;
+    let batch = RerankBatch::new(&RequestObject::parse(body.into(), known).unwrap(), 2);
+    let result = |index| format!(r#"{{"index":{index},"relevance_score":0.{}}}"#, 9 - index);
+    let text = format!(r#"{{"results":[{},{},{}]}}"#, result(0), result(1), result(2));
+    let answer = RerankAnswer::parse(Bytes::from(text)).unwrap();
+    let written = batch.write_answer(&[SubAnswer { answer, is_cached: false }], b"").unwrap();
+    assert_eq!(written.concat(), br#"{"results":[{"index":0,"relevance_score":0.9}]}"#);
+}
+
+#[test]
 fn failed_sub_request_names_its_documents() {
     let batch = batch(None);
     let described = batch.describe(&batch.sub_requests()[0]);
