@@ -123,14 +123,15 @@ fn read_chat(answer: &CheckResponse) -> Result<KeyVerdict, String> {
         return Ok(KeyVerdict::Trial);
     }
     match answer.status {
-        200..=299 | 400 | 404 => Ok(KeyVerdict::Production),
+        // Refused for what was sent, and not for the key.
+        200..=299 | 400 | 404 | 498 => Ok(KeyVerdict::Production),
         status => Err(format!("a chat answers with status {status}")),
     }
 }
 
 fn read_refusal(status: u16) -> Option<KeyVerdict> {
     let why = match status {
-        401 | 403 | 498 => "the key is not accepted",
+        401 | 403 => "the key is not accepted",
         402 => "its account has no payment",
         _ => return None,
     };
@@ -165,14 +166,12 @@ mod tests {
     #[test]
     fn only_a_clear_yes_is_a_yes() {
         assert_eq!(read_check(&answer(200, &[], r#"{"valid":true,"owner_id":"x"}"#)), None);
-        for (status, body) in
-            [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}"), (498, "")]
-        {
+        for (status, body) in [(200, r#"{"valid":false}"#), (401, ""), (403, ""), (402, "{}")] {
             let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Refused(_))), "{status}: {verdict:?}");
         }
         for (status, body) in
-            [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (500, "")]
+            [(200, "{}"), (200, "<html>"), (204, ""), (404, ""), (429, ""), (498, ""), (500, "")]
         {
             let verdict = read_check(&answer(status, &[], body));
             assert!(matches!(verdict, Some(KeyVerdict::Unclear(_))), "{status}: {verdict:?}");
@@ -182,7 +181,7 @@ mod tests {
     #[test]
     fn trial_key_is_known_by_headers_or_text() {
         let limit = ("x-trial-endpoint-call-limit", "20");
-        for status in [200, 400, 404] {
+        for status in [200, 400, 404, 498] {
             assert_eq!(read_chat(&answer(status, &[limit], "{}")), Ok(KeyVerdict::Trial));
             assert_eq!(
                 read_chat(&answer(status, &[("num_tokens", "3")], "{}")),

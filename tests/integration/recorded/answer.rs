@@ -87,7 +87,7 @@ pub fn check(exchange: &Exchange, played: &Played) {
 fn expected_status_and_code(status: u16, body: &[u8]) -> (u16, &'static str) {
     let names_a_month = body.windows(5).any(|word| word == b"month");
     match status {
-        401 | 498 => (502, "upstream_auth"),
+        401 => (502, "upstream_auth"),
         402 => (502, "upstream_billing"),
         429 if names_a_month => (429, "quota_exhausted"),
         429 => (429, "rate_limited"),

@@ -24,7 +24,7 @@ FAULTS = {
     "status=502": (ApiError, 502, "upstream_error"),
     "status=499": (errors.ServiceUnavailableError, 503, "upstream_error"),
     "status=401": (ApiError, 502, "upstream_auth"),
-    "status=498": (ApiError, 502, "upstream_auth"),
+    "status=498": (errors.InvalidTokenError, 498, "invalid_request"),
     "status=402": (ApiError, 502, "upstream_billing"),
     "html": (ApiError, 502, "upstream_error"),
     "malformed": (ApiError, 502, "upstream_malformed"),

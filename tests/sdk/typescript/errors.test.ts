@@ -19,7 +19,7 @@ const FAULTS: [string, ErrorClass, number, string][] = [
     ["status=502", CohereError, 502, "upstream_error"],
     ["status=499", Cohere.ServiceUnavailableError, 503, "upstream_error"],
     ["status=401", CohereError, 502, "upstream_auth"],
-    ["status=498", CohereError, 502, "upstream_auth"],
+    ["status=498", Cohere.InvalidTokenError, 498, "invalid_request"],
     ["status=402", CohereError, 502, "upstream_billing"],
     ["html", CohereError, 502, "upstream_error"],
     ["malformed", CohereError, 502, "upstream_malformed"],

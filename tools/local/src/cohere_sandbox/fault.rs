@@ -226,7 +226,7 @@ fn default_message(status: StatusCode) -> &'static str {
         }
         422 => "No valid response generated. Try updating messages",
         429 => "You are past the per minute request limit, please wait and try again later.",
-        498 => "this token is not allowed",
+        498 => "blocked input: please adjust your prompt and try again",
         499 => "request cancelled",
         503 => "service unavailable",
         504 => "gateway timeout",
