@@ -4,7 +4,7 @@ use gateway_tests::scripted_cohere::{
     ALWAYS, CountedAnswer, EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts,
     refuse_late,
 };
-use gateway_tests::stub::{Step, write_json};
+use gateway_tests::stub::{Step, write_answer, write_json};
 use gateway_tests::ways::count_breaker_lines;
 use serde_json::json;
 use std::sync::Arc;
@@ -136,4 +136,24 @@ async fn refused_sub_requests_leave_breaker_closed() {
         0,
         "a refusal says that Cohere is there"
     );
+}
+
+/// Refuses a call for its rate, and asks for a rest of so many seconds.
+fn throttle_call(seconds: &str) -> Vec<Step> {
+    let body = json!({ "message": "past the per minute request limit" }).to_string();
+    write_answer(429, &[("retry-after", seconds)], body.as_bytes())
+}
+
+#[tokio::test]
+async fn one_call_looks_after_a_cooldown() {
+    let cohere = ScriptedCohere::start(&[]).await;
+    let texts = number_texts("sea", 0..960);
+    // Longer than a request waits.
+    cohere.stub.answer_others(|_| throttle_call("2.1"));
+    let first = cohere.embed_texts(&texts[..1]).await;
+    assert_eq!((first.answer.status, first.calls.len()), (429, 1));
+    tokio::time::sleep(Duration::from_millis(2_200)).await;
+    cohere.stub.answer_others(|_| throttle_call("60"));
+    let second = cohere.embed_texts(&texts).await;
+    assert_eq!((second.answer.status, second.calls.len()), (429, 1), "ten would not do better");
 }
