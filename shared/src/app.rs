@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::cohere::client::Cohere;
 use crate::cohere::models;
-use crate::config::Config;
+use crate::config::{Config, SecretConfig};
 use crate::health::HealthCheck;
 use crate::resilience::state::UpstreamState;
 use crate::secrets::cached::CachedSecret;
@@ -32,7 +32,9 @@ impl App {
         metrics::set_service(&config.service);
         learn_models(&config);
         let transport = Transport::new(&config.http)?;
-        let source = KeySource(SecretsManager::new(&transport, &config.key.id).await);
+        let SecretConfig { id, store_url, .. } = &config.key;
+        let source = SecretsManager::new(&transport, id, store_url.as_deref()).await;
+        let source = KeySource(source);
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
         let cohere = Cohere::new(transport, &config.http.upstream_url, key)?;
         cohere.read_key_ahead().await;

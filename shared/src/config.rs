@@ -5,6 +5,7 @@
 //! unknown `GATEWAY_*` name is an error: a misspelt limit is no limit.
 
 mod authorizer;
+pub mod aws_endpoints;
 mod cache;
 pub mod docs;
 mod fallback;
@@ -25,7 +26,7 @@ pub use authorizer::AuthorizerConfig;
 pub use cache::CacheConfig;
 pub use fallback::FallbackConfig;
 pub use health::HealthConfig;
-pub use http::HttpConfig;
+pub use http::{HttpConfig, is_loopback};
 pub use limits::LimitsConfig;
 pub use models::ModelsConfig;
 pub use resilience::{BreakerConfig, ResilienceConfig};

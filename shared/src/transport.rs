@@ -9,12 +9,25 @@ use crate::config::HttpConfig;
 use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tower::util::MapResponseLayer;
+
+/// What stands between an operator's machine and the Internet; a function has nothing of the kind.
+#[derive(Debug, Default)]
+pub struct Surroundings {
+    /// URL of a proxy for https; plain http stays on this machine.
+    pub https_proxy: Option<String>,
+    /// Names to be reached without it, separated by commas.
+    pub no_proxy: String,
+    /// Certificates of further authorities, in PEM.
+    pub authorities: Vec<u8>,
+}
 
 /// Sends requests over pooled connections.
 #[derive(Clone, Debug)]
@@ -181,6 +194,28 @@ impl Transport {
     pub fn new(config: &HttpConfig) -> Result<Self, BuildError> {
         let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
         Self::with_roots(config, roots)
+    }
+
+    /// Builds the client of somebody whose network has a proxy, or an authority of its own.
+    ///
+    /// # Errors
+    /// What is wrong with either, without quoting it.
+    pub fn with_surroundings(
+        config: &HttpConfig,
+        around: &Surroundings,
+    ) -> Result<Self, BuildError> {
+        let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+        for certificate in CertificateDer::pem_slice_iter(&around.authorities) {
+            roots.add(certificate?)?;
+        }
+        let mut transport = Self::with_roots(config, roots)?;
+        if let Some(url) = &around.https_proxy {
+            let proxy = reqwest::Proxy::https(url).map_err(|_| "the proxy's URL cannot be read")?;
+            let except = reqwest::NoProxy::from_string(&around.no_proxy);
+            let client = configure(&transport.config, &transport.roots, PROTOCOLS)?;
+            transport.client = client.proxy(proxy.no_proxy(except)).build()?;
+        }
+        Ok(transport)
     }
 
     fn with_roots(config: &HttpConfig, roots: rustls::RootCertStore) -> Result<Self, BuildError> {

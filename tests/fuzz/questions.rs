@@ -39,7 +39,7 @@ impl SecretSource for Store {
 
 fn config() -> SecretConfig {
     let id = "fake-clients".into();
-    SecretConfig { id, timeout: A_DAY, tries: 1, ttl: A_DAY, forced_read: A_DAY }
+    SecretConfig { id, store_url: None, timeout: A_DAY, tries: 1, ttl: A_DAY, forced_read: A_DAY }
 }
 
 /// Compares an answer, `None` for a failed invocation, with what the question's token deserves.

@@ -93,6 +93,36 @@ fn function_imports_shared_and_no_function() {
     }
 }
 
+/// What operators log in by must not get into a function: builds by `-p`, as deployments are, have no part of it.
+#[test]
+fn function_is_built_without_the_operators_login() {
+    let login = ["aws-sdk-sso", "aws-sdk-ssooidc"];
+    for (package, has_it) in [("chat", false), ("authorizer", false), ("ops", true)] {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut tree = std::process::Command::new(cargo);
+        tree.args([
+            "tree",
+            "--offline",
+            "--locked",
+            "-e",
+            "normal",
+            "--prefix",
+            "none",
+            "-p",
+            package,
+        ]);
+        let output = tree.current_dir(ROOT).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let crates = String::from_utf8(output.stdout).unwrap();
+        assert!(crates.contains("aws-config "), "{package}: {crates}");
+        for library in login {
+            let name = format!("{library} ");
+            let found = crates.lines().any(|line| line.starts_with(&name));
+            assert_eq!(found, has_it, "{package}: {library}");
+        }
+    }
+}
+
 #[test]
 fn folder_package_and_resource_have_one_name() {
     let template = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).unwrap();

@@ -56,9 +56,11 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
     run_clients(&running, &["revoke", "search"]).await;
     let answer = loop {
         let answer = send_rerank(&running, &format!("Bearer {token}")).await;
-        if answer.status != 200 {
+        if answer.status == 401 {
             break answer;
         }
+        // The client's key is gone before the verdict is forgotten that names it.
+        assert!([200, 500].contains(&answer.status), "{answer:?}");
         assert!(revoking.elapsed() < LIST + VERDICT + SLACK, "the token lives on");
         tokio::time::sleep(Duration::from_millis(20)).await;
     };
@@ -76,7 +78,7 @@ async fn new_client_works_at_once_revoked_one_stops_soon() {
 #[tokio::test]
 async fn token_replacement_under_load_loses_no_request() {
     let running = Arc::new(start_forgetful().await);
-    let old = run_clients(&running, &["add", "search"]).await;
+    let old = run_clients(&running, &["add", "search", "--shared-key"]).await;
     let token = Arc::new(RwLock::new(old.clone()));
     let (served, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let callers: Vec<_> = (0..8)

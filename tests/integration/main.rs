@@ -30,3 +30,4 @@ mod stage_order;
 mod streams;
 mod unreadable_clients;
 mod upstream_id;
+mod usage_plans;

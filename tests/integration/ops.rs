@@ -2,4 +2,5 @@
 
 mod clients;
 mod key;
+mod login;
 mod usage;

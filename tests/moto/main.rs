@@ -1,4 +1,4 @@
-//! The scenarios of a rotation against moto, a Secrets Manager that others wrote: `tests/moto/run`.
+//! Rotations and clients' keys against moto, an AWS that others wrote: `tests/moto/run`.
 //!
 //! A program and not a test, because it needs a server that `cargo test` cannot count on. The functions
 //! of its gateway know no other store than the one whose URL it is given.
@@ -10,7 +10,7 @@
 )]
 
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PREVIOUS, STEPS};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -36,6 +36,10 @@ async fn main() -> ExitCode {
     count(
         "a trial key becomes current where it is allowed",
         play_scenario(Box::pin(check_trial_key(&url))).await,
+    );
+    count(
+        "a client's API key is made in its plan and deleted with it",
+        play_scenario(Box::pin(check_api_key(&url))).await,
     );
     count(
         "eight operators at once lose no edit",
@@ -103,6 +107,51 @@ async fn check_trial_key(url: &str) {
     secret.assert_rotated(&token, &key, &before).await;
 }
 
+/// API Gateway knows the key that `ops` has made, in the plan, with the value that stands in the list.
+async fn check_api_key(url: &str) {
+    let store = Bench::on_moto(url, &[]).await;
+    let clients = store.empty().await;
+    let plan =
+        ask_api_gateway(&store, url, "POST", "/usageplans", json!({ "name": "clients" })).await;
+    let plan = plan["id"].as_str().unwrap();
+    let ops = async |arguments: &[&str]| {
+        let mut command =
+            gateway_tests::ops::prepare_command(&store.running, gateway_tests::ops::build_binary());
+        command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", clients.id()]);
+        let output = command.spawn().unwrap().wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    ops(&["clients", "add", "search", "--usage-plan", plan]).await;
+    let list: Value = serde_json::from_str(&clients.value(CURRENT).await.unwrap()).unwrap();
+    let members = format!("/usageplans/{plan}/keys");
+    let keys = ask_api_gateway(&store, url, "GET", &members, Value::Null).await;
+    let [key] = &keys["item"].as_array().unwrap()[..] else { panic!("{keys}") };
+    assert_eq!(key["name"], "cohere-gateway-client-search");
+    assert_eq!(key["value"], list["clients"][0]["usage_plan_key"]);
+    let said = ops(&["clients", "revoke", "search"]).await;
+    assert!(!said.contains("warning"), "{said}");
+    let path = format!("/apikeys/{}", key["id"].as_str().unwrap());
+    let gone = ask_api_gateway(&store, url, "GET", &path, Value::Null).await;
+    assert_eq!(gone.get("value"), None, "{gone}");
+}
+
+/// Asks moto's API Gateway, which looks at no signature; null is no body.
+async fn ask_api_gateway(store: &Bench, url: &str, method: &str, path: &str, body: Value) -> Value {
+    let (_, access_key) =
+        store.running.gateway.aws.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").unwrap();
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={access_key}/20260101/us-east-1/apigateway/aws4_request, \
+         SignedHeaders=host, Signature=0"
+    );
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.request(method.parse().unwrap(), format!("{url}{path}"));
+    let request = request.header("authorization", authorization);
+    let request = if body.is_null() { request } else { request.body(body.to_string()) };
+    let answer = request.send().await.unwrap().bytes().await.unwrap();
+    serde_json::from_slice(&answer).unwrap_or_default()
+}
+
 /// Each edit replaces the version that was read, or is made again.
 async fn check_operators(url: &str) {
     let store = Bench::on_moto(url, &[]).await;
@@ -114,7 +163,8 @@ async fn check_operators(url: &str) {
         command.spawn().unwrap().wait_with_output()
     };
     let names: Vec<_> = (0..8).map(|number| format!("client-{number}")).collect();
-    let adding: Vec<_> = names.iter().map(|name| ops(&["clients", "add", name])).collect();
+    let adding: Vec<_> =
+        names.iter().map(|name| ops(&["clients", "add", name, "--shared-key"])).collect();
     for added in adding {
         let added = added.await.unwrap();
         assert!(added.status.success(), "{added:?}");

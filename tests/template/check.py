@@ -208,12 +208,20 @@ def every_function_is_small_arm_and_logs_for_a_time():
 
 @check
 def the_usage_plan_knows_the_key_the_authorizer_names():
-    (plan,) = of_type("AWS::ApiGateway::UsagePlan").values()
-    (stage,) = plan["Properties"]["ApiStages"]
-    assert stage["Stage"]["Ref"] in of_type("AWS::ApiGateway::Stage"), stage
-    (key,) = of_type("AWS::ApiGateway::ApiKey").values()
+    plans = of_type("AWS::ApiGateway::UsagePlan")
+    for name, plan in plans.items():
+        (stage,) = plan["Properties"]["ApiStages"]
+        assert stage["Stage"]["Ref"] in of_type("AWS::ApiGateway::Stage"), (name, stage)
+    ((key_name, key),) = of_type("AWS::ApiGateway::ApiKey").items()
     variables = RESOURCES["AuthorizerFunction"]["Properties"]["Environment"]["Variables"]
-    assert variables["GATEWAY_DEFAULT_USAGE_PLAN_KEY"] == key["Properties"]["Value"]
+    assert variables["GATEWAY_SHARED_USAGE_PLAN_KEY"] == key["Properties"]["Value"]
+    (member,) = of_type("AWS::ApiGateway::UsagePlanKey").values()
+    assert member["Properties"]["KeyId"] == {"Ref": key_name}, member
+    shared = plans[member["Properties"]["UsagePlanId"]["Ref"]]["Properties"]
+    assert not {"Throttle", "Quota"} & set(shared), "one limit for all who share the key"
+    own = plans["DefaultUsagePlan"]["Properties"]
+    assert own["Throttle"]["RateLimit"] == {"Ref": "ClientRequestsPerSecond"}, own
+    assert own["Quota"] == {"Limit": {"Ref": "ClientRequestsPerDay"}, "Period": "DAY"}, own
     assert RESOURCES["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
 
 

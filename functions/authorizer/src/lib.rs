@@ -33,7 +33,7 @@ use std::panic::AssertUnwindSafe;
 /// Decides who comes in. Scope: environment.
 pub struct Authorizer {
     clients: CachedSecret<Clients>,
-    default_usage_plan_key: String,
+    shared_usage_plan_key: String,
 }
 
 impl Authorizer {
@@ -45,8 +45,9 @@ impl Authorizer {
         let config = AuthorizerConfig::from_vars(&vars)?;
         metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
-        let source = SecretsManager::new(&transport, &config.clients.id).await;
-        let authorizer = Self::new(Box::new(source), config.clients, config.default_usage_plan_key);
+        let SecretConfig { id, store_url, .. } = &config.clients;
+        let source = SecretsManager::new(&transport, id, store_url.as_deref()).await;
+        let authorizer = Self::new(Box::new(source), config.clients, config.shared_usage_plan_key);
         let _ = authorizer.clients.get().await;
         Ok(Box::leak(Box::new(authorizer)))
     }
@@ -55,10 +56,10 @@ impl Authorizer {
     pub fn new(
         source: Box<dyn SecretSource>,
         clients: SecretConfig,
-        default_usage_plan_key: String,
+        shared_usage_plan_key: String,
     ) -> Self {
         let clients = CachedSecret::new(source, clients, Clients::parse);
-        Self { clients, default_usage_plan_key }
+        Self { clients, shared_usage_plan_key }
     }
 
     /// Answers one question of API Gateway, whatever its shape.
@@ -115,7 +116,7 @@ impl Authorizer {
             let reason = "the client's tokens have expired";
             return Err(Refusal::Denied { reason, client: Some(client.name.clone()) });
         }
-        let response = AuthorizerResponse::allow(client, method_arn, &self.default_usage_plan_key);
+        let response = AuthorizerResponse::allow(client, method_arn, &self.shared_usage_plan_key);
         response.ok_or(NotJudged("the method has no usable ARN").into())
     }
 }

@@ -27,13 +27,13 @@ impl AuthorizerResponse {
     pub(crate) fn allow(
         client: &Client,
         method_arn: &str,
-        default_usage_plan_key: &str,
+        shared_usage_plan_key: &str,
     ) -> Option<Self> {
         let mut context = json!({ "client": client.name });
         if let Some(models) = &client.models {
             context["models"] = models.join(",").into();
         }
-        let key = client.usage_plan_key.as_deref().unwrap_or(default_usage_plan_key);
+        let key = client.usage_plan_key.as_deref().unwrap_or(shared_usage_plan_key);
         Some(Self {
             principal_id: client.name.clone(),
             policy_document: build_policy("Allow", &every_method(method_arn)?),

@@ -74,6 +74,7 @@ fn authorizer(list: impl ToString) -> (Authorizer, Store) {
     let config = SecretConfig {
         id: "clients".into(),
         timeout: Duration::from_secs(2),
+        store_url: None,
         tries: 2,
         ttl: Duration::from_secs(60),
         forced_read: Duration::from_secs(30),

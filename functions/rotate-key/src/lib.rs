@@ -80,7 +80,8 @@ impl Rotator {
         let config = RotationConfig::from_vars(&vars)?;
         metrics::set_service(&config.service);
         let transport = Transport::new(&config.http)?;
-        let secrets = SecretsManager::new(&transport, &config.secret_id).await;
+        let (id, url) = (&config.secret_id, config.store_url.as_deref());
+        let secrets = SecretsManager::new(&transport, id, url).await;
         let check = KeyCheck::new(transport, &config.http.upstream_url, config.check);
         Ok(Box::leak(Box::new(Self { secrets, check, allows_trial_key: config.allows_trial_key })))
     }

@@ -6,8 +6,8 @@ use super::vars::Vars;
 use super::{ConfigError, HttpConfig, SecretConfig, service};
 
 settings! {
-    /// Value of the API key that counts clients without a usage plan of their own. No credential.
-    GATEWAY_DEFAULT_USAGE_PLAN_KEY = text("cohere-gateway-default-usage-plan-key");
+    /// Value of the API key of all clients without one of their own. No credential.
+    GATEWAY_SHARED_USAGE_PLAN_KEY = text("cohere-gateway-shared-usage-plan-key");
 }
 
 /// Settings of the authorizer.
@@ -16,8 +16,8 @@ pub struct AuthorizerConfig {
     pub service: String,
     pub http: HttpConfig,
     pub clients: SecretConfig,
-    /// `GATEWAY_DEFAULT_USAGE_PLAN_KEY`
-    pub default_usage_plan_key: String,
+    /// `GATEWAY_SHARED_USAGE_PLAN_KEY`
+    pub shared_usage_plan_key: String,
 }
 
 impl AuthorizerConfig {
@@ -31,7 +31,7 @@ impl AuthorizerConfig {
             service: service::read_service(&mut reader),
             http: HttpConfig::read_from(&mut reader),
             clients: SecretConfig::read_of_clients(&mut reader),
-            default_usage_plan_key: reader.read_text(&GATEWAY_DEFAULT_USAGE_PLAN_KEY),
+            shared_usage_plan_key: reader.read_text(&GATEWAY_SHARED_USAGE_PLAN_KEY),
         };
         reader.finish(config)
     }

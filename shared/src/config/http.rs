@@ -49,10 +49,12 @@ impl HttpConfig {
 }
 
 /// Tells whether a key may be sent there: encrypted, or never leaving this machine.
-fn is_accepted_url(value: &str) -> bool {
+pub(super) fn is_accepted_url(value: &str) -> bool {
     let Ok(uri) = value.parse::<http::Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
-    if authority.as_str().contains('@') {
+    // A port that is no number has none here, and keeps its colon.
+    let has_bad_port = authority.port_u16().is_none() && authority.as_str() != authority.host();
+    if authority.as_str().contains('@') || has_bad_port {
         return false;
     }
     match uri.scheme_str() {
@@ -62,7 +64,8 @@ fn is_accepted_url(value: &str) -> bool {
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Tells whether a host of a URL is this machine.
+pub fn is_loopback(host: &str) -> bool {
     match host.trim_matches(['[', ']']).parse::<IpAddr>() {
         Ok(address) => address.is_loopback(),
         Err(_) => host == "localhost",
@@ -87,6 +90,8 @@ mod tests {
             "api.cohere.com",
             "https://",
             "https://user:word@api.cohere.com",
+            "http://127.0.0.1:99999",
+            "https://api.cohere.com:",
         ] {
             assert!(!is_accepted_url(url), "{url}");
         }

@@ -1,5 +1,6 @@
 //! Checks every setting that is there, whoever reads it, and then hands out values or defaults.
 
+use super::aws_endpoints::{find_endpoint_problems, find_secrets_url};
 use super::setting::Setting;
 use super::vars::Vars;
 use super::{ConfigError, docs};
@@ -9,16 +10,19 @@ use std::time::Duration;
 /// The settings of this process, and every problem found in them.
 pub(super) struct Reader {
     values: BTreeMap<String, String>,
+    /// Where Secrets Manager is, unless it is where the region says.
+    secrets_url: Option<String>,
     problems: Vec<String>,
 }
 
 impl Reader {
     pub(super) fn new(vars: &impl Vars) -> Self {
         let mut values: BTreeMap<_, _> = vars.all_vars().into_iter().collect();
+        let mut problems = find_endpoint_problems(&values);
+        let secrets_url = find_secrets_url(&values);
         values.retain(|name, _| name.starts_with("GATEWAY_"));
-        let problems = values.iter().filter_map(|(name, value)| find_problem(name, value));
-        let problems = problems.collect();
-        Self { values, problems }
+        problems.extend(values.iter().filter_map(|(name, value)| find_problem(name, value)));
+        Self { values, secrets_url, problems }
     }
 
     /// Returns what was read, unless there is a problem.
@@ -33,6 +37,11 @@ impl Reader {
         }
         self.problems.push(format!("{} is not set: {}", setting.name, setting.about));
         String::new()
+    }
+
+    /// Returns where Secrets Manager is, unless it is where the region says.
+    pub(super) fn read_secrets_url(&self) -> Option<String> {
+        self.secrets_url.clone()
     }
 
     /// Tells whether a setting that takes one of several words has this one.
@@ -86,12 +95,14 @@ mod tests {
             ("GATEWAY_RETRY_AFTER_MAX_SECS", "0"),
             ("GATEWAY_UPSTREAM_URL", "http://example.com"),
             ("GATEWAY_CHAT_MDOEL", "x"),
+            ("AWS_ENDPOINT_URL", "http://example.com"),
             ("PATH", "/bin"),
         ];
         let ConfigError(problems) = Config::from_vars(&vars).unwrap_err();
         assert_eq!(
             problems,
             [
+                "AWS_ENDPOINT_URL: https://… is required, or http://… on loopback, without a user",
                 "GATEWAY_CHAT_MDOEL is not a setting of the gateway",
                 "GATEWAY_CHAT_TOTAL_TIMEOUT_MS is \"soon\": \
                  a whole number from 100 to 900000 is required",

@@ -16,6 +16,8 @@ pub struct RotationConfig {
     pub service: String,
     pub http: HttpConfig,
     pub secret_id: String,
+    /// Where its store is, unless where the region says: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    pub store_url: Option<String>,
     /// What a new key is tried with.
     pub check: HealthConfig,
     /// `GATEWAY_ALLOW_TRIAL_KEY`
@@ -33,6 +35,7 @@ impl RotationConfig {
             service: service::read_service(&mut reader),
             http: HttpConfig::read_from(&mut reader),
             secret_id: secrets::read_key_id(&mut reader),
+            store_url: reader.read_secrets_url(),
             check: HealthConfig::read_from(&mut reader),
             allows_trial_key: reader.is_word(&GATEWAY_ALLOW_TRIAL_KEY, "on"),
         };

@@ -26,6 +26,8 @@ pub struct SecretConfig {
     pub id: String,
     /// `GATEWAY_SECRET_TIMEOUT_MS`
     pub timeout: Duration,
+    /// Where its store is, unless where the region says: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+    pub store_url: Option<String>,
     /// How often it is tried within that time, at least once.
     pub tries: u32,
     /// Of the key `GATEWAY_SECRET_TTL_SECS`, of the clients `GATEWAY_CLIENTS_TTL_SECS`.
@@ -48,6 +50,7 @@ impl SecretConfig {
         Self {
             id: reader.read_text(id),
             timeout: reader.read_millis(&GATEWAY_SECRET_TIMEOUT_MS),
+            store_url: reader.read_secrets_url(),
             tries,
             ttl: reader.read_secs(ttl),
             forced_read: reader.read_millis(&GATEWAY_KEY_REFRESH_MS),

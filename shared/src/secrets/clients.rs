@@ -40,7 +40,7 @@ pub struct Client {
     /// Models it may use; absent means all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
-    /// Value of the API key of its own usage plan.
+    /// Value of its own API key, by which API Gateway counts its requests; absent means the shared one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage_plan_key: Option<String>,
     /// When its tokens die.

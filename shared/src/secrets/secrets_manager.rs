@@ -2,17 +2,21 @@
 //!
 //! The SDK runs over the gateway's own HTTP client and takes region and credentials from the
 //! environment, where Lambda puts them: a second client and the SDK's search for credentials would
-//! be most of a cold start. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SECRETS_MANAGER` are honoured.
+//! be most of a cold start. Its configuration is put together here and not by its loader, so that no
+//! function contains that search, whatever else is built beside it.
 
+use crate::config::is_loopback;
 use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
 use crate::telemetry::redact;
 use crate::transport::Transport;
-use aws_config::SdkConfig;
 use aws_config::environment::{
     EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider,
 };
+use aws_config::meta::region::ProvideRegion;
 use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::SharedCredentialsProvider;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_smithy_runtime_api::client::http::{
@@ -23,9 +27,11 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use memchr::memmem;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// The label of the version in use.
@@ -71,18 +77,19 @@ pub struct ListedVersion {
 }
 
 impl SecretsManager {
-    /// Prepares to use the secret called `id`; asks nothing yet.
-    pub async fn new(transport: &Transport, id: &str) -> Self {
-        let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+    /// Prepares to use the secret called `id`, at `url` or where the region says; asks nothing yet.
+    pub async fn new(transport: &Transport, id: &str, url: Option<&str>) -> Self {
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
             .http_client(SdkTransport(transport.clone()))
-            .region(EnvironmentVariableRegionProvider::new())
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
             // One try: the reader has 2 seconds, keeps the old value, and reads again at the next
             // request.
-            .retry_config(RetryConfig::disabled())
-            .load()
-            .await;
-        Self::from_config(&config, id)
+            .retry_config(RetryConfig::disabled());
+        config.set_endpoint_url(url.map(str::to_string));
+        Self::from_config(&config.build(), id)
     }
 
     /// Prepares to use a secret with other credentials, retries and times than a function's.
@@ -197,8 +204,10 @@ impl SecretsManager {
     ) -> Result<Vec<String>, StoreError> {
         let request = self.client.put_secret_value().secret_id(&self.id).client_request_token(id);
         let request = request.secret_string(text.expose()).version_stages(label);
-        let output = Box::pin(request.send()).await?;
-        Ok(output.version_stages.unwrap_or_default())
+        match Box::pin(request.send()).await {
+            Ok(output) => Ok(output.version_stages.unwrap_or_default()),
+            Err(error) => Err(StoreError::from(error).without(text)),
+        }
     }
 
     /// Moves a label between versions; without `to` it is taken off.
@@ -269,6 +278,16 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Drops the words of a refusal that repeat a piece of what was sent.
+    fn without(mut self, sent: &Secret) -> Self {
+        if let StoreError::Refused { message, .. } = &mut self
+            && message.as_ref().is_some_and(|message| has_piece_of(message, sent.expose()))
+        {
+            *message = None;
+        }
+        self
+    }
+
     /// Returns the code of a refusal.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -338,6 +357,32 @@ pub fn http_client(transport: &Transport) -> impl HttpClient + 'static {
     SdkTransport(transport.clone())
 }
 
+/// Tells whether a text has so many bytes of another in a row that it must have been copied.
+fn has_piece_of(text: &str, other: &str) -> bool {
+    let length = other.len().min(8);
+    length > 0
+        && other
+            .as_bytes()
+            .windows(length)
+            .any(|piece| memmem::find(text.as_bytes(), piece).is_some())
+}
+
+/// Tells whether nobody on the way can read what is sent: encrypted, or on this machine.
+///
+/// The link-local addresses are where AWS itself has the credentials of its machines.
+fn is_private(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://") else { return true };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let Ok(authority) = authority.parse::<http::uri::Authority>() else { return false };
+    let host = authority.host();
+    let is_link_local = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => address.is_link_local(),
+        Ok(IpAddr::V6(address)) => address.segments()[..2] == [0xfd00, 0xec2],
+        Err(_) => false,
+    };
+    is_loopback(host) || is_link_local
+}
+
 /// The gateway's HTTP client in the clothes of the SDK's.
 #[derive(Clone, Debug)]
 struct SdkTransport(Transport);
@@ -354,6 +399,10 @@ impl HttpClient for SdkTransport {
 
 impl HttpConnector for SdkTransport {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if !is_private(request.uri()) {
+            let problem = "http:// to another machine is refused: what is sent would be readable";
+            return HttpConnectorFuture::ready(Err(ConnectorError::user(problem.into())));
+        }
         let transport = self.0.clone();
         HttpConnectorFuture::new(async move {
             let request =
@@ -370,5 +419,49 @@ impl HttpConnector for SdkTransport {
             HttpResponse::try_from(answer.map(|()| SdkBody::from(body)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        for fine in [
+            "https://x/y",
+            "http://localhost:1/",
+            "http://127.0.0.1",
+            "http://[::1]:1/x",
+            "http://169.254.170.2/v2",
+            "http://[fd00:ec2::254]/latest",
+        ] {
+            assert!(is_private(fine), "{fine}");
+        }
+        for bad in [
+            "http://x/",
+            "http://10.0.0.1",
+            "http://localhost.example.com",
+            "http://[fd00::1]/",
+            "http://localhost@example.com/",
+            "http://",
+        ] {
+            assert!(!is_private(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn refusal_loses_the_value_that_was_sent() {
+        let told = |said: &str, sent: &str| {
+            let message = Some(said.to_string());
+            let refused = StoreError::Refused { code: None, status: 400, message };
+            refused.without(&Secret::new(sent)).to_string()
+        };
+        let silent = "refused, status 400: no reason is given";
+        assert_eq!(told("fake-value is no key", "fake-value"), silent);
+        assert_eq!(told("fake-val", r#"{"CO_API_KEY":"fake-value"}"#), silent, "a piece of it");
+        assert_eq!(told("abc", "abc"), silent);
+        assert_eq!(told("too many", "fake-value"), "refused, status 400: too many");
+        assert_eq!(told("too many", ""), "refused, status 400: too many");
     }
 }

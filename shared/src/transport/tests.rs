@@ -4,6 +4,8 @@
 
 use super::*;
 use crate::config::Config;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use h2::Reason;
 use h2::server::SendResponse;
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -53,8 +55,12 @@ fn make_certificate(name: &str, is_expired: bool) -> (rustls::RootCertStore, rus
         params.not_after = rcgen::date_time_ymd(2020, 1, 1);
     }
     let certificate = params.signed_by(&key, &Issuer::new(ca_params, ca_key)).unwrap();
+    (roots, present_certificate(&certificate, &key))
+}
+
+fn present_certificate(certificate: &rcgen::Certificate, key: &KeyPair) -> rustls::ServerConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
@@ -62,8 +68,7 @@ fn make_certificate(name: &str, is_expired: bool) -> (rustls::RootCertStore, rus
             vec![certificate.der().clone()],
             rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
         )
-        .unwrap();
-    (roots, config)
+        .unwrap()
 }
 
 impl Server {
@@ -293,6 +298,30 @@ async fn bad_certificates_are_connection_failures() {
         assert!(matches!(outcome, Err(TransportError::Connect(_))), "{outcome:?}");
         assert_eq!(server.requests.load(Ordering::SeqCst), 0);
     }
+}
+
+#[tokio::test]
+async fn authority_of_the_surroundings_is_trusted() {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_string()]).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let config = present_certificate(&certificate, &key);
+    let roots = rustls::RootCertStore::empty();
+    let server = Server::start_with(roots, config, b"http/1.1", Behaviour::Answer).await;
+    let pem = STANDARD.encode(certificate.der());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{pem}\n-----END CERTIFICATE-----\n");
+    let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "fake")]).unwrap();
+    let send = async |authorities: &str| {
+        let authorities = authorities.as_bytes().to_vec();
+        let around = Surroundings { authorities, ..Surroundings::default() };
+        let transport = Transport::with_surroundings(&config.http, &around).unwrap();
+        post_once(&transport, &server).await
+    };
+    assert!(matches!(send("").await, Err(TransportError::Connect(_))));
+    send(&pem).await.unwrap();
+    let broken =
+        Surroundings { authorities: pem.replace('M', "!").into(), ..Surroundings::default() };
+    assert!(Transport::with_surroundings(&config.http, &broken).is_err());
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn token_is_shown_once_and_stored_as_hash() {
     let row: Vec<_> = listed.data().lines().last().unwrap().split_whitespace().collect();
     assert_eq!(
         row,
-        ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "default", "2999-12-31T23:59:59Z"]
+        ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "own", "2999-12-31T23:59:59Z"]
     );
 }
 
@@ -87,7 +87,7 @@ async fn revoke_takes_one_token_or_all() {
     run_clients(&running, &["revoke", "search"]).await.data();
     assert_eq!(read_names(&read_stored(&running)), ["local"]);
     let again = run_clients(&running, &["revoke", "search"]).await;
-    assert_eq!(again.problem(), "there is no client \"search\"; clients: local");
+    assert_eq!(again.problem(), "there is no client of that name; clients: local");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn concurrent_operators_lose_no_edit() {
         .iter()
         .map(|name| {
             let command = ops::prepare_command(&running, ops::build_binary())
-                .args(["clients", "add", name])
+                .args(["clients", "add", name, "--shared-key"])
                 .spawn();
             command.expect("ops starts")
         })
@@ -136,7 +136,8 @@ async fn overtaken_edit_is_repeated_on_new_list() {
         list["clients"].as_array_mut().unwrap().push(other);
         running.gateway.secrets.put(CLIENTS, &list.to_string());
     };
-    let (added, ()) = tokio::join!(run_clients(&running, &["add", "search"]), overtaking);
+    let (added, ()) =
+        tokio::join!(run_clients(&running, &["add", "search", "--shared-key"]), overtaking);
     added.data();
     assert_eq!(read_names(&read_stored(&running)), ["local", "other", "search"]);
     assert!(running.gateway.secrets.reads() >= reads + 2, "it was not overtaken");
@@ -160,7 +161,7 @@ async fn impossible_edit_changes_nothing_and_advises() {
     let before = read_stored(&running);
     for (arguments, words) in [
         (&["add", "local"][..], "ops clients rotate local"),
-        (&["rotate", "nobody"], "there is no client \"nobody\"; clients: local"),
+        (&["rotate", "nobody"], "there is no client of that name; clients: local"),
         (&["revoke", "local", "--token", "00000000"], "is not one token of local"),
         (&["add", "x", "--secret", "nowhere"], "check name, account and region"),
     ] {

@@ -47,13 +47,24 @@ const COMMANDS: [&[&str]; 7] = [
 #[tokio::test]
 async fn invalid_endpoint_url_is_named() {
     let running = start_gateway().await;
-    for endpoint in ["localhost:39003", "nonsense", "", "http://", "http://a b", "ftp://localhost"]
-    {
+    for endpoint in [
+        "localhost:39003",
+        "nonsense-MARK",
+        "",
+        "http://",
+        "http://a b",
+        "ftp://localhost",
+        "http://[bad",
+        "http://%zz",
+        "http://127.0.0.1:99999",
+        "http://MARK.example.com",
+        "https://MARK@localhost",
+    ] {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
             for command in COMMANDS {
                 let done = run_ops(&running, command, (variable, endpoint)).await;
                 let told = format!(
-                    "error: {variable} is {endpoint:?}: http://… or https://… is expected\n"
+                    "error: {variable}: https://… is required, or http://… on loopback, without a user\n"
                 );
                 assert_eq!(
                     (done.code, done.stdout.as_str(), done.stderr),
@@ -68,13 +79,7 @@ async fn invalid_endpoint_url_is_named() {
 #[tokio::test]
 async fn failing_endpoint_shows_no_key() {
     let running = start_gateway().await;
-    let odd = [
-        "http://127.0.0.1:1",
-        "https://127.0.0.1:1",
-        "http://127.0.0.1:99999",
-        "http://[bad",
-        "http://%zz",
-    ];
+    let odd = ["http://127.0.0.1:1", "https://127.0.0.1:1"];
     for endpoint in odd {
         for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
             let done = run_ops(&running, &["key", "stage"], (variable, endpoint)).await;
@@ -112,6 +117,36 @@ async fn failing_store_shows_no_key() {
     );
     running.gateway.secrets.put(API_KEY, KEY);
     assert_eq!(run_ops(&running, &["key", "stage"], ("UNUSED", "")).await.code, 1);
+}
+
+#[tokio::test]
+async fn mistyped_command_line_is_not_repeated() {
+    let running = start_gateway().await;
+    let mark = "cgw_MARK_of_somebody_who_pasted_it";
+    for arguments in [
+        &["key", "stage", mark][..],
+        &["key", "stage", "--MARK-of-somebody"],
+        &["key", mark],
+        &[mark],
+        &["clients", "add", mark],
+        &["clients", "add", "MARK of two words"],
+        &["clients", "add", "x", "--not-after", mark],
+        &["clients", "add", "x", "--usage-plan-key", "MARK"],
+        &["clients", "add", "x", "--models", "MARK of two words"],
+        &["clients", "add", "x", mark],
+        &["clients", "revoke", "x", "--token", mark],
+        &["key", "rotate", "--wait-secs", mark],
+    ] {
+        let done = run_ops(&running, arguments, ("UNUSED", "")).await;
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{arguments:?} {done:?}");
+        assert!(done.stderr.starts_with("error: "), "{done:?}");
+    }
+    for command in ["revoke", "rotate"] {
+        let done = run_ops(&running, &["clients", command, mark], ("UNUSED", "")).await;
+        assert!(done.problem().starts_with("there is no client of that name"), "{done:?}");
+    }
+    let secret = run_ops(&running, &["key", "status", "--secret", mark], ("UNUSED", "")).await;
+    assert!(secret.problem().contains("ResourceNotFoundException"), "{secret:?}");
 }
 
 #[tokio::test]

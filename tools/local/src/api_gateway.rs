@@ -6,12 +6,14 @@
 
 mod access_line;
 mod authorizer;
+mod control_plane;
 mod event;
 mod policy;
 mod prelude;
 mod rejection;
 mod streamed_response;
 mod throttle;
+mod usage_plans;
 
 use crate::aws_account::{ACCOUNT, API, REGION};
 use crate::lambda::{Function, InvocationError};
@@ -40,6 +42,10 @@ const BODY_LIMIT_BYTES: usize = 10 * 1024 * 1024;
 const EVENT_LIMIT_BYTES: usize = 6 * 1024 * 1024;
 /// How much of a too large body is read, so that the caller can finish writing and read the answer.
 const DRAIN_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+
+pub use control_plane::control_router;
+pub use usage_plans::UsagePlans;
+
 pub struct ApiGateway {
     stage: String,
     routes: Vec<Route>,
@@ -59,6 +65,7 @@ impl ApiGateway {
     pub fn new(
         template: &Template,
         functions: &BTreeMap<String, Arc<Function>>,
+        usage_plans: Arc<UsagePlans>,
         output: Output,
     ) -> anyhow::Result<Self> {
         let routes = template.routes.iter().map(|route| Route {
@@ -73,7 +80,7 @@ impl ApiGateway {
             authorizer: Authorizer::new(
                 authorizer.clone(),
                 functions[&authorizer.function].clone(),
-                template.usage_plan_keys.clone(),
+                usage_plans,
             ),
             responses: GatewayResponses::new(template.responses.clone()),
             output,

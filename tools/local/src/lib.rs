@@ -7,7 +7,7 @@
 //! [`start_stack`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
-mod api_gateway;
+pub mod api_gateway;
 mod aws_account;
 pub mod build;
 pub mod cli;

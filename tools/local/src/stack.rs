@@ -1,6 +1,6 @@
 //! One running stack: every part is started in order, and all are stopped together.
 
-use crate::api_gateway::ApiGateway;
+use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
 use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::lambda::{Function, Launch, Limits};
@@ -79,7 +79,8 @@ pub struct Stack {
     /// The sandbox, where that is the upstream.
     pub sandbox: Option<CohereSandbox>,
     pub secrets: SecretsManager,
-    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets.
+    pub usage_plans: Arc<UsagePlans>,
+    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets and API keys.
     pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
     stop: watch::Sender<bool>,
@@ -102,9 +103,11 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let credential = Credential::new_random();
     let secrets = new_secrets(&credential, &key, &options.token);
     let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
+    let usage_plans = Arc::new(UsagePlans::new(template.usage_plans.clone(), &template.api_keys));
+    let control = control_router(usage_plans.clone(), &credential.access_key);
     tokio::spawn(loopback::serve_until_stopped(
         secrets_listener,
-        secrets.to_router(),
+        secrets.to_router().merge(control),
         stop.subscribe(),
     ));
 
@@ -133,10 +136,12 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
             functions.get(&rotation.function).context("a rotation's function is missing")?;
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
-    let api_gateway = ApiGateway::new(&template, &functions, options.output.clone())?;
+    let api_gateway =
+        ApiGateway::new(&template, &functions, usage_plans.clone(), options.output.clone())?;
     let url = format!("http://{address}");
+    let token = options.token;
     let stack =
-        Stack { url, upstream_url, token: options.token, sandbox, secrets, aws, functions, stop };
+        Stack { url, upstream_url, token, sandbox, secrets, usage_plans, aws, functions, stop };
     stack.warm_up_functions().await?;
     tokio::spawn(loopback::serve_until_stopped(
         listener,

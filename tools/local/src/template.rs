@@ -9,17 +9,20 @@ mod document;
 mod resources;
 #[cfg(test)]
 mod tests;
+mod usage_plans;
 
 use anyhow::{Context, ensure};
 pub use cloudformation::ReferenceValues;
 use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
 use resources::folder_name;
 pub use resources::{
-    GatewayResponse, Rotation, TemplateAuthorizer, TemplateFunction, TemplateRoute, Throttle,
+    GatewayResponse, Rotation, TemplateApiKey, TemplateAuthorizer, TemplateFunction, TemplateRoute,
+    TemplateUsagePlan, Throttle,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use usage_plans::{UsagePlanProperties, join_keys};
 
 /// The template of this workspace.
 pub const TEXT: &str = include_str!("../../../template.yaml");
@@ -33,8 +36,10 @@ pub struct Template {
     pub authorizer: TemplateAuthorizer,
     /// By response type, such as `UNAUTHORIZED`.
     pub responses: BTreeMap<String, GatewayResponse>,
-    /// Values of the keys an authorizer may name; another one is an `INVALID_API_KEY`.
-    pub usage_plan_keys: Vec<String>,
+    /// By resource.
+    pub usage_plans: BTreeMap<String, TemplateUsagePlan>,
+    /// The keys an authorizer may name; another one is an `INVALID_API_KEY`.
+    pub api_keys: Vec<TemplateApiKey>,
     pub rotations: Vec<Rotation>,
 }
 
@@ -81,7 +86,14 @@ impl Template {
             functions.iter().any(|f| f.name == authorizer.function),
             "the authorizer is no function here"
         );
+        let mut usage_plans = BTreeMap::new();
+        for (name, plan) in
+            document.resources_of::<UsagePlanProperties>("AWS::ApiGateway::UsagePlan")?
+        {
+            usage_plans.insert(name, plan.into_plan()?);
+        }
         let keys = document.resources_of::<Value>("AWS::ApiGateway::ApiKey")?;
+        let members = document.resources_of("AWS::ApiGateway::UsagePlanKey")?;
         let rotations =
             document.resources_of::<RotationProperties>("AWS::SecretsManager::RotationSchedule")?;
         Ok(Template {
@@ -97,7 +109,8 @@ impl Template {
                 .into_iter()
                 .map(|(kind, r)| (kind, r.into_response()))
                 .collect(),
-            usage_plan_keys: keys.iter().map(|(_, key)| plain_text(&key["Value"])).collect(),
+            api_keys: join_keys(keys, &members, &usage_plans)?,
+            usage_plans,
             rotations: rotations
                 .into_iter()
                 .map(|(_, r)| r.into_rotation())

@@ -19,7 +19,12 @@ const MAX_SECRET_BYTES: usize = 65_536;
 
 /// Reads the list; one that was never written is empty.
 pub async fn read(secret: &str) -> anyhow::Result<ClientList> {
-    parse(secret, Store::open(secret).await?.current().await?.as_ref())
+    read_from(&Store::open(secret).await?).await
+}
+
+/// Reads the list from its store.
+pub async fn read_from(store: &Store) -> anyhow::Result<ClientList> {
+    parse(store.current().await?.as_ref())
 }
 
 /// Edits the list; `change` may run more than once, each time on what was read last.
@@ -27,11 +32,18 @@ pub async fn edit<T>(
     secret: &str,
     change: impl Fn(&mut ClientList) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
-    let store = Store::open(secret).await?;
+    edit_in(&Store::open(secret).await?, change).await
+}
+
+/// Edits the list in its store.
+pub async fn edit_in<T>(
+    store: &Store,
+    change: impl Fn(&mut ClientList) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     for tried in 0..TRIES {
         tokio::time::sleep(Duration::from_millis(fastrand::u64(0..=WAIT_MS * tried))).await;
         let version = store.current().await?;
-        let mut list = parse(secret, version.as_ref())?;
+        let mut list = parse(version.as_ref())?;
         let result = change(&mut list)?;
         list.check().map_err(|problem| anyhow!("nothing was changed: {problem}"))?;
         let text = serde_json::to_string(&list).context("the list cannot be written")?;
@@ -47,9 +59,9 @@ pub async fn edit<T>(
     bail!("nothing was changed: others changed the list {TRIES} times meanwhile; try again")
 }
 
-fn parse(secret: &str, version: Option<&Version>) -> anyhow::Result<ClientList> {
+fn parse(version: Option<&Version>) -> anyhow::Result<ClientList> {
     let Some(version) = version else { return Ok(ClientList::default()) };
     ClientList::parse(&version.text).map_err(|problem: String| {
-        anyhow!("the secret {secret} is not as expected: {problem}; mend it, or make its last version current again")
+        anyhow!("the list is not as expected: {problem}; mend it, or make its last version current again")
     })
 }

@@ -6,14 +6,16 @@ mod key;
 use crate::output::say;
 use crate::problem::Usage;
 use anyhow::ensure;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Operates a deployed cohere-gateway: who may call it, and the Cohere key it uses.
 ///
 /// Everything happens in two secrets of AWS Secrets Manager. Credentials and region come from where the AWS
-/// CLI has them: AWS_ACCESS_KEY_ID and its siblings, or a profile (AWS_PROFILE). For a single sign-on session
-/// run first: eval "$(aws configure export-credentials --format env)". AWS_ENDPOINT_URL is honoured.
+/// CLI has them: AWS_ACCESS_KEY_ID and its siblings, or a profile (AWS_PROFILE) with keys, single sign-on, a role
+/// or a credential_process. After `aws login` run first: eval "$(aws configure export-credentials --format env)".
+/// AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE are honoured.
 #[derive(Parser)]
 #[command(
     name = "ops",
@@ -90,9 +92,27 @@ fn secret_name(text: &str, variable: &str) -> anyhow::Result<String> {
     Ok(text.to_string())
 }
 
+/// Takes out of a refusal what was typed: it may be a key in the wrong place.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let typed = match error.kind() {
+        ErrorKind::UnknownArgument => ContextKind::InvalidArg,
+        ErrorKind::InvalidSubcommand => ContextKind::InvalidSubcommand,
+        _ => ContextKind::InvalidValue,
+    };
+    if error.get(typed).is_some() {
+        error.insert(typed, ContextValue::String("…".to_string()));
+    }
+    error.remove(ContextKind::Suggested);
+    error
+}
+
 /// Runs the command line to its end.
 pub async fn run() -> ExitCode {
-    let done = match Arguments::parse().command {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => without_values(error).exit(),
+    };
+    let done = match arguments.command {
         Command::Clients(command) => clients::run(command).await,
         Command::Key(command) => key::run(command).await,
     };

@@ -1,5 +1,7 @@
 //! `ops`: what an operator does to a running gateway. Standard output is data, standard error is words.
 
+mod api_keys;
+mod aws;
 mod client_list;
 mod commands;
 mod output;

@@ -3,11 +3,29 @@
 use crate::token::Token;
 use anyhow::Context;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+
+/// Texts that no sentence may repeat, whoever has written it.
+static MASKED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+/// Shorter ones would tear words apart, and are no secrets.
+const MIN_MASKED_BYTES: usize = 6;
+
+/// Overwrites a text in all that is said from now on.
+pub fn mask(secret: &str) {
+    if secret.len() >= MIN_MASKED_BYTES {
+        MASKED.lock().unwrap_or_else(PoisonError::into_inner).push(secret.to_string());
+    }
+}
+
+fn without_masked(words: &str) -> String {
+    let masked = MASKED.lock().unwrap_or_else(PoisonError::into_inner);
+    masked.iter().fold(words.to_string(), |words, secret| words.replace(secret, "…"))
+}
 
 /// Writes a sentence to standard error.
 pub fn say(words: &str) {
     // Nobody listens: no reason to stop what is being done.
-    let _ = writeln!(std::io::stderr(), "{words}");
+    let _ = writeln!(std::io::stderr(), "{}", without_masked(words));
 }
 
 /// Shows a token, which is stored nowhere.
@@ -46,6 +64,16 @@ fn table(rows: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn masked_text_is_said_by_nobody() {
+        mask("fake-hidden");
+        mask("a");
+        assert_eq!(
+            without_masked("a key fake-hidden, and again fake-hidden"),
+            "a key …, and again …"
+        );
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {

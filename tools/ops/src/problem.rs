@@ -1,5 +1,6 @@
 //! What AWS says, in words that tell what to do.
 
+use aws_credential_types::provider::error::CredentialsError;
 use shared::secrets::secrets_manager::StoreError;
 use shared::telemetry::redact;
 use std::error::Error;
@@ -23,8 +24,7 @@ pub fn explain(error: &StoreError) -> String {
     match error {
         StoreError::Refused { code, message, .. } => {
             let code = code.as_deref().unwrap_or("an unknown error");
-            let said = message.as_deref().unwrap_or("without a message").trim_end_matches('.');
-            of_code(code, said)
+            of_code(code, message.as_deref())
         }
         StoreError::TimedOut => {
             "no answer in time; nothing may have changed: look, then try again".to_string()
@@ -37,15 +37,32 @@ pub fn explain(error: &StoreError) -> String {
     }
 }
 
+/// Explains a refusal in AWS's own words, without what they may quote.
+pub fn explain_refusal(code: &str, message: Option<&str>) -> String {
+    let code = if code.is_empty() { "an unknown error" } else { redact::redact_id(code) };
+    of_code(code, message.map(redact::redact_words).as_deref())
+}
+
 fn explain_unsent(cause: &(dyn Error + Send + Sync + 'static)) -> String {
-    let detail = chain(cause);
-    // The debug text is searched and never shown.
-    if detail.contains("credential") || format!("{cause:?}").contains("CredentialsNotLoaded") {
+    format!("{}; check the region, AWS_ENDPOINT_URL and the network", chain(cause))
+}
+
+/// Explains why there are no credentials, in the words of whoever should have given them.
+pub fn explain_credentials(error: &CredentialsError) -> String {
+    if let CredentialsError::CredentialsNotLoaded(_) = error {
         return "there are no AWS credentials; set AWS_ACCESS_KEY_ID and its siblings, \
                 or a profile by AWS_PROFILE"
             .to_string();
     }
-    format!("{detail}; check the region, AWS_ENDPOINT_URL and the network")
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    let mut said: Vec<String> = causes.map(|cause| in_one_line(&cause.to_string())).collect();
+    // Each may begin by repeating the one before it.
+    said.dedup_by(|later, earlier| earlier.contains(later.as_str()));
+    let said = match said.is_empty() {
+        true => error.to_string(),
+        false => said.join(": "),
+    };
+    format!("AWS gives no credentials: {said}; sign in again, such as by: aws sso login")
 }
 
 /// Returns what an error and its causes say, each up to where it begins to quote.
@@ -65,7 +82,17 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     redact::redact_words(&said.join(": "))
 }
 
-fn of_code(code: &str, said: &str) -> String {
+/// Most characters of what somebody else says.
+const MAX_SAID_CHARS: usize = 500;
+
+/// Returns words without line breaks and control characters, and not at length.
+fn in_one_line(words: &str) -> String {
+    let words: Vec<_> = words.split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).take(MAX_SAID_CHARS).collect()
+}
+
+fn of_code(code: &str, message: Option<&str>) -> String {
+    let said = message.unwrap_or("without a message").trim_end_matches('.');
     let advice = match code {
         "ResourceNotFoundException" => {
             "check name, account and region; on AWS the stack's outputs tell the name, for --secret"
@@ -77,9 +104,13 @@ fn of_code(code: &str, said: &str) -> String {
             "the credentials are not of this account or endpoint: check AWS_ACCESS_KEY_ID or AWS_PROFILE"
         }
         "ExpiredTokenException" => "sign in again",
-        "ThrottlingException" | "InternalServiceError" | "InternalServiceErrorException" => {
-            "try again in a minute"
+        "NotFoundException" => {
+            "check account and region; the stack's output DefaultUsagePlanId tells --usage-plan"
         }
+        "TooManyRequestsException"
+        | "ThrottlingException"
+        | "InternalServiceError"
+        | "InternalServiceErrorException" => "try again in a minute",
         _ => return format!("AWS says {code}: {said}"),
     };
     format!("AWS says {code}: {said}; {advice}")
@@ -92,11 +123,11 @@ mod tests {
     #[test]
     fn refusal_of_aws_comes_with_advice() {
         assert_eq!(
-            of_code("ExpiredTokenException", "it has expired"),
+            of_code("ExpiredTokenException", Some("it has expired.")),
             "AWS says ExpiredTokenException: it has expired; sign in again"
         );
         assert_eq!(
-            of_code("LimitExceededException", "too many"),
+            of_code("LimitExceededException", Some("too many")),
             "AWS says LimitExceededException: too many"
         );
     }

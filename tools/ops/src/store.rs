@@ -1,22 +1,15 @@
 //! One secret of AWS Secrets Manager, with what an operator needs of it.
 
+use crate::aws::Session;
 use crate::output::say;
-use crate::problem::{Usage, explain};
-use anyhow::{Context, anyhow};
-use aws_config::BehaviorVersion;
-use aws_config::timeout::TimeoutConfig;
-use shared::config::HttpConfig;
+use crate::problem::explain;
+use anyhow::anyhow;
 use shared::secrets::secrets_manager::{
-    CURRENT, Description, ListedVersion, SecretsManager, StoreError, Version, http_client,
+    CURRENT, Description, ListedVersion, SecretsManager, StoreError, Version,
 };
 use shared::secrets::source::Secret;
-use shared::transport::Transport;
 use std::collections::BTreeMap;
-use std::time::Duration;
 use uuid::Uuid;
-
-/// Where the SDK takes an endpoint from.
-const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"];
 
 /// One secret.
 pub struct Store {
@@ -32,41 +25,14 @@ pub enum Replaced {
 }
 
 impl Store {
-    /// Prepares to use the secret called `id`; asks nothing yet.
-    ///
-    /// Credentials come from the environment or a profile, over the gateway's own HTTP client: the SDK's would
-    /// bring a second library of TLS.
+    /// Prepares to use the secret called `id`; asks nothing of it yet.
     pub async fn open(id: &str) -> anyhow::Result<Self> {
-        for name in ENDPOINTS {
-            std::env::var(name).map_or(Ok(()), |url| check_endpoint(name, &url))?;
-        }
-        let http = HttpConfig {
-            upstream_url: String::new(),
-            connect_timeout: Duration::from_secs(5),
-            pool_idle: Duration::from_secs(30),
-            max_answer_bytes: 1 << 20,
-        };
-        let transport =
-            Transport::new(&http).map_err(|error| anyhow!("cannot set up TLS: {error}"))?;
-        let times =
-            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http_client(&transport))
-            .timeout_config(times)
-            .load()
-            .await;
-        config
-            .region()
-            .context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?;
-        config
-            .endpoint_url()
-            .map_or(Ok(()), |url| check_endpoint("the profile's endpoint_url", url))?;
-        Ok(Self { secret: SecretsManager::from_config(&config, id) })
+        Ok(Self::with_session(&Session::open().await?, id))
     }
 
-    /// Returns the name the secret was asked for by.
-    pub fn id(&self) -> &str {
-        self.secret.secret_id()
+    /// Prepares to use a secret by a way to AWS that is already known.
+    pub fn with_session(session: &Session, id: &str) -> Self {
+        Self { secret: SecretsManager::from_config(&session.config, id) }
     }
 
     /// Reads the current version; `None` where the secret has no value yet.
@@ -161,37 +127,6 @@ impl Store {
     }
 
     fn problem(&self, doing: &str, error: &StoreError) -> anyhow::Error {
-        anyhow!("cannot {doing} the secret {}: {}", self.id(), explain(error))
-    }
-}
-
-/// Refuses what is no URL: the SDK would notice only with the request made, or ignore it and ask AWS.
-fn check_endpoint(name: &str, url: &str) -> Result<(), Usage> {
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let host = rest.and_then(|rest| rest.split([':', '/', '?', '#']).next()).unwrap_or_default();
-    match host.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        true => Err(Usage(format!("{name} is {url:?}: http://… or https://… is expected"))),
-        false => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn endpoint_is_a_url_with_a_host() {
-        for fine in ["http://localhost:39003", "https://x/y", "http://[::1]:80"] {
-            assert!(check_endpoint("X", fine).is_ok(), "{fine}");
-        }
-        for bad in
-            ["", "localhost:39003", "nonsense", "http://", "http://:80", "ftp://x", "http://a b"]
-        {
-            assert!(check_endpoint("X", bad).is_err(), "{bad}");
-        }
-        assert_eq!(
-            check_endpoint("AWS_ENDPOINT_URL", "localhost:39003").unwrap_err().to_string(),
-            "AWS_ENDPOINT_URL is \"localhost:39003\": http://… or https://… is expected"
-        );
+        anyhow!("cannot {doing} the secret: {}", explain(error))
     }
 }

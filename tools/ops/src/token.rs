@@ -1,5 +1,6 @@
 //! A client's token: made from the operating system's randomness, stored as a hash.
 
+use crate::output::mask;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +14,9 @@ impl Token {
     pub fn random() -> anyhow::Result<Self> {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).context("the operating system gives no random numbers")?;
-        Ok(Self(format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bits))))
+        let token = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(bits));
+        mask(&token);
+        Ok(Self(token))
     }
 
     /// Returns the text, to be shown once.

@@ -24,6 +24,7 @@ fn cached(steps: impl IntoIterator<Item = Step>) -> CachedSecret<String> {
     let config = SecretConfig {
         id: "name".into(),
         timeout: Duration::from_secs(2),
+        store_url: None,
         tries: 1,
         ttl: Duration::from_secs(300),
         forced_read: Duration::from_secs(30),

@@ -8,16 +8,19 @@ mod tests;
 
 use super::policy::{Policy, Verdict};
 use super::rejection::Rejection;
+use super::usage_plans::UsagePlans;
 use crate::lambda::{Function, InvocationError};
 use crate::template;
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use shared::clock;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
+const DAY_SECS: u64 = 86_400;
 /// Longest resource a policy may name.
 const RESOURCE_LIMIT: usize = 512;
 /// Tokens cached at once; beyond that expired ones are dropped first, then all.
@@ -26,7 +29,7 @@ const CACHED_TOKENS_LIMIT: usize = 10_000;
 pub struct Authorizer {
     settings: template::TemplateAuthorizer,
     function: Arc<Function>,
-    usage_plan_keys: Vec<String>,
+    usage_plans: Arc<UsagePlans>,
     cache: Mutex<HashMap<String, (Instant, Arc<AuthorizerResponse>)>>,
 }
 
@@ -53,9 +56,9 @@ impl Authorizer {
     pub fn new(
         settings: template::TemplateAuthorizer,
         function: Arc<Function>,
-        usage_plan_keys: Vec<String>,
+        usage_plans: Arc<UsagePlans>,
     ) -> Self {
-        Authorizer { settings, function, usage_plan_keys, cache: Mutex::default() }
+        Authorizer { settings, function, usage_plans, cache: Mutex::default() }
     }
 
     /// Decides whether a request may call this method; returns what its function is told of the
@@ -86,9 +89,7 @@ impl Authorizer {
         let Some(key) = response.usage_identifier_key.clone() else {
             return Err(Rejection::InvalidApiKey);
         };
-        if !self.usage_plan_keys.contains(&key) {
-            return Err(Rejection::InvalidApiKey);
-        }
+        self.usage_plans.admit(&key, Instant::now(), clock::since_epoch().as_secs() / DAY_SECS)?;
         let latency = u64::try_from(latency).unwrap_or(u64::MAX);
         let context = response.context_with_latency(latency);
         Ok(Caller { context, usage_plan_key: Some(key) })

@@ -21,6 +21,7 @@ pub enum Rejection {
     InvalidApiKey,
     InvalidSignature,
     MissingAuthenticationToken,
+    QuotaExceeded,
     RequestTooLarge,
     Throttled,
     Unauthorized,
@@ -57,6 +58,7 @@ impl Rejection {
             Rejection::MissingAuthenticationToken => {
                 ("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token")
             }
+            Rejection::QuotaExceeded => ("QUOTA_EXCEEDED", 429, "Limit Exceeded"),
             Rejection::RequestTooLarge => ("REQUEST_TOO_LARGE", 413, "Request Too Long"),
             Rejection::Throttled => ("THROTTLED", 429, "Too Many Requests"),
             Rejection::Unauthorized => ("UNAUTHORIZED", 401, "Unauthorized"),

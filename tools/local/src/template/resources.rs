@@ -42,6 +42,22 @@ pub struct Throttle {
     pub burst: f64,
 }
 
+/// What the keys of a plan may do, each by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TemplateUsagePlan {
+    pub throttle: Option<Throttle>,
+    pub daily_quota: Option<u64>,
+}
+
+/// An API key, and the resource of its plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateApiKey {
+    /// Its resource.
+    pub name: String,
+    pub value: String,
+    pub plan: Option<String>,
+}
+
 /// The token authorizer in front of the routes.
 #[derive(Debug, Clone)]
 pub struct TemplateAuthorizer {

@@ -70,9 +70,22 @@ fn variables_merge_globals_and_resolved_parameters() {
         chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret",
         "what has no value is its own name"
     );
-    assert_eq!(chat.get("GATEWAY_DEFAULT_USAGE_PLAN_KEY"), None);
-    assert_eq!(of("authorizer")["GATEWAY_DEFAULT_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-default");
-    assert_eq!(template.usage_plan_keys, ["usage-plan-of-a-stack-default"]);
+    assert_eq!(chat.get("GATEWAY_SHARED_USAGE_PLAN_KEY"), None);
+    assert_eq!(of("authorizer")["GATEWAY_SHARED_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-shared");
+}
+
+#[test]
+fn own_keys_are_limited_and_the_shared_one_is_not() {
+    let Template { usage_plans, api_keys, .. } = own_template();
+    let throttle = Some(Throttle { rate: 50.0, burst: 100.0 });
+    let limited = TemplateUsagePlan { throttle, daily_quota: Some(500_000) };
+    let plans = [("DefaultUsagePlan", limited), ("SharedUsagePlan", TemplateUsagePlan::default())];
+    assert_eq!(usage_plans, plans.map(|(name, plan)| (name.to_owned(), plan)).into());
+    let [shared] = &api_keys[..] else { panic!("{api_keys:?}") };
+    assert_eq!(shared.value, "usage-plan-of-a-stack-shared");
+    assert_eq!(shared.plan.as_deref(), Some("SharedUsagePlan"));
+    assert!(read_with("Period: DAY", "Period: WEEK").contains("DAY"));
+    assert!(read_with("UsagePlanId: !Ref SharedUsagePlan", "UsagePlanId: Other").contains("Other"));
 }
 
 #[test]

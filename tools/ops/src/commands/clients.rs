@@ -36,7 +36,8 @@ fn find<'a>(list: &'a mut ClientList, name: &str) -> anyhow::Result<&'a mut Clie
     let names: Vec<_> = list.clients.iter().map(|client| client.name.clone()).collect();
     let known = if names.is_empty() { "there is none".to_string() } else { names.join(", ") };
     let found = list.clients.iter_mut().find(|client| client.name == name);
-    found.with_context(|| format!("there is no client {name:?}; clients: {known}"))
+    // The name is not repeated: it may be a token.
+    found.with_context(|| format!("there is no client of that name; clients: {known}"))
 }
 
 /// When a client's tokens end, as people write it.

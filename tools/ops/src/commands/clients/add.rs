@@ -1,26 +1,40 @@
 //! `ops clients add`: a new client and its first token.
 
-use crate::client_list::edit;
+use crate::api_keys::ApiKeys;
+use crate::aws::Session;
+use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
 use crate::output::{print_token, say};
 use crate::problem::Usage;
+use crate::store::Store;
 use crate::token::Token;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use shared::clock::{format_iso8601, parse_iso8601, since_epoch};
 use shared::secrets::clients::{Client, ClientList, Expiry};
+use shared::secrets::token::TOKEN_PREFIX;
 use std::time::Duration;
+
+/// Where the id of the usage plan may stand.
+const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
 
 /// Adds a client and prints its token, once.
 ///
 /// The token is made here from 256 random bits and stored only as its SHA-256: whoever loses it gets a new one
-/// by `ops clients rotate`. It works within a minute.
+/// by `ops clients rotate`. It works at once where nobody has tried it before, and within 90 seconds else.
+///
+/// The client gets an API key of its own in the stack's usage plan, because API Gateway counts rate and quota by
+/// key. Without the right to make one, --shared-key adds it to those that have none: they have no limit.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   ops clients add search-service
   ops clients add search-service --models embed-v4.0,rerank-v3.5 --not-after 2027-01-31
-  ops clients add search-service > token.txt   # the token alone; words go to standard error")]
+  ops clients add search-service --shared-key   # needs no right in API Gateway; no rate, no quota
+  ops clients add search-service > token.txt    # the token alone; words go to standard error
+
+On AWS the usage plan has an id of its own, which the stack's outputs tell:
+  export GATEWAY_USAGE_PLAN_ID=…   # output DefaultUsagePlanId")]
 pub struct Add {
     /// Name in logs: letters, digits, '.', '_' and '-'
     #[arg(value_parser = name)]
@@ -28,8 +42,13 @@ pub struct Add {
     /// Models the client may use; without this all of them
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', value_parser = model)]
     models: Option<Vec<String>>,
-    /// Value of the API key of a usage plan of its own, which must exist on the API's stage; without this the
-    /// default plan counts
+    /// Id of the usage plan in which the client gets an API key
+    #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = "DefaultUsagePlan", value_parser = plan_id)]
+    usage_plan: String,
+    /// Count it with all clients that have no API key of their own, without rate and quota
+    #[arg(long, conflicts_with = "usage_plan_key")]
+    shared_key: bool,
+    /// Value of an API key that exists already, in a usage plan of the API's stage
     #[arg(long, value_name = "KEY", value_parser = usage_plan_key)]
     usage_plan_key: Option<String>,
     /// Day on which its tokens work for the last time (UTC), or a time such as 2027-01-31T12:00:00Z;
@@ -43,7 +62,7 @@ pub struct Add {
 impl Add {
     pub async fn run(self) -> anyhow::Result<()> {
         let token = Token::random()?;
-        let client = Client {
+        let mut client = Client {
             name: self.name.clone(),
             token_sha256: vec![token.sha256()],
             models: self.models,
@@ -55,24 +74,64 @@ impl Add {
         if let Some(Expiry::Text(end)) = &client.not_after {
             lies_ahead(end, since_epoch())?;
         }
-        edit(&self.secret.secret, |list| {
-            if list.clients.iter().any(|other| other.name == client.name) {
-                let name = &client.name;
-                bail!(
-                    "there is a client {name:?} already: `ops clients rotate {name}` gives it another token"
-                );
-            }
+        let session = Session::open().await?;
+        let store = Store::with_session(&session, &self.secret.secret);
+        let keys = ApiKeys::new(&session);
+        let needs_key = !self.shared_key && client.usage_plan_key.is_none();
+        let mut made = None;
+        if needs_key {
+            // Asked first, so that no key is made for a client that cannot be added.
+            ensure_new(&read_from(&store).await?, &client.name)?;
+            let key =
+                keys.create(&client.name, &self.usage_plan).await.context(SHARED_KEY_ADVICE)?;
+            client.usage_plan_key = Some(key.value.clone());
+            made = Some(key);
+        }
+        let added = edit_in(&store, |list| {
+            ensure_new(list, &client.name)?;
             list.clients.push(client.clone());
             Ok(())
-        })
-        .await?;
+        });
+        if let Err(problem) = added.await {
+            if let Some(key) = made {
+                keys.take_back(&key).await?;
+            }
+            return Err(problem);
+        }
         print_token(&token)?;
         say(&format!("added {}; this token is shown only now", self.name));
+        if self.shared_key {
+            say("it shares its API key with others, so that it has neither rate nor quota");
+        }
         Ok(())
     }
 }
 
+/// What to do about a key that cannot be made.
+const SHARED_KEY_ADVICE: &str =
+    "nothing was added (--shared-key needs no API key, and has no limits)";
+
+fn ensure_new(list: &ClientList, name: &str) -> anyhow::Result<()> {
+    if list.clients.iter().any(|other| other.name == name) {
+        bail!(
+            "there is a client {name:?} already: `ops clients rotate {name}` gives it another token"
+        );
+    }
+    Ok(())
+}
+
+fn plan_id(text: &str) -> anyhow::Result<String> {
+    let is_id =
+        (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    ensure!(
+        is_id && text != "None",
+        "the id of a usage plan has letters and digits; the stack's outputs tell it"
+    );
+    Ok(text.to_string())
+}
+
 fn name(text: &str) -> anyhow::Result<String> {
+    ensure!(!text.contains(TOKEN_PREFIX), "this is a token, and a name is in every log line");
     checked(Client { name: text.into(), ..valid() })?;
     Ok(text.to_string())
 }

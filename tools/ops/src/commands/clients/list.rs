@@ -25,10 +25,15 @@ impl List {
         let list = read(&self.secret.secret).await?;
         let now = clock::since_epoch().as_secs();
         print_table(
-            &["NAME", "TOKENS", "MODELS", "USAGE-PLAN-KEY", "NOT-AFTER"],
+            &["NAME", "TOKENS", "MODELS", "API-KEY", "NOT-AFTER"],
             list.clients.iter().map(|client| row(client, now)),
         )
     }
+}
+
+/// Whether it is counted by itself; the value of its key is no secret, but nobody's business either.
+fn api_key(client: &Client) -> String {
+    if client.usage_plan_key.is_some() { "own".to_string() } else { "shared".to_string() }
 }
 
 fn row(client: &Client, now_secs: u64) -> Vec<String> {
@@ -38,7 +43,7 @@ fn row(client: &Client, now_secs: u64) -> Vec<String> {
         client.name.clone(),
         tokens.join(","),
         client.models.as_ref().map_or("all".to_string(), |models| models.join(",")),
-        client.usage_plan_key.clone().unwrap_or_else(|| "default".to_string()),
+        api_key(client),
         not_after(client) + expired,
     ]
 }

@@ -1,9 +1,12 @@
 //! `ops clients revoke`: a client, or one of its tokens, is let in no more.
 
 use super::{BOUND, find, short};
-use crate::client_list::edit;
+use crate::api_keys::ApiKeys;
+use crate::aws::Session;
+use crate::client_list::edit_in;
 use crate::commands::ClientsSecret;
 use crate::output::say;
+use crate::store::Store;
 use anyhow::{bail, ensure};
 use clap::Args;
 use shared::secrets::clients::Client;
@@ -12,6 +15,8 @@ use shared::secrets::clients::Client;
 ///
 /// Requests are refused with 401 within two minutes: the authorizer keeps its list for one, and API Gateway
 /// what the authorizer said for another. Flushing API Gateway's memory a minute later cuts off what is left.
+/// The API key that `ops clients add` has made for the client is deleted; where API Gateway notices that first,
+/// its requests are refused with a 500 until then.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -32,18 +37,28 @@ pub struct Revoke {
 
 impl Revoke {
     pub async fn run(self) -> anyhow::Result<()> {
-        let revoked = edit(&self.secret.secret, |list| {
+        let session = Session::open().await?;
+        let store = Store::with_session(&session, &self.secret.secret);
+        let (revoked, key) = edit_in(&store, |list| {
             let client = find(list, &self.name)?;
             match &self.token {
-                Some(beginning) => remove_token(client, beginning),
+                Some(beginning) => Ok((remove_token(client, beginning)?, None)),
                 None => {
+                    let key = client.usage_plan_key.clone();
                     list.clients.retain(|client| client.name != self.name);
-                    Ok(self.name.clone())
+                    Ok((self.name.clone(), key))
                 }
             }
         })
         .await?;
         say(&format!("revoked {revoked}; it is refused {BOUND}"));
+        let Some(key) = key else { return Ok(()) };
+        // The client is out whatever becomes of its key.
+        match ApiKeys::new(&session).delete(&self.name, &key).await {
+            Ok(true) => {}
+            Ok(false) => say("its API key was not made by ops, and stays"),
+            Err(problem) => say(&format!("warning: its API key stays behind: {problem:#}")),
+        }
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! `ops key stage`: the next Cohere key waits for its rotation.
 
 use crate::commands::KeySecret;
-use crate::output::say;
+use crate::output::{mask, say};
 use crate::store::Store;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
@@ -31,6 +31,7 @@ pub struct Stage {
 impl Stage {
     pub async fn run(self) -> anyhow::Result<()> {
         let text = from_stdin()?;
+        mask(text.expose().trim());
         let key = usable(&text)?;
         let store = Store::open(&self.secret.secret).await?;
         // An operator may be allowed to write and not to read: then nothing is compared.
@@ -79,6 +80,7 @@ fn usable(text: &Secret) -> anyhow::Result<ApiKey> {
     let bare = String::from_utf8_lossy(key.authorization.as_bytes());
     let bare = bare.strip_prefix("Bearer ").unwrap_or_default();
     refuse_wrapped(bare)?;
+    mask(bare);
     let is_token = bare.starts_with(TOKEN_PREFIX);
     ensure!(
         !is_token,

@@ -34,7 +34,7 @@ impl Status {
         });
         print_table(&["VERSION", "LABELS", "AGE"], rows)?;
         if !versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT)) {
-            say(&format!("the secret {} has no key yet: ops key stage < key.txt", store.id()));
+            say("the secret has no key yet: ops key stage < key.txt");
         }
         match described.last_rotated {
             Some(date) => say(&format!("last rotated {} ago", age(now, date))),

@@ -1,0 +1,111 @@
+//! How an operator reaches AWS: endpoint, region, credentials, proxy and authorities of the environment.
+//!
+//! Everything goes over the gateway's own HTTP client: the SDK's would bring a second library of TLS.
+
+use crate::output::mask;
+use crate::problem::{Usage, explain_credentials};
+use anyhow::{Context, anyhow};
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use shared::config::HttpConfig;
+use shared::config::aws_endpoints::{ENDPOINT_URL, REQUIRED, find_endpoint_problems};
+use shared::secrets::secrets_manager::http_client;
+use shared::transport::{Surroundings, Transport};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a proxy may stand, the first one that is set.
+const PROXIES: [&str; 4] = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
+const EXCEPTIONS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+/// Where the name of a file with further authorities may stand.
+const AUTHORITIES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
+
+/// A way to AWS, with the credentials that one command uses.
+pub struct Session {
+    pub config: SdkConfig,
+    pub credentials: Credentials,
+    pub region: String,
+    pub transport: Transport,
+}
+
+impl Session {
+    /// Finds out all that a call needs; of AWS it asks the credentials alone, where they come from there.
+    pub async fn open() -> anyhow::Result<Self> {
+        check_endpoints()?;
+        let transport = connect()?;
+        let times =
+            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http_client(&transport))
+            .timeout_config(times)
+            .load()
+            .await;
+        let region = config
+            .region()
+            .context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?
+            .to_string();
+        if let Some(url) = config.endpoint_url() {
+            check_endpoint("the profile's endpoint_url", url)?;
+        }
+        let provider = config.credentials_provider().context("no way to find credentials")?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| anyhow!(explain_credentials(&error)))?;
+        mask(credentials.secret_access_key());
+        mask(credentials.session_token().unwrap_or_default());
+        // Asked once: a program that gives credentials may ask its user for them.
+        let known = SharedCredentialsProvider::new(credentials.clone());
+        let config = config.into_builder().credentials_provider(known).build();
+        Ok(Self { config, credentials, region, transport })
+    }
+}
+
+/// Reads a variable that has a value.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Refuses where a key must not go. The SDK would ignore some of these and ask AWS itself.
+fn check_endpoints() -> Result<(), Usage> {
+    let vars: BTreeMap<_, _> = std::env::vars_os()
+        .map(|(name, url)| {
+            (name.to_string_lossy().into_owned(), url.to_string_lossy().into_owned())
+        })
+        .collect();
+    let problems = find_endpoint_problems(&vars);
+    if problems.is_empty() { Ok(()) } else { Err(Usage(problems.join("; "))) }
+}
+
+fn check_endpoint(name: &str, url: &str) -> Result<(), Usage> {
+    let vars = BTreeMap::from([(ENDPOINT_URL.to_string(), url.to_string())]);
+    if find_endpoint_problems(&vars).is_empty() {
+        return Ok(());
+    }
+    Err(Usage(format!("{name}: {REQUIRED}")))
+}
+
+fn connect() -> anyhow::Result<Transport> {
+    let http = HttpConfig {
+        upstream_url: String::new(),
+        connect_timeout: Duration::from_secs(5),
+        pool_idle: Duration::from_secs(30),
+        max_answer_bytes: 1 << 20,
+    };
+    let first = |names: &[&'static str]| {
+        names.iter().find_map(|name| variable(name).map(|value| (*name, value)))
+    };
+    let (proxy_name, https_proxy) = first(&PROXIES).unzip();
+    let mut around = Surroundings { https_proxy, ..Surroundings::default() };
+    around.no_proxy = first(&EXCEPTIONS).unwrap_or_default().1;
+    let bundle = first(&AUTHORITIES);
+    if let Some((name, path)) = &bundle {
+        around.authorities = std::fs::read(path)
+            .map_err(|error| Usage(format!("{name}: its file cannot be read: {}", error.kind())))?;
+    }
+    // What is wrong with a certificate or a proxy is not told: the words might quote it.
+    Transport::with_surroundings(&http, &around).map_err(|_| {
+        let names: Vec<_> = proxy_name.into_iter().chain(bundle.map(|(name, _)| name)).collect();
+        Usage(format!("the network cannot be used as {} says", names.join(" and "))).into()
+    })
+}
