@@ -176,6 +176,8 @@ impl ModelAnswer<Embed> for BatchAnswer {
         if let Some(chunks) = answer {
             return Ok(BatchAnswer(chunks));
         }
+        // The answer is made of the calls that follow, and so are the counts in its headers.
+        record.calls.response_headers.clear();
         let plan = EmbedPlan::as_it_stands(&app.cache, &identity.client, object);
         let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
         match Box::pin(answer_plan(&plan, &fan_out, &id, record)).await? {

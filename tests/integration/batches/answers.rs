@@ -124,24 +124,46 @@ fn answer_with_languages(seen: &Seen) -> Vec<Step> {
     let languages: Vec<_> = texts.iter().map(|text| format!("of {text}")).collect();
     let answer = write_embed_answer(&request, EMBED, &texts);
     let news = format!(r#","languages":{},"meta""#, json!(languages));
-    write_text(&answer.replacen(r#","meta""#, &news, 1))
+    let count = texts.len().to_string();
+    let headers = [("content-type", "application/json"), ("num_tokens", count.as_str())];
+    write_answer(200, &headers, answer.replacen(r#","meta""#, &news, 1).as_bytes())
 }
 
 #[tokio::test]
 async fn unknown_list_has_an_element_for_each_input() {
     let cohere = ScriptedCohere::start(&[]).await;
     cohere.embed_texts(&number_texts("sea", 0..3)).await;
-    cohere.stub.answer_others(answer_with_languages);
     let equal: Vec<_> = [0, 7, 0, 8].iter().map(|number| format!("sea-{number}")).collect();
     let many: Vec<_> = (0..200).map(|number| format!("sea-{}", number % 150)).collect();
     let apart = number_texts("moon", 0..200);
     // The answer without the cached and the equal text cannot be joined; then it is known before.
+    cohere.stub.answer_others(answer_with_languages);
     for (texts, calls) in [(&equal, 2), (&equal, 1), (&many, 3), (&apart, 3)] {
         let answered = cohere.embed_texts(texts).await;
         answered.assert_embeds(EMBED, texts);
         let languages: Vec<_> = texts.iter().map(|text| format!("of {text}")).collect();
         assert_eq!(answered.answer.json()["languages"], json!(languages));
+        assert_eq!(answered.answer.header("num_tokens"), texts.len().to_string());
         assert_eq!(answered.calls.len(), calls);
+    }
+}
+
+#[tokio::test]
+async fn unknown_list_of_a_split_request_is_asked_for_as_it_stands() {
+    // Two calls about different texts, then three about all; without a cache nothing remembers it.
+    for (cache_bytes, calls) in [("64000000", [5, 3]), ("0", [5, 5])] {
+        let cohere = ScriptedCohere::start(&[("GATEWAY_CACHE_BYTES", cache_bytes)]).await;
+        cohere.stub.answer_others(answer_with_languages);
+        let texts: Vec<_> = (0..200).map(|number| format!("sea-{}", number % 150)).collect();
+        let languages: Vec<_> = texts.iter().map(|text| format!("of {text}")).collect();
+        for calls in calls {
+            let answered = cohere.embed_texts(&texts).await;
+            answered.assert_embeds(EMBED, &texts);
+            assert_eq!(answered.answer.json()["languages"], json!(languages));
+            assert_eq!(answered.answer.header("num_tokens"), "200");
+            assert_eq!(answered.billed_units(), json!({ "input_tokens": 200 }));
+            assert_eq!(answered.calls.len(), calls, "{cache_bytes} bytes");
+        }
     }
 }
 
