@@ -5,6 +5,7 @@
 //! sub-requests only once.
 
 mod cache;
+mod size;
 
 use super::attempts::CallAnswer;
 use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
@@ -19,12 +20,12 @@ use crate::cache::Cache;
 use crate::cache::access::CacheAccess;
 use crate::cohere::classify;
 use crate::cohere::client::Call;
-use crate::cohere::models::{self, Model};
-use crate::config::{Config, EndpointTimes, FallbackConfig, LimitsConfig, TimesConfig};
+use crate::cohere::models::Model;
+use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
-use crate::error::{Code, GatewayError, Result};
+use crate::error::{GatewayError, Result};
 use crate::record::{BatchStats, CallStats, RequestRecord};
 use crate::wire::UpstreamRequest;
 use crate::wire::embed::{self as wire, EmbedAnswer, EmbedRequest};
@@ -32,12 +33,7 @@ use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use cache::EmbedCache;
 use http::Response;
-
-/// Length of embeddings that is reckoned with where the model is not in the catalogue.
-const UNKNOWN_DIMENSION: u64 = 2_048;
-
-/// Most calls of one request to a model that takes one image a call.
-const MAX_IMAGE_CALLS: usize = 96;
+use size::{check_size, inputs_per_call};
 
 /// Answers one request of the endpoint.
 pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
@@ -81,71 +77,6 @@ impl EndpointRules for Embed {
 
 fn has_dimension(model: &Model, length: f64) -> bool {
     model.dimensions.iter().any(|known| *known as f64 == length)
-}
-
-/// Checks the size of an embed request and of the answer it will have.
-///
-/// # Errors
-/// `too_large` with the limit; `invalid_request` for a length that the model cannot make.
-fn check_size(request: &EmbedRequest, limits: &LimitsConfig) -> Result<()> {
-    let (source, count, most) = (request.source(), request.input_count(), limits.embed_max_inputs);
-    if count > most {
-        let message = format!("{source}: at most {most} are taken in one request, got {count}");
-        return Err(GatewayError::new(Code::TooLarge, message));
-    }
-    check_image_calls(request)?;
-    let length = check_dimension(request)?;
-    let (expected, most) = (request.expected_bytes(length), limits.embed_max_answer_bytes);
-    if expected > most as f64 {
-        let message = format!(
-            "{source}: {count} embeddings of {length} numbers in the asked types are about \
-             {expected:.0} bytes, at most {most} are answered at once; send fewer, or ask for a \
-             smaller type or output_dimension"
-        );
-        return Err(GatewayError::new(Code::TooLarge, message));
-    }
-    Ok(())
-}
-
-/// Checks how many calls a request becomes where a model takes one image a call.
-fn check_image_calls(request: &EmbedRequest) -> Result<()> {
-    let (model, source, count) = (request.model(), request.source(), request.input_count());
-    if inputs_per_call(model, source) == 1 && count > MAX_IMAGE_CALLS {
-        let message = format!(
-            "{source}: {model} takes one a call, at most {MAX_IMAGE_CALLS} calls are made for one \
-             request, got {count}"
-        );
-        return Err(GatewayError::new(Code::TooLarge, message));
-    }
-    Ok(())
-}
-
-/// Returns the length that the embeddings will have.
-///
-/// # Errors
-/// `invalid_request` where the model cannot make the length that is asked for.
-fn check_dimension(request: &EmbedRequest) -> Result<f64> {
-    let model = models::find_model(request.model());
-    let known = model.map(|model| model.dimensions).unwrap_or_default();
-    let Some(length) = request.output_dimension() else {
-        return Ok(*known.last().unwrap_or(&UNKNOWN_DIMENSION) as f64);
-    };
-    if length < 1.0 {
-        let problem = format!("must be at least 1, got {length}");
-        return Err(GatewayError::invalid("output_dimension", problem));
-    }
-    if known.is_empty() || known.iter().any(|known| *known as f64 == length) {
-        return Ok(length);
-    }
-    let name = request.model();
-    let problem = match known {
-        [only] => format!("is not taken by {name}, whose embeddings have {only} numbers"),
-        _ => {
-            let known: Vec<_> = known.iter().map(u64::to_string).collect();
-            format!("{name} makes {}, not {length}", known.join(", "))
-        }
-    };
-    Err(GatewayError::invalid("output_dimension", problem))
 }
 
 impl CallAnswer for EmbedAnswer {
@@ -227,14 +158,6 @@ async fn answer_plan(
 
 fn cannot_be_joined() -> GatewayError {
     classify::malformed_answer("Cohere's answers to the calls of one request have several forms")
-}
-
-/// Returns how many inputs one call of a model takes.
-fn inputs_per_call(model: &str, source: &str) -> usize {
-    match models::find_model(model) {
-        Some(model) if source == "images" && model.takes_one_image => 1,
-        _ => wire::PER_CALL,
-    }
 }
 
 /// An embed request, and what the cache holds for it. Everything but the calls.

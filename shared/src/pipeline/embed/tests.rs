@@ -1,4 +1,5 @@
 use super::*;
+use crate::error::Code;
 
 fn validate(model: &str, count: usize, rest: &str) -> Result<UpstreamRequest> {
     let texts = vec!["\"t\""; count].join(",");
