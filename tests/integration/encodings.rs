@@ -93,7 +93,7 @@ async fn limit_counts_the_bytes_that_are_sent() {
         let left = bytes - head.len() - tail.len();
         format!("{head}{}{}{tail}", pair.repeat(left / 2), "x".repeat(left % 2))
     };
-    for pair in ["xx", "\\\"", "\\n", "\u{e9}"] {
+    for pair in ["\\\"", "\u{e9}"] {
         let answer = running.send("/v2/chat", body_of(4_500_000, pair)).await;
         assert_eq!(answer.status, 200, "{pair}: {:?}", answer.body);
         let answer = running.send("/v2/chat", body_of(4_500_001, pair)).await;
