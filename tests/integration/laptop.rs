@@ -20,7 +20,7 @@ async fn foreign_page_spends_no_key() {
         let answer = read_answer(running.post("/v2/chat").header(name, value).body(BODY)).await;
         let said = answer.json();
         assert_eq!((answer.status, said["code"].as_str()), (status, Some("invalid_request")));
-        assert!(said["id"].is_string() && said["message"].is_string(), "{said}");
+        assert!(answer.body.starts_with(b"{\"id\":\"") && said["message"].is_string(), "{said}");
         let health = running.request_without_token(Method::GET, "/api/health").header(name, value);
         assert_eq!(read_answer(health).await.status, status, "{name}: {value}");
     }
