@@ -19,6 +19,8 @@ pub mod rotation;
 mod secrets;
 mod service;
 pub mod setting;
+#[cfg(feature = "test-ca")]
+mod test_ca;
 mod times;
 pub mod vars;
 

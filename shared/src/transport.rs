@@ -5,7 +5,9 @@
 //! retries: what is sent twice is decided in the open. Unused connections are dropped early because
 //! they die unseen while Lambda freezes the environment.
 
+use crate::clock::{Instant, now};
 use crate::config::HttpConfig;
+use crate::lock::lock_anyway;
 use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
@@ -13,7 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tower::util::MapResponseLayer;
@@ -32,13 +34,21 @@ pub struct Surroundings {
 /// Sends requests over pooled connections.
 #[derive(Clone, Debug)]
 pub struct Transport {
-    client: reqwest::Client,
+    /// Keeps connections; replaced together with them when they are to be forgotten.
+    pool: Arc<Mutex<Pool>>,
     /// Keeps no connection, and speaks HTTP/1.1; built when a kept connection was found dead.
     fresh: Arc<OnceLock<reqwest::Client>>,
     /// Tells those who wait that a connection has been opened.
     opened: Arc<Notify>,
     config: HttpConfig,
     roots: Arc<rustls::RootCertStore>,
+}
+
+/// A client, and since when it keeps connections.
+#[derive(Debug)]
+struct Pool {
+    client: reqwest::Client,
+    since: Instant,
 }
 
 /// Why there is no answer, or no whole one. The texts name no URL, header or body.
@@ -193,6 +203,8 @@ impl Transport {
     /// The TLS setup is unusable, which is a defect of the build.
     pub fn new(config: &HttpConfig) -> Result<Self, BuildError> {
         let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
+        #[cfg(feature = "test-ca")]
+        let roots = add_test_ca(roots, config)?;
         Self::with_roots(config, roots)
     }
 
@@ -219,16 +231,26 @@ impl Transport {
     }
 
     fn with_roots(config: &HttpConfig, roots: rustls::RootCertStore) -> Result<Self, BuildError> {
-        let opened = Arc::new(Notify::new());
-        let tell = opened.clone();
-        // Told as the connection is there and before it is used, so that others find it in the pool.
-        let tell_opened = MapResponseLayer::new(move |connection| {
-            tell.notify_waiters();
-            connection
-        });
-        let (config, roots) = (config.clone(), Arc::new(roots));
-        let client = configure(&config, &roots, PROTOCOLS)?.connector_layer(tell_opened).build()?;
-        Ok(Self { client, fresh: Arc::default(), opened, config, roots })
+        let (opened, roots) = (Arc::new(Notify::new()), Arc::new(roots));
+        let pool = Arc::new(Mutex::new(Pool::new(config, &roots, &opened)?));
+        Ok(Self { pool, fresh: Arc::default(), opened, config: config.clone(), roots })
+    }
+
+    /// Leaves all connections that were there at `then`; requests under way keep theirs.
+    ///
+    /// HTTP/2 would send the next request over the same one, and so to the same server.
+    pub fn forget_connections(&self, then: Instant) {
+        let mut pool = lock_anyway(&self.pool);
+        // Others that were sent over them may have come first.
+        if pool.since <= then
+            && let Ok(fresh) = Pool::new(&self.config, &self.roots, &self.opened)
+        {
+            *pool = fresh;
+        }
+    }
+
+    fn pooled_client(&self) -> reqwest::Client {
+        lock_anyway(&self.pool).client.clone()
     }
 
     /// Returns how long an unused connection is kept.
@@ -251,7 +273,8 @@ impl Transport {
                 .map_err(|error| TransportError::Connect(error.to_string()))?;
             let _ = self.fresh.set(client);
         }
-        self.send_with(self.fresh.get().unwrap_or(&self.client), post.into()).await
+        let client = self.fresh.get().cloned().unwrap_or_else(|| self.pooled_client());
+        self.send_with(client, post.into()).await
     }
 
     /// Sends a `POST` and waits for the head of the answer. Times are the caller's affair.
@@ -259,7 +282,7 @@ impl Transport {
     /// # Errors
     /// As `send`.
     pub async fn post(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
-        self.send_with(&self.client, post.into()).await
+        self.send_with(self.pooled_client(), post.into()).await
     }
 
     /// Sends a request and waits for the head of the answer. Times are the caller's affair.
@@ -270,12 +293,12 @@ impl Transport {
         &self,
         request: http::Request<Bytes>,
     ) -> Result<TransportResponse, TransportError> {
-        self.send_with(&self.client, reqwest::Request::try_from(request)?).await
+        self.send_with(self.pooled_client(), reqwest::Request::try_from(request)?).await
     }
 
     async fn send_with(
         &self,
-        client: &reqwest::Client,
+        client: reqwest::Client,
         request: reqwest::Request,
     ) -> Result<TransportResponse, TransportError> {
         let mut body = client.execute(request).await?;
@@ -289,6 +312,18 @@ impl Transport {
     }
 }
 
+/// Trusts the authority of a test besides; a deployed build has no such function.
+#[cfg(feature = "test-ca")]
+fn add_test_ca(
+    mut roots: rustls::RootCertStore,
+    config: &HttpConfig,
+) -> Result<rustls::RootCertStore, BuildError> {
+    if let Some(certificate) = &config.test_ca {
+        roots.add(certificate.clone().into())?;
+    }
+    Ok(roots)
+}
+
 /// The protocols that are offered, the one that is wanted first.
 const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
@@ -297,6 +332,23 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 type BuildError = Box<dyn Error + Send + Sync>;
+
+impl Pool {
+    fn new(
+        config: &HttpConfig,
+        roots: &Arc<rustls::RootCertStore>,
+        opened: &Arc<Notify>,
+    ) -> Result<Self, BuildError> {
+        let tell = opened.clone();
+        // Told as the connection is there and before it is used, so that others find it in the pool.
+        let tell_opened = MapResponseLayer::new(move |connection| {
+            tell.notify_waiters();
+            connection
+        });
+        let client = configure(config, roots, PROTOCOLS)?.connector_layer(tell_opened).build()?;
+        Ok(Self { client, since: now() })
+    }
+}
 
 fn build_fresh(
     config: &HttpConfig,

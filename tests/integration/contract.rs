@@ -1,7 +1,7 @@
 //! The HTTP contract of answers that are not streamed: codes, statuses, headers in both directions.
 
 use gateway_tests::gateway::{self, FAKE_KEY, Running, read_answer};
-use gateway_tests::stub::{Step, Stub, write_answer, write_json};
+use gateway_tests::stub::{Step, Stub, cut_body, write_answer, write_json};
 use http::Method;
 use serde_json::json;
 use shared::edge::response::{FROM_COHERE, OwnHeader};
@@ -135,14 +135,14 @@ async fn broken_and_slow_upstream_has_codes_and_bounds() {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "300"), ("GATEWAY_FALLBACKS", "none")];
     let (stub, running) = gateway::start_with_stub(&settings).await;
     let half = write_answer(200, &[("content-type", "application/json")], br#"{"message":{}}"#);
-    let Step::Write(bytes) = &half[0] else { panic!("an answer is one write") };
-    let cut = vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset];
+    let half = cut_body(half, 5);
+    let cut = [half.clone(), vec![Step::Reset]].concat();
     let slow = vec![Step::Wait(Duration::from_secs(2))];
-    let stalled = vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Hang];
+    let stalled = [half, vec![Step::Hang]].concat();
     let cases = [
         (vec![Step::Reset], 503, "upstream_unreachable"),
         (
-            vec![Step::Write("no http at all\r\n\r\n".into()), Step::Reset],
+            vec![Step::Raw("no http at all\r\n\r\n".into()), Step::Reset],
             503,
             "upstream_unreachable",
         ),

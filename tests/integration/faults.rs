@@ -7,6 +7,7 @@
 mod breaker;
 mod fallback;
 mod frozen;
+mod http2;
 mod key_store;
 mod matrix;
 mod outage;

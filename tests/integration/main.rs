@@ -28,6 +28,7 @@ mod runbooks;
 mod schema;
 mod stage_order;
 mod streams;
+mod test_ca;
 mod unreadable_clients;
 mod upstream_id;
 mod usage_plans;

@@ -4,7 +4,7 @@ use gateway_tests::gateway;
 use gateway_tests::scripted_cohere::{
     ScriptedCohere, build_embed_body, build_rerank_body, number_texts, refuse_late,
 };
-use gateway_tests::stub::{Step, write_answer, write_json};
+use gateway_tests::stub::{Step, cut_body, write_answer, write_json};
 use gateway_tests::ways::{Way, status_and_code};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -100,11 +100,8 @@ async fn long_refusal_is_cut() {
 
 /// Writes the head of a refusal that promises a body of which only the beginning comes.
 fn begin_refusal(status: u16, last: Step) -> Vec<Step> {
-    let begun = "{\"id\":\"c\",\"message\":\"not so fa";
-    let head = format!(
-        "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{begun}"
-    );
-    vec![Step::Write(head.into()), last]
+    let whole = write_json(status, &json!({ "id": "c", "message": "not so far as this" }));
+    [cut_body(whole, 12), vec![last]].concat()
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 
 mod forms;
 
-use bytes::Bytes;
 use gateway_tests::gateway::{self, Answer, read_answer};
 use gateway_tests::stub::{
-    Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+    Protocol, Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
 };
 use gateway_tests::ways::{DONE, START};
 use serde_json::{Value, json};
@@ -41,37 +40,44 @@ fn failed_ending(text: &str) -> Value {
 
 #[tokio::test]
 async fn frames_pass_unchanged_however_cut() {
-    let (stub, running) = gateway::start_with_stub(&[]).await;
-    let whole = [START, DELTA, TOOL, ": comment\n\n", END, DONE].concat();
-    for size in [1, 7, 64, whole.len()] {
-        let pieces: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
-        stub.plan_answer(write_stream(&[("x-debug-trace-id", "t")], &pieces));
-        let answer = running.send("/v2/chat", CHAT).await;
-        assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
-        assert_eq!(body_text(&answer), whole, "pieces of {size}");
-        assert_eq!(answer.header("x-debug-trace-id"), "t");
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
-        assert!(line.contains("\"output_tokens\":3") && line.contains("first_event_ms"), "{line}");
+    for protocol in Protocol::ALL {
+        let (stub, running) = gateway::start_with_stub_over(protocol, &[]).await;
+        let whole = [START, DELTA, TOOL, ": comment\n\n", END, DONE].concat();
+        for size in [1, 7, 64, whole.len()] {
+            let pieces: Vec<&[u8]> = whole.as_bytes().chunks(size).collect();
+            stub.plan_answer(write_stream(&[("x-debug-trace-id", "t")], &pieces));
+            let answer = running.send("/v2/chat", CHAT).await;
+            assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
+            assert_eq!(body_text(&answer), whole, "pieces of {size}");
+            assert_eq!(answer.header("x-debug-trace-id"), "t");
+            let line = running.wait_for_line(answer.header("x-request-id")).await;
+            assert!(
+                line.contains("\"output_tokens\":3") && line.contains("first_event_ms"),
+                "{line}"
+            );
+        }
     }
 }
 
 #[tokio::test]
 async fn stream_writes_are_whole_frames() {
-    let (stub, running) = gateway::start_with_stub(&[]).await;
-    let mut steps = vec![write_stream_head(&[])];
-    for byte in [START, DELTA, DELTA, END, DONE].concat().as_bytes().chunks(11) {
-        steps.extend([write_chunk(byte), Step::Wait(Duration::from_millis(2))]);
-    }
-    steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
-    stub.plan_answer(steps);
-    let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
-    let mut chunks = Vec::new();
-    while let Some(chunk) = response.chunk().await.expect("a body") {
-        chunks.push(chunk);
-    }
-    assert!(chunks.len() >= 4, "{chunks:?}");
-    for chunk in &chunks {
-        assert!(chunk.ends_with(b"\n\n"), "{chunk:?}");
+    for protocol in Protocol::ALL {
+        let (stub, running) = gateway::start_with_stub_over(protocol, &[]).await;
+        let mut steps = vec![write_stream_head(&[])];
+        for byte in [START, DELTA, DELTA, END, DONE].concat().as_bytes().chunks(11) {
+            steps.extend([write_chunk(byte), Step::Wait(Duration::from_millis(2))]);
+        }
+        steps.push(Step::End);
+        stub.plan_answer(steps);
+        let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
+        let mut chunks = Vec::new();
+        while let Some(chunk) = response.chunk().await.expect("a body") {
+            chunks.push(chunk);
+        }
+        assert!(chunks.len() >= 4, "{chunks:?}");
+        for chunk in &chunks {
+            assert!(chunk.ends_with(b"\n\n"), "{chunk:?}");
+        }
     }
 }
 
@@ -94,28 +100,30 @@ async fn small_answer_is_not_held_for_40_ms() {
 
 #[tokio::test]
 async fn stream_events_arrive_as_sent() {
-    let (stub, running) = gateway::start_with_stub(&[]).await;
-    let pause = Duration::from_millis(150);
-    let steps = [START, DELTA, DELTA, DELTA, END, DONE]
-        .map(|frame| [write_chunk(frame.as_bytes()), Step::Wait(pause)]);
-    let mut all = vec![write_stream_head(&[])];
-    all.extend(steps.into_iter().flatten());
-    all.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
-    stub.plan_answer(all);
-    let started = Instant::now();
-    let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
-    let mut arrived = Vec::new();
-    while response.chunk().await.expect("a body").is_some() {
-        arrived.push(started.elapsed());
-    }
-    // message-start waits for the first content; after that each event comes when it was sent.
-    assert_eq!(arrived.len(), 5, "{arrived:?}");
-    for (index, at) in arrived.iter().enumerate() {
-        let sent = pause * (index as u32 + 1);
-        assert!(
-            *at + Duration::from_millis(20) > sent && *at < sent + Duration::from_millis(120),
-            "{arrived:?}"
-        );
+    for protocol in Protocol::ALL {
+        let (stub, running) = gateway::start_with_stub_over(protocol, &[]).await;
+        let pause = Duration::from_millis(150);
+        let steps = [START, DELTA, DELTA, DELTA, END, DONE]
+            .map(|frame| [write_chunk(frame.as_bytes()), Step::Wait(pause)]);
+        let mut all = vec![write_stream_head(&[])];
+        all.extend(steps.into_iter().flatten());
+        all.push(Step::End);
+        stub.plan_answer(all);
+        let started = Instant::now();
+        let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
+        let mut arrived = Vec::new();
+        while response.chunk().await.expect("a body").is_some() {
+            arrived.push(started.elapsed());
+        }
+        // message-start waits for the first content; after that each event comes when it was sent.
+        assert_eq!(arrived.len(), 5, "{arrived:?}");
+        for (index, at) in arrived.iter().enumerate() {
+            let sent = pause * (index as u32 + 1);
+            assert!(
+                *at + Duration::from_millis(20) > sent && *at < sent + Duration::from_millis(120),
+                "{arrived:?}"
+            );
+        }
     }
 }
 
@@ -193,103 +201,112 @@ async fn failure_before_content_is_an_ordinary_error() {
 
 #[tokio::test]
 async fn failure_after_content_ends_as_cohere_would() {
-    let settings =
-        [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"), ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500")];
-    let (stub, running) = gateway::start_with_stub(&settings).await;
-    let opened = || {
-        vec![write_stream_head(&[]), write_chunk(START.as_bytes()), write_chunk(DELTA.as_bytes())]
-    };
-    let with = |steps: Vec<Step>| opened().into_iter().chain(steps).collect::<Vec<_>>();
-    let drip = (0..20)
-        .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
-        .collect();
-    let cases = [
-        (with(vec![Step::Reset]), "upstream_malformed"),
-        (
-            with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]),
-            "upstream_malformed",
-        ),
-        (with(vec![write_chunk(DONE.as_bytes()), Step::Hang]), "upstream_malformed"),
-        (with(vec![Step::Write(Bytes::from_static(b"0\r\n\r\n"))]), "upstream_malformed"),
-        (
-            with(vec![write_chunk(b"data: {"), Step::Write(Bytes::from_static(b"0\r\n\r\n"))]),
-            "upstream_malformed",
-        ),
-        (with(vec![Step::Hang]), "upstream_timeout"),
-        (with(drip), "deadline"),
-    ];
-    for (steps, code) in cases {
-        stub.plan_answer(steps);
-        let answer = running.send("/v2/chat", CHAT).await;
-        let text = body_text(&answer);
-        assert_eq!(answer.status, 200);
-        assert!(text.starts_with(&[START, DELTA].concat()), "{code}: {text}");
-        assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
-        assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
-        assert!(line.contains("\"output_tokens\":"), "{line}");
+    for protocol in Protocol::ALL {
+        let settings = [
+            ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "300"),
+            ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "1500"),
+        ];
+        let (stub, running) = gateway::start_with_stub_over(protocol, &settings).await;
+        let opened = || {
+            vec![
+                write_stream_head(&[]),
+                write_chunk(START.as_bytes()),
+                write_chunk(DELTA.as_bytes()),
+            ]
+        };
+        let with = |steps: Vec<Step>| opened().into_iter().chain(steps).collect::<Vec<_>>();
+        let drip = (0..20)
+            .flat_map(|_| [Step::Wait(Duration::from_millis(100)), write_chunk(DELTA.as_bytes())])
+            .collect();
+        let cases = [
+            (with(vec![Step::Reset]), "upstream_malformed"),
+            (
+                with(vec![write_chunk(b"event: content-delta\ndata: {\"ha"), Step::Reset]),
+                "upstream_malformed",
+            ),
+            (with(vec![write_chunk(DONE.as_bytes()), Step::Hang]), "upstream_malformed"),
+            (with(vec![Step::End]), "upstream_malformed"),
+            (with(vec![write_chunk(b"data: {"), Step::End]), "upstream_malformed"),
+            (with(vec![Step::Hang]), "upstream_timeout"),
+            (with(drip), "deadline"),
+        ];
+        for (steps, code) in cases {
+            stub.plan_answer(steps);
+            let answer = running.send("/v2/chat", CHAT).await;
+            let text = body_text(&answer);
+            assert_eq!(answer.status, 200);
+            assert!(text.starts_with(&[START, DELTA].concat()), "{code}: {text}");
+            assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
+            let line = running.wait_for_line(answer.header("x-request-id")).await;
+            assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
+            assert!(line.contains("\"output_tokens\":"), "{line}");
+        }
     }
 }
 
 #[tokio::test]
 async fn ended_stream_is_not_ended_twice() {
-    let (stub, running) = gateway::start_with_stub(&[]).await;
-    let whole = [START, DELTA, END].concat();
-    let end = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    let opened = || vec![write_stream_head(&[]), write_chunk(whole.as_bytes())];
-    let cases = [
-        [opened(), vec![end.clone()]].concat(),
-        [opened(), vec![Step::Reset]].concat(),
-        [opened(), vec![write_chunk(DONE.as_bytes()), Step::Reset]].concat(),
-        [opened(), vec![write_chunk(DONE.as_bytes()), Step::Hang]].concat(),
-    ];
-    for steps in cases {
-        stub.plan_answer(steps);
-        let started = Instant::now();
-        let answer = running.send("/v2/chat", CHAT).await;
-        assert_eq!(body_text(&answer), [&whole, DONE].concat());
-        assert!(started.elapsed() < Duration::from_secs(2));
+    for protocol in Protocol::ALL {
+        let (stub, running) = gateway::start_with_stub_over(protocol, &[]).await;
+        let whole = [START, DELTA, END].concat();
+        let end = Step::End;
+        let opened = || vec![write_stream_head(&[]), write_chunk(whole.as_bytes())];
+        let cases = [
+            [opened(), vec![end.clone()]].concat(),
+            [opened(), vec![Step::Reset]].concat(),
+            [opened(), vec![write_chunk(DONE.as_bytes()), Step::Reset]].concat(),
+            [opened(), vec![write_chunk(DONE.as_bytes()), Step::Hang]].concat(),
+        ];
+        for steps in cases {
+            stub.plan_answer(steps);
+            let started = Instant::now();
+            let answer = running.send("/v2/chat", CHAT).await;
+            assert_eq!(body_text(&answer), [&whole, DONE].concat());
+            assert!(started.elapsed() < Duration::from_secs(2));
+        }
     }
 }
 
 #[tokio::test]
 async fn silence_is_filled_with_keep_alive_comments() {
-    let settings = [
-        ("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"),
-        ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
-        ("GATEWAY_FALLBACKS", "none"),
-    ];
-    let (stub, running) = gateway::start_with_stub(&settings).await;
-    let pause = Step::Wait(Duration::from_millis(250));
-    let pieces = [START, DELTA, END, DONE].map(|frame| write_chunk(frame.as_bytes()));
-    let [start, delta, end, done] = pieces;
-    let last = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
-    stub.plan_answer(vec![
-        pause.clone(),
-        write_stream_head(&[]),
-        start,
-        delta,
-        pause,
-        end,
-        done,
-        last,
-    ]);
-    let filled = body_text(&running.send("/v2/chat", CHAT).await);
-    assert!(filled.starts_with(": ka\n"), "{filled}");
-    assert!(filled.contains(&[DELTA, ": ka\n"].concat()), "{filled}");
-    assert_eq!(filled.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
+    for protocol in Protocol::ALL {
+        let settings = [
+            ("GATEWAY_STREAM_KEEP_ALIVE_MS", "100"),
+            ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", "600"),
+            ("GATEWAY_FALLBACKS", "none"),
+        ];
+        let (stub, running) = gateway::start_with_stub_over(protocol, &settings).await;
+        let pause = Step::Wait(Duration::from_millis(250));
+        let pieces = [START, DELTA, END, DONE].map(|frame| write_chunk(frame.as_bytes()));
+        let [start, delta, end, done] = pieces;
+        let last = Step::End;
+        stub.plan_answer(vec![
+            pause.clone(),
+            write_stream_head(&[]),
+            start,
+            delta,
+            pause,
+            end,
+            done,
+            last,
+        ]);
+        let filled = body_text(&running.send("/v2/chat", CHAT).await);
+        assert!(filled.starts_with(": ka\n"), "{filled}");
+        assert!(filled.contains(&[DELTA, ": ka\n"].concat()), "{filled}");
+        assert_eq!(filled.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
 
-    stub.answer_others(|_| vec![Step::Hang]);
-    let answer = running.send("/v2/chat", CHAT).await;
-    assert_eq!(answer.status, 200);
-    assert_eq!(failed_ending(&body_text(&answer))["error_type"], "upstream_timeout");
+        stub.answer_others(|_| vec![Step::Hang]);
+        let answer = running.send("/v2/chat", CHAT).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(failed_ending(&body_text(&answer))["error_type"], "upstream_timeout");
 
-    stub.answer_others(|_| {
-        let refusal = write_json(429, &json!({ "message": "slow down" }));
-        [vec![Step::Wait(Duration::from_millis(250))], refusal].concat()
-    });
-    let ended = body_text(&running.send("/v2/chat", CHAT).await);
-    assert_eq!(failed_ending(&ended)["error"], "slow down");
+        stub.answer_others(|_| {
+            let refusal = write_json(429, &json!({ "message": "slow down" }));
+            [vec![Step::Wait(Duration::from_millis(250))], refusal].concat()
+        });
+        let ended = body_text(&running.send("/v2/chat", CHAT).await);
+        assert_eq!(failed_ending(&ended)["error"], "slow down");
+    }
 }
 
 #[tokio::test]
@@ -306,22 +323,25 @@ async fn done_inside_text_does_not_end_a_stream() {
 
 #[tokio::test]
 async fn caller_who_leaves_is_logged_and_harmless() {
-    let (stub, running) =
-        gateway::start_with_stub(&[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")]).await;
-    stub.plan_answer(vec![
-        write_stream_head(&[]),
-        write_chunk(START.as_bytes()),
-        write_chunk(DELTA.as_bytes()),
-        Step::Hang,
-    ]);
-    let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
-    let request_id = response.headers()["x-request-id"].to_str().expect("text").to_string();
-    response.chunk().await.expect("a first chunk");
-    drop(response);
-    stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
-    let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
-    assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
-    running.wait_for_line(&request_id).await;
+    for protocol in Protocol::ALL {
+        let (stub, running) =
+            gateway::start_with_stub_over(protocol, &[("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "500")])
+                .await;
+        stub.plan_answer(vec![
+            write_stream_head(&[]),
+            write_chunk(START.as_bytes()),
+            write_chunk(DELTA.as_bytes()),
+            Step::Hang,
+        ]);
+        let mut response = running.post("/v2/chat").body(CHAT).send().await.expect("an answer");
+        let request_id = response.headers()["x-request-id"].to_str().expect("text").to_string();
+        response.chunk().await.expect("a first chunk");
+        drop(response);
+        stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
+        let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
+        assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
+        running.wait_for_line(&request_id).await;
+    }
 }
 
 #[tokio::test]

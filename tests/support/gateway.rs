@@ -1,7 +1,8 @@
 //! A gateway of the test's own: the real function binaries behind the local API Gateway.
 
-use crate::stub::Stub;
+use crate::stub::{Certificate, Protocol, Stub, trusted_certificate};
 use bytes::Bytes;
+use local::build::Build;
 use local::{Options, Output, Stack, Upstream};
 use serde_json::Value;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -53,7 +54,8 @@ pub async fn start_within(
 
 /// Starts a gateway with options of its own, on a free port.
 pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running {
-    build_functions();
+    let build = choose_build(&options.upstream);
+    build_functions(build);
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
     let take = move |function: &str, line: &str| {
@@ -61,10 +63,13 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
             lines.push(format!("{function}: {line}"));
         }
     };
-    let settings =
+    let mut settings: Vec<_> =
         settings.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let options =
-        Options { port: Some(0), settings, output: Output::To(Arc::new(take)), ..options };
+    if build == Build::TestCa {
+        settings.push(("GATEWAY_TEST_CA".into(), trusted_certificate().into()));
+    }
+    let output = Output::To(Arc::new(take));
+    let options = Options { port: Some(0), settings, build, output, ..options };
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start_stack(options).await.unwrap_or_else(|error| panic!("{error:#}"));
@@ -82,14 +87,31 @@ pub async fn start_at(url: &str, settings: &[(&str, &str)]) -> Running {
 
 /// Starts a stub and a gateway in front of it.
 pub async fn start_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
+    start_with_stub_over(Protocol::Plain, settings).await
+}
+
+/// Starts a stub that speaks this protocol and a gateway in front of it.
+pub async fn start_with_stub_over(
+    protocol: Protocol,
+    settings: &[(&str, &str)],
+) -> (Stub, Running) {
+    let stub = Stub::start_with(protocol, Certificate::Good).await;
     let running = start_at(&stub.url, settings).await;
     (stub, running)
 }
 
 /// Starts a stub and a gateway in front of it whose functions have one environment each.
 pub async fn start_single_with_stub(settings: &[(&str, &str)]) -> (Stub, Running) {
-    let stub = Stub::start().await;
+    start_single_with_stub_over(Protocol::Plain, settings).await
+}
+
+/// Starts a stub that speaks this protocol and a gateway in front of it whose functions have one
+/// environment each.
+pub async fn start_single_with_stub_over(
+    protocol: Protocol,
+    settings: &[(&str, &str)],
+) -> (Stub, Running) {
+    let stub = Stub::start_with(protocol, Certificate::Good).await;
     let running = start_within(upstream_at(&stub.url), settings, 1).await;
     (stub, running)
 }
@@ -99,11 +121,21 @@ pub fn upstream_at(url: &str) -> Upstream {
     Upstream::Url { url: url.into(), key: FAKE_KEY.into() }
 }
 
+/// Chooses the function binaries: those in front of a stub with TLS trust its certificate.
+fn choose_build(upstream: &Upstream) -> Build {
+    match upstream {
+        Upstream::Url { url, .. } if url.starts_with("https://localhost:") => Build::TestCa,
+        Upstream::Url { .. } | Upstream::Sandbox => Build::Debug,
+    }
+}
+
 /// Builds the function binaries, once in this process.
-fn build_functions() {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        local::build::build_functions(false).unwrap_or_else(|error| panic!("{error:#}"))
+pub fn build_functions(build: Build) {
+    static DEBUG: OnceLock<()> = OnceLock::new();
+    static TEST_CA: OnceLock<()> = OnceLock::new();
+    let built = if build == Build::TestCa { &TEST_CA } else { &DEBUG };
+    built.get_or_init(|| {
+        local::build::build_functions(build).unwrap_or_else(|error| panic!("{error:#}"))
     });
 }
 

@@ -1,6 +1,7 @@
 //! The real `ops` binary, against the secrets of a running gateway.
 
 use crate::gateway::Running;
+use local::build::Build;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::OnceLock;
@@ -37,9 +38,10 @@ impl Done {
 pub fn build_binary() -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
     BUILT.get_or_init(|| {
-        local::build::build_packages(&["ops"], false).unwrap_or_else(|error| panic!("{error:#}"))
+        local::build::build_packages(&["ops"], Build::Debug)
+            .unwrap_or_else(|error| panic!("{error:#}"))
     });
-    local::build::binary_directory(false).join("ops")
+    local::build::binary_directory(Build::Debug).join("ops")
 }
 
 /// Prepares a program in an environment that leads to the secrets of this gateway and to nothing else.

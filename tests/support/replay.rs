@@ -6,7 +6,6 @@
 use crate::exchange::Exchange;
 use crate::gateway::{self, Answer, Running, read_answer};
 use crate::stub::{self, Seen, Step, Stub, write_chunk, write_stream_head};
-use bytes::Bytes;
 use http::{Method, header};
 use std::sync::Arc;
 use std::time::Duration;
@@ -186,6 +185,6 @@ fn send_in_turn(exchange: &Exchange, frames: &[&[u8]], leave: &Arc<Semaphore>) -
     for frame in frames {
         steps.extend([Step::Leave(leave.clone()), write_chunk(frame)]);
     }
-    steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
+    steps.push(Step::End);
     steps
 }

@@ -5,7 +5,7 @@
 //! written again is seen. Every text of a call bills one token, every started hundred documents one unit.
 
 use crate::gateway::{self, Answer, Running, read_answer};
-use crate::stub::{self, Seen, Step, Stub, write_answer};
+use crate::stub::{self, Protocol, Seen, Step, Stub, write_answer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -68,7 +68,11 @@ impl EmbedAnswer {
 
 impl ScriptedCohere {
     pub async fn start(settings: &[(&str, &str)]) -> Self {
-        let (stub, running) = gateway::start_single_with_stub(settings).await;
+        Self::start_over(Protocol::Plain, settings).await
+    }
+
+    pub async fn start_over(protocol: Protocol, settings: &[(&str, &str)]) -> Self {
+        let (stub, running) = gateway::start_single_with_stub_over(protocol, settings).await;
         stub.answer_others(answer_well);
         Self { stub, running }
     }

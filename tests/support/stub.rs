@@ -1,27 +1,40 @@
-//! An upstream that says what a test tells it to, byte for byte, over plain sockets.
+//! An upstream that does what a test tells it to, byte for byte: over plain sockets, or over TLS as Cohere does.
+
+mod certificates;
+mod http1;
+mod http2;
+mod step;
+mod wire;
+
+pub use certificates::{Certificate, trusted_certificate};
+pub use step::{
+    Head, Step, cut_body, join_body, write_answer, write_chunk, write_json, write_stream,
+    write_stream_head,
+};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 
-/// One thing the stub does with a connection, in order.
-#[derive(Clone, Debug)]
-pub enum Step {
-    Write(Bytes),
-    Wait(Duration),
-    /// Waits until the test gives leave, once for each step of this kind.
-    Leave(Arc<Semaphore>),
-    /// Closes the connection at once, with a reset.
-    Reset,
-    /// Closes the connection, as if all had been said.
-    Close,
-    /// Sends nothing more and leaves the connection open.
-    Hang,
+/// What a stub speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1 without TLS.
+    Plain,
+    /// HTTP/1.1 over TLS.
+    Http1,
+    /// HTTP/2 over TLS, and HTTP/1.1 where that alone is offered.
+    Http2,
+}
+
+impl Protocol {
+    pub const ALL: [Protocol; 3] = [Protocol::Plain, Protocol::Http1, Protocol::Http2];
 }
 
 /// A request as it arrived.
@@ -30,6 +43,9 @@ pub struct Seen {
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
+    pub is_http2: bool,
+    /// Whether its connection has brought no other before.
+    pub is_first: bool,
 }
 
 impl Seen {
@@ -49,66 +65,50 @@ pub struct Stub {
     answers: Arc<Mutex<VecDeque<Vec<Step>>>>,
     otherwise: Arc<Mutex<Arc<Answering>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
+    connections: Arc<AtomicUsize>,
+    pings: Arc<AtomicUsize>,
+    withholds_windows: Arc<AtomicBool>,
+    /// How long a TLS handshake is left without an answer.
+    handshake_delay: Arc<Mutex<Duration>>,
     /// Ends the connections that wait for a request.
     closing: Arc<Notify>,
 }
 
-/// Writes an HTTP answer with a length.
-pub fn write_answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<Step> {
-    let mut head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\n", body.len());
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    vec![Step::Write([head.as_bytes(), b"\r\n", body].concat().into())]
-}
-
-/// Writes a JSON answer.
-pub fn write_json(status: u16, body: &serde_json::Value) -> Vec<Step> {
-    write_answer(status, &[("content-type", "application/json")], body.to_string().as_bytes())
-}
-
-/// Writes the head of a stream of events and then each piece as one chunk.
-pub fn write_stream(headers: &[(&str, &str)], pieces: &[&[u8]]) -> Vec<Step> {
-    let mut steps = vec![write_stream_head(headers)];
-    steps.extend(pieces.iter().map(|piece| write_chunk(piece)));
-    steps.push(Step::Write(Bytes::from_static(b"0\r\n\r\n")));
-    steps
-}
-
-/// Writes the head of a stream of events.
-pub fn write_stream_head(headers: &[(&str, &str)]) -> Step {
-    let mut head =
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"
-            .to_string();
-    for (name, value) in headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    Step::Write((head + "\r\n").into())
-}
-
-/// Writes one chunk of a body.
-pub fn write_chunk(piece: &[u8]) -> Step {
-    Step::Write([format!("{:x}\r\n", piece.len()).as_bytes(), piece, b"\r\n"].concat().into())
-}
-
 impl Stub {
-    /// Starts the stub on a free port of this machine; it ends with the test's runtime.
+    /// Starts a stub without TLS on a free port of this machine; it ends with the test's runtime.
     pub async fn start() -> Self {
+        Self::start_with(Protocol::Plain, Certificate::Good).await
+    }
+
+    /// Starts a stub that speaks this protocol and shows this certificate.
+    pub async fn start_with(protocol: Protocol, certificate: Certificate) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let port = listener.local_addr().expect("an address").port();
+        let (url, acceptor) = match protocol {
+            Protocol::Plain => (format!("http://127.0.0.1:{port}"), None),
+            Protocol::Http1 | Protocol::Http2 => {
+                let acceptor = certificates::make_acceptor(protocol, certificate);
+                (format!("https://localhost:{port}"), Some(acceptor))
+            }
+        };
         let nothing_left = |_: &Seen| write_answer(500, &[], b"the stub has no answer left");
         let stub = Self {
             url,
             answers: Arc::default(),
             otherwise: Arc::new(Mutex::new(Arc::new(nothing_left))),
             seen: Arc::default(),
+            connections: Arc::default(),
+            pings: Arc::default(),
+            withholds_windows: Arc::default(),
+            handshake_delay: Arc::default(),
             closing: Arc::default(),
         };
         let serving = stub.clone();
         tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let _ = socket.set_nodelay(true);
-                tokio::spawn(serving.clone().serve(socket));
+                serving.connections.fetch_add(1, Ordering::SeqCst);
+                tokio::spawn(serving.clone().serve(socket, acceptor.clone()));
             }
         });
         stub
@@ -129,9 +129,29 @@ impl Stub {
         self.closing.notify_waiters();
     }
 
+    /// Says whether bodies are taken in full, or only as far as HTTP/2's first window goes.
+    pub fn withhold_windows(&self, withholds: bool) {
+        self.withholds_windows.store(withholds, Ordering::SeqCst);
+    }
+
+    /// Says how late TLS handshakes are answered.
+    pub fn delay_handshakes(&self, delay: Duration) {
+        *self.handshake_delay.lock().expect("no panic") = delay;
+    }
+
     /// Returns how many requests named this model so far.
     pub fn count_calls(&self, model: &str) -> usize {
         self.seen().iter().filter(|seen| seen.field("model") == model).count()
+    }
+
+    /// Returns how many connections were opened so far.
+    pub fn count_connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many pings of HTTP/2 have come so far.
+    pub fn count_pings(&self) -> usize {
+        self.pings.load(Ordering::SeqCst)
     }
 
     /// Returns the requests so far.
@@ -139,67 +159,22 @@ impl Stub {
         self.seen.lock().expect("no panic").clone()
     }
 
-    async fn serve(self, mut socket: TcpStream) {
-        loop {
-            let seen = tokio::select! {
-                seen = read_request(&mut socket) => seen,
-                () = self.closing.notified() => None,
-            };
-            let Some(seen) = seen else { return };
-            self.seen.lock().expect("no panic").push(seen.clone());
-            let planned = self.answers.lock().expect("no panic").pop_front();
-            let otherwise = self.otherwise.lock().expect("no panic").clone();
-            for step in planned.unwrap_or_else(|| otherwise(&seen)) {
-                match step {
-                    Step::Write(bytes) => {
-                        if socket.write_all(&bytes).await.is_err() {
-                            return;
-                        }
-                    }
-                    Step::Wait(time) => tokio::time::sleep(time).await,
-                    Step::Leave(leave) => match leave.acquire().await {
-                        Ok(permit) => permit.forget(),
-                        Err(_) => return,
-                    },
-                    Step::Reset => {
-                        let _ = socket.set_zero_linger();
-                        return;
-                    }
-                    Step::Close => return,
-                    Step::Hang => std::future::pending().await,
-                }
-            }
-        }
+    /// Records a request and returns what is done about it.
+    fn take_steps(&self, seen: &Seen) -> Vec<Step> {
+        self.seen.lock().expect("no panic").push(seen.clone());
+        let planned = self.answers.lock().expect("no panic").pop_front();
+        let otherwise = self.otherwise.lock().expect("no panic").clone();
+        planned.unwrap_or_else(|| otherwise(seen))
     }
-}
 
-/// Reads one request with a content length; `None` once the peer has closed.
-async fn read_request(socket: &mut TcpStream) -> Option<Seen> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at + 4;
-        }
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    };
-    let head = String::from_utf8(bytes[..head_end].to_vec()).ok()?;
-    let mut lines = head.lines();
-    let path = lines.next()?.split(' ').nth(1)?.to_string();
-    let headers = lines.filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        Some((
-            name.parse::<http::HeaderName>().ok()?,
-            value.trim().parse::<http::HeaderValue>().ok()?,
-        ))
-    });
-    let headers: HeaderMap = headers.collect();
-    let length: usize = headers.get("content-length")?.to_str().ok()?.parse().ok()?;
-    while bytes.len() < head_end + length {
-        if socket.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
+    async fn serve(self, socket: TcpStream, acceptor: Option<TlsAcceptor>) {
+        let Some(acceptor) = acceptor else { return http1::serve(self, socket).await };
+        let delay = *self.handshake_delay.lock().expect("no panic");
+        tokio::time::sleep(delay).await;
+        let Ok(stream) = acceptor.accept(socket).await else { return };
+        match stream.get_ref().1.alpn_protocol() {
+            Some(b"h2") => http2::serve(self, stream).await,
+            _ => http1::serve(self, stream).await,
         }
     }
-    Some(Seen { path, headers, body: Bytes::from(bytes).slice(head_end..head_end + length) })
 }

@@ -105,6 +105,7 @@ impl Cohere {
             response.collect().await.map_err(|error| classify::from_broken_body(&error))
         });
         let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
+        self.leave_slow_connection(&answer, started);
         stats.add_wait(started);
         answer
     }
@@ -127,8 +128,19 @@ impl Cohere {
             Ok(EventReader::new(response, key))
         });
         let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
+        self.leave_slow_connection(&stream, started);
         stats.add_wait(started);
         stream
+    }
+
+    /// Sees to it that a retry after an attempt that took too long goes over another connection.
+    fn leave_slow_connection<T>(&self, outcome: &Result<T>, started: Instant) {
+        if let Err(error) = outcome
+            && error.code == Code::UpstreamTimeout
+        {
+            self.transport.forget_connections(started);
+            self.record_last_answer(false);
+        }
     }
 
     async fn prepare_request(

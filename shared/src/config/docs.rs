@@ -32,7 +32,11 @@ region and credentials are the AWS SDK's own variables; `RUST_LOG` sets the log 
 
 /// Returns every setting.
 pub fn all_settings() -> impl Iterator<Item = &'static Setting> {
-    CONCERNS.iter().flat_map(|(_, settings)| settings.iter())
+    let settings = CONCERNS.iter().flat_map(|(_, settings)| settings.iter());
+    // No deployed build knows it, so it is on no page.
+    #[cfg(feature = "test-ca")]
+    let settings = settings.chain(super::test_ca::SETTINGS);
+    settings
 }
 
 /// Returns the setting of this name.

@@ -34,6 +34,9 @@ pub struct HttpConfig {
     pub pool_idle: Duration,
     /// `GATEWAY_MAX_ANSWER_BYTES`
     pub max_answer_bytes: usize,
+    /// `GATEWAY_TEST_CA`: a certificate in DER that is trusted too.
+    #[cfg(feature = "test-ca")]
+    pub test_ca: Option<Vec<u8>>,
 }
 
 impl HttpConfig {
@@ -44,6 +47,8 @@ impl HttpConfig {
             connect_timeout: reader.read_millis(&GATEWAY_CONNECT_TIMEOUT_MS),
             pool_idle: reader.read_secs(&GATEWAY_POOL_IDLE_SECS),
             max_answer_bytes: reader.read_count(&GATEWAY_MAX_ANSWER_BYTES),
+            #[cfg(feature = "test-ca")]
+            test_ca: super::test_ca::read_test_ca(reader),
         }
     }
 }

@@ -65,7 +65,7 @@ impl Reader {
         Duration::from_secs(self.read_number(setting).unwrap_or_default())
     }
 
-    fn find_value(&self, setting: &Setting) -> Option<&str> {
+    pub(super) fn find_value(&self, setting: &Setting) -> Option<&str> {
         debug_assert!(
             docs::find_setting(setting.name).is_some(),
             "not documented: {}",

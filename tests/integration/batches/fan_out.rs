@@ -5,7 +5,7 @@ use gateway_tests::scripted_cohere::{
     ALWAYS, EMBED, RERANK, ScriptedCohere, answer_well, build_embed_body, build_rerank_body,
     contains_text, number_texts, read_inputs, refuse_late, write_embed_answer,
 };
-use gateway_tests::stub::{Seen, Step, write_answer, write_json};
+use gateway_tests::stub::{Seen, Step, cut_body, join_body, write_answer, write_json};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,9 +29,8 @@ fn cut_json() -> Vec<Step> {
 }
 
 /// A head that announces more than comes.
-fn cut_body() -> Vec<Step> {
-    let Step::Write(whole) = cut_json().remove(0) else { panic!("an answer is one write") };
-    vec![Step::Write(whole.slice(..whole.len() - 9)), Step::Close]
+fn cut_answer() -> Vec<Step> {
+    [cut_body(cut_json(), 9), vec![Step::Close]].concat()
 }
 
 fn numbers_of(calls: &[Seen], input: &str) -> usize {
@@ -45,7 +44,7 @@ async fn failed_embed_sub_request_is_retried_alone() {
     let faults = [
         ("500", refuse_call(500, "oh")),
         ("reset", vec![Step::Reset]),
-        ("cut-body", cut_body()),
+        ("cut-body", cut_answer()),
         ("cut-json", cut_json()),
         ("silence", vec![Step::Hang]),
         ("429", refuse_call(429, "slow down")),
@@ -203,13 +202,10 @@ async fn short_rerank_sub_request_is_malformed_and_uncached() {
     let documents = number_texts("page", 0..2_001);
     cohere.stub.answer_others(|seen| {
         let steps = answer_well(seen);
-        let Step::Write(whole) = &steps[0] else { panic!("an answer is one write") };
-        let text = String::from_utf8(whole.to_vec()).unwrap();
-        let body = text.split_once("\r\n\r\n").map(|(_, body)| body).unwrap();
         if !contains_text(&seen.body, "\"page-1500\"") {
             return steps;
         }
-        let mut ranking: Value = serde_json::from_str(body).unwrap();
+        let mut ranking: Value = serde_json::from_slice(&join_body(&steps)).unwrap();
         ranking["results"].as_array_mut().unwrap().pop();
         write_json(200, &ranking)
     });

@@ -1,7 +1,8 @@
 //! An environment that Lambda has frozen: its connections died meanwhile, and nobody is to blame.
 
+use futures_util::future::join_all;
 use gateway_tests::gateway::{self, Answer, Running};
-use gateway_tests::stub::{Step, Stub, write_json};
+use gateway_tests::stub::{Protocol, Step, Stub, write_json};
 use gateway_tests::ways::{Way, count_breaker_lines};
 use serde_json::json;
 use std::process::Command;
@@ -43,7 +44,11 @@ async fn assert_unharmed(running: &Running, answer: &Answer) {
 
 #[tokio::test]
 async fn thawed_environment_replaces_closed_connections() {
-    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
+    join_all(Protocol::ALL.map(thaw_after_close)).await;
+}
+
+async fn thaw_after_close(protocol: Protocol) {
+    let (stub, running) = gateway::start_single_with_stub_over(protocol, &[BREAKER]).await;
     warm_up(&stub, &running).await;
     send_signal(&running, "-STOP");
     stub.close_idle();
@@ -60,7 +65,11 @@ async fn thawed_environment_replaces_closed_connections() {
 
 #[tokio::test]
 async fn reset_after_freeze_is_resent() {
-    let (stub, running) = gateway::start_single_with_stub(&[BREAKER]).await;
+    join_all(Protocol::ALL.map(thaw_before_reset)).await;
+}
+
+async fn thaw_before_reset(protocol: Protocol) {
+    let (stub, running) = gateway::start_single_with_stub_over(protocol, &[BREAKER]).await;
     for _ in 0..2 {
         warm_up(&stub, &running).await;
         send_signal(&running, "-STOP");
@@ -75,8 +84,12 @@ async fn reset_after_freeze_is_resent() {
 
 #[tokio::test]
 async fn free_resend_happens_once_after_idle() {
+    join_all(Protocol::ALL.map(break_after_idle)).await;
+}
+
+async fn break_after_idle(protocol: Protocol) {
     let settings = [("GATEWAY_FALLBACKS", "none"), ("GATEWAY_BREAKER_FAILURES", "3")];
-    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub_over(protocol, &settings).await;
     warm_up(&stub, &running).await;
     stub.answer_others(|_| vec![Step::Reset]);
     let busy = send_chat(&running).await;
@@ -93,8 +106,12 @@ async fn free_resend_happens_once_after_idle() {
 
 #[tokio::test]
 async fn freeze_during_request_ends_in_answer() {
+    join_all(Protocol::ALL.map(freeze_during_request)).await;
+}
+
+async fn freeze_during_request(protocol: Protocol) {
     let settings = [("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", "1000"), ("GATEWAY_FALLBACKS", "none")];
-    let (stub, running) = gateway::start_single_with_stub(&settings).await;
+    let (stub, running) = gateway::start_single_with_stub_over(protocol, &settings).await;
     warm_up(&stub, &running).await;
     stub.plan_answer(vec![Step::Wait(Duration::from_millis(300)), Step::Close]);
     stub.answer_others(|_| write_json(500, &json!({ "message": "oh" })));

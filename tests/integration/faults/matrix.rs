@@ -11,78 +11,134 @@ mod page;
 mod table;
 
 use cell::Lane;
-use fault::Fault;
+use fault::Needs;
+use futures_util::future::join_all;
+use gateway_tests::stub::{Certificate, Protocol, Stub};
 use gateway_tests::ways::Way;
 use std::time::Duration;
 use table::{Cell, Row};
 use tokio::join;
 
+/// As far as a test is concerned.
+const FOR_EVER: Duration = Duration::from_secs(60);
+/// Names the variable with which every row is run over every protocol.
+const WHOLE_MATRIX: &str = "WHOLE_MATRIX";
 /// What a test machine under load may need besides.
 const SLACK: Duration = Duration::from_millis(2_000);
 
-/// Runs all rows of one way of asking; returns what differs, and the longest time to an answer.
-async fn run_column(rows: &[Row], lane: &Lane, way: Way) -> (Vec<String>, Duration) {
-    let (mut wrong, mut worst) = (Vec::new(), Duration::ZERO);
-    for row in rows.iter().filter(|row| row.fault.needs() == lane.needs) {
+/// What differs from the table, and the longest time to an answer.
+#[derive(Default)]
+struct Finding {
+    wrong: Vec<String>,
+    worst: Duration,
+}
+
+impl Finding {
+    fn merge(findings: Vec<Finding>) -> Self {
+        let worst = findings.iter().map(|finding| finding.worst).max().unwrap_or_default();
+        Self { worst, wrong: findings.into_iter().flat_map(|finding| finding.wrong).collect() }
+    }
+
+    fn report(&self) {
+        let worst = self.worst;
+        gateway_tests::skips::print_line(&format!("longest time to an answer: {worst:?}"));
+        let wrong = &self.wrong;
+        assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
+    }
+}
+
+/// Runs all rows of one way of asking that the lane has.
+async fn run_column(lane: &Lane, way: Way, rows: &[Row]) -> Finding {
+    let mut finding = Finding::default();
+    for row in rows.iter().filter(|row| lane.has(row.fault)) {
         let Cell::Expect(expected) = row.cell(way) else { continue };
-        let observed = lane.run(way, &row.fault).await;
+        let observed = lane.run(way, row.fault).await;
         let shown = format!("{}, {}", row.name, way.name());
         if observed.outcome != expected.outcome {
-            wrong.push(format!(
+            finding.wrong.push(format!(
                 "{shown}\n  expected {:?}\n  observed {:?}",
                 expected.outcome, observed.outcome
             ));
         }
-        if observed.took > expected.within.time() + SLACK {
-            wrong.push(format!(
+        if observed.took > expected.within.time(lane.attempt) + SLACK {
+            finding.wrong.push(format!(
                 "{shown}\n  took {:?}, not {}",
                 observed.took,
                 expected.within.name()
             ));
         }
-        worst = worst.max(observed.took);
+        finding.worst = finding.worst.max(observed.took);
     }
-    (wrong, worst)
+    finding
 }
 
 /// Runs the columns of an upstream that cannot be reached at all, one after another.
-async fn run_unreachable(rows: &[Row], lane: Lane) -> (Vec<String>, Duration) {
-    let (mut wrong, mut worst) = (Vec::new(), Duration::ZERO);
+async fn run_unreachable(url: &str, needs: Needs) -> Finding {
+    let lane = Lane::at(url, needs).await;
+    let mut findings = Vec::new();
     for way in Way::ALL {
-        let (more, took) = run_column(rows, &lane, way).await;
-        wrong.extend(more);
-        worst = worst.max(took);
+        findings.push(run_column(&lane, way, &table::rows()).await);
     }
-    (wrong, worst)
+    Finding::merge(findings)
+}
+
+/// Returns the rows that are run over a protocol: over TLS those that depend on the connection.
+///
+/// A refusal is the same over all of them, so that one stands for all, unless the whole is asked for.
+fn select_rows(protocol: Protocol) -> Vec<Row> {
+    let mut rows = table::rows();
+    if protocol != Protocol::Plain && std::env::var_os(WHOLE_MATRIX).is_none() {
+        rows.retain(|row| row.fault.status().is_none_or(|status| status == 500));
+    }
+    rows
+}
+
+/// Runs all columns in front of stubs that speak this protocol.
+async fn run_protocol(protocol: Protocol) -> Finding {
+    let rows = &select_rows(protocol);
+    let columns = Way::ALL.map(|way| async move {
+        let lane = Lane::stub(way, protocol).await;
+        run_column(&lane, way, rows).await
+    });
+    Finding::merge(join_all(columns).await)
+}
+
+async fn run_certificate(certificate: Certificate) -> Finding {
+    let stub = Stub::start_with(Protocol::Http2, certificate).await;
+    run_unreachable(&stub.url, Needs::Certificate(certificate)).await
+}
+
+async fn run_silent_handshake() -> Finding {
+    let stub = Stub::start_with(Protocol::Http2, Certificate::Good).await;
+    stub.delay_handshakes(FOR_EVER);
+    run_unreachable(&stub.url, Needs::SilentHandshake).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_end_as_the_table_says() {
-    let rows = &table::rows();
-    let lane = |way| async move { run_column(rows, &Lane::stub(way).await, way).await };
-    let (chat, stream, opened, embed, rerank, refused, no_name) = join!(
-        lane(Way::Chat),
-        lane(Way::Stream),
-        lane(Way::Opened),
-        lane(Way::Embed),
-        lane(Way::Rerank),
-        async {
-            run_unreachable(rows, Lane::at("http://127.0.0.1:9", Fault::Refused.needs()).await)
-                .await
-        },
-        async {
-            run_unreachable(rows, Lane::at("https://cohere.invalid", Fault::NoName.needs()).await)
-                .await
-        },
+    let (reached, refused, no_name) = join!(
+        run_protocol(Protocol::Plain),
+        run_unreachable("http://127.0.0.1:9", Needs::ClosedPort),
+        run_unreachable("https://cohere.invalid", Needs::UnknownName),
     );
-    let columns = [chat, stream, opened, embed, rerank, refused, no_name];
-    let worst = columns.iter().map(|(_, worst)| *worst).max().unwrap_or_default();
-    gateway_tests::skips::print_line(&format!(
-        "{}\nlongest time to an answer: {worst:?}",
-        page::markdown(rows)
-    ));
-    let wrong: Vec<String> = columns.into_iter().flat_map(|(wrong, _)| wrong).collect();
-    assert!(wrong.is_empty(), "{} cells differ:\n{}", wrong.len(), wrong.join("\n"));
+    Finding::merge(vec![reached, refused, no_name]).report();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_over_tls_end_as_the_table_says() {
+    let (http1, expired, other_name, untrusted, silent) = join!(
+        run_protocol(Protocol::Http1),
+        run_certificate(Certificate::Expired),
+        run_certificate(Certificate::OtherName),
+        run_certificate(Certificate::Untrusted),
+        run_silent_handshake(),
+    );
+    Finding::merge(vec![http1, expired, other_name, untrusted, silent]).report();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_over_http2_end_as_the_table_says() {
+    run_protocol(Protocol::Http2).await.report();
 }
 
 #[test]

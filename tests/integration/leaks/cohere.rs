@@ -5,7 +5,7 @@ use super::marked::{HEADERS, KEY, TEXT, TEXT_AS_ID, marked_requests, write_delta
 use super::suite::{May, Suite};
 use bytes::Bytes;
 use gateway_tests::stub::{
-    Seen, Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+    Seen, Step, cut_body, write_answer, write_chunk, write_json, write_stream, write_stream_head,
 };
 use gateway_tests::ways::{DONE, END, START};
 use serde_json::{Value, json};
@@ -77,10 +77,9 @@ async fn answer_garbage(suite: &mut Suite) {
         &[("content-type", "application/json")],
         format!("{{\"message\":\"{TEXT} {KEY}").as_bytes(),
     );
-    let Step::Write(bytes) = &good[0] else { panic!("an answer is one write") };
-    let write = |text: String| vec![Step::Write(Bytes::from(text)), Step::Close];
+    let write = |text: String| vec![Step::Raw(Bytes::from(text)), Step::Close];
     let cases = [
-        vec![Step::Write(bytes.slice(..bytes.len() - 5)), Step::Reset],
+        [cut_body(good, 5), vec![Step::Reset]].concat(),
         write_answer(200, &HEADERS, format!("<html>{TEXT} {KEY}</html>").as_bytes()),
         write_answer(200, &HEADERS, format!("{{\"{TEXT}\":\"{KEY}\"}}").as_bytes()),
         write_answer(200, &HEADERS, format!("{TEXT}{}", "x".repeat(1_100_000)).as_bytes()),
@@ -143,7 +142,7 @@ async fn answer_streams(suite: &mut Suite) {
         opened(Step::Reset),
         opened(Step::Close),
         opened(Step::Hang),
-        opened(Step::Write(format!("{TEXT}\r\n{KEY}").into())),
+        opened(Step::Raw(format!("{TEXT}\r\n{KEY}").into())),
         opened(write_chunk(&[frame.as_bytes(), b"\xff\xfe\n\n"].concat())),
     ];
     let body = marked_requests().remove(1).1.to_string();

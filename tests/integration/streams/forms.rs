@@ -1,14 +1,11 @@
 //! Streams of odd form: other line ends, errors in an event's place, endings that come early or never.
 
 use super::{CHAT, CUT_SHORT, DELTA, END, body_text, failed_ending};
-use bytes::Bytes;
 use gateway_tests::gateway;
 use gateway_tests::stub::{Step, write_answer, write_chunk, write_stream, write_stream_head};
 use gateway_tests::ways::{DONE, START};
 use serde_json::json;
 use std::time::{Duration, Instant};
-
-const LAST_CHUNK: Step = Step::Write(Bytes::from_static(b"0\r\n\r\n"));
 
 /// Returns the steps of a stream whose pieces come one by one.
 fn write_slowly(pieces: &[&[u8]], last: Step) -> Vec<Step> {
@@ -127,7 +124,7 @@ async fn nothing_passes_after_done() {
     for steps in [
         write_stream(&[], &[together.as_bytes()]),
         write_stream(&[], &[whole.as_bytes(), DELTA.as_bytes(), DONE.as_bytes()]),
-        write_slowly(&[&[whole.as_bytes()], &endless[..]].concat(), LAST_CHUNK),
+        write_slowly(&[&[whole.as_bytes()], &endless[..]].concat(), Step::End),
     ] {
         stub.plan_answer(steps);
         let started = Instant::now();

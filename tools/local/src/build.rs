@@ -8,33 +8,55 @@ use std::process::Command;
 /// This workspace, where `template.yaml` and the functions are.
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+/// What binaries are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Build {
+    Debug,
+    Release,
+    /// As `Debug`, and functions trust the certificate authority of a test (`shared`'s feature `test-ca`).
+    TestCa,
+}
+
+impl Build {
+    /// Returns the directory of its binaries inside the target directory.
+    fn directory(self) -> &'static str {
+        match self {
+            Build::Debug => "debug",
+            Build::Release => "release",
+            Build::TestCa => "test-ca/debug",
+        }
+    }
+}
+
 /// Builds every function of the template, with Cargo's progress on standard error.
-pub fn build_functions(release: bool) -> anyhow::Result<()> {
+pub fn build_functions(build: Build) -> anyhow::Result<()> {
     let template = Template::parse(template::TEXT, template::ReferenceValues::new())
         .context("in template.yaml")?;
     let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
-    build_packages(&names, release)
+    build_packages(&names, build)
 }
 
 /// Builds packages of this workspace, with Cargo's progress on standard error.
 ///
 /// This package is part of the selection: the libraries are then built once, with the features they
 /// have for both, instead of once for the tool and once for the others.
-pub fn build_packages(names: &[&str], release: bool) -> anyhow::Result<()> {
+pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
-    command
-        .current_dir(WORKSPACE)
-        .arg("build")
-        .arg("--target-dir")
-        .arg(target_directory())
-        .args(["-p", "local"]);
+    command.current_dir(WORKSPACE).arg("build").args(["-p", "local"]);
     for name in names {
         command.args(["-p", name]);
     }
-    if release {
-        command.arg("--release");
-    }
+    match build {
+        Build::Debug => command.arg("--target-dir").arg(target_directory()),
+        Build::Release => command.arg("--target-dir").arg(target_directory()).arg("--release"),
+        // A directory of its own for the binaries only: the libraries are built once for both.
+        Build::TestCa => command
+            .args(["-p", "shared", "--features", "shared/test-ca"])
+            .env("CARGO_BUILD_BUILD_DIR", target_directory())
+            .arg("--target-dir")
+            .arg(target_directory().join("test-ca")),
+    };
     // `cargo run` and `cargo test` set these for their children; build scripts that look at them
     // would see another value each time and be built again and again.
     for (name, _) in std::env::vars_os() {
@@ -58,8 +80,8 @@ pub fn build_packages(names: &[&str], release: bool) -> anyhow::Result<()> {
 }
 
 /// Where the binaries are.
-pub fn binary_directory(release: bool) -> PathBuf {
-    target_directory().join(if release { "release" } else { "debug" })
+pub fn binary_directory(build: Build) -> PathBuf {
+    target_directory().join(build.directory())
 }
 
 /// The target directory this very program was built into, which Cargo marks with a file.

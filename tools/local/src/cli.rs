@@ -2,7 +2,8 @@
 
 mod hints;
 
-use crate::{LOCAL_TOKEN, Options, Upstream, build, start_stack};
+use crate::build::{self, Build};
+use crate::{LOCAL_TOKEN, Options, Upstream, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
 use http::Uri;
@@ -47,9 +48,8 @@ pub async fn run_command_line() -> ExitCode {
 async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
     let unused_key = arguments.upstream.is_none() && key.is_some();
-    let release = arguments.release;
     let options = arguments.into_options(key)?;
-    build::build_functions(release)?;
+    build::build_functions(options.build)?;
     let stack = tokio::select! {
         stack = start_stack(options) => stack?,
         signal = wait_for_interrupt() => return signal,
@@ -80,7 +80,7 @@ impl Arguments {
             upstream,
             token,
             settings: self.settings,
-            release: self.release,
+            build: if self.release { Build::Release } else { Build::Debug },
             ..Options::default()
         })
     }
@@ -151,8 +151,8 @@ mod tests {
         let options = parse_arguments(&[]).unwrap().into_options(Some("a-key".to_owned())).unwrap();
         assert!(matches!(options.upstream, Upstream::Sandbox), "an exported key must not be used");
         assert_eq!(
-            (options.port, options.token.as_str(), options.release),
-            (None, LOCAL_TOKEN, false)
+            (options.port, options.token.as_str(), options.build),
+            (None, LOCAL_TOKEN, Build::Debug)
         );
     }
 

@@ -2,6 +2,7 @@
 
 use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
+use crate::build::Build;
 use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::lambda::{Function, Launch, Limits};
 use crate::output::Output;
@@ -37,8 +38,8 @@ pub struct Options {
     pub token: String,
     /// `GATEWAY_*` variables for every function, over the template's.
     pub settings: Vec<(String, String)>,
-    /// Use the release binaries.
-    pub release: bool,
+    /// Which binaries are used; they are built already.
+    pub build: Build,
     /// How many environments, and so processes, one function may have.
     pub max_environments: usize,
     /// How long API Gateway caches what the authorizer answered; `None` takes the template's time.
@@ -53,7 +54,7 @@ impl Default for Options {
             upstream: Upstream::Sandbox,
             token: LOCAL_TOKEN.to_owned(),
             settings: Vec::new(),
-            release: false,
+            build: Build::Debug,
             max_environments: 32,
             authorizer_cache_ttl: None,
             output: Output::Terminal,
@@ -117,7 +118,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
-    let directory = build::binary_directory(options.release);
+    let directory = build::binary_directory(options.build);
     let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
     let mut functions = BTreeMap::new();
     for function in &template.functions {

@@ -1,9 +1,9 @@
 //! Runs one cell of the matrix and says what came of it.
 
-use super::fault::{Fault, Needs};
-use super::outcome::{ATTEMPT, OPENED_TOTAL, Outcome, Then};
+use super::fault::{Fault, Http2Fault, Needs, refuse_key};
+use super::outcome::{ATTEMPT, ATTEMPT_OVER_TLS, OPENED_TOTAL, Outcome, Then};
 use gateway_tests::gateway::{self, Answer, FAKE_KEY, Running, read_answer};
-use gateway_tests::stub::Stub;
+use gateway_tests::stub::{Certificate, Protocol, Stub};
 use gateway_tests::ways::{DELTA, DONE, START, Way, count_breaker_lines, status_and_code};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -18,8 +18,20 @@ const SHORT: &str = "600";
 /// A gateway for the cells of one kind of upstream.
 pub struct Lane {
     pub needs: Needs,
+    pub attempt: Duration,
     running: Running,
     stub: Option<Stub>,
+}
+
+/// What came of one request.
+struct Struck {
+    answer: Answer,
+    /// Until the answer's end.
+    took: Duration,
+    /// `x-gateway-attempts`
+    attempts: usize,
+    /// Calls of the requested model and of the fallback that the stub has seen.
+    seen: [usize; 2],
 }
 
 /// What came of a cell.
@@ -30,11 +42,12 @@ pub struct Observed {
 }
 
 impl Lane {
-    /// Starts a gateway in front of a stub.
-    pub async fn stub(way: Way) -> Self {
-        let stub = Stub::start().await;
+    /// Starts a gateway in front of a stub that speaks this protocol.
+    pub async fn stub(way: Way, protocol: Protocol) -> Self {
+        let stub = Stub::start_with(protocol, Certificate::Good).await;
         let failures = if way == Way::Opened { BREAKER_FAILURES_OPENED } else { BREAKER_FAILURES };
-        Self { stub: Some(stub.clone()), ..Self::start(&stub.url, Needs::Stub, failures).await }
+        let needs = if protocol == Protocol::Http2 { Needs::Http2 } else { Needs::Stub };
+        Self { stub: Some(stub.clone()), ..Self::start(&stub.url, needs, failures).await }
     }
 
     /// Starts a gateway in front of whatever is, or is not, at `url`.
@@ -42,84 +55,86 @@ impl Lane {
         Self::start(url, needs, BREAKER_FAILURES).await
     }
 
+    /// Tells whether a fault can be had here.
+    pub fn has(&self, fault: Fault) -> bool {
+        let needs = fault.needs();
+        needs == self.needs || (needs == Needs::Stub && self.needs == Needs::Http2)
+    }
+
     async fn start(url: &str, needs: Needs, breaker_failures: &str) -> Self {
-        let attempt = ATTEMPT.as_millis().to_string();
+        let attempt = if url.starts_with("https:") { ATTEMPT_OVER_TLS } else { ATTEMPT };
+        // Half of it where the time to connect is the one that ends the attempt.
+        let connect = if needs == Needs::SilentHandshake { attempt / 2 } else { attempt };
+        let in_millis = |time: Duration| time.as_millis().to_string();
         let settings = [
             // Every request of a way is the same, and each is to be sent.
             ("GATEWAY_CACHE_BYTES", "0".to_string()),
             ("GATEWAY_BREAKER_FAILURES", breaker_failures.to_string()),
-            ("GATEWAY_CONNECT_TIMEOUT_MS", attempt.clone()),
-            ("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", attempt.clone()),
-            ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", attempt.clone()),
-            ("GATEWAY_RERANK_ATTEMPT_TIMEOUT_MS", attempt.clone()),
-            ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", attempt.clone()),
-            ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", attempt),
+            ("GATEWAY_CONNECT_TIMEOUT_MS", in_millis(connect)),
+            ("GATEWAY_CHAT_ATTEMPT_TIMEOUT_MS", in_millis(attempt)),
+            ("GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS", in_millis(attempt)),
+            ("GATEWAY_RERANK_ATTEMPT_TIMEOUT_MS", in_millis(attempt)),
+            ("GATEWAY_STREAM_FIRST_EVENT_TIMEOUT_MS", in_millis(attempt)),
+            ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", in_millis(attempt)),
         ];
         let settings: Vec<_> =
             settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self { needs, running: gateway::start_at(url, &settings).await, stub: None }
+        // One environment: what it has learnt is there for the next request, however late its answer ended.
+        let running = gateway::start_within(gateway::upstream_at(url), &settings, 1).await;
+        Self { needs, attempt, running, stub: None }
     }
 
     /// Runs a fault against a way of asking.
-    pub async fn run(&self, way: Way, fault: &Fault) -> Observed {
+    pub async fn run(&self, way: Way, fault: Fault) -> Observed {
         let opened = count_breaker_lines(&self.running, "open");
         self.refresh(way).await;
-        let (alone, took, calls) = self.strike(way, fault, "deny").await;
-        assert_eq!(calls[1], 0, "{fault:?}: a fallback was called that the caller had forbidden");
+        let alone = self.strike(way, fault, "deny").await;
         let then = self.next(way, fault, opened).await;
         self.refresh(way).await;
-        let (allowed, _, with_fallback) = self.strike(way, fault, "allow").await;
+        let allowed = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
-        self.running.wait_for_line(allowed.header("x-request-id")).await;
-        assert_eq!(with_fallback[0], calls[0], "{fault:?}, {way:?}: calls of the requested model");
+        let line = self.running.wait_for_line(allowed.answer.header("x-request-id")).await;
+        let of_fallback = allowed.attempts.saturating_sub(alone.attempts);
+        if fault.shows_calls() {
+            assert_eq!(alone.seen, [alone.attempts, 0], "{fault:?}, {way:?}: no fallback allowed");
+            assert_eq!(allowed.seen, [alone.attempts, of_fallback], "{fault:?}, {way:?}: {line}");
+        }
+        let fallback = match (of_fallback, said(way, &allowed.answer)) {
+            (0, _) => "–".into(),
+            (1, said) if said == "200" => {
+                assert_eq!(allowed.answer.header("x-gateway-fallback-from"), way.model());
+                assert_eq!(allowed.answer.header("x-gateway-model"), way.fallback());
+                "answers".into()
+            }
+            (_, told) if told == said(way, &alone.answer) => "fails too".into(),
+            (calls, said) => format!("{calls} calls, {said}"),
+        };
         let outcome = Outcome {
-            answer: said(way, &alone),
-            calls: calls[0],
-            retry_after: alone.header("retry-after").parse().ok(),
-            fallback: match (with_fallback[1], said(way, &allowed)) {
-                (0, _) => "–".into(),
-                (1, said) if said == "200" => {
-                    assert_eq!(allowed.header("x-gateway-fallback-from"), way.model());
-                    assert_eq!(allowed.header("x-gateway-model"), way.fallback());
-                    "answers".into()
-                }
-                (1, said) if said == outcome_of(way, &alone) => "fails too".into(),
-                (calls, said) => format!("{calls} calls, {said}"),
-            },
+            answer: said(way, &alone.answer),
+            calls: alone.attempts,
+            retry_after: alone.answer.header("retry-after").parse().ok(),
+            fallback,
             then,
         };
-        Observed { outcome, took }
+        Observed { outcome, took: alone.took }
     }
 
     /// Gives the function a new environment, and that a connection and a key.
     async fn refresh(&self, way: Way) {
         self.running.gateway.kill(way.function()).await;
-        let Some(stub) = &self.stub else { return };
-        stub.answer_others(move |_| way.good_steps());
+        if self.stub.is_none() {
+            return;
+        }
+        self.heal(way);
         let answer = way.send_request(&self.running, "deny").await;
         assert_eq!(status_and_code(&answer), "200");
     }
 
-    /// Lets the fault meet one request; returns the calls of the requested model and of the fallback.
-    async fn strike(
-        &self,
-        way: Way,
-        fault: &Fault,
-        option: &str,
-    ) -> (Answer, Duration, [usize; 2]) {
-        let fault = *fault;
+    /// Lets the fault meet one request.
+    async fn strike(&self, way: Way, fault: Fault, option: &str) -> Struck {
         let before = self.calls(way);
         if let Some(stub) = &self.stub {
-            if fault == Fault::KeyReplaced {
-                stub.plan_answer(fault.steps(way));
-                let key = json!({ "CO_API_KEY": format!("{FAKE_KEY}-{}", stub.seen().len()) });
-                self.running.gateway.secrets.put(local::secrets_manager::API_KEY, &key.to_string());
-            } else {
-                stub.answer_others(move |seen| match seen.field("model") == way.model() {
-                    true => fault.steps(way),
-                    false => way.good_steps(),
-                });
-            }
+            self.prepare(stub, way, fault);
         }
         let started = Instant::now();
         let total = OPENED_TOTAL.as_millis().to_string();
@@ -127,20 +142,33 @@ impl Lane {
         if way == Way::Opened {
             request = request.header("x-gateway-timeout-ms", total);
         }
-        let answer = read_answer(request.body(way.body())).await;
+        let answer = read_answer(request.body(fault.request_body(way))).await;
         let took = started.elapsed();
-        let attempts: usize =
-            answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
-        let calls = match &self.stub {
-            Some(_) => {
-                let after = self.calls(way);
-                [after[0] - before[0], after[1] - before[1]]
-            }
-            // Without an upstream that counts, the header is all there is.
-            None => [attempts.min(3), attempts.saturating_sub(3)],
-        };
-        assert_eq!(attempts, calls[0] + calls[1], "{fault:?}, {way:?}: x-gateway-attempts");
-        (answer, took, calls)
+        let after = self.calls(way);
+        let attempts = answer.header("x-gateway-attempts").parse().expect("x-gateway-attempts");
+        Struck { answer, took, attempts, seen: [after[0] - before[0], after[1] - before[1]] }
+    }
+
+    /// Lets the stub do what the fault says to calls of the requested model.
+    fn prepare(&self, stub: &Stub, way: Way, fault: Fault) {
+        if fault == Fault::KeyReplaced {
+            stub.plan_answer(refuse_key());
+            let key = json!({ "CO_API_KEY": format!("{FAKE_KEY}-{}", stub.seen().len()) });
+            self.running.gateway.secrets.put(local::secrets_manager::API_KEY, &key.to_string());
+            return;
+        }
+        stub.withhold_windows(fault == Fault::Http2(Http2Fault::NoWindow));
+        stub.answer_others(move |seen| match seen.field("model") == way.model() {
+            true => fault.steps(way, seen),
+            false => way.good_steps(),
+        });
+    }
+
+    fn heal(&self, way: Way) {
+        if let Some(stub) = &self.stub {
+            stub.withhold_windows(false);
+            stub.answer_others(move |_| way.good_steps());
+        }
     }
 
     fn calls(&self, way: Way) -> [usize; 2] {
@@ -149,10 +177,8 @@ impl Lane {
     }
 
     /// Asks once more, now that nothing is wrong, and tells what the environment has learnt.
-    async fn next(&self, way: Way, fault: &Fault, opened_before: usize) -> Then {
-        if let Some(stub) = &self.stub {
-            stub.answer_others(move |_| way.good_steps());
-        }
+    async fn next(&self, way: Way, fault: Fault, opened_before: usize) -> Then {
+        self.heal(way);
         let before = self.calls(way);
         let request = self.running.post(&way.path()).header("x-gateway-fallback", "deny");
         let answer =

@@ -1,8 +1,13 @@
 //! The faults, as what an upstream does on its socket.
 
+mod http2;
+
+pub use http2::Http2Fault;
+
 use bytes::Bytes;
 use gateway_tests::stub::{
-    Step, write_answer, write_chunk, write_json, write_stream, write_stream_head,
+    Certificate, Seen, Step, cut_body, write_answer, write_chunk, write_json, write_stream,
+    write_stream_head,
 };
 use gateway_tests::ways::{DELTA, DONE, END, START, Way};
 use serde_json::json;
@@ -16,8 +21,11 @@ const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     Stub,
+    Http2,
     ClosedPort,
     UnknownName,
+    Certificate(Certificate),
+    SilentHandshake,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,23 +61,64 @@ pub enum Fault {
     Stalled,
     Drip,
     Garbage,
+    /// A head over the limit: a megabyte, or the hundred kilobytes that are many over HTTP/2.
+    LargeHead,
+    Http2(Http2Fault),
+    BadCertificate(Certificate),
+    SilentHandshake,
 }
 
 impl Fault {
-    pub const fn status(status: u16, message: &'static str) -> Self {
+    pub const fn refusal(status: u16, message: &'static str) -> Self {
         Fault::Refusal { status, retry_after: None, message, error_type: None }
     }
 
-    pub fn needs(&self) -> Needs {
+    /// Returns the status of a refusal.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Fault::Refusal { status, .. } | Fault::Html(status) => Some(status),
+            Fault::RetryDate => Some(429),
+            _ => None,
+        }
+    }
+
+    pub fn needs(self) -> Needs {
         match self {
             Fault::Refused => Needs::ClosedPort,
             Fault::NoName => Needs::UnknownName,
+            Fault::Http2(_) => Needs::Http2,
+            Fault::BadCertificate(certificate) => Needs::Certificate(certificate),
+            Fault::SilentHandshake => Needs::SilentHandshake,
             _ => Needs::Stub,
         }
     }
 
-    /// Returns what the upstream does.
-    pub fn steps(self, way: Way) -> Vec<Step> {
+    /// Tells whether the stub sees every call.
+    pub fn shows_calls(self) -> bool {
+        let hides = [Fault::Http2(Http2Fault::NoWindow), Fault::Http2(Http2Fault::NoStreams)];
+        matches!(self.needs(), Needs::Stub | Needs::Http2) && !hides.contains(&self)
+    }
+
+    /// Returns the body of a request that meets it.
+    pub fn request_body(self, way: Way) -> String {
+        match self {
+            // More than the first window of HTTP/2 takes.
+            Fault::Http2(Http2Fault::NoWindow) => {
+                let mut body: serde_json::Value = serde_json::from_str(&way.body()).expect("JSON");
+                let texts: Vec<_> = (0..90).map(|n| format!("{n} {}", "a ".repeat(500))).collect();
+                match way {
+                    Way::Embed => body["texts"] = json!(texts),
+                    Way::Rerank => body["documents"] = json!(texts),
+                    _ => body["messages"][0]["content"] = json!(texts.concat()),
+                }
+                body.to_string()
+            }
+            _ => way.body(),
+        }
+    }
+
+    /// Returns what the upstream does about a request.
+    pub fn steps(self, way: Way, seen: &Seen) -> Vec<Step> {
         match self {
             Fault::Refusal { status, retry_after, message, error_type } => {
                 let mut headers = vec![("content-type", "application/json")];
@@ -86,31 +135,41 @@ impl Fault {
                 write_answer(429, &[("retry-after", &date)], message.to_string().as_bytes())
             }
             Fault::StalledRefusal(status) => {
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-length: 99\r\n\r\n{{\"mes");
-                vec![Step::Write(head.into()), Step::Hang]
+                let refusal = write_json(status, &json!({ "message": "no" }));
+                [cut_body(refusal, 5), vec![Step::Hang]].concat()
             }
             Fault::Html(status) => {
                 write_answer(status, &[("content-type", "text/html")], b"<html>No</html>")
             }
-            Fault::KeyReplaced => write_json(401, &json!({ "message": "invalid api token" })),
+            Fault::KeyReplaced => refuse_key(),
             Fault::EndsInError(error_type) => ends_in_error(error_type),
             Fault::ErrorEvent => {
                 begin_and_end(way, b"event: error\ndata: {\"message\":\"no\"}\n\n")
             }
             Fault::DoneEarly => begin_and_end(way, DONE.as_bytes()),
-            Fault::Refused | Fault::NoName => Vec::new(),
             Fault::ResetBeforeHead => vec![Step::Reset],
             Fault::ResetInBody => begin_stream(way, vec![Step::Reset]),
             Fault::Truncated => begin_stream(way, vec![Step::Close]),
             Fault::WrongShape => wrong_shape(way),
-            Fault::HeadLate => {
-                vec![Step::Wait(LATE), Step::Write(Bytes::from_static(b"HTTP/1.1 200 OK\r\n"))]
-            }
+            Fault::HeadLate => [vec![Step::Wait(LATE)], way.good_steps()].concat(),
             Fault::Stalled => begin_stream(way, vec![Step::Hang]),
             Fault::Drip => drip_bytes(way),
             Fault::Garbage => write_garbage(way),
+            Fault::LargeHead => write_answer(
+                200,
+                &[("x-large", &"a".repeat(if seen.is_http2 { 100_000 } else { 1_000_000 }))],
+                way.good_body().as_bytes(),
+            ),
+            Fault::Http2(fault) => fault.steps(way, seen),
+            Fault::Refused | Fault::NoName | Fault::BadCertificate(_) | Fault::SilentHandshake => {
+                unreachable!("{self:?} lets no request through")
+            }
         }
     }
+}
+
+pub fn refuse_key() -> Vec<Step> {
+    write_json(401, &json!({ "message": "invalid api token" }))
 }
 
 /// Writes an answer up to where the fault strikes.
@@ -124,21 +183,14 @@ fn begin_stream(way: Way, then: Vec<Step>) -> Vec<Step> {
                 write_chunk(DELTA.as_bytes()),
             ]
         }
-        Way::Chat | Way::Embed | Way::Rerank => vec![Step::Write(cut_half(way))],
+        Way::Chat | Way::Embed | Way::Rerank => cut_body(way.good_steps(), 5),
     };
     opened.into_iter().chain(then).collect()
 }
 
 /// Writes a stream up to where the fault strikes, and the event that is the fault.
 fn begin_and_end(way: Way, event: &[u8]) -> Vec<Step> {
-    begin_stream(way, vec![write_chunk(event), Step::Write(Bytes::from_static(b"0\r\n\r\n"))])
-}
-
-/// Returns the head and all but the last bytes of the body.
-fn cut_half(way: Way) -> Bytes {
-    let good = way.good_steps();
-    let Step::Write(whole) = &good[0] else { panic!("an answer is one write") };
-    whole.slice(..whole.len() - 5)
+    begin_stream(way, vec![write_chunk(event), Step::End])
 }
 
 fn wrong_shape(way: Way) -> Vec<Step> {
@@ -149,7 +201,7 @@ fn wrong_shape(way: Way) -> Vec<Step> {
                 write_chunk(b"data: {\"unexpected\":true}\n\n"),
                 write_chunk(END.as_bytes()),
                 write_chunk(DONE.as_bytes()),
-                Step::Write(Bytes::from_static(b"0\r\n\r\n")),
+                Step::End,
             ],
         ),
         _ => write_json(200, &json!({ "unexpected": true })),
@@ -163,10 +215,9 @@ fn drip_bytes(way: Way) -> Vec<Step> {
         Way::Stream => vec![write_chunk(b": a comment\n\n"); 60],
         Way::Opened => vec![write_chunk(DELTA.as_bytes()); 60],
         Way::Chat | Way::Embed | Way::Rerank => {
-            let head =
-                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 60\r\n\r\n";
-            let letters = std::iter::repeat_n(Step::Write(Bytes::from_static(b" ")), 59);
-            [Step::Write(Bytes::from_static(head))].into_iter().chain(letters).collect()
+            let whole = write_answer(200, &[("content-type", "application/json")], &[b' '; 60]);
+            let letters = std::iter::repeat_n(write_chunk(b" "), 59);
+            whole.into_iter().take(1).chain(letters).collect()
         }
     };
     let head = if way.is_stream() { begin_stream(way, Vec::new()) } else { Vec::new() };
@@ -177,9 +228,9 @@ fn write_garbage(way: Way) -> Vec<Step> {
     match way {
         Way::Opened => begin_stream(
             way,
-            vec![Step::Write(Bytes::from_static(b"no chunk at all\r\n")), Step::Close],
+            vec![Step::Raw(Bytes::from_static(b"no chunk at all\r\n")), Step::Close],
         ),
-        _ => vec![Step::Write(Bytes::from_static(b"this is no HTTP\r\n\r\n")), Step::Close],
+        _ => vec![Step::Raw(Bytes::from_static(b"this is no HTTP\r\n\r\n")), Step::Close],
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// How long one attempt may take.
 pub const ATTEMPT: Duration = Duration::from_millis(400);
+/// The same where it may hold a TLS handshake of two debug builds.
+pub const ATTEMPT_OVER_TLS: Duration = Duration::from_millis(800);
 /// The time of a whole request whose stream has opened.
 pub const OPENED_TOTAL: Duration = Duration::from_millis(1_500);
 
@@ -57,14 +59,14 @@ pub enum Within {
 }
 
 impl Within {
-    pub fn time(self) -> Duration {
+    pub fn time(self, attempt: Duration) -> Duration {
         match self {
             Within::AtOnce => Duration::ZERO,
             Within::Wait => Duration::from_millis(250),
             Within::Waits => Duration::from_millis(750),
             Within::Cooldown => Duration::from_secs(1),
-            Within::Attempts => ATTEMPT * 3 + Duration::from_millis(750),
-            Within::Idle => ATTEMPT,
+            Within::Attempts => attempt * 3 + Duration::from_millis(750),
+            Within::Idle => attempt,
             Within::Total => OPENED_TOTAL,
         }
     }

@@ -1,5 +1,7 @@
 //! The table: what each fault must come to.
 
+mod connection;
+
 use super::fault::Fault;
 use super::outcome::{Expected, Outcome, Then, Within};
 use gateway_tests::ways::Way;
@@ -120,7 +122,7 @@ pub fn rows() -> Vec<Row> {
     // The request's own time says nothing about Cohere.
     let out_of_time = ends_in("deadline", Within::Total).then(Then::Called);
     let never = Cell::Never;
-    vec![
+    let mut rows = vec![
         refusal("429, `Retry-After: 1`", throttled(Some("1")), in_cooldown(2, Within::Cooldown, 1)),
         refusal("429, `Retry-After: 60`", throttled(Some("60")), in_cooldown(1, Within::AtOnce, 5)),
         refusal("429, `Retry-After` a date", Fault::RetryDate, in_cooldown(1, Within::AtOnce, 5)),
@@ -132,12 +134,12 @@ pub fn rows() -> Vec<Row> {
         ),
         refusal(
             "429 that names a month",
-            Fault::status(429, "limited to 1000 API calls / month"),
+            Fault::refusal(429, "limited to 1000 API calls / month"),
             expect("429 quota_exhausted", 1, Within::AtOnce).asks_to_wait(1).falls_back(),
         ),
-        refusal("500", Fault::status(500, "oh"), failing("500 upstream_error")),
+        refusal("500", Fault::refusal(500, "oh"), failing("500 upstream_error")),
         refusal("502, a page of HTML", Fault::Html(502), failing("502 upstream_error")),
-        refusal("503", Fault::status(503, "busy"), failing("503 upstream_error").asks_to_wait(1)),
+        refusal("503", Fault::refusal(503, "busy"), failing("503 upstream_error").asks_to_wait(1)),
         refusal(
             "503, `Retry-After: 60`",
             Fault::Refusal {
@@ -153,13 +155,13 @@ pub fn rows() -> Vec<Row> {
             Fault::StalledRefusal(503),
             Expected { within: Within::Attempts, ..failing("503 upstream_error").asks_to_wait(1) },
         ),
-        refusal("504", Fault::status(504, "slow"), failing("504 upstream_error")),
-        refusal("408", Fault::status(408, "too slow"), failing("504 upstream_timeout")),
+        refusal("504", Fault::refusal(504, "slow"), failing("504 upstream_error")),
+        refusal("408", Fault::refusal(408, "too slow"), failing("504 upstream_timeout")),
         refusal("403, a page of HTML", Fault::Html(403), failing("502 upstream_malformed")),
         refusal("407, a page of HTML", Fault::Html(407), failing("502 upstream_malformed")),
         refusal(
             "499",
-            Fault::status(499, "cancelled"),
+            Fault::refusal(499, "cancelled"),
             failing("503 upstream_error").asks_to_wait(1),
         ),
         row("connection refused", Fault::Refused, unreachable().fallback_fails(), never(CONNECTED)),
@@ -187,23 +189,24 @@ pub fn rows() -> Vec<Row> {
         ),
         row("body drips", Fault::Drip, slow(), Cell::Expect(out_of_time)),
         row("no HTTP at all", Fault::Garbage, unreachable(), cut()),
+        refusal("a head over the limit", Fault::LargeHead, unreachable()),
         refusal(
             "401, another key in the secret",
             Fault::KeyReplaced,
             expect("200", 2, Within::Wait),
         ),
-        refusal("401", Fault::status(401, "invalid api token"), bad_key("502 upstream_auth")),
+        refusal("401", Fault::refusal(401, "invalid api token"), bad_key("502 upstream_auth")),
         refusal(
             "401, its body stalls",
             Fault::StalledRefusal(401),
             Expected { within: Within::Attempts, ..bad_key("502 upstream_auth") },
         ),
-        refusal("402", Fault::status(402, "pay"), bad_key("502 upstream_billing")),
-        refusal("498", Fault::status(498, "blocked input"), rejected("498 invalid_request")),
-        refusal("403", Fault::status(403, "no access"), rejected("403 invalid_request")),
+        refusal("402", Fault::refusal(402, "pay"), bad_key("502 upstream_billing")),
+        refusal("498", Fault::refusal(498, "blocked input"), rejected("498 invalid_request")),
+        refusal("403", Fault::refusal(403, "no access"), rejected("403 invalid_request")),
         refusal(
             "404, model unknown",
-            Fault::status(404, "model not found"),
+            Fault::refusal(404, "model not found"),
             rejected("404 invalid_request"),
         ),
         refusal(
@@ -248,5 +251,8 @@ pub fn rows() -> Vec<Row> {
                 cut(),
             )
         },
-    ]
+    ];
+    rows.extend(connection::rows_of_tls());
+    rows.extend(connection::rows_of_http2());
+    rows
 }
