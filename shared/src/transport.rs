@@ -5,20 +5,22 @@
 //! retries: what is sent twice is decided in the open. Unused connections are dropped early because
 //! they die unseen while Lambda freezes the environment.
 
+mod opening;
+
 use crate::clock::{Instant, now};
 use crate::config::HttpConfig;
 use crate::lock::lock_anyway;
 use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
+use opening::Opening;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::Notify;
-use tower::util::MapResponseLayer;
+use tower::util::MapFutureLayer;
 
 /// What stands between an operator's machine and the Internet; a function has nothing of the kind.
 #[derive(Debug, Default)]
@@ -36,10 +38,9 @@ pub struct Surroundings {
 pub struct Transport {
     /// Keeps connections; replaced together with them when they are to be forgotten.
     pool: Arc<Mutex<Pool>>,
-    /// Keeps no connection, and speaks HTTP/1.1; built when a kept connection was found dead.
-    fresh: Arc<OnceLock<reqwest::Client>>,
-    /// Tells those who wait that a connection has been opened.
-    opened: Arc<Notify>,
+    /// Speaks HTTP/1.1 only and keeps no connection; built when a server wants that.
+    http1: Arc<OnceLock<reqwest::Client>>,
+    opening: Arc<Opening>,
     config: HttpConfig,
     roots: Arc<rustls::RootCertStore>,
 }
@@ -115,8 +116,10 @@ fn classify_http2(error: &h2::Error) -> fn(String) -> TransportError {
 
 /// Returns the protocol's name for the log.
 fn protocol_name(version: http::Version) -> &'static str {
-    if version == http::Version::HTTP_2 { "h2" } else { "http/1.1" }
+    if version == http::Version::HTTP_2 { HTTP2 } else { "http/1.1" }
 }
+
+const HTTP2: &str = "h2";
 
 /// The head of an answer and its body as it arrives.
 #[derive(Debug)]
@@ -220,20 +223,21 @@ impl Transport {
         for certificate in CertificateDer::pem_slice_iter(&around.authorities) {
             roots.add(certificate?)?;
         }
-        let mut transport = Self::with_roots(config, roots)?;
+        let transport = Self::with_roots(config, roots)?;
         if let Some(url) = &around.https_proxy {
             let proxy = reqwest::Proxy::https(url).map_err(|_| "the proxy's URL cannot be read")?;
             let except = reqwest::NoProxy::from_string(&around.no_proxy);
             let client = configure(&transport.config, &transport.roots, PROTOCOLS)?;
-            transport.client = client.proxy(proxy.no_proxy(except)).build()?;
+            lock_anyway(&transport.pool).client = client.proxy(proxy.no_proxy(except)).build()?;
         }
         Ok(transport)
     }
 
     fn with_roots(config: &HttpConfig, roots: rustls::RootCertStore) -> Result<Self, BuildError> {
-        let (opened, roots) = (Arc::new(Notify::new()), Arc::new(roots));
-        let pool = Arc::new(Mutex::new(Pool::new(config, &roots, &opened)?));
-        Ok(Self { pool, fresh: Arc::default(), opened, config: config.clone(), roots })
+        let roots = Arc::new(roots);
+        let pool = Arc::new(Mutex::new(Pool::new(config, &roots)?));
+        let (http1, opening) = (Arc::default(), Opening::new());
+        Ok(Self { pool, http1, opening, config: config.clone(), roots })
     }
 
     /// Leaves all connections that were there at `then`; requests under way keep theirs.
@@ -243,7 +247,7 @@ impl Transport {
         let mut pool = lock_anyway(&self.pool);
         // Others that were sent over them may have come first.
         if pool.since <= then
-            && let Ok(fresh) = Pool::new(&self.config, &self.roots, &self.opened)
+            && let Ok(fresh) = Pool::new(&self.config, &self.roots)
         {
             *pool = fresh;
         }
@@ -253,27 +257,20 @@ impl Transport {
         lock_anyway(&self.pool).client.clone()
     }
 
-    /// Returns how long an unused connection is kept.
-    pub fn pool_idle(&self) -> Duration {
-        self.config.pool_idle
-    }
-
-    /// Waits until a connection is opened, from now on.
-    pub fn next_opened_connection(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.opened.clone().notified_owned()
-    }
-
-    /// Sends a request over a connection of its own, for one whose kept connection was found dead.
+    /// Sends a request over a connection of HTTP/1.1, for a server that wants that.
     ///
     /// # Errors
     /// As `send`.
-    pub async fn post_fresh(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
-        if self.fresh.get().is_none() {
-            let client = build_fresh(&self.config, &self.roots)
+    pub async fn post_over_http1(
+        &self,
+        post: JsonPost,
+    ) -> Result<TransportResponse, TransportError> {
+        if self.http1.get().is_none() {
+            let client = build_http1(&self.config, &self.roots)
                 .map_err(|error| TransportError::Connect(error.to_string()))?;
-            let _ = self.fresh.set(client);
+            let _ = self.http1.set(client);
         }
-        let client = self.fresh.get().cloned().unwrap_or_else(|| self.pooled_client());
+        let client = self.http1.get().cloned().unwrap_or_else(|| self.pooled_client());
         self.send_with(client, post.into()).await
     }
 
@@ -282,7 +279,12 @@ impl Transport {
     /// # Errors
     /// As `send`.
     pub async fn post(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
-        self.send_with(self.pooled_client(), post.into()).await
+        let call = async { self.send_with(self.pooled_client(), post.into()).await };
+        let outcome = self.opening.run_call(call).await;
+        if let Ok(response) = &outcome {
+            self.opening.record_protocol(response.protocol);
+        }
+        outcome
     }
 
     /// Sends a request and waits for the head of the answer. Times are the caller's affair.
@@ -334,23 +336,22 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 type BuildError = Box<dyn Error + Send + Sync>;
 
 impl Pool {
-    fn new(
-        config: &HttpConfig,
-        roots: &Arc<rustls::RootCertStore>,
-        opened: &Arc<Notify>,
-    ) -> Result<Self, BuildError> {
-        let tell = opened.clone();
-        // Told as the connection is there and before it is used, so that others find it in the pool.
-        let tell_opened = MapResponseLayer::new(move |connection| {
-            tell.notify_waiters();
-            connection
+    fn new(config: &HttpConfig, roots: &Arc<rustls::RootCertStore>) -> Result<Self, BuildError> {
+        // Ends as the connection is there and before it is used, so that others find it in the pool.
+        let tell_opening = MapFutureLayer::new(|connecting| {
+            let under_way = Opening::begin();
+            async move {
+                let outcome = connecting.await;
+                drop(under_way);
+                outcome
+            }
         });
-        let client = configure(config, roots, PROTOCOLS)?.connector_layer(tell_opened).build()?;
+        let client = configure(config, roots, PROTOCOLS)?.connector_layer(tell_opening).build()?;
         Ok(Self { client, since: now() })
     }
 }
 
-fn build_fresh(
+fn build_http1(
     config: &HttpConfig,
     roots: &Arc<rustls::RootCertStore>,
 ) -> Result<reqwest::Client, BuildError> {

@@ -55,7 +55,10 @@ pub async fn start_within(
 /// Starts a gateway with options of its own, on a free port.
 pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running {
     let build = choose_build(&options.upstream);
-    build_functions(build);
+    // Beside other gateways of the test, which must not wait for Cargo.
+    tokio::task::spawn_blocking(move || build_functions(build))
+        .await
+        .expect("the functions' build");
     let lines = Arc::new(Mutex::new(Vec::new()));
     let taken = lines.clone();
     let take = move |function: &str, line: &str| {

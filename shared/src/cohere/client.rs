@@ -165,7 +165,7 @@ impl Cohere {
         limit: Instant,
         stats: &mut CallStats,
     ) -> Result<TransportResponse> {
-        let is_stale = self.was_idle();
+        let (is_stale, sent) = (self.was_idle(), now());
         let spare = request.clone();
         let mut outcome = self.transport.post(request).await;
         match &outcome {
@@ -176,14 +176,15 @@ impl Cohere {
             }
             Err(TransportError::WantsHttp1(_)) => {
                 stats.attempts += 1;
-                outcome = self.transport.post_fresh(spare).await;
+                outcome = self.transport.post_over_http1(spare).await;
             }
             // Lambda freezes an environment between requests and its connections die unseen. A request that
             // broke on such a one before any head came says nothing about Cohere and goes out once more.
             Err(TransportError::Broken(_)) if is_stale && !stats.has_resent => {
                 stats.has_resent = true;
                 stats.attempts += 1;
-                outcome = self.transport.post_fresh(spare).await;
+                self.transport.forget_connections(sent);
+                outcome = self.transport.post(spare).await;
             }
             _ => {}
         }
@@ -200,19 +201,6 @@ impl Cohere {
         let error = classify::from_response(status, &stats.response_headers, &body);
         stats.record_failed_call(&error);
         Err(error)
-    }
-
-    /// Tells whether a connection is probably open, on which requests find room together.
-    pub fn has_open_connection(&self) -> bool {
-        match *lock_anyway(&self.last_answer) {
-            Some(last) => now() - last < self.transport.pool_idle(),
-            None => false,
-        }
-    }
-
-    /// Waits until a connection is opened, from now on.
-    pub fn next_opened_connection(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.transport.next_opened_connection()
     }
 
     /// Records that an answer came. Without one the next request has no connection to find dead.

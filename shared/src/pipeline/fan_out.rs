@@ -84,26 +84,12 @@ impl FanOut<'_> {
         {
             let mut waiting = sub_requests.iter().zip(&mut sub_stats).enumerate();
             let mut under_way = FuturesUnordered::new();
-            // Without a connection each call would open one of its own, before it is known that one carries
-            // them all: the first opens it, the others follow when it is there.
-            let mut opened = Box::pin(self.app.cohere.next_opened_connection());
-            let mut is_opening = !self.app.cohere.has_open_connection();
             loop {
-                let limit = if is_opening { 1 } else { CONCURRENCY };
-                let free = limit.saturating_sub(under_way.len());
+                let free = CONCURRENCY - under_way.len();
                 for (number, (sub_request, stats)) in waiting.by_ref().take(free) {
                     under_way.push(self.fetch_one(number, sub_request, rounds, stats));
                 }
-                let answered = tokio::select! {
-                    biased;
-                    answered = under_way.next() => answered,
-                    () = &mut opened, if is_opening => {
-                        is_opening = false;
-                        continue;
-                    }
-                };
-                is_opening = false;
-                match answered {
+                match under_way.next().await {
                     None => break,
                     Some((number, Ok(answer))) => {
                         on_answer(&sub_requests[number], &answer);

@@ -210,18 +210,39 @@ async fn http2_is_spoken_where_it_is_offered() {
 }
 
 #[tokio::test]
-async fn calls_after_an_opened_connection_share_it() {
+async fn calls_at_once_share_one_connection() {
     let server = Server::start(b"h2", Behaviour::Answer).await;
     let transport = server.transport();
-    let opened = transport.next_opened_connection();
-    let others = async {
-        opened.await;
-        let posts = (0..15).map(|_| post_once(&transport, &server));
-        futures_util::future::join_all(posts).await
-    };
-    let (first, others) = tokio::join!(post_once(&transport, &server), others);
-    assert!(first.is_ok() && others.iter().all(Result::is_ok));
-    assert_eq!(server.counts(), (1, 16));
+    for connections in 1..=2 {
+        let posts = (0..16).map(|_| post_once(&transport, &server));
+        let answers = futures_util::future::join_all(posts).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        assert_eq!(server.counts(), (connections, connections * 16));
+        transport.forget_connections(now());
+    }
+}
+
+#[tokio::test]
+async fn calls_do_not_wait_for_one_another_over_http1() {
+    let server = Server::start(b"http/1.1", Behaviour::Answer).await;
+    let transport = server.transport();
+    post_once(&transport, &server).await.unwrap();
+    transport.forget_connections(now());
+    let posts = (0..16).map(|_| post_once(&transport, &server));
+    let answers = futures_util::future::join_all(posts).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(server.counts(), (17, 17));
+}
+
+#[tokio::test]
+async fn calls_go_on_when_a_connection_cannot_be_opened() {
+    let server = Server::start(b"h2", Behaviour::SilentHandshake).await;
+    let transport = server.transport();
+    let posts = (0..4).map(|_| post_once(&transport, &server));
+    let all = futures_util::future::join_all(posts);
+    // The time to connect is half a second: once for the first, once more for the others together.
+    let answers = tokio::time::timeout(Duration::from_secs(3), all).await.unwrap();
+    assert!(answers.iter().all(|answer| matches!(answer, Err(TransportError::Connect(_)))));
 }
 
 #[tokio::test]
@@ -263,12 +284,12 @@ async fn reset_of_one_request_leaves_the_connection() {
 }
 
 #[tokio::test]
-async fn server_that_wants_http1_gets_it_on_a_fresh_connection() {
+async fn server_that_wants_http1_gets_it() {
     let server = Server::start(b"h2", Behaviour::ResetAll(Reason::HTTP_1_1_REQUIRED)).await;
     let outcome = post_once(&server.transport(), &server).await;
     assert!(matches!(outcome, Err(TransportError::WantsHttp1(_))), "{outcome:?}");
     let server = Server::start(b"http/1.1", Behaviour::Answer).await;
-    let answer = server.transport().post_fresh(server.post()).await.unwrap();
+    let answer = server.transport().post_over_http1(server.post()).await.unwrap();
     assert_eq!(answer.protocol, "http/1.1");
 }
 

@@ -1,7 +1,9 @@
 //! HTTP/2 as production has it: one connection that many requests share, and what must not follow from that.
 
 use gateway_tests::gateway::{self, Running};
-use gateway_tests::scripted_cohere::{EMBED, ScriptedCohere, number_texts, read_inputs};
+use gateway_tests::scripted_cohere::{
+    EMBED, ScriptedCohere, answer_well, build_embed_body, number_texts, read_inputs,
+};
 use gateway_tests::stub::{
     Protocol, Step, Stub, write_answer, write_chunk, write_json, write_stream,
 };
@@ -83,6 +85,36 @@ async fn split_request_opens_one_connection() {
         // The connection is too old for the next one.
         tokio::time::sleep(Duration::from_millis(1_500)).await;
     }
+}
+
+#[tokio::test]
+async fn connection_closed_while_idle_is_replaced_by_one() {
+    let cohere = ScriptedCohere::start_over(Protocol::Http2, &[("GATEWAY_CACHE_BYTES", "0")]).await;
+    let texts = number_texts("sea", 0..1_536);
+    for connections in 1..=3 {
+        cohere.embed_texts(&texts).await.assert_embeds(EMBED, &texts);
+        assert_eq!(cohere.stub.count_connections(), connections);
+        cohere.stub.close_idle();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+#[tokio::test]
+async fn split_request_on_a_dead_connection_opens_one() {
+    let settings = [("GATEWAY_CACHE_BYTES", "0"), ("GATEWAY_BREAKER_FAILURES", "1")];
+    let cohere = ScriptedCohere::start_over(Protocol::Http2, &settings).await;
+    let texts = number_texts("sea", 0..1_536);
+    cohere.embed_texts(&texts).await.assert_embeds(EMBED, &texts);
+    // Longer than the idle time after which a broken connection is no wonder.
+    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    let stub = cohere.stub.clone();
+    cohere.stub.answer_others(move |seen| match stub.count_connections() {
+        1 => vec![Step::Reset],
+        _ => answer_well(seen),
+    });
+    let answer = cohere.running.send("/v2/embed", build_embed_body(&texts).to_string()).await;
+    assert_eq!((answer.status, answer.header("x-gateway-attempts")), (200, "32"));
+    assert_eq!(cohere.stub.count_connections(), 2);
 }
 
 #[tokio::test]

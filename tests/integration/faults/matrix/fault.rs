@@ -61,7 +61,7 @@ pub enum Fault {
     Stalled,
     Drip,
     Garbage,
-    /// A head over the limit: a megabyte, or the hundred kilobytes that are many over HTTP/2.
+    /// A head over the limit: a megabyte, or the 40 kilobytes that are many over HTTP/2.
     LargeHead,
     Http2(Http2Fault),
     BadCertificate(Certificate),
@@ -157,7 +157,7 @@ impl Fault {
             Fault::Garbage => write_garbage(way),
             Fault::LargeHead => write_answer(
                 200,
-                &[("x-large", &"a".repeat(if seen.is_http2 { 100_000 } else { 1_000_000 }))],
+                &[("x-large", &"a".repeat(if seen.is_http2 { 40_000 } else { 1_000_000 }))],
                 way.good_body().as_bytes(),
             ),
             Fault::Http2(fault) => fault.steps(way, seen),
