@@ -105,7 +105,7 @@ impl Cohere {
             response.collect().await.map_err(|error| classify::from_broken_body(&error))
         });
         let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
-        self.leave_slow_connection(&answer, started);
+        self.leave_slow_connection(&answer, started, limit);
         stats.add_wait(started);
         answer
     }
@@ -128,15 +128,16 @@ impl Cohere {
             Ok(EventReader::new(response, key))
         });
         let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
-        self.leave_slow_connection(&stream, started);
+        self.leave_slow_connection(&stream, started, limit);
         stats.add_wait(started);
         stream
     }
 
     /// Sees to it that a retry after an attempt that took too long goes over another connection.
-    fn leave_slow_connection<T>(&self, outcome: &Result<T>, started: Instant) {
+    fn leave_slow_connection<T>(&self, outcome: &Result<T>, started: Instant, limit: Instant) {
         if let Err(error) = outcome
             && error.code == Code::UpstreamTimeout
+            && now() >= limit
         {
             self.transport.forget_connections(started);
             self.record_last_answer(false);

@@ -29,7 +29,7 @@ pub fn rows_of_tls() -> Vec<Row> {
 
 /// Returns the rows of HTTP/2.
 pub fn rows_of_http2() -> Vec<Row> {
-    let cut = || Cell::Expect(ends_in("upstream_unreachable", Within::AtOnce));
+    let cut = || Cell::Expect(ends_in("upstream_malformed", Within::AtOnce));
     let reset =
         |name, reason| row(name, Fault::Http2(Http2Fault::Reset(reason)), unreachable(), cut());
     // Each attempt sends its request twice.
