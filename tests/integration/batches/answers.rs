@@ -4,7 +4,7 @@ use gateway_tests::scripted_cohere::{
     EMBED, RERANK, ScriptedCohere, answer_well, build_embed_body, build_rerank_body, number_texts,
     read_inputs, write_embed_answer,
 };
-use gateway_tests::stub::{Seen, Step, write_answer, write_json};
+use gateway_tests::stub::{Seen, Step, join_body, write_answer, write_json};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -176,10 +176,7 @@ async fn every_count_of_a_split_request_is_a_sum() {
             r#""meta":{{"tokens":{{"input_tokens":{}}},"cached_tokens":{count},"#,
             10 * count
         );
-        let steps = answer_well(seen);
-        let Step::Write(whole) = &steps[0] else { panic!("an answer is one write") };
-        let text = String::from_utf8(whole.to_vec()).unwrap();
-        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        let body = String::from_utf8(join_body(&answer_well(seen))).unwrap();
         write_text(&body.replacen(r#""meta":{"#, &meta, 1))
     });
     for (path, body, count) in [
