@@ -1,7 +1,8 @@
 //! Refuses what only a web page of elsewhere sends: it must not spend the key of whoever looks at it.
 //!
 //! A page may have its own name led to 127.0.0.1 and is then of the same origin as these servers; its
-//! requests still bear that name in `Host`. Without that it may send some requests from its own origin,
+//! requests still bear that name in `Host`. A name without a dot is nobody's on the internet, and what
+//! containers call each other by. Without that it may send some requests from its own origin,
 //! which browsers name in `Origin` and `Sec-Fetch-Site`.
 
 use axum::extract::Request;
@@ -10,8 +11,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
 use uuid::Uuid;
 
-/// The names of this machine that are served, at any port.
-const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+/// The addresses of this machine that are served, at any port.
+const ADDRESSES: [&str; 2] = ["127.0.0.1", "[::1]"];
 
 /// Passes a request on unless it bears the mark of a foreign page.
 pub(super) async fn refuse_foreign_page(request: Request, next: Next) -> Response {
@@ -31,7 +32,7 @@ fn find_problem(uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static 
     let named = hosts.next().is_some_and(is_served) && hosts.all(is_served);
     let is_meant = uri.authority().is_none_or(|authority| is_served(authority.as_str().as_bytes()));
     if !named || !is_meant {
-        let message = "Host: only localhost, 127.0.0.1 and [::1] are served here";
+        let message = "Host: only localhost, 127.0.0.1, [::1] and names without a dot are served";
         return Some((StatusCode::MISDIRECTED_REQUEST, message));
     }
     let is_from_here =
@@ -44,13 +45,23 @@ fn find_problem(uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static 
     None
 }
 
-/// Tells whether a name, with a port or without, is one of this machine.
+/// Tells whether a host, with a port or without, is this machine's or has no dot.
 fn is_served(host: &[u8]) -> bool {
     let Ok(host) = std::str::from_utf8(host) else { return false };
-    NAMES.iter().any(|name| {
-        let Some((start, port)) = host.split_at_checked(name.len()) else { return false };
-        start.eq_ignore_ascii_case(name) && (port.is_empty() || is_port(port))
-    })
+    let is_address = ADDRESSES.iter().any(|address| match host.strip_prefix(address) {
+        Some(port) => port.is_empty() || is_port(port),
+        None => false,
+    });
+    is_address || is_name_without_dot(host)
+}
+
+fn is_name_without_dot(host: &str) -> bool {
+    let name_end = host.find(':').unwrap_or(host.len());
+    let (name, port) = host.split_at(name_end);
+    let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    // A number is an address in another form.
+    let is_number = name.starts_with(|first: char| first.is_ascii_digit());
+    !name.is_empty() && is_name && !is_number && (port.is_empty() || is_port(port))
 }
 
 fn is_port(text: &str) -> bool {
@@ -76,14 +87,25 @@ mod tests {
     }
 
     #[test]
-    fn loopback_names_alone_are_served() {
-        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:80"]
-        {
+    fn addresses_here_and_names_without_a_dot_are_served() {
+        for host in [
+            "localhost",
+            "LocalHost:8080",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "[::1]",
+            "[::1]:80",
+            "gateway",
+            "my-gateway_2:8080",
+        ] {
             assert_eq!(status_of(&[("host", host)]), None, "{host}");
         }
         for host in [
             "",
-            "x",
+            ":80",
+            "gateway:",
+            "2130706433",
+            "0x7f000001",
             "evil.example",
             "evil.example:8080",
             "localhost.evil.example",
