@@ -108,12 +108,22 @@ impl Incoming {
         })
     }
 
+    /// Returns the value of an option; two of them could mean two things.
+    fn read_single(&self, name: &'static str) -> Result<Option<&HeaderValue>> {
+        let mut values = self.headers.get_all(name).iter();
+        let first = values.next();
+        match values.next() {
+            Some(_) => Err(GatewayError::invalid(name, "stands twice in the request")),
+            None => Ok(first),
+        }
+    }
+
     fn read_choice(
         &self,
         name: &'static str,
         accepted: &[&'static str],
     ) -> Result<Option<&'static str>> {
-        let Some(value) = self.headers.get(name) else { return Ok(None) };
+        let Some(value) = self.read_single(name)? else { return Ok(None) };
         match accepted.iter().find(|choice| value.as_bytes() == choice.as_bytes()) {
             Some(choice) => Ok(Some(choice)),
             None => {
@@ -124,7 +134,7 @@ impl Incoming {
 
     fn read_timeout(&self, longest: Duration) -> Result<Option<Duration>> {
         const NAME: &str = RequestOptions::TIMEOUT;
-        let Some(value) = self.headers.get(NAME) else { return Ok(None) };
+        let Some(value) = self.read_single(NAME)? else { return Ok(None) };
         let longest = longest.as_millis() as u64;
         let millis = value.to_str().ok().and_then(|text| text.parse().ok());
         match millis.filter(|millis| (MIN_TIMEOUT_MS..=longest).contains(millis)) {
@@ -218,6 +228,25 @@ mod tests {
             assert_eq!(
                 problem("x-gateway-timeout-ms", bad),
                 "invalid request: x-gateway-timeout-ms: must be a whole number from 100 to 60000"
+            );
+        }
+    }
+
+    #[test]
+    fn option_that_stands_twice_is_refused() {
+        for (name, values) in [
+            ("x-gateway-cache", ["no-store", "no-store"]),
+            ("x-gateway-fallback", ["allow", "deny"]),
+            ("x-gateway-timeout-ms", ["500", "soon"]),
+        ] {
+            let mut request = incoming(&[]);
+            for value in values {
+                request.headers.append(name, HeaderValue::from_static(value));
+            }
+            let error = request.read_options(Duration::from_secs(60)).unwrap_err();
+            assert_eq!(
+                error.message,
+                format!("invalid request: {name}: stands twice in the request")
             );
         }
     }
