@@ -13,8 +13,10 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Longer than it takes until a silent connection is given up: 15 s to the ping, 10 s without an answer.
+/// Far longer than it takes until a silent connection is given up: 15 s to the ping, 10 s to its answer.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Longer than it takes until a connection whose pings have no answer is given up.
+const PING_AND_ANSWER: Duration = Duration::from_secs(26);
 
 async fn start(settings: &[(&str, &str)]) -> (Stub, Running) {
     gateway::start_single_with_stub_over(Protocol::Http2, settings).await
@@ -175,7 +177,7 @@ async fn open_stream_is_kept_by_pings() {
     let settings = [("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "60000")];
     let (stub, running) = start(&settings).await;
     let mut steps = write_stream(&[], &[[START, DELTA].concat().as_bytes(), END.as_bytes()]);
-    steps.insert(2, Step::Wait(SILENCE));
+    steps.insert(2, Step::Wait(PING_AND_ANSWER));
     steps.insert(4, write_chunk(DONE.as_bytes()));
     stub.plan_answer(steps);
     let answer = Way::Opened.send_request(&running, "deny").await;
