@@ -5,6 +5,7 @@ use gateway_tests::ops::{self, Done};
 use local::secrets_manager::CLIENTS;
 use local::{Upstream, secrets_manager::Behaviour};
 use serde_json::{Value, json};
+use shared::clock::{parse_iso8601, since_epoch};
 use std::time::Duration;
 
 async fn start_gateway() -> Running {
@@ -40,6 +41,10 @@ async fn token_is_shown_once_and_stored_as_hash() {
         "{added:?}"
     );
     assert!(!added.stderr.contains(&token));
+    let (_, when) = added.stderr.split_once("it works from ").expect("a time");
+    let when = parse_iso8601(when.split(' ').next().unwrap()).expect("a time").as_secs();
+    let half_a_minute = since_epoch().as_secs() + 31;
+    assert!((half_a_minute - 30..=half_a_minute).contains(&when), "{}", added.stderr);
     let list = read_stored(&running);
     assert_eq!(read_names(&list), ["local", "search"]);
     assert_eq!(list["clients"][1]["models"], json!(["rerank-v3.5", "embed-v4.0"]));

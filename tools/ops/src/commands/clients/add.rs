@@ -15,13 +15,16 @@ use shared::secrets::clients::{Client, ClientList, Expiry};
 use shared::secrets::token::TOKEN_PREFIX;
 use std::time::Duration;
 
+/// The longest time between two readings of the list for the sake of a token that is not in it.
+const KNOWN_AFTER: Duration = Duration::from_secs(30);
 /// Where the id of the usage plan may stand.
 const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
 
 /// Adds a client and prints its token, once.
 ///
 /// The token is made here from 256 random bits and stored only as its SHA-256: whoever loses it gets a new one
-/// by `ops clients rotate`. It works at once where nobody has tried it before, and within 90 seconds else.
+/// by `ops clients rotate`. It works from half a minute on, at whatever time is printed; tried earlier it may be
+/// refused, and that is remembered for a minute.
 ///
 /// The client gets an API key of its own in the stack's usage plan, because API Gateway counts rate and quota by
 /// key. Without the right to make one, --shared-key adds it to those that have none: they have no limit.
@@ -100,6 +103,10 @@ impl Add {
         }
         print_token(&token)?;
         say(&format!("added {}; this token is shown only now", self.name));
+        let known = format_iso8601(since_epoch() + KNOWN_AFTER);
+        say(&format!(
+            "it works from {known} on; tried earlier it may be refused for a minute more"
+        ));
         if self.shared_key {
             say("it shares its API key with others, so that it has neither rate nor quota");
         }
