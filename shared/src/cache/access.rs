@@ -42,3 +42,38 @@ impl<'a> CacheAccess<'a> {
         BatchStats { cache, inputs, hits, misses, sub_requests: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::CacheConfig;
+    use std::time::Duration;
+
+    fn new_cache(max_bytes: usize, shared: bool) -> Cache {
+        Cache::new(CacheConfig { max_bytes, ttl: Duration::from_secs(60), shared })
+    }
+
+    #[test]
+    fn cache_is_used_where_it_is_on_and_the_request_understood() {
+        for (max_bytes, is_cacheable, outcome) in [
+            (1_000, true, CacheOutcome::Miss),
+            (1_000, false, CacheOutcome::Bypass),
+            (0, true, CacheOutcome::Off),
+            (0, false, CacheOutcome::Off),
+        ] {
+            let cache = new_cache(max_bytes, false);
+            let access = CacheAccess::new(&cache, "a", is_cacheable);
+            assert_eq!(access.is_used(), outcome == CacheOutcome::Miss, "{outcome:?}");
+            assert_eq!(access.batch_stats(3, 0, 3).cache, outcome);
+            assert_eq!(access.batch_stats(3, 3, 0).cache, CacheOutcome::Hit);
+            assert_eq!(access.batch_stats(3, 1, 2).cache, CacheOutcome::Partial);
+        }
+    }
+
+    #[test]
+    fn client_is_part_of_the_key_unless_clients_share() {
+        let (own, shared) = (new_cache(1_000, false), new_cache(1_000, true));
+        assert_eq!(CacheAccess::new(&own, "a", true).client, Some(&b"a"[..]));
+        assert_eq!(CacheAccess::new(&shared, "a", true).client, None);
+    }
+}

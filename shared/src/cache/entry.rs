@@ -30,3 +30,16 @@ impl MemorySize for CacheEntry {
 
 /// Scope: environment.
 pub type Cache = BoundedLru<CacheEntry>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_counts_the_bytes_it_holds() {
+        let bytes = Bytes::from_static(b"[0.1,0.2]");
+        assert_eq!(CacheEntry::Cell(bytes.clone()).memory_size(), 9);
+        assert_eq!(CacheEntry::Ranking(bytes).memory_size(), 9);
+        assert_eq!(CacheEntry::AsItStands.memory_size(), 0);
+    }
+}

@@ -53,7 +53,9 @@ impl Rotate {
         })
         .await?;
         print_token(&token)?;
-        say(&format!("{name} has a second token, shown only now; use it after half a minute, then"));
+        say(&format!(
+            "{name} has a second token, shown only now; use it after half a minute, then"
+        ));
         say(&format!("end the old one: ops clients rotate {name} --finish"));
         Ok(())
     }
