@@ -53,7 +53,23 @@ fn read_cut(input: &[u8], rng: &mut Rng) -> Vec<StreamEvent> {
     assert!(whole.starts_with(&passed), "bytes were changed");
     assert_eq!(passed.len() + buffer.waiting_bytes(), whole.len(), "bytes were lost");
     events.retain(|event| *event != StreamEvent::Comment);
-    events
+    events.into_iter().map(join_lines).collect()
+}
+
+/// Writes what was passed on as JSON in one line: its lines are those of the stream.
+fn join_lines(mut event: StreamEvent) -> StreamEvent {
+    let refusal = match &mut event {
+        StreamEvent::MessageEnd(end) => {
+            end.usage.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+            end.failure.as_mut()
+        }
+        StreamEvent::Failure(refusal) => Some(refusal),
+        _ => None,
+    };
+    if let Some(message) = refusal.and_then(|refusal| refusal.message.as_mut()) {
+        *message = message.replace('\n', " ");
+    }
+    event
 }
 
 /// Writes every line end as LF.
@@ -101,14 +117,15 @@ fn read_block(lines: Vec<&[u8]>) -> Option<StreamEvent> {
     let joined = data.join(&b' ');
     let mut frame = Vec::new();
     if let Some(name) = names.last() {
-        frame.extend_from_slice(&[b"event:", *name, b"\n"].concat());
+        frame.extend_from_slice(&[b"event: ", *name, b"\n"].concat());
     }
     if serde_json::from_slice::<&RawValue>(&data.join(&b'\n')).is_ok() {
         frame.extend_from_slice(&[b"data: ", &joined[..], b"\n"].concat());
     } else {
         data.iter().for_each(|data| frame.extend([b"data: ", *data, b"\n"].concat()));
     }
-    Some(read_event(&[&frame[..], b"\n"].concat())).filter(|event| *event != StreamEvent::Comment)
+    let event = join_lines(read_event(&[&frame[..], b"\n"].concat()));
+    Some(event).filter(|event| *event != StreamEvent::Comment)
 }
 
 fn check_frame(frame: &Bytes) {
