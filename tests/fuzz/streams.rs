@@ -114,6 +114,11 @@ fn read_block(lines: Vec<&[u8]>) -> Option<StreamEvent> {
         fields.collect::<Vec<_>>()
     };
     let (names, data) = (field("event"), field("data"));
+    if names.is_empty() && data.is_empty() {
+        let bare = [&lines.join(&b'\n')[..], b"\n\n"].concat();
+        let event = join_lines(read_event(&bare));
+        return Some(event).filter(|event| *event != StreamEvent::Comment);
+    }
     let joined = data.join(&b' ');
     let mut frame = Vec::new();
     if let Some(name) = names.last() {

@@ -69,7 +69,7 @@ fn classify_status(status: u16, refusal: Refusal) -> (Code, String) {
 /// Tells whether a 429 speaks of the month's quota.
 fn is_about_a_month(said: Option<&str>) -> bool {
     match said {
-        Some(text) => text.contains("month"),
+        Some(text) => text.to_ascii_lowercase().contains("month"),
         None => false,
     }
 }

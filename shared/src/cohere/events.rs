@@ -6,6 +6,7 @@ use crate::secrets::cached::Versioned;
 use crate::secrets::key::ApiKey;
 use crate::transport::TransportResponse;
 use crate::wire::frames::FrameBuffer;
+use crate::wire::stream::{self, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -34,9 +35,7 @@ impl EventReader {
         loop {
             let chunk = self.response.chunk().await;
             let Some(chunk) = chunk.map_err(|error| classify::from_broken_body(&error))? else {
-                let is_clean = self.buffer.is_blank();
-                let cut_off = classify::cut_short("the stream ended inside an event");
-                return if is_clean { Ok(None) } else { Err(cut_off) };
+                return self.end_reading();
             };
             if let Some(frames) = self.buffer.push(chunk) {
                 return Ok(Some(self.key.value.mask_key(frames)));
@@ -44,6 +43,21 @@ impl EventReader {
             if self.buffer.waiting_bytes() > MAX_FRAME_BYTES {
                 return Err(classify::malformed_answer("an event is larger than 4 MiB"));
             }
+        }
+    }
+
+    /// Says how the stream has ended: cleanly, or inside an event, whose error is told if it is one.
+    fn end_reading(&mut self) -> Result<Option<Bytes>> {
+        if self.buffer.is_blank() {
+            return Ok(None);
+        }
+        let rest = self.key.value.mask_key(self.buffer.take_rest());
+        match stream::read_event(&rest) {
+            StreamEvent::Failure(failure)
+            | StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), .. }) => {
+                Err(classify::from_stream_end(&failure))
+            }
+            _ => Err(classify::cut_short("the stream ended inside an event")),
         }
     }
 

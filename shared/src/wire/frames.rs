@@ -59,6 +59,12 @@ impl FrameBuffer {
         self.bytes.len()
     }
 
+    /// Takes out the beginning of an event that will not end any more.
+    pub fn take_rest(&mut self) -> Bytes {
+        self.scanned = 0;
+        self.bytes.split().freeze()
+    }
+
     /// Tells whether nothing waits but space.
     pub fn is_blank(&self) -> bool {
         self.bytes.iter().all(u8::is_ascii_whitespace)

@@ -5,7 +5,7 @@
 //! All of it is bounded, and a page of HTML has no words.
 
 use crate::wire::scan::{value_end, walk_object};
-use crate::wire::text::decode_text;
+use crate::wire::text::{decode_key, decode_text};
 
 /// Longest message that is passed on.
 const MAX_MESSAGE_BYTES: usize = 4_096;
@@ -38,11 +38,16 @@ impl Refusal {
     /// Reads a text of any form.
     pub fn read(body: &[u8]) -> Self {
         let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
-        match body.first() {
+        let mut refusal = match body.first() {
             Some(b'{') => Self::read_object(body, 0),
             Some(b'[' | b'"') => Self { message: read_words(body), ..Self::default() },
-            _ => Self { message: read_plain_text(body), ..Self::default() },
+            _ => Self::default(),
+        };
+        // Broken JSON, and words in a field of another name, are told as they are written.
+        if refusal.message.is_none() && holds_more_than_names(body) {
+            refusal.message = read_plain_text(body);
         }
+        refusal
     }
 
     /// Reads an object as far as it is whole; of a field that stands there twice the first with words.
@@ -53,13 +58,14 @@ impl Refusal {
         let _ = walk_object(json, 0, |key, start| {
             let end = value_end(json, start)?;
             let value = &json[start..end];
-            if let Some(field) = find_name(key, &WORD_FIELDS) {
+            let key = decode_key(key);
+            if let Some(field) = find_name(&key, &WORD_FIELDS) {
                 words[field] = words[field].take().or(refusal.read_word_field(value, depth));
-            } else if find_name(key, &STATUS_FIELDS).is_some() {
+            } else if find_name(&key, &STATUS_FIELDS).is_some() {
                 refusal.status = refusal.status.or(read_status(value));
-            } else if key == b"id" {
+            } else if *key == *b"id" {
                 refusal.id = read_id(value).or(refusal.id.take());
-            } else if key == b"error_type" {
+            } else if *key == *b"error_type" {
                 refusal.error_type = read_name(value).or(refusal.error_type.take());
             }
             Some(end)
@@ -88,6 +94,20 @@ impl Refusal {
     }
 }
 
+/// Tells whether a body may hold words: it is no whole object, or has fields besides those read here.
+fn holds_more_than_names(body: &[u8]) -> bool {
+    let mut has_more = false;
+    let end = walk_object(body, 0, |key, start| {
+        let key = decode_key(key);
+        let is_name = *key == *b"id" || *key == *b"error_type";
+        has_more |= !is_name
+            && find_name(&key, &WORD_FIELDS).is_none()
+            && find_name(&key, &STATUS_FIELDS).is_none();
+        value_end(body, start)
+    });
+    has_more || end != Some(body.len())
+}
+
 struct Words {
     text: String,
     /// A text stood there, and no other JSON.
@@ -99,10 +119,10 @@ fn find_name(key: &[u8], names: &[&str]) -> Option<usize> {
     names.iter().position(|name| name.as_bytes().eq_ignore_ascii_case(key))
 }
 
-/// Returns the words of a value: a text decoded, all else as it is written.
+/// Returns the words of a value: a text decoded where it can be, all else as it is written.
 fn read_words(value: &[u8]) -> Option<String> {
-    if value.starts_with(b"\"") {
-        return bound_text(&decode_text(value)?);
+    if let Some(text) = decode_text(value) {
+        return bound_text(&text);
     }
     if WORDLESS.contains(&value) { None } else { bound_text(&String::from_utf8_lossy(value)) }
 }
@@ -117,9 +137,14 @@ fn read_plain_text(body: &[u8]) -> Option<String> {
         }
         Err(_) => return None,
     };
-    let is_markup = text.starts_with('<') || text.contains("</");
+    let is_markup = text.starts_with('<') || has_closing_tag(text);
     let is_binary = text.chars().any(|c| c.is_control() && !c.is_whitespace());
     if is_markup || is_binary || WORDLESS.contains(&body) { None } else { bound_text(text) }
+}
+
+fn has_closing_tag(text: &str) -> bool {
+    let mut tags = text.split("</").skip(1);
+    tags.any(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
 }
 
 /// Cuts a text to the longest message; `None` where there is nothing to read.
@@ -199,6 +224,29 @@ mod tests {
     }
 
     #[test]
+    fn words_in_unknown_places_are_told_as_written() {
+        for body in [
+            "{model} is not known",
+            r#""x" is not valid"#,
+            "{'message': 'too hot'}",
+            r#"{"id":"i",,"message":"too hot"}"#,
+            r#"{"message":"too hot but c"#,
+            r#"{"msg":"too hot"}"#,
+            "value must be </= 5",
+        ] {
+            let refusal = Refusal::read(body.as_bytes());
+            assert_eq!(refusal.message.as_deref(), Some(body));
+            assert!(!refusal.is_error_object && !refusal.has_coheres_form, "{body}");
+        }
+        let odd = Refusal::read(br#"{"message":"bad \q too hot"}"#);
+        assert_eq!(odd.message.as_deref(), Some(r#""bad \q too hot""#));
+        let escaped = Refusal::read(br#"{"mess\u0061ge":"too hot","\u0069d":"i"}"#);
+        assert_eq!(escaped.message.as_deref(), Some("too hot"));
+        assert_eq!(escaped.id.as_deref(), Some("i"));
+        assert!(escaped.has_coheres_form);
+    }
+
+    #[test]
     fn pages_and_empty_bodies_have_no_words() {
         for body in [
             "",
@@ -211,7 +259,6 @@ mod tests {
             r#"{"id":"i"}"#,
             r#"{"message":null}"#,
             r#"{"message":{}}"#,
-            r#"{"message":"cut sho"#,
         ] {
             assert_eq!(message(body), None, "{body}");
         }

@@ -9,7 +9,7 @@ use crate::error::GatewayError;
 use crate::wire::frames::split_lines;
 use crate::wire::refusal::{Refusal, read_id};
 use crate::wire::scan::{value_end, walk_object};
-use crate::wire::text::decode_text;
+use crate::wire::text::{decode_key, decode_text};
 use bytes::Bytes;
 use memchr::memmem;
 use serde_json::value::RawValue;
@@ -59,6 +59,7 @@ pub fn read_event(frame: &[u8]) -> StreamEvent {
         return match name {
             Some(b"message-start") => StreamEvent::MessageStart { id: None },
             Some(b"message-end") => StreamEvent::MessageEnd(MessageEnd::default()),
+            None => read_bare(frame),
             _ => StreamEvent::Comment,
         };
     };
@@ -71,6 +72,18 @@ pub fn read_event(frame: &[u8]) -> StreamEvent {
         None | Some(b"" | b"message") => read_unnamed(&data),
         Some(name) => read_typed(name, &data),
     }
+}
+
+/// Reads lines that are no fields: an error may stand there as in an answer that is no stream.
+fn read_bare(frame: &[u8]) -> StreamEvent {
+    let text = frame.trim_ascii();
+    if text.starts_with(b"{") {
+        let refusal = Refusal::read(text);
+        if refusal.is_error_object {
+            return StreamEvent::Failure(refusal);
+        }
+    }
+    StreamEvent::Comment
 }
 
 /// Reads an event that has its type in its data only, or none: then it may be an error.
@@ -136,7 +149,8 @@ fn find_fields<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> [Option<
     let mut found = [None; N];
     let _ = walk_object(json, 0, |key, start| {
         let end = value_end(json, start)?;
-        if let Some(index) = names.iter().position(|name| name.as_bytes() == key) {
+        let key = decode_key(key);
+        if let Some(index) = names.iter().position(|name| name.as_bytes() == &*key) {
             found[index] = Some(&json[start..end]);
         }
         Some(end)
@@ -147,7 +161,7 @@ fn find_fields<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> [Option<
 /// Reads an ending field by field: `finish_reason` alone decides, whatever the others look like.
 fn read_message_end(data: &[u8]) -> MessageEnd {
     let [delta] = find_fields(data, ["delta"]);
-    let delta = delta.unwrap_or(data);
+    let delta = delta.filter(|delta| delta.starts_with(b"{")).unwrap_or(data);
     let [finish_reason, usage] = find_fields(delta, ["finish_reason", "usage"]);
     let usage = usage.filter(|usage| serde_json::from_slice::<&RawValue>(usage).is_ok());
     let has_failed = finish_reason.and_then(decode_text).as_deref() == Some("ERROR");
@@ -230,6 +244,33 @@ mod tests {
         match read_event(frame) {
             StreamEvent::MessageEnd(end) => end,
             other => panic!("{other:?} is no message-end"),
+        }
+    }
+
+    #[test]
+    fn ending_is_read_whatever_form_its_keys_and_delta_have() {
+        for data in [
+            r#"{"delta":null,"finish_reason":"ERROR","error":"boom"}"#,
+            r#"{"delta":"x","finish_reason":"ERROR","error":"boom"}"#,
+            r#"{"delta":{"finish_reas\u006fn":"ERROR","error":"boom"}}"#,
+        ] {
+            let end = read_end(format!("event: message-end\ndata: {data}\n\n").as_bytes());
+            assert_eq!(end.failure.unwrap().message.as_deref(), Some("boom"), "{data}");
+        }
+        let unnamed = b"data: {\"ty\\u0070e\":\"message-end\"}\n\n";
+        assert_eq!(read_end(unnamed), MessageEnd::default());
+    }
+
+    #[test]
+    fn bare_error_is_a_failure_and_bare_words_are_not() {
+        for bare in ["{\"message\":\"too hot\"}\n\n", "{\n \"message\": \"too hot\"\n}"] {
+            let StreamEvent::Failure(refusal) = read_event(bare.as_bytes()) else {
+                panic!("{bare} is no failure")
+            };
+            assert_eq!(refusal.message.as_deref(), Some("too hot"));
+        }
+        for bare in ["too hot\n\n", "{\"a\":1}\n\n", "{}", ": ka\n"] {
+            assert_eq!(read_event(bare.as_bytes()), StreamEvent::Comment, "{bare}");
         }
     }
 

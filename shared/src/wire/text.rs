@@ -2,6 +2,7 @@
 
 use serde::Deserializer;
 use serde::de::{Error, Visitor};
+use std::borrow::Cow;
 use std::fmt;
 
 /// What stands for bytes that are no text.
@@ -16,6 +17,17 @@ pub fn decode_text(raw: &[u8]) -> Option<String> {
     let text = json.deserialize_bytes(TextVisitor).ok()?;
     json.end().ok()?;
     Some(text)
+}
+
+/// Decodes an object's key, given without its quotation marks; one that cannot be decoded stays as written.
+pub fn decode_key(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.contains(&b'\\') {
+        return Cow::Borrowed(raw);
+    }
+    match decode_text(&[b"\"", raw, b"\""].concat()) {
+        Some(key) => Cow::Owned(key.into_bytes()),
+        None => Cow::Borrowed(raw),
+    }
 }
 
 struct TextVisitor;
