@@ -57,6 +57,10 @@ async fn error_in_the_first_event_is_an_ordinary_error() {
         (format!("data: {error}\n\n"), 500, 3),
         (format!("event: error\ndata: {error}\n\n"), 500, 3),
         (format!("{START}event: error\ndata: {error}\n\n{DONE}"), 500, 3),
+        // Neither a field's name before it nor an empty line after it.
+        (format!("{error}\n\n"), 500, 3),
+        (error.to_string(), 500, 3),
+        (format!("{START}data: {error}"), 500, 3),
         (format!("{START}: a comment\n\ndata: {error}\r\n\r\n"), 500, 3),
         (format!("{START}data: {blocked}\n\n"), 498, 1),
         (format!("event: error\ndata: {typed}\n\n"), 422, 1),
