@@ -24,7 +24,7 @@ use tower::util::MapFutureLayer;
 
 /// What stands between an operator's machine and the Internet; a function has nothing of the kind.
 #[derive(Debug, Default)]
-pub struct Surroundings {
+pub struct ProxySettings {
     /// URL of a proxy for https; plain http stays on this machine.
     pub https_proxy: Option<String>,
     /// Names to be reached without it, separated by commas.
@@ -215,20 +215,17 @@ impl Transport {
     ///
     /// # Errors
     /// What is wrong with either, without quoting it.
-    pub fn with_surroundings(
-        config: &HttpConfig,
-        around: &Surroundings,
-    ) -> Result<Self, BuildError> {
+    pub fn with_proxy(config: &HttpConfig, proxy: &ProxySettings) -> Result<Self, BuildError> {
         let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() };
-        for certificate in CertificateDer::pem_slice_iter(&around.authorities) {
+        for certificate in CertificateDer::pem_slice_iter(&proxy.authorities) {
             roots.add(certificate?)?;
         }
         let transport = Self::with_roots(config, roots)?;
-        if let Some(url) = &around.https_proxy {
-            let proxy = reqwest::Proxy::https(url).map_err(|_| "the proxy's URL cannot be read")?;
-            let except = reqwest::NoProxy::from_string(&around.no_proxy);
+        if let Some(url) = &proxy.https_proxy {
+            let https = reqwest::Proxy::https(url).map_err(|_| "the proxy's URL cannot be read")?;
+            let except = reqwest::NoProxy::from_string(&proxy.no_proxy);
             let client = configure(&transport.config, &transport.roots, PROTOCOLS)?;
-            lock_anyway(&transport.pool).client = client.proxy(proxy.no_proxy(except)).build()?;
+            lock_anyway(&transport.pool).client = client.proxy(https.no_proxy(except)).build()?;
         }
         Ok(transport)
     }

@@ -334,15 +334,15 @@ async fn authority_of_the_surroundings_is_trusted() {
     let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "fake")]).unwrap();
     let send = async |authorities: &str| {
         let authorities = authorities.as_bytes().to_vec();
-        let around = Surroundings { authorities, ..Surroundings::default() };
-        let transport = Transport::with_surroundings(&config.http, &around).unwrap();
+        let proxy = ProxySettings { authorities, ..ProxySettings::default() };
+        let transport = Transport::with_proxy(&config.http, &proxy).unwrap();
         post_once(&transport, &server).await
     };
     assert!(matches!(send("").await, Err(TransportError::Connect(_))));
     send(&pem).await.unwrap();
     let broken =
-        Surroundings { authorities: pem.replace('M', "!").into(), ..Surroundings::default() };
-    assert!(Transport::with_surroundings(&config.http, &broken).is_err());
+        ProxySettings { authorities: pem.replace('M', "!").into(), ..ProxySettings::default() };
+    assert!(Transport::with_proxy(&config.http, &broken).is_err());
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ const UNREADABLE: &str = "\u{fffd}";
 pub fn decode_text(raw: &[u8]) -> Option<String> {
     let mut json = serde_json::Deserializer::from_slice(raw);
     // Asked for bytes, the parser gives half of a pair as the three bytes it would have in UTF-8.
-    let text = json.deserialize_bytes(TextVisitor).ok()?;
+    let text = json.deserialize_bytes(LenientVisitor).ok()?;
     json.end().ok()?;
     Some(text)
 }
@@ -30,9 +30,9 @@ pub fn decode_key(raw: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-struct TextVisitor;
+struct LenientVisitor;
 
-impl Visitor<'_> for TextVisitor {
+impl Visitor<'_> for LenientVisitor {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

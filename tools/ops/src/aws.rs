@@ -12,7 +12,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use shared::config::HttpConfig;
 use shared::config::aws_endpoints::{ENDPOINT_URL, REQUIRED, find_endpoint_problems};
 use shared::secrets::secrets_manager::http_client;
-use shared::transport::{Surroundings, Transport};
+use shared::transport::{ProxySettings, Transport};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -96,15 +96,15 @@ fn connect() -> anyhow::Result<Transport> {
         names.iter().find_map(|name| variable(name).map(|value| (*name, value)))
     };
     let (proxy_name, https_proxy) = first(&PROXIES).unzip();
-    let mut around = Surroundings { https_proxy, ..Surroundings::default() };
-    around.no_proxy = first(&EXCEPTIONS).unwrap_or_default().1;
+    let mut proxy = ProxySettings { https_proxy, ..ProxySettings::default() };
+    proxy.no_proxy = first(&EXCEPTIONS).unwrap_or_default().1;
     let bundle = first(&AUTHORITIES);
     if let Some((name, path)) = &bundle {
-        around.authorities = std::fs::read(path)
+        proxy.authorities = std::fs::read(path)
             .map_err(|error| Usage(format!("{name}: its file cannot be read: {}", error.kind())))?;
     }
     // What is wrong with a certificate or a proxy is not told: the words might quote it.
-    Transport::with_surroundings(&http, &around).map_err(|_| {
+    Transport::with_proxy(&http, &proxy).map_err(|_| {
         let names: Vec<_> = proxy_name.into_iter().chain(bundle.map(|(name, _)| name)).collect();
         Usage(format!("the network cannot be used as {} says", names.join(" and "))).into()
     })
