@@ -56,7 +56,7 @@ fn read_cut(input: &[u8], rng: &mut Rng) -> Vec<StreamEvent> {
     events.into_iter().map(join_lines).collect()
 }
 
-/// Writes what was passed on as JSON in one line: its lines are those of the stream.
+/// Writes words that are told as written in one line: their lines are those of the stream.
 fn join_lines(mut event: StreamEvent) -> StreamEvent {
     let refusal = match &mut event {
         StreamEvent::MessageEnd(end) => {
@@ -67,7 +67,7 @@ fn join_lines(mut event: StreamEvent) -> StreamEvent {
         _ => None,
     };
     if let Some(message) = refusal.and_then(|refusal| refusal.message.as_mut()) {
-        *message = message.replace('\n', " ");
+        *message = message.replace("\r\n", " ").replace(['\n', '\r'], " ");
     }
     event
 }
