@@ -94,7 +94,16 @@ fn follows_index_word(before: &str, after: &str) -> bool {
     }
     let subject = phrase[..phrase.len() - word.len()].trim_end();
     let subject = subject.strip_suffix(" at").unwrap_or(subject);
+    // "at index 3 token" and "token at index 3" are inside an input.
     !INNER_WORDS.contains(&last_word(subject.trim_end()))
+        && !INNER_WORDS.contains(&first_word(after))
+}
+
+/// Returns the letters of the word that a text goes on with.
+fn first_word(text: &str) -> &str {
+    let text = text.trim_start();
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    &text[..end]
 }
 
 /// Returns the letters at the end of a text.
@@ -130,6 +139,7 @@ mod tests {
             ("empty at indices 0, and 1; max 96", "empty at indices 2, and 5; max 96"),
             ("index '1' of 2 (limit 512)", "index '5' of 2 (limit 512)"),
             ("ü at position 1", "ü at position 5"),
+            ("texts[1]: at index 1 token", "texts[5]: at index 1 token"),
         ] {
             assert_eq!(tell(said).as_deref(), Some(told));
         }
