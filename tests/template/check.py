@@ -71,9 +71,9 @@ def functions_are_the_folders():
     assert set(of_type("AWS::Lambda::Function")) == names, (names, of_type("AWS::Lambda::Function").keys())
     for name, function in yaml_parse(SOURCE)["Resources"].items():
         if function["Type"] == "AWS::Serverless::Function":
-            folder = function["Properties"]["CodeUri"].removeprefix("functions/")
+            folder = function["Properties"]["CodeUri"].removeprefix("target/functions/")
             assert folder in folders, f"{name}: {folder}"
-            assert function["Metadata"]["BuildProperties"]["Binary"] == folder, name
+            assert name == "".join(part.title() for part in folder.split("-")) + "Function", f"{name}: {folder}"
 
 
 @check
