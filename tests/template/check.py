@@ -25,7 +25,9 @@ ROUTES = {
     ("/v2/embed", "post"): ("Embed", 130_000),
     ("/v2/rerank", "post"): ("Rerank", 70_000),
     ("/api/health", "get"): ("Health", 15_000),
+    ("/api/health/check", "get"): ("Health", 15_000),
 }
+SECRETS = ("CohereApiKey", "Clients", "SyntheticClient")
 
 
 class NoManagedPolicies(ManagedPolicyLoader):
@@ -59,6 +61,11 @@ def of_type(kind):
     return {name: r for name, r in RESOURCES.items() if r["Type"] == kind}
 
 
+def own_or_existing(secret):
+    """The stack's own secret, or the one that a parameter names."""
+    return {"Fn::If": [f"Makes{secret}Secret", {"Ref": f"{secret}Secret"}, {"Ref": f"Existing{secret}SecretArn"}]}
+
+
 def operations():
     body = RESOURCES["Api"]["Properties"]["Body"]
     return {(path, method): op for path, methods in body["paths"].items() for method, op in methods.items()}
@@ -77,7 +84,7 @@ def functions_are_the_folders():
 
 
 @check
-def routes_are_the_four():
+def routes_are_the_served_ones():
     assert set(operations()) == set(ROUTES), operations().keys()
 
 
@@ -162,13 +169,13 @@ def gateway_responses_have_our_shape():
 def a_function_reads_only_its_secret():
     for name, role in of_type("AWS::IAM::Role").items():
         statements = [s for p in role["Properties"].get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
-        secret = "ClientsSecret" if name.startswith("Authorizer") else "CohereApiKeySecret"
+        secret = "Clients" if name.startswith("Authorizer") else "CohereApiKey"
         allowed = ["GetSecretValue"]
         if name.startswith("RotateKey"):
             allowed = ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
         assert len(statements) == 1, (name, statements)
         assert statements[0]["Action"] == [f"secretsmanager:{action}" for action in allowed], statements
-        assert secret in json.dumps(statements[0]["Resource"]), (name, statements)
+        assert json.dumps(own_or_existing(secret)) in json.dumps(statements[0]["Resource"]), (name, statements)
 
 
 @check
@@ -177,7 +184,7 @@ def secrets_manager_may_rotate_the_key_through_the_alias():
     properties = schedule["Properties"]
     alias = properties["RotationLambdaARN"]["Ref"]
     assert alias == "RotateKeyFunctionAliaslive" and alias in of_type("AWS::Lambda::Alias"), alias
-    assert properties["SecretId"] == {"Ref": "CohereApiKeySecret"}, properties
+    assert properties["SecretId"] == own_or_existing("CohereApiKey"), properties
     assert properties["RotateImmediatelyOnUpdate"] is False, "a deployment would rotate"
     permission = RESOURCES[schedule["DependsOn"]]["Properties"]
     assert permission["FunctionName"] == {"Ref": alias}, (name, permission)
@@ -189,8 +196,9 @@ def secrets_manager_may_rotate_the_key_through_the_alias():
 @check
 def secrets_have_no_value_and_stay():
     secrets = of_type("AWS::SecretsManager::Secret")
-    assert set(secrets) == {"CohereApiKeySecret", "ClientsSecret"}, secrets.keys()
+    assert set(secrets) == {f"{secret}Secret" for secret in SECRETS}, secrets.keys()
     for name, secret in secrets.items():
+        assert secret["Condition"] == f"Makes{name}", name
         assert not {"SecretString", "GenerateSecretString"} & set(secret["Properties"]), name
         assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
 

@@ -29,6 +29,8 @@ pub use store::secret_arn;
 pub const API_KEY: &str = "CohereApiKeySecret";
 /// The secret with the clients, by its resource in the template.
 pub const CLIENTS: &str = "ClientsSecret";
+/// The secret with the token of the client that checks the gateway, by its resource in the template.
+pub const SYNTHETIC_CLIENT: &str = "SyntheticClientSecret";
 
 /// Larger than a request with the longest value (64 KiB), which may double as a JSON string.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;

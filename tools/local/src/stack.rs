@@ -257,13 +257,14 @@ async fn start_upstream(
     }
 }
 
-/// The secrets of a new run: Cohere's key, and the one local client.
+/// The secrets of a new run: Cohere's key, the one local client, and an empty one, as after a deployment.
 fn new_secrets(credential: &Credential, key: &str, token: &str) -> SecretsManager {
     let secrets = SecretsManager::new(&credential.access_key);
     secrets.put(secrets_manager::API_KEY, &json!({"CO_API_KEY": key}).to_string());
     let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
     let clients = json!({"clients": [{"name": "local", "token_sha256": [hash]}]});
     secrets.put(secrets_manager::CLIENTS, &clients.to_string());
+    secrets.create(secrets_manager::SYNTHETIC_CLIENT);
     secrets
 }
 
@@ -283,6 +284,10 @@ fn reference_values(upstream_url: &str) -> ReferenceValues {
         ("UpstreamUrl", upstream_url.to_owned()),
         (secrets_manager::API_KEY, secrets_manager::secret_arn(secrets_manager::API_KEY)),
         (secrets_manager::CLIENTS, secrets_manager::secret_arn(secrets_manager::CLIENTS)),
+        (
+            secrets_manager::SYNTHETIC_CLIENT,
+            secrets_manager::secret_arn(secrets_manager::SYNTHETIC_CLIENT),
+        ),
     ];
     names.map(|(name, value)| (name.to_owned(), value)).into()
 }

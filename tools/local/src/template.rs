@@ -1,10 +1,11 @@
 //! What `template.yaml` says, read for running it here: functions, routes, authorizer and answers.
 //!
 //! The template stays the only place where these things are written. Reading it is a small
-//! deployment: parameters get values, `!Ref` and `!Sub` are resolved ([`cloudformation`]), and what
-//! this tool cannot run as API Gateway would, such as a buffered route, is an error.
+//! deployment: parameters get values, `!Ref`, `!Sub` and `!If` are resolved ([`cloudformation`]), and
+//! what this tool cannot run as API Gateway would, such as a buffered route, is an error.
 
 mod cloudformation;
+mod conditions;
 mod document;
 mod resources;
 #[cfg(test)]

@@ -1,16 +1,20 @@
-//! CloudFormation's YAML as plain JSON: short tags written out, references resolved.
+//! CloudFormation's YAML as plain JSON: short tags written out, references and conditions resolved.
 //!
-//! Only `Ref` and `Sub` get values. A reference to something that has none here stays its own name
-//! (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the
+//! Only `Ref`, `Sub` and `If` get values. A reference to something that has none here stays its own
+//! name (`AuthorizerFunction.Alias`), and every other intrinsic stays as it is: the reader of the
 //! template then fails where it needs a value, and ignores it where it does not.
 
-use anyhow::{Context, bail};
+use super::conditions::{ConditionValues, evaluate_conditions};
+use anyhow::{Context, bail, ensure};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Values by logical name: pseudo parameters, parameters and resources.
 pub type ReferenceValues = BTreeMap<String, String>;
+
+/// What a reference means where a property is to be left out.
+const NO_VALUE: &str = "AWS::NoValue";
 
 /// Reads a template; `names` win over the defaults of its parameters.
 pub fn resolve_template(text: &str, names: ReferenceValues) -> anyhow::Result<Value> {
@@ -24,7 +28,10 @@ pub fn resolve_template(text: &str, names: ReferenceValues) -> anyhow::Result<Va
         }
     }
     known.extend(names);
-    put_values(&mut document, &known);
+    put_references(&mut document, &known);
+    let conditions = evaluate_conditions(&document["Conditions"])?;
+    choose_branches(&mut document, &conditions)?;
+    drop_absent_resources(&mut document, &conditions);
     Ok(document)
 }
 
@@ -52,19 +59,63 @@ fn to_json(node: &Yaml) -> anyhow::Result<Value> {
     })
 }
 
-fn put_values(value: &mut Value, names: &ReferenceValues) {
+fn put_references(value: &mut Value, names: &ReferenceValues) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| put_values(item, names)),
+        Value::Array(items) => items.iter_mut().for_each(|item| put_references(item, names)),
         Value::Object(entries) => {
-            entries.values_mut().for_each(|entry| put_values(entry, names));
+            entries.values_mut().for_each(|entry| put_references(entry, names));
             if let Some(Value::String(name)) = entries.get("Ref") {
-                *value = Value::from(names.get(name).unwrap_or(name).as_str());
+                *value = match name.as_str() {
+                    NO_VALUE => Value::Null,
+                    _ => Value::from(names.get(name).unwrap_or(name).as_str()),
+                };
             } else if let Some(Value::String(text)) = entries.get("Fn::Sub") {
                 *value = Value::from(substitute_references(text, names));
             }
         }
         _ => {}
     }
+}
+
+/// Puts the branch of each `If` in its place, and leaves out what has no value then.
+fn choose_branches(value: &mut Value, conditions: &ConditionValues) -> anyhow::Result<()> {
+    match value {
+        Value::Array(items) => {
+            for item in items.iter_mut() {
+                choose_branches(item, conditions)?;
+            }
+            items.retain(|item| !item.is_null());
+        }
+        Value::Object(entries) => {
+            if let Some(branches) = entries.remove("Fn::If") {
+                *value = choose_branch(branches, conditions)?;
+                return choose_branches(value, conditions);
+            }
+            for entry in entries.values_mut() {
+                choose_branches(entry, conditions)?;
+            }
+            entries.retain(|_, entry| !entry.is_null());
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn choose_branch(branches: Value, conditions: &ConditionValues) -> anyhow::Result<Value> {
+    let Value::Array(mut branches) = branches else { bail!("Fn::If has no list") };
+    ensure!(branches.len() == 3, "Fn::If has a condition and two values");
+    let name = super::plain_text(&branches[0]);
+    let holds = *conditions.get(&name).with_context(|| format!("no condition {name}"))?;
+    Ok(branches.swap_remove(if holds { 1 } else { 2 }))
+}
+
+/// Leaves out the resources whose condition does not hold.
+fn drop_absent_resources(document: &mut Value, conditions: &ConditionValues) {
+    let Some(resources) = document["Resources"].as_object_mut() else { return };
+    resources.retain(|_, resource| match resource["Condition"].as_str() {
+        Some(condition) => conditions.get(condition) != Some(&false),
+        None => true,
+    });
 }
 
 fn substitute_references(text: &str, names: &ReferenceValues) -> String {

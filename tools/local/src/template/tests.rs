@@ -35,7 +35,7 @@ fn functions_are_named_as_their_folders() {
 }
 
 #[test]
-fn routes_are_the_four_served_ones() {
+fn routes_are_the_served_ones() {
     let routes = own_template().routes;
     let found: Vec<_> = routes
         .iter()
@@ -47,13 +47,14 @@ fn routes_are_the_four_served_ones() {
             ("POST", "/v2/chat", "chat", true),
             ("POST", "/v2/embed", "embed", true),
             ("GET", "/api/health", "health", false),
+            ("GET", "/api/health/check", "health", true),
             ("POST", "/v2/rerank", "rerank", true),
         ]
     );
     let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
-    assert_eq!(timeouts, [900, 130, 15, 70]);
+    assert_eq!(timeouts, [900, 130, 15, 15, 70]);
     let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
-    assert_eq!(throttles, [None, None, Some(Throttle { rate: 2.0, burst: 5.0 }), None]);
+    assert_eq!(throttles, [None, None, Some(Throttle { rate: 2.0, burst: 5.0 }), None, None]);
 }
 
 #[test]
@@ -79,7 +80,13 @@ fn own_keys_are_limited_and_the_shared_one_is_not() {
     let Template { usage_plans, api_keys, .. } = own_template();
     let throttle = Some(Throttle { rate: 50.0, burst: 100.0 });
     let limited = TemplateUsagePlan { throttle, daily_quota: Some(500_000) };
-    let plans = [("DefaultUsagePlan", limited), ("SharedUsagePlan", TemplateUsagePlan::default())];
+    let throttle = Some(Throttle { rate: 2.0, burst: 10.0 });
+    let low = TemplateUsagePlan { throttle, daily_quota: Some(20_000) };
+    let plans = [
+        ("DefaultUsagePlan", limited),
+        ("SharedUsagePlan", TemplateUsagePlan::default()),
+        ("SyntheticUsagePlan", low),
+    ];
     assert_eq!(usage_plans, plans.map(|(name, plan)| (name.to_owned(), plan)).into());
     let [shared] = &api_keys[..] else { panic!("{api_keys:?}") };
     assert_eq!(shared.value, "usage-plan-of-a-stack-shared");
