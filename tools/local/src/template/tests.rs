@@ -153,3 +153,31 @@ fn template_error_names_what_cannot_run() {
     assert!(read_with("['*~1*']", "['image~1png']").contains("BinaryMediaTypes"));
     assert!(read_with("Resources:", "\tResources:").contains("YAML"));
 }
+
+#[test]
+fn condition_decides_values_and_resources() {
+    let of = |name: &str, value: &str| {
+        let mut names = names();
+        names.insert(name.to_owned(), value.to_owned());
+        let template = Template::parse(TEXT, names).unwrap();
+        template.functions.iter().find(|f| f.name == "chat").unwrap().variables.clone()
+    };
+    let existing = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:kept-AbCdEf";
+    let variables = of("ExistingCohereApiKeySecretArn", existing);
+    assert_eq!(variables["GATEWAY_SECRET_ID"], existing);
+    assert_eq!(of("ExistingClientsSecretArn", existing)["GATEWAY_SECRET_ID"], "arn:secret");
+    let equals = "!Equals [!Ref ExistingCohereApiKeySecretArn, '']";
+    assert!(read_with(equals, "!Select [0, [a]]").contains("Fn::Select cannot be evaluated"));
+    assert!(read_with(equals, "!Not [Condition: Other]").contains("no condition Other"));
+    assert!(read_with("!If [MakesClientsSecret,", "!If [Other,").contains("no condition Other"));
+}
+
+#[test]
+fn combined_conditions_hold_as_their_parts_do() {
+    let text = r#"{"Yes": {"Fn::Equals": ["1", 1]}, "No": {"Fn::Not": [{"Condition": "Yes"}]},
+        "Both": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "No"}]},
+        "Either": {"Fn::Or": [{"Condition": "No"}, {"Condition": "Yes"}]}}"#;
+    let values = conditions::evaluate_conditions(&serde_json::from_str(text).unwrap()).unwrap();
+    let expected = [("Both", false), ("Either", true), ("No", false), ("Yes", true)];
+    assert_eq!(values, expected.map(|(name, holds)| (name.to_owned(), holds)).into());
+}
