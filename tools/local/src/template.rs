@@ -1,11 +1,9 @@
 //! What `template.yaml` says, read for running it here: functions, routes, authorizer and answers.
 //!
 //! The template stays the only place where these things are written. Reading it is a small
-//! deployment: parameters get values, `!Ref`, `!Sub` and `!If` are resolved ([`cloudformation`]), and
-//! what this tool cannot run as API Gateway would, such as a buffered route, is an error.
+//! deployment: parameters get values and functions are evaluated (`tools/cloudformation`), and what
+//! this tool cannot run as API Gateway would, such as a buffered route, is an error.
 
-mod cloudformation;
-mod conditions;
 mod document;
 mod resources;
 #[cfg(test)]
@@ -14,6 +12,7 @@ mod usage_plans;
 
 use anyhow::{Context, ensure};
 pub use cloudformation::ReferenceValues;
+use cloudformation::plain_text;
 use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
 use resources::folder_name;
 pub use resources::{
@@ -118,13 +117,5 @@ impl Template {
                 .collect::<anyhow::Result<_>>()?,
             stage: api.stage_name,
         })
-    }
-}
-
-/// A scalar as CloudFormation hands it on: everything is text.
-fn plain_text(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }

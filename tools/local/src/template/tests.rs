@@ -171,13 +171,3 @@ fn condition_decides_values_and_resources() {
     assert!(read_with(equals, "!Not [Condition: Other]").contains("no condition Other"));
     assert!(read_with("!If [MakesClientsSecret,", "!If [Other,").contains("no condition Other"));
 }
-
-#[test]
-fn combined_conditions_hold_as_their_parts_do() {
-    let text = r#"{"Yes": {"Fn::Equals": ["1", 1]}, "No": {"Fn::Not": [{"Condition": "Yes"}]},
-        "Both": {"Fn::And": [{"Condition": "Yes"}, {"Condition": "No"}]},
-        "Either": {"Fn::Or": [{"Condition": "No"}, {"Condition": "Yes"}]}}"#;
-    let values = conditions::evaluate_conditions(&serde_json::from_str(text).unwrap()).unwrap();
-    let expected = [("Both", false), ("Either", true), ("No", false), ("Yes", true)];
-    assert_eq!(values, expected.map(|(name, holds)| (name.to_owned(), holds)).into());
-}

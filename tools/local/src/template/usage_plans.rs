@@ -1,8 +1,8 @@
 //! The template's usage plans, and the API keys that it puts into them.
 
-use super::plain_text;
 use super::resources::{TemplateApiKey, TemplateUsagePlan, Throttle};
 use anyhow::{Context, ensure};
+use cloudformation::plain_text;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
