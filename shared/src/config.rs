@@ -44,6 +44,7 @@ use vars::Vars;
 #[derive(Clone, Debug)]
 pub struct Config {
     pub service: String,
+    /// The function's version on Lambda.
     pub version: String,
     pub http: HttpConfig,
     pub key: SecretConfig,
@@ -65,7 +66,7 @@ impl Config {
         let mut reader = Reader::new(vars);
         let config = Self {
             service: service::read_service(&mut reader),
-            version: service::read_version(&mut reader),
+            version: reader.read_function_version(),
             http: HttpConfig::read_from(&mut reader),
             key: SecretConfig::read_of_key(&mut reader),
             models: ModelsConfig::read_from(&mut reader),
@@ -104,5 +105,11 @@ mod tests {
         assert_eq!(config.times.stream.total, Duration::from_secs(870));
         assert_eq!(config.limits.max_body_bytes, 4_500_000);
         assert_eq!(config.models.max_tokens_ceiling, None);
+    }
+
+    #[test]
+    fn version_is_the_one_that_lambda_tells() {
+        let vars = [("GATEWAY_SECRET_ID", "key"), ("AWS_LAMBDA_FUNCTION_VERSION", "12")];
+        assert_eq!(Config::from_vars(&vars).unwrap().version, "12");
     }
 }

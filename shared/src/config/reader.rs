@@ -7,11 +7,15 @@ use super::{ConfigError, docs};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Set by Lambda: the number of the published version, or `$LATEST`.
+const FUNCTION_VERSION: &str = "AWS_LAMBDA_FUNCTION_VERSION";
+
 /// The settings of this process, and every problem found in them.
 pub(super) struct Reader {
     values: BTreeMap<String, String>,
     /// Where Secrets Manager is, unless it is where the region says.
     secrets_url: Option<String>,
+    function_version: Option<String>,
     problems: Vec<String>,
 }
 
@@ -20,9 +24,10 @@ impl Reader {
         let mut values: BTreeMap<_, _> = vars.all_vars().into_iter().collect();
         let mut problems = find_endpoint_problems(&values);
         let secrets_url = find_secrets_url(&values);
+        let function_version = values.get(FUNCTION_VERSION).cloned();
         values.retain(|name, _| name.starts_with("GATEWAY_"));
         problems.extend(values.iter().filter_map(|(name, value)| find_problem(name, value)));
-        Self { values, secrets_url, problems }
+        Self { values, secrets_url, function_version, problems }
     }
 
     /// Returns what was read, unless there is a problem.
@@ -42,6 +47,11 @@ impl Reader {
     /// Returns where Secrets Manager is, unless it is where the region says.
     pub(super) fn read_secrets_url(&self) -> Option<String> {
         self.secrets_url.clone()
+    }
+
+    /// Returns the function's version on Lambda, where this runs there.
+    pub(super) fn read_function_version(&self) -> String {
+        self.function_version.clone().unwrap_or_default()
     }
 
     /// Tells whether a setting that takes one of several words has this one.

@@ -9,16 +9,9 @@ pub const DEFAULT_SERVICE: &str = "cohere-gateway";
 settings! {
     /// Name of this installation in logs: the stack's name.
     GATEWAY_SERVICE = text(DEFAULT_SERVICE);
-    /// Version that health reports.
-    GATEWAY_VERSION = text(env!("CARGO_PKG_VERSION"));
 }
 
 /// Reads the name in logs and metrics, `GATEWAY_SERVICE`.
 pub(super) fn read_service(reader: &mut Reader) -> String {
     reader.read_text(&GATEWAY_SERVICE)
-}
-
-/// Reads the version, `GATEWAY_VERSION`.
-pub(super) fn read_version(reader: &mut Reader) -> String {
-    reader.read_text(&GATEWAY_VERSION)
 }

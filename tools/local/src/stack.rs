@@ -280,7 +280,6 @@ fn reference_values(upstream_url: &str) -> ReferenceValues {
         ("AWS::StackName", STACK_NAME.to_owned()),
         ("AWS::Region", REGION.to_owned()),
         ("AWS::AccountId", ACCOUNT.to_owned()),
-        ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ("UpstreamUrl", upstream_url.to_owned()),
         (secrets_manager::API_KEY, secrets_manager::secret_arn(secrets_manager::API_KEY)),
         (secrets_manager::CLIENTS, secrets_manager::secret_arn(secrets_manager::CLIENTS)),

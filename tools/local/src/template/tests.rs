@@ -64,7 +64,6 @@ fn variables_merge_globals_and_resolved_parameters() {
         |name: &str| template.functions.iter().find(|f| f.name == name).unwrap().variables.clone();
     let chat = of("chat");
     assert_eq!(chat["GATEWAY_SERVICE"], "a-stack");
-    assert_eq!(chat["GATEWAY_VERSION"], "dev", "a parameter without a given value has its default");
     assert_eq!(chat["GATEWAY_UPSTREAM_URL"], "http://127.0.0.1:1");
     assert_eq!(chat["GATEWAY_SECRET_ID"], "arn:secret");
     assert_eq!(
@@ -72,6 +71,10 @@ fn variables_merge_globals_and_resolved_parameters() {
         "what has no value is its own name"
     );
     assert_eq!(chat.get("GATEWAY_SHARED_USAGE_PLAN_KEY"), None);
+    assert_eq!(
+        of("rotate-key")["GATEWAY_ALLOW_TRIAL_KEY"], "off",
+        "a parameter without a given value has its default"
+    );
     assert_eq!(of("authorizer")["GATEWAY_SHARED_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-shared");
 }
 
