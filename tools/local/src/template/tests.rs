@@ -72,7 +72,8 @@ fn variables_merge_globals_and_resolved_parameters() {
     );
     assert_eq!(chat.get("GATEWAY_SHARED_USAGE_PLAN_KEY"), None);
     assert_eq!(
-        of("rotate-key")["GATEWAY_ALLOW_TRIAL_KEY"], "off",
+        of("rotate-key")["GATEWAY_ALLOW_TRIAL_KEY"],
+        "off",
         "a parameter without a given value has its default"
     );
     assert_eq!(of("authorizer")["GATEWAY_SHARED_USAGE_PLAN_KEY"], "usage-plan-of-a-stack-shared");
