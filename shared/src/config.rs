@@ -34,7 +34,7 @@ pub use models::ModelsConfig;
 pub use resilience::{BreakerConfig, ResilienceConfig};
 pub use secrets::SecretConfig;
 pub use service::DEFAULT_SERVICE;
-pub use times::{EndpointTimes, StreamTimes, TimesConfig};
+pub use times::{ChatTimes, EndpointTimes, StreamTimes, TimesConfig};
 
 use reader::Reader;
 use std::fmt;
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn defaults_are_the_documented_times() {
         let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
-        assert_eq!(config.times.chat.total, Duration::from_secs(290));
+        assert_eq!(config.times.chat.limits.total, Duration::from_secs(290));
         assert_eq!(config.times.stream.total, Duration::from_secs(870));
         assert_eq!(config.limits.max_body_bytes, 4_500_000);
         assert_eq!(config.models.max_tokens_ceiling, None);

@@ -50,7 +50,7 @@ impl Deadline {
     pub fn error(&self) -> GatewayError {
         let limit = self.total.as_millis();
         let by = match self.set_by {
-            SetBy::Gateway => "the gateway's limit for this endpoint",
+            SetBy::Gateway => "the gateway's limit for such a request",
             SetBy::Caller => "the request's own x-gateway-timeout-ms",
             SetBy::Invocation => "the time the function had left",
         };

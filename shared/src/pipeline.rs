@@ -105,11 +105,13 @@ fn accept_request<E: EndpointRules>(
 
     let times = match upstream.stream {
         true => config.times.stream.endpoint_times(),
-        false => E::times(&config.times),
+        false => E::times(&config.times, &upstream),
     };
-    let options = incoming.read_options(times.total)?;
+    let options = incoming.read_options(times.longest)?;
     let invocation = incoming.invocation_left.saturating_sub(config.times.margin);
-    let deadline = Deadline::new(record.started, times.total, options.timeout, invocation);
+    // Who names a time knows the request better than its `max_tokens` does.
+    let total = if options.timeout.is_some() { times.longest } else { times.total };
+    let deadline = Deadline::new(record.started, total, options.timeout, invocation);
     Ok(GatewayRequest {
         endpoint: E::ENDPOINT,
         identity,

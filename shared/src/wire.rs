@@ -21,6 +21,8 @@ pub struct UpstreamRequest {
     pub object: RequestObject,
     /// Whether the answer is a stream of events.
     pub stream: bool,
+    /// Most tokens of an answer, where it has tokens.
+    pub max_tokens: Option<u64>,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
     /// What a whole answer has, where that is known.

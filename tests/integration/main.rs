@@ -13,6 +13,7 @@ mod documents;
 mod encodings;
 mod faults;
 mod half_characters;
+mod hanging_cohere;
 mod headers;
 mod laptop;
 mod leaks;

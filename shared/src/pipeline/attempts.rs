@@ -7,7 +7,7 @@
 
 use super::model_answer::ModelRole;
 use crate::app::App;
-use crate::clock::now;
+use crate::clock::{Instant, now};
 use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
@@ -40,6 +40,7 @@ struct Attempts<'a> {
     app: &'static App,
     call: &'a Call,
     rounds: SharedRounds,
+    has_fallback: bool,
     /// Calls of this model so far.
     made: u32,
     limit: u32,
@@ -62,13 +63,14 @@ pub(super) async fn make_attempts<A: CallAnswer>(
         app,
         call,
         rounds: rounds.clone(),
+        has_fallback: matches!(role, ModelRole::Primary { has_fallback: true }),
         made: 0,
         limit: MAX_ATTEMPTS,
         waited: Duration::ZERO,
         last_error: None,
     };
     match role {
-        ModelRole::Primary => attempts.call_primary(stats).await,
+        ModelRole::Primary { .. } => attempts.call_primary(stats).await,
         ModelRole::Fallback(failure) => attempts.call_fallback(failure, stats).await,
     }
 }
@@ -124,12 +126,13 @@ impl Attempts<'_> {
                 self.waited += wait;
                 tokio::time::sleep(wait).await;
             }
+            let started = now();
             let error = match self.attempt(permit, charge, stats).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let has_other_key = self.note_key_refusal(&error, stats).await;
-            if !self.is_worth_retrying(&error, has_other_key) {
+            if !self.is_worth_retrying(&error, has_other_key, started) {
                 return Err(error);
             }
             self.last_error = Some(error);
@@ -240,10 +243,27 @@ impl Attempts<'_> {
     }
 
     /// Tells whether the next call may end otherwise, and is allowed.
-    fn is_worth_retrying(&self, error: &GatewayError, has_other_key: bool) -> bool {
+    fn is_worth_retrying(
+        &self,
+        error: &GatewayError,
+        has_other_key: bool,
+        started: Instant,
+    ) -> bool {
         let cause = error.cause();
         let is_allowed = self.made < Disposition::from(cause).attempts.min(self.limit);
-        is_allowed && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
+        is_allowed
+            && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
+            && self.leaves_time_for_fallback(started)
+    }
+
+    /// Tells whether an attempt as long as the last one leaves the fallback a whole one.
+    fn leaves_time_for_fallback(&self, started: Instant) -> bool {
+        if !self.has_fallback {
+            return true;
+        }
+        let now = now();
+        let time_left = self.call.deadline.at.saturating_duration_since(now);
+        time_left >= now.saturating_duration_since(started) + self.call.attempt_timeout
     }
 }
 

@@ -53,8 +53,8 @@ impl EndpointRules for Chat {
         request.into_upstream(model, max_tokens, models.max_tokens_ceiling)
     }
 
-    fn times(config: &TimesConfig) -> EndpointTimes {
-        config.chat
+    fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes {
+        config.chat.of_tokens(request.max_tokens.unwrap_or(u64::MAX))
     }
 
     fn falls_back_unasked(_: &FallbackConfig) -> bool {

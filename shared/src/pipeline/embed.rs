@@ -53,7 +53,7 @@ impl EndpointRules for Embed {
         Ok(request.into_upstream())
     }
 
-    fn times(config: &TimesConfig) -> EndpointTimes {
+    fn times(config: &TimesConfig, _: &UpstreamRequest) -> EndpointTimes {
         config.embed
     }
 

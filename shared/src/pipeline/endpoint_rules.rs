@@ -25,8 +25,8 @@ pub(super) trait EndpointRules: Sized + Send + 'static {
     /// `invalid_request` and `too_large`, before anything is spent.
     fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest>;
 
-    /// Returns the times of requests that are not streamed.
-    fn times(config: &TimesConfig) -> EndpointTimes;
+    /// Returns the times of a request that is not streamed.
+    fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes;
 
     /// Tells whether a request falls back where its caller has not said so.
     fn falls_back_unasked(config: &FallbackConfig) -> bool;

@@ -10,8 +10,8 @@ use crate::wire::UpstreamRequest;
 /// Why a model is called, which decides how often.
 #[derive(Clone, Copy)]
 pub(super) enum ModelRole<'a> {
-    /// It is the model that was asked for.
-    Primary,
+    /// It is the model that was asked for; another may answer in its place.
+    Primary { has_fallback: bool },
     /// It stands in for the requested one, which has failed so.
     Fallback(&'a GatewayError),
 }

@@ -48,7 +48,7 @@ impl EndpointRules for Rerank {
         Ok(request.into_upstream(model))
     }
 
-    fn times(config: &TimesConfig) -> EndpointTimes {
+    fn times(config: &TimesConfig, _: &UpstreamRequest) -> EndpointTimes {
         config.rerank
     }
 

@@ -138,8 +138,14 @@ impl ChatRequest {
             set.push(("max_tokens", tokens.as_bytes()));
         }
         let object = self.object.with(&set);
-        let stream = self.stream;
-        Ok(UpstreamRequest { model, object, stream, chosen_max_tokens, expected_results: None })
+        Ok(UpstreamRequest {
+            model,
+            object,
+            stream: self.stream,
+            max_tokens: self.max_tokens.or(chosen_max_tokens),
+            chosen_max_tokens,
+            expected_results: None,
+        })
     }
 }
 

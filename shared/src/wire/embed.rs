@@ -159,6 +159,7 @@ impl EmbedRequest {
             model: self.model,
             object,
             stream: false,
+            max_tokens: None,
             chosen_max_tokens: None,
             expected_results: expected,
         }

@@ -75,6 +75,7 @@ impl RerankRequest {
             model,
             object,
             stream: false,
+            max_tokens: None,
             chosen_max_tokens: None,
             expected_results: expected,
         }
