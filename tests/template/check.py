@@ -1,25 +1,18 @@
 """What template.yaml becomes: checks on the CloudFormation that SAM makes of it.
 
 Linters accept several mistakes that only show here, such as a route that is written like a streaming
-one and silently is not. Prints `N passed, N failed`; a failed check says what it found.
+one and silently is not. Each check names changes of the template that it must notice. Prints
+`N passed, N failed`; a failed check says what it found.
 """
 
 import json
-import logging
-import os
 import sys
-import traceback
-from pathlib import Path
 
-from samcli.yamlhelper import yaml_parse
-from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
-from samtranslator.translator.transform import transform
+import check_rules  # noqa: F401 - its checks run with those below
+from stack import (
+    RESOURCES, ROOT, STACK, TEMPLATE, check, of_type, put, read_template, remove, run_checks, show_that_a_miss_is_found,
+)
 
-logging.disable(logging.WARNING)
-os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation asks for some region
-
-ROOT = Path(__file__).resolve().parents[2]
-SOURCE = (ROOT / "template.yaml").read_text()
 ROUTES = {
     ("/v2/chat", "post"): ("Chat", 900_000),
     ("/v2/embed", "post"): ("Embed", 130_000),
@@ -28,37 +21,13 @@ ROUTES = {
     ("/api/health/check", "get"): ("Health", 15_000),
 }
 SECRETS = ("CohereApiKey", "Clients", "SyntheticClient")
+OPEN = {"Authorizer": "NONE", "ApiKeyRequired": False}
+REPEATS_THE_CALLER = {"application/json": '{"id":"","message":$context.error.messageString,"code":""}'}
 
 
-class NoManagedPolicies(ManagedPolicyLoader):
-    """The template names no managed policy, so nothing needs to be looked up."""
-
-    def __init__(self):
-        super().__init__(None)
-
-    def load(self):
-        return {}
-
-
-def transformed():
-    template = yaml_parse(SOURCE)
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://bucket/package"  # as `sam package` leaves it
-    return json.loads(json.dumps(transform(template, {}, NoManagedPolicies())))
-
-
-RESOURCES = transformed()["Resources"]
-CHECKS = []
-
-
-def check(function):
-    CHECKS.append(function)
-    return function
-
-
-def of_type(kind):
-    return {name: r for name, r in RESOURCES.items() if r["Type"] == kind}
+def old_route(path):
+    properties = {"RestApiId": {"Ref": "Api"}, "Path": path, "Method": "POST"}
+    return {"Type": "Api", "Properties": properties}
 
 
 def own_or_existing(secret):
@@ -71,24 +40,28 @@ def operations():
     return {(path, method): op for path, methods in body["paths"].items() for method, op in methods.items()}
 
 
-@check
+@check(put("Resources.ChatFunction.Properties.CodeUri", "target/functions/embed"))
 def functions_are_the_folders():
     folders = {p.name for p in (ROOT / "functions").iterdir() if p.is_dir()}
     names = {"".join(part.title() for part in folder.split("-")) + "Function" for folder in folders}
     assert set(of_type("AWS::Lambda::Function")) == names, (names, of_type("AWS::Lambda::Function").keys())
-    for name, function in yaml_parse(SOURCE)["Resources"].items():
+    for name, function in TEMPLATE["Resources"].items():
         if function["Type"] == "AWS::Serverless::Function":
             folder = function["Properties"]["CodeUri"].removeprefix("target/functions/")
             assert folder in folders, f"{name}: {folder}"
             assert name == "".join(part.title() for part in folder.split("-")) + "Function", f"{name}: {folder}"
 
 
-@check
+@check(put("Resources.ChatFunction.Properties.Events.Old", old_route("/v1/chat")))
 def routes_are_the_served_ones():
     assert set(operations()) == set(ROUTES), operations().keys()
 
 
-@check
+@check(
+    put("Resources.EmbedFunction.Properties.Events.Embed.Properties.ResponseTransferMode", "STREAM"),
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.TimeoutInMillis", 29000),
+    remove("Resources.HealthFunction.Properties.AutoPublishAlias"),
+)
 def every_route_streams_from_the_alias():
     for route, (function, timeout) in ROUTES.items():
         integration = operations()[route]["x-amazon-apigateway-integration"]
@@ -99,28 +72,35 @@ def every_route_streams_from_the_alias():
         assert integration["timeoutInMillis"] == timeout, integration
 
 
-@check
+@check(put("Resources.Api.Properties.BinaryMediaTypes", []))
 def bodies_reach_the_functions_in_base64():
     (api,) = of_type("AWS::ApiGateway::RestApi").values()
     types = api["Properties"]["Body"]["x-amazon-apigateway-binary-media-types"]
     assert types == ["*/*"], types
 
 
-@check
+@check(put("Resources.RerankFunction.Properties.Timeout", 60))
 def function_and_route_have_the_same_time():
     for (_, _), (function, timeout) in ROUTES.items():
         limit = RESOURCES[f"{function}Function"]["Properties"]["Timeout"]
         assert limit * 1000 == timeout, (function, limit)
 
 
-@check
+@check(
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.Auth", OPEN),
+    remove("Resources.HealthFunction.Properties.Events.Health.Properties.Auth"),
+)
 def only_health_is_open():
     for route, operation in operations().items():
         expected = [] if route[0] == "/api/health" else [{"ClientToken": []}, {"api_key": []}]
         assert operation.get("security") == expected, (route, operation.get("security"))
 
 
-@check
+@check(
+    put("Resources.Api.Properties.Auth.Authorizers.ClientToken.FunctionArn", {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}),
+    put("Resources.Api.Properties.Auth.Authorizers.ClientToken.Identity.ValidationExpression", "^[Bb]earer .+$"),
+    put("Resources.Api.Properties.Auth.Authorizers.ClientToken.Identity.ReauthorizeEvery", 3600),
+)
 def the_authorizer_is_asked_through_its_alias():
     schemes = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]
     authorizer = schemes["ClientToken"]["x-amazon-apigateway-authorizer"]
@@ -130,7 +110,10 @@ def the_authorizer_is_asked_through_its_alias():
     assert authorizer["authorizerResultTtlInSeconds"] == 60
 
 
-@check
+@check(
+    put("Resources.Api.Properties.GatewayResponses.AUTHORIZER_FAILURE.ResponseParameters.Headers.Retry-After", "'5'"),
+    put("Resources.Api.Properties.GatewayResponses.AUTHORIZER_CONFIGURATION_ERROR.StatusCode", 429),
+)
 def an_authorizer_that_fails_denies_nobody():
     responses = RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
     for kind in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
@@ -139,14 +122,14 @@ def an_authorizer_that_fails_denies_nobody():
         assert response["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'", kind
 
 
-@check
+@check(put("Resources.Api.Properties.StageName", "v1"))
 def there_is_one_stage_and_it_is_live():
     stages = of_type("AWS::ApiGateway::Stage")
     assert [s["Properties"]["StageName"] for s in stages.values()] == ["live"], stages
     assert all("StageName" not in d["Properties"] for d in of_type("AWS::ApiGateway::Deployment").values())
 
 
-@check
+@check(put("Resources.Api.Properties.MethodSettings.1.ThrottlingRateLimit", 100))
 def health_is_throttled():
     (stage,) = of_type("AWS::ApiGateway::Stage").values()
     settings = {(s["HttpMethod"], s["ResourcePath"]): s for s in stage["Properties"]["MethodSettings"]}
@@ -154,7 +137,12 @@ def health_is_throttled():
     assert (health["ThrottlingRateLimit"], health["ThrottlingBurstLimit"]) == (2, 5), health
 
 
-@check
+@check(
+    put("Resources.Api.Properties.GatewayResponses.THROTTLED.ResponseTemplates", {"application/json": '{"message":"wait"}'}),
+    remove("Resources.Api.Properties.GatewayResponses.THROTTLED.ResponseParameters"),
+    put("Resources.Api.Properties.GatewayResponses.DEFAULT_4XX.ResponseTemplates", REPEATS_THE_CALLER),
+    put("Resources.Api.Properties.GatewayResponses.QUOTA_EXCEEDED.ResponseParameters.Headers.Retry-After", "'3600'"),
+)
 def gateway_responses_have_our_shape():
     for kind, response in RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"].items():
         text = response["responseTemplates"]["application/json"]
@@ -165,7 +153,10 @@ def gateway_responses_have_our_shape():
         assert retry_after is None or 1 <= int(retry_after.strip("'")) <= 5, kind
 
 
-@check
+@check(
+    put("Resources.ChatFunction.Properties.Policies.0", {"AWSSecretsManagerGetSecretValuePolicy": {"SecretArn": "*"}}),
+    put("Resources.AuthorizerFunction.Properties.Policies.0.AWSSecretsManagerGetSecretValuePolicy.SecretArn", {"Ref": "CohereApiKeySecret"}),
+)
 def a_function_reads_only_its_secret():
     for name, role in of_type("AWS::IAM::Role").items():
         statements = [s for p in role["Properties"].get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
@@ -178,7 +169,11 @@ def a_function_reads_only_its_secret():
         assert json.dumps(own_or_existing(secret)) in json.dumps(statements[0]["Resource"]), (name, statements)
 
 
-@check
+@check(
+    put("Resources.RotateKeyPermission.Properties.FunctionName", {"Ref": "RotateKeyFunction"}),
+    remove("Resources.RotateKeyPermission.Properties.SourceAccount"),
+    put("Resources.CohereApiKeyRotation.Properties.RotateImmediatelyOnUpdate", True),
+)
 def secrets_manager_may_rotate_the_key_through_the_alias():
     ((name, schedule),) = of_type("AWS::SecretsManager::RotationSchedule").items()
     properties = schedule["Properties"]
@@ -193,7 +188,11 @@ def secrets_manager_may_rotate_the_key_through_the_alias():
     assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}, permission
 
 
-@check
+@check(
+    put("Resources.ClientsSecret.Properties.SecretString", "value"),
+    remove("Resources.CohereApiKeySecret.DeletionPolicy"),
+    remove("Resources.ClientsSecret.Condition"),
+)
 def secrets_have_no_value_and_stay():
     secrets = of_type("AWS::SecretsManager::Secret")
     assert set(secrets) == {f"{secret}Secret" for secret in SECRETS}, secrets.keys()
@@ -203,7 +202,11 @@ def secrets_have_no_value_and_stay():
         assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("Retain", "Retain"), name
 
 
-@check
+@check(
+    put("Globals.Function.Architectures", ["x86_64"]),
+    put("Resources.ChatFunction.Properties.MemorySize", 1024),
+    remove("Resources.ChatLogs.Properties.RetentionInDays"),
+)
 def every_function_is_small_arm_and_logs_for_a_time():
     groups = of_type("AWS::Logs::LogGroup")
     for name, function in of_type("AWS::Lambda::Function").items():
@@ -214,7 +217,12 @@ def every_function_is_small_arm_and_logs_for_a_time():
         assert group["Properties"]["RetentionInDays"], name
 
 
-@check
+@check(
+    put("Resources.SharedUsagePlanKey.Properties.Value", {"Fn::Sub": "${AWS::StackName}-another"}),
+    put("Resources.SharedUsagePlan.Properties.Throttle", {"RateLimit": 1, "BurstLimit": 1}),
+    put("Resources.DefaultUsagePlan.Properties.Quota.Period", "WEEK"),
+    put("Resources.Api.Properties.ApiKeySourceType", "HEADER"),
+)
 def the_usage_plan_knows_the_key_the_authorizer_names():
     plans = of_type("AWS::ApiGateway::UsagePlan")
     for name, plan in plans.items():
@@ -234,14 +242,15 @@ def the_usage_plan_knows_the_key_the_authorizer_names():
 
 
 def main():
-    failed = 0
-    for one in CHECKS:
-        try:
-            one()
-        except Exception:
-            failed += 1
-            print(f"FAILED {one.__name__}\n{traceback.format_exc(limit=-1)}", file=sys.stderr)
-    print(f"template: {len(CHECKS) - failed} passed, {failed} failed")
+    source = read_template("template.yaml")
+    passed, failed = run_checks(source)
+    if failed == 0 and not show_that_a_miss_is_found(source):
+        failed += 1
+        print("FAILED a change that no check notices is taken for a noticed one", file=sys.stderr)
+    transformed = ROOT / "target/template/transformed.json"
+    transformed.parent.mkdir(parents=True, exist_ok=True)
+    transformed.write_text(json.dumps(STACK, indent=1))
+    print(f"template: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
