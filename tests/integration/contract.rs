@@ -401,7 +401,7 @@ async fn request_is_one_log_line_without_content() {
 }
 
 #[tokio::test]
-async fn killed_function_is_one_502_then_serves() {
+async fn killed_function_is_one_503_then_serves() {
     let (stub, running) = gateway::start_with_stub(&[]).await;
     stub.plan_answer(vec![Step::Hang]);
     let sending = running.send("/v2/chat", CHAT);
@@ -412,7 +412,8 @@ async fn killed_function_is_one_502_then_serves() {
         running.gateway.kill("chat").await;
     };
     let (answer, ()) = tokio::join!(sending, killing);
-    assert_eq!((answer.status, answer.json()["code"].as_str()), (502, Some("internal")));
+    assert_eq!((answer.status, answer.json()["code"].as_str()), (503, Some("internal")));
+    assert_eq!(answer.header("retry-after"), "1");
     stub.plan_answer(write_json(200, &json!({ "message": {} })));
     assert_eq!(running.send("/v2/chat", CHAT).await.status, 200);
 }

@@ -16,7 +16,7 @@ mod throttle;
 mod usage_plans;
 
 use crate::aws_account::{ACCOUNT, API, REGION};
-use crate::lambda::{Function, InvocationError};
+use crate::lambda::Function;
 use crate::output::Output;
 use crate::template::{self, Template};
 use access_line::RefusedRequest;
@@ -131,12 +131,8 @@ impl ApiGateway {
         let deadline = Instant::now() + route.timeout;
         let payload = match timeout_at(deadline, function.invoke(event)).await {
             Ok(Ok(payload)) => payload,
-            Ok(Err(InvocationError::Throttled)) => {
-                return Err(Rejection::Default5xx("every environment is busy"));
-            }
-            Ok(Err(InvocationError::Crashed(_) | InvocationError::Reported(_))) => {
-                return Err(Rejection::IntegrationFailure);
-            }
+            // Not started at all where every environment is busy, or died.
+            Ok(Err(_)) => return Err(Rejection::IntegrationFailure),
             Err(_) => return Err(Rejection::IntegrationTimeout),
         };
         StreamedResponse::new(payload, deadline).into_response().await

@@ -31,6 +31,8 @@ pub const API_KEY: &str = "CohereApiKeySecret";
 pub const CLIENTS: &str = "ClientsSecret";
 /// The secret with the token of the client that checks the gateway, by its resource in the template.
 pub const SYNTHETIC_CLIENT: &str = "SyntheticClientSecret";
+/// Every secret of the template.
+pub const SECRETS: [&str; 3] = [API_KEY, CLIENTS, SYNTHETIC_CLIENT];
 
 /// Larger than a request with the longest value (64 KiB), which may double as a JSON string.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;

@@ -26,8 +26,6 @@ use uuid::Uuid;
 /// Name of the CloudFormation stack that this run stands for.
 pub const STACK_NAME: &str = "cohere-gateway-local";
 const DEFAULT_PORT: u16 = 8080;
-/// How long a request waits for an environment when a function may have no further one.
-const BUSY_WAIT: Duration = Duration::from_secs(10);
 
 /// What to start; the default is what `cargo run` starts.
 pub struct Options {
@@ -38,10 +36,14 @@ pub struct Options {
     pub token: String,
     /// `GATEWAY_*` variables for every function, over the template's.
     pub settings: Vec<(String, String)>,
+    /// Parameters of the template, over their defaults.
+    pub parameters: Vec<(String, String)>,
     /// Which binaries are used; they are built already.
     pub build: Build,
     /// How many environments, and so processes, one function may have.
     pub max_environments: usize,
+    /// How long a request waits for an environment where a function may have no further one.
+    pub busy_wait: Duration,
     /// How long API Gateway caches what the authorizer answered; `None` takes the template's time.
     pub authorizer_cache_ttl: Option<Duration>,
     pub output: Output,
@@ -54,8 +56,10 @@ impl Default for Options {
             upstream: Upstream::Sandbox,
             token: LOCAL_TOKEN.to_owned(),
             settings: Vec::new(),
+            parameters: Vec::new(),
             build: Build::Debug,
             max_environments: 32,
+            busy_wait: Duration::from_secs(10),
             authorizer_cache_ttl: None,
             output: Output::Terminal,
         }
@@ -92,8 +96,9 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let (listener, address) = bind_api_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
-    let mut template = Template::parse(template::TEXT, reference_values(&upstream_url))
-        .context("in template.yaml")?;
+    let mut names = reference_values(&upstream_url);
+    names.extend(options.parameters);
+    let mut template = Template::parse(template::TEXT, names).context("in template.yaml")?;
     if let Some(time) = options.authorizer_cache_ttl {
         template.authorizer.cache_ttl = time;
     }
@@ -119,7 +124,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::binary_directory(options.build);
-    let limits = Limits { environments: options.max_environments, wait: BUSY_WAIT };
+    let limits = Limits { environments: options.max_environments, wait: options.busy_wait };
     let mut functions = BTreeMap::new();
     for function in &template.functions {
         let launch = Launch {
@@ -276,19 +281,19 @@ fn find_binary(directory: &Path, function: &str) -> anyhow::Result<PathBuf> {
 
 /// Values of the template's references in this run.
 fn reference_values(upstream_url: &str) -> ReferenceValues {
-    let names = [
+    let mut names = ReferenceValues::new();
+    for (name, value) in [
         ("AWS::StackName", STACK_NAME.to_owned()),
         ("AWS::Region", REGION.to_owned()),
         ("AWS::AccountId", ACCOUNT.to_owned()),
         ("UpstreamUrl", upstream_url.to_owned()),
-        (secrets_manager::API_KEY, secrets_manager::secret_arn(secrets_manager::API_KEY)),
-        (secrets_manager::CLIENTS, secrets_manager::secret_arn(secrets_manager::CLIENTS)),
-        (
-            secrets_manager::SYNTHETIC_CLIENT,
-            secrets_manager::secret_arn(secrets_manager::SYNTHETIC_CLIENT),
-        ),
-    ];
-    names.map(|(name, value)| (name.to_owned(), value)).into()
+    ] {
+        names.insert(name.to_owned(), value);
+    }
+    for secret in secrets_manager::SECRETS {
+        names.insert(secret.to_owned(), secrets_manager::secret_arn(secret));
+    }
+    names
 }
 
 /// 32 random hexadecimal digits.

@@ -119,3 +119,9 @@ impl Template {
         })
     }
 }
+
+/// A number, which is a text where it comes from a parameter.
+fn read_number<T: std::str::FromStr>(value: &Value) -> anyhow::Result<T> {
+    let text = plain_text(value);
+    text.parse().ok().with_context(|| format!("{text} is no number"))
+}

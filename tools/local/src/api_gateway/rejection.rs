@@ -15,7 +15,6 @@ pub enum Rejection {
     AccessDenied { explicit: bool },
     AuthorizerConfigurationError,
     AuthorizerFailure,
-    Default5xx(&'static str),
     IntegrationFailure,
     IntegrationTimeout,
     InvalidApiKey,
@@ -46,7 +45,6 @@ impl Rejection {
             }
             Rejection::AuthorizerConfigurationError => ("AUTHORIZER_CONFIGURATION_ERROR", 500, ""),
             Rejection::AuthorizerFailure => ("AUTHORIZER_FAILURE", 500, ""),
-            Rejection::Default5xx(message) => ("DEFAULT_5XX", 500, message),
             Rejection::IntegrationFailure => ("INTEGRATION_FAILURE", 504, "Internal server error"),
             Rejection::IntegrationTimeout => {
                 ("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out")

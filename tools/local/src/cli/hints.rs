@@ -40,6 +40,7 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
             ),
         ),
         ("health", format!("curl -sS {url}/api/health")),
+        ("check", format!("curl -fsS {url}/api/health/check -H 'Authorization: Bearer {token}'")),
         ("python", format!(r#"cohere.ClientV2("{token}", base_url="{url}")"#)),
     ];
     for (label, line) in lines {

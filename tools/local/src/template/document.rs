@@ -3,6 +3,7 @@
 //! Properties that change nothing on loopback (policies, log groups, memory of the build) are
 //! ignored.
 
+use super::read_number;
 use super::resources::{
     GatewayResponse, Rotation, TemplateAuthorizer, TemplateRoute, Throttle, folder_name,
 };
@@ -139,8 +140,12 @@ impl EventProperties {
             event.method,
             event.path
         );
+        let throttle = match find_setting(settings, &event) {
+            Some(setting) => setting.to_throttle()?,
+            None => None,
+        };
         Ok(TemplateRoute {
-            throttle: find_setting(settings, &event).and_then(MethodSetting::to_throttle),
+            throttle,
             authorized: event.auth.authorizer.as_deref() != Some("NONE"),
             timeout: Duration::from_millis(event.timeout_in_millis.unwrap_or(29_000)),
             method: event.method,
@@ -216,8 +221,8 @@ pub struct Identity {
 pub struct MethodSetting {
     pub http_method: String,
     pub resource_path: String,
-    pub throttling_rate_limit: Option<f64>,
-    pub throttling_burst_limit: Option<f64>,
+    pub throttling_rate_limit: Option<Value>,
+    pub throttling_burst_limit: Option<Value>,
 }
 
 impl MethodSetting {
@@ -226,8 +231,10 @@ impl MethodSetting {
         self.resource_path.trim_start_matches('/').replace("~1", "/")
     }
 
-    pub fn to_throttle(&self) -> Option<Throttle> {
-        Some(Throttle { rate: self.throttling_rate_limit?, burst: self.throttling_burst_limit? })
+    pub fn to_throttle(&self) -> anyhow::Result<Option<Throttle>> {
+        let limits = (&self.throttling_rate_limit, &self.throttling_burst_limit);
+        let (Some(rate), Some(burst)) = limits else { return Ok(None) };
+        Ok(Some(Throttle { rate: read_number(rate)?, burst: read_number(burst)? }))
     }
 }
 

@@ -54,7 +54,9 @@ fn routes_are_the_served_ones() {
     let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
     assert_eq!(timeouts, [900, 130, 15, 15, 70]);
     let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
-    assert_eq!(throttles, [None, None, Some(Throttle { rate: 2.0, burst: 5.0 }), None, None]);
+    let all = Some(Throttle { rate: 1000.0, burst: 2000.0 });
+    let health = Some(Throttle { rate: 2.0, burst: 5.0 });
+    assert_eq!(throttles, [all, all, health, all, all]);
 }
 
 #[test]
@@ -67,7 +69,8 @@ fn variables_merge_globals_and_resolved_parameters() {
     assert_eq!(chat["GATEWAY_UPSTREAM_URL"], "http://127.0.0.1:1");
     assert_eq!(chat["GATEWAY_SECRET_ID"], "arn:secret");
     assert_eq!(
-        chat["GATEWAY_CLIENTS_SECRET_ID"], "ClientsSecret",
+        of("authorizer")["GATEWAY_CLIENTS_SECRET_ID"],
+        "ClientsSecret",
         "what has no value is its own name"
     );
     assert_eq!(chat.get("GATEWAY_SHARED_USAGE_PLAN_KEY"), None);

@@ -1,7 +1,8 @@
 //! The template's usage plans, and the API keys that it puts into them.
 
+use super::read_number;
 use super::resources::{TemplateApiKey, TemplateUsagePlan, Throttle};
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use cloudformation::plain_text;
 use serde::Deserialize;
 use serde_json::Value;
@@ -33,10 +34,6 @@ impl UsagePlanProperties {
         };
         Ok(TemplateUsagePlan { throttle, daily_quota })
     }
-}
-
-fn read_number<T: std::str::FromStr>(value: &Value) -> anyhow::Result<T> {
-    plain_text(value).parse().ok().context("a usage plan has a number that is none")
 }
 
 /// Which key is in which plan, by their resources.
