@@ -1,6 +1,7 @@
 //! The command line: one file for each command, and what they have in common.
 
 mod clients;
+mod deploy;
 mod key;
 
 use crate::output::say;
@@ -10,9 +11,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Operates a deployed cohere-gateway: who may call it, and the Cohere key it uses.
+/// Operates cohere-gateway: deploys it, says who may call it, and replaces the Cohere key it uses.
 ///
-/// Everything happens in two secrets of AWS Secrets Manager. Credentials and region come from where the AWS
+/// Clients and key stand in two secrets of AWS Secrets Manager. Credentials and region come from where the AWS
 /// CLI has them: AWS_ACCESS_KEY_ID and its siblings, or a profile (AWS_PROFILE) with keys, single sign-on, a role
 /// or a credential_process. After `aws login` run first: eval "$(aws configure export-credentials --format env)".
 /// AWS_ENDPOINT_URL, HTTPS_PROXY, NO_PROXY and AWS_CA_BUNDLE are honoured.
@@ -45,6 +46,8 @@ enum Command {
     /// Replaces the Cohere key without a failed request.
     #[command(subcommand)]
     Key(key::Command),
+    /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
+    Deploy(Box<deploy::Deploy>),
 }
 
 const CLIENTS_SECRET_ID: &str = "GATEWAY_CLIENTS_SECRET_ID";
@@ -115,6 +118,7 @@ pub async fn run() -> ExitCode {
     let done = match arguments.command {
         Command::Clients(command) => clients::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::Deploy(deploy) => deploy.run().await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,8 +4,10 @@ mod api_keys;
 mod aws;
 mod client_list;
 mod commands;
+mod deploy;
 mod output;
 mod problem;
+mod signed_call;
 mod store;
 mod token;
 

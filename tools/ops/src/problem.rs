@@ -97,18 +97,23 @@ fn of_code(code: &str, message: Option<&str>) -> String {
         "ResourceNotFoundException" => {
             "check name, account and region; on AWS the stack's outputs tell the name, for --secret"
         }
-        "AccessDeniedException" => "the credentials in use may not do this: ask for that right",
+        "AccessDeniedException" | "AccessDenied" => {
+            "the credentials in use may not do this: ask for that right"
+        }
         "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
         | "InvalidSignatureException"
         | "MissingAuthenticationTokenException" => {
             "the credentials are not of this account or endpoint: check AWS_ACCESS_KEY_ID or AWS_PROFILE"
         }
-        "ExpiredTokenException" => "sign in again",
+        "ExpiredTokenException" | "ExpiredToken" => "sign in again",
         "NotFoundException" => {
             "check account and region; the stack's output DefaultUsagePlanId tells --usage-plan"
         }
         "TooManyRequestsException"
         | "ThrottlingException"
+        | "Throttling"
         | "InternalServiceError"
         | "InternalServiceErrorException" => "try again in a minute",
         _ => return format!("AWS says {code}: {said}"),

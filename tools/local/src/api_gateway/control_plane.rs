@@ -27,7 +27,7 @@ pub fn control_router(usage_plans: Arc<UsagePlans>, access_key: &str) -> Router 
     Router::new()
         .route("/apikeys", post(create_key).get(list_keys))
         .route("/apikeys/{id}", delete(delete_key))
-        .route("/usageplans/{plan}/keys", post(add_to_plan))
+        .route("/usageplans/{plan}/keys", post(add_to_plan).get(list_members))
         .with_state(ControlPlane { usage_plans, access_key: access_key.to_owned() })
 }
 
@@ -58,6 +58,25 @@ async fn list_keys(
         .map(|(id, name, value)| {
             json!({ "id": id, "name": name, "value": shows_values.then_some(value) })
         })
+        .collect();
+    Ok(write_json(StatusCode::OK, &json!({ "item": items })))
+}
+
+async fn list_members(
+    State(plane): State<ControlPlane>,
+    headers: HeaderMap,
+    Path(plan): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Answer {
+    plane.check_credential(&headers)?;
+    let query = query.unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let name = pairs.find(|(key, _)| key == "name").map(|(_, name)| name.into_owned());
+    let found = plane.usage_plans.find_members(&plan, &name.unwrap_or_default());
+    let found = found.ok_or_else(|| not_found("Invalid Usage Plan ID specified"))?;
+    let items: Vec<_> = found
+        .into_iter()
+        .map(|(id, name, value)| json!({ "id": id, "name": name, "value": value }))
         .collect();
     Ok(write_json(StatusCode::OK, &json!({ "item": items })))
 }

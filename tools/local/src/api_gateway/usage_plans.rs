@@ -25,6 +25,7 @@ pub struct ApiKey {
 }
 
 struct Membership {
+    plan: String,
     daily_quota: Option<u64>,
     bucket: Option<TokenBucket>,
     /// The last day with a request, and how many it had.
@@ -85,7 +86,7 @@ impl UsagePlans {
         let mut keys = self.lock_keys();
         let key = keys.get_mut(id).ok_or(PlanError::NoSuchKey)?;
         let bucket = throttle.map(TokenBucket::new);
-        key.plan = Some(Membership { daily_quota, bucket, used: (0, 0) });
+        key.plan = Some(Membership { plan: plan.to_owned(), daily_quota, bucket, used: (0, 0) });
         Ok(())
     }
 
@@ -99,6 +100,25 @@ impl UsagePlans {
         let keys = self.lock_keys();
         let found = keys.iter().filter(|(_, key)| key.name.starts_with(beginning));
         found.map(|(id, key)| (id.clone(), key.name.clone(), key.value.clone())).collect()
+    }
+
+    /// Returns id, name and value of the keys in a plan whose names begin so; `None` where there is no such plan.
+    pub fn find_members(
+        &self,
+        plan: &str,
+        beginning: &str,
+    ) -> Option<Vec<(String, String, String)>> {
+        self.plans.get(plan)?;
+        let keys = self.lock_keys();
+        let is_member = |id: &String| {
+            let key = keys.get(id).and_then(|key| key.plan.as_ref());
+            key.is_some_and(|member| member.plan == plan)
+        };
+        let ids: Vec<_> = keys.keys().filter(|id| is_member(id)).cloned().collect();
+        drop(keys);
+        let mut found = self.find_keys(beginning);
+        found.retain(|(id, ..)| ids.contains(id));
+        Some(found)
     }
 
     fn lock_keys(&self) -> MutexGuard<'_, BTreeMap<String, ApiKey>> {
@@ -171,6 +191,9 @@ mod tests {
         assert!(usage_plans.delete_key(&id) && !usage_plans.delete_key(&id));
         assert_eq!(usage_plans.admit(&value, now, 1), Err(Rejection::InvalidApiKey));
         assert_eq!(usage_plans.add_to_plan(&id, "limited"), Err(PlanError::NoSuchKey));
+        let (id, value) = new_member(&usage_plans);
+        assert_eq!(usage_plans.find_members("limited", "a"), Some(vec![(id, "a".into(), value)]));
+        assert_eq!(usage_plans.find_members("other", ""), None);
         let (id, _) = usage_plans.create_key("b");
         assert_eq!(usage_plans.add_to_plan(&id, "other"), Err(PlanError::NoSuchPlan));
     }

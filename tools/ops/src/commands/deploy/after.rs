@@ -1,0 +1,135 @@
+//! What is looked at once `sam` has deployed, up to the record of the release.
+
+use crate::aws::Session;
+use crate::deploy::account::ask_version;
+use crate::deploy::compare::{ALIAS, find_differences};
+use crate::deploy::record::{Release, ReleasedFunction, record_name, record_release};
+use crate::deploy::revision::Function;
+use crate::deploy::smoke::{Verdict, try_gateway};
+use crate::deploy::stack::{Stack, ask_stack, list_functions};
+use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
+use crate::output::say;
+use anyhow::{Context, anyhow, bail, ensure};
+use shared::clock::{format_iso8601, since_epoch};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long environments that run already may not know a new client.
+const KNOWN_AFTER: Duration = Duration::from_secs(31);
+
+/// A deployment whose stack is made.
+pub struct Deployed<'a> {
+    pub session: &'a Session,
+    pub stack: &'a str,
+    pub functions: &'a [Function],
+    /// Whether the stack did not exist before.
+    pub is_new: bool,
+    pub wait: Duration,
+    pub commit: String,
+    pub parameters_sha256: String,
+}
+
+impl Deployed<'_> {
+    /// Compares, makes the synthetic client, tries the gateway and records the release.
+    pub async fn finish(self) -> anyhow::Result<Release> {
+        let stack = ask_stack(self.session, self.stack).await?;
+        let stack = stack.context("there is no stack: the change set was not executed")?;
+        ensure!(
+            stack.status.ends_with("_COMPLETE"),
+            "the stack is in {}: the change set was not executed",
+            stack.status
+        );
+        let functions = self.compare().await?;
+        let client = self.make_client(&stack).await?;
+        let tried = self.try_out(&stack, &client).await;
+        let smoke_test = match &tried {
+            Ok(verdict) => verdict.as_str(),
+            Err(_) => "failed",
+        };
+        let release = Release {
+            time: format_iso8601(since_epoch()),
+            commit: self.commit,
+            parameters_sha256: self.parameters_sha256,
+            smoke_test: smoke_test.to_string(),
+            functions,
+        };
+        let number = record_release(self.session, self.stack, &release).await?;
+        say(&format!("recorded as release {number} in {}", record_name(self.stack)));
+        let verdict = tried.context("deployed, and the smoke test failed")?;
+        tell_next_steps(verdict, &stack)?;
+        Ok(release)
+    }
+
+    /// Checks that every function's live version is what was deployed.
+    async fn compare(&self) -> anyhow::Result<BTreeMap<String, ReleasedFunction>> {
+        let names = list_functions(self.session, self.stack).await?;
+        let (mut released, mut differences) = (BTreeMap::new(), Vec::new());
+        for function in self.functions {
+            let name = names
+                .get(&function.resource)
+                .with_context(|| format!("the stack has no {}", function.resource))?;
+            let latest = ask_version(self.session, name, "$LATEST").await?;
+            let live = ask_version(self.session, name, ALIAS).await?;
+            let found = find_differences(&latest, &live, &function.revision);
+            differences.extend(found.iter().map(|told| format!("{}: {told}", function.folder)));
+            let revision = function.revision.clone();
+            let version = live.version;
+            released.insert(function.folder.clone(), ReleasedFunction { version, revision });
+        }
+        if differences.is_empty() {
+            let versions: Vec<_> = released
+                .iter()
+                .map(|(name, released)| format!("{name} {}", released.version))
+                .collect();
+            say(&format!("live versions are as deployed: {}", versions.join(", ")));
+            return Ok(released);
+        }
+        bail!(
+            "what is live is not what was deployed: {}. Was the change set executed, or the alias moved by hand? \
+             Deploy again; nothing was recorded",
+            differences.join("; ")
+        )
+    }
+
+    async fn make_client(&self, stack: &Stack) -> anyhow::Result<SyntheticClient> {
+        let places = Places {
+            secret: find_output(stack, "SyntheticClientSecretArn")?,
+            clients: find_output(stack, "ClientsSecretArn")?,
+            plan: find_output(stack, "SyntheticUsagePlanId")?,
+        };
+        let client = ensure_client(self.session, &places).await;
+        let client = client.context("deployed, and the synthetic client cannot be made")?;
+        if client.is_changed {
+            say("made the synthetic client, which tries the gateway");
+        }
+        Ok(client)
+    }
+
+    async fn try_out(&self, stack: &Stack, client: &SyntheticClient) -> anyhow::Result<Verdict> {
+        if client.is_changed && !self.is_new {
+            say("waiting for half a minute until the gateway knows the new client");
+            tokio::time::sleep(KNOWN_AFTER).await;
+        }
+        let url = find_output(stack, "ApiUrl")?;
+        try_gateway(self.session, url, &client.token, self.wait).await
+    }
+}
+
+fn find_output<'a>(stack: &'a Stack, name: &str) -> anyhow::Result<&'a str> {
+    let output = stack.outputs.get(name).map(String::as_str);
+    output.ok_or_else(|| anyhow!("the stack has no output {name}"))
+}
+
+fn tell_next_steps(verdict: Verdict, stack: &Stack) -> anyhow::Result<()> {
+    let url = find_output(stack, "ApiUrl")?;
+    match verdict {
+        Verdict::Ok => say(&format!("the gateway answers at {url}")),
+        Verdict::KeyMissing => {
+            say(&format!("the gateway answers at {url}, and has no Cohere key yet; next:"));
+            let secret = find_output(stack, "CohereApiKeySecretArn")?;
+            say(&format!("  ops key stage --secret {secret} < key.txt"));
+            say("  ops clients add NAME, and deploy again for the whole smoke test");
+        }
+    }
+    Ok(())
+}

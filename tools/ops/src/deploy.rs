@@ -1,0 +1,13 @@
+//! A deployment: what must hold before it, the template it hands to `sam`, and what is looked at after it.
+
+pub mod account;
+pub mod compare;
+pub mod preconditions;
+pub mod record;
+pub mod revision;
+pub mod sam;
+pub mod settings;
+pub mod smoke;
+pub mod stack;
+pub mod synthetic_client;
+pub mod template;

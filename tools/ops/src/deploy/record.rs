@@ -1,0 +1,118 @@
+//! The release: which versions are live, of which commit and parameters. One parameter of Systems Manager, which
+//! keeps its last 100 values.
+
+use crate::aws::Session;
+use crate::signed_call::{Call, SSM, is_refused_with, send_for_json};
+use anyhow::{Context, ensure};
+use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+/// Longest value of a parameter that costs nothing.
+const MAX_BYTES: usize = 4_096;
+
+/// What a deployment left behind.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Release {
+    /// ISO-8601 in UTC.
+    pub time: String,
+    pub commit: String,
+    pub parameters_sha256: String,
+    /// `ok`, `key_missing` or `failed`.
+    pub smoke_test: String,
+    /// By folder.
+    pub functions: BTreeMap<String, ReleasedFunction>,
+}
+
+/// One function of a release.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ReleasedFunction {
+    pub version: String,
+    pub revision: String,
+}
+
+/// Returns the name of a stack's record.
+pub fn record_name(stack: &str) -> String {
+    format!("/cohere-gateway/{stack}/release")
+}
+
+/// Reads the last release; `None` where there is none, or none that this version can read.
+pub async fn read_release(session: &Session, stack: &str) -> anyhow::Result<Option<Release>> {
+    let answer = call(session, "GetParameter", &json!({ "Name": record_name(stack) })).await;
+    match answer {
+        Ok(answer) => {
+            let text = answer["Parameter"]["Value"].as_str().unwrap_or_default();
+            Ok(serde_json::from_str(text).ok())
+        }
+        Err(error) if is_refused_with(&error, "ParameterNotFound") => Ok(None),
+        Err(error) => Err(error.context("cannot read the record of releases")),
+    }
+}
+
+/// Records a release and returns its number.
+pub async fn record_release(
+    session: &Session,
+    stack: &str,
+    release: &Release,
+) -> anyhow::Result<u64> {
+    let text = serde_json::to_string(release).context("the release cannot be written")?;
+    ensure!(text.len() <= MAX_BYTES, "the release has {} bytes, more than {MAX_BYTES}", text.len());
+    let parameter = json!({
+        "Name": record_name(stack),
+        "Value": text,
+        "Type": "String",
+        "Overwrite": true,
+        "Description": "Releases of this stack, newest last; written by ops deploy",
+    });
+    let answer = call(session, "PutParameter", &parameter).await;
+    let answer = answer.context("deployed, and the release cannot be recorded")?;
+    answer["Version"].as_u64().context("deployed, and the record of releases has no number")
+}
+
+async fn call(session: &Session, operation: &str, body: &Value) -> anyhow::Result<Value> {
+    let headers = vec![
+        ("content-type", "application/x-amz-json-1.1".to_string()),
+        ("x-amz-target", format!("AmazonSSM.{operation}")),
+    ];
+    let body = body.to_string();
+    send_for_json(session, &SSM, Call { method: Method::POST, path: "/".into(), headers, body })
+        .await
+}
+
+/// Returns the commit of a folder, with a plus sign where files differ from it.
+pub fn find_commit(root: &Path) -> String {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+        output.status.success().then_some(text)
+    };
+    let Some(commit) = git(&["rev-parse", "HEAD"]) else { return "unknown".to_string() };
+    let is_changed = git(&["status", "--porcelain"]).is_none_or(|files| !files.is_empty());
+    if is_changed { format!("{commit}+") } else { commit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn release_of_twenty_functions_fits_into_a_parameter() {
+        let function = |number: usize| {
+            let released = ReleasedFunction { version: "12345".into(), revision: "f".repeat(64) };
+            (format!("a-function-{number}"), released)
+        };
+        let release = Release {
+            time: "2026-11-26T12:00:00.000Z".into(),
+            commit: "f".repeat(40) + "+",
+            parameters_sha256: "f".repeat(64),
+            smoke_test: "key_missing".into(),
+            functions: (0..20).map(function).collect(),
+        };
+        let text = serde_json::to_string(&release).unwrap();
+        assert!(text.len() <= MAX_BYTES, "{}", text.len());
+        assert_eq!(serde_json::from_str::<Release>(&text).unwrap(), release);
+    }
+}

@@ -1,0 +1,135 @@
+//! Which functions a change concerns: each parameter and each folder of this repository's own template in turn.
+
+use super::*;
+use crate::deploy::settings::settle_parameters;
+use std::path::PathBuf;
+
+const TEMPLATE: &str = include_str!("../../../../../template.yaml");
+const ALL: &[&str] = &["authorizer", "chat", "embed", "health", "rerank", "rotate-key"];
+const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fake-AbCdEf";
+
+/// Every parameter, another value for it, and the functions that get a new version then.
+const CONCERNED: &[(&str, &str, &[&str])] = &[
+    ("UpstreamUrl", "https://example.com", ALL),
+    ("ClientRequestsPerSecond", "51", &[]),
+    ("ClientBurst", "101", &[]),
+    ("ClientRequestsPerDay", "500001", &[]),
+    ("AllowTrialKey", "on", &["rotate-key"]),
+    ("RotationReminderDays", "91", &[]),
+    ("LogRetentionDays", "7", &[]),
+    ("ChatReservedConcurrency", "7", &[]),
+    ("EmbedReservedConcurrency", "7", &[]),
+    ("RerankReservedConcurrency", "7", &[]),
+    ("HealthReservedConcurrency", "7", &[]),
+    ("AuthorizerReservedConcurrency", "7", &[]),
+    ("ExistingCohereApiKeySecretArn", ARN, ALL),
+    ("ExistingClientsSecretArn", ARN, ALL),
+    ("ExistingSyntheticClientSecretArn", ARN, &[]),
+];
+
+/// A folder with built functions that say no more than their names.
+struct Repository(PathBuf);
+
+impl Repository {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("ops-revision-{name}-{}", std::process::id()));
+        let repository = Self(root);
+        for folder in ALL {
+            repository.write(folder, folder);
+        }
+        repository
+    }
+
+    fn write(&self, folder: &str, code: &str) {
+        let folder = self.0.join(BUILT).join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("bootstrap"), code).unwrap();
+    }
+
+    /// Returns the functions that another template, stack, value or file gives another revision.
+    fn find_changed(
+        &self,
+        before: &[Function],
+        text: &str,
+        stack: &str,
+        given: &Parameters,
+    ) -> Vec<String> {
+        let after = self.find_revisions(text, stack, given);
+        assert_eq!(after.len(), before.len());
+        let changed = after.into_iter().zip(before).filter(|(after, before)| after != *before);
+        changed.map(|(function, _)| function.folder).collect()
+    }
+
+    fn find_revisions(&self, text: &str, stack: &str, given: &Parameters) -> Vec<Function> {
+        let template = cloudformation::read_template(text).unwrap();
+        let settled = settle_parameters(&template, given, &Parameters::new()).unwrap();
+        let parameters = settled.into_iter().map(|(name, (value, _))| (name, value)).collect();
+        super::find_revisions(&template, stack, &parameters, &self.0).unwrap()
+    }
+}
+
+impl Drop for Repository {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn parameter_concerns_the_functions_it_configures() {
+    let repository = Repository::new("parameters");
+    let before = repository.find_revisions(TEMPLATE, "it", &Parameters::new());
+    let folders: Vec<_> = before.iter().map(|function| function.folder.as_str()).collect();
+    assert_eq!(folders, ALL);
+    let template = cloudformation::read_template(TEMPLATE).unwrap();
+    for name in template["Parameters"].as_object().unwrap().keys() {
+        let row = CONCERNED.iter().find(|(listed, ..)| listed == name);
+        let (_, value, concerned) = row.unwrap_or_else(|| panic!("{name} has no row: add it"));
+        let given = [(name.clone(), value.to_string())].into();
+        assert_eq!(repository.find_changed(&before, TEMPLATE, "it", &given), *concerned, "{name}");
+    }
+    assert_eq!(CONCERNED.len(), template["Parameters"].as_object().unwrap().len());
+}
+
+#[test]
+fn folder_concerns_its_own_function_alone() {
+    let repository = Repository::new("folders");
+    for folder in ALL {
+        let before = repository.find_revisions(TEMPLATE, "it", &Parameters::new());
+        repository.write(folder, "changed");
+        let changed = repository.find_changed(&before, TEMPLATE, "it", &Parameters::new());
+        assert_eq!(changed, [*folder]);
+    }
+    let template = cloudformation::read_template(TEMPLATE).unwrap();
+    std::fs::remove_file(repository.0.join(BUILT).join("chat/bootstrap")).unwrap();
+    let problem = super::find_revisions(&template, "it", &Parameters::new(), &repository.0);
+    let problem = problem.unwrap_err().to_string();
+    assert!(problem.contains("chat is not built: tools/build/run"), "{problem}");
+}
+
+#[test]
+fn property_of_a_version_makes_another_one_and_no_other_does() {
+    let repository = Repository::new("properties");
+    let none = Parameters::new();
+    let before = repository.find_revisions(TEMPLATE, "it", &none);
+    for (from, to, concerned) in [
+        ("    MemorySize: 256\n", "    MemorySize: 512\n", ALL),
+        ("    Handler: bootstrap\n", "    Handler: bootstrap\n    Tracing: Active\n", ALL),
+        ("      Timeout: 900\n", "      Timeout: 800\n", &["chat"]),
+        ("LogGroup: !Ref ChatLogs", "LogGroup: !Ref EmbedLogs", &["chat"]),
+        ("      Description: POST /v2/chat\n", "      Description: Chat\n", &["chat"]),
+        ("    Handler: bootstrap\n", "    Handler: bootstrap\n    Tags: {a: b}\n", &[]),
+        ("            Path: /v2/chat\n", "            Path: /v3/chat\n", &[]),
+        ("  ChatLogs:\n", "  # A comment.\n  ChatLogs:\n", &[]),
+        ("      Description: 'The Cohere API key", "      Description: 'A Cohere API key", &[]),
+        (
+            "      Description: 'The Cohere API key",
+            "      Name: other\n      Description: 'The Cohere API key",
+            ALL,
+        ),
+    ] {
+        assert!(TEMPLATE.contains(from), "the template no longer has {from}");
+        let text = TEMPLATE.replacen(from, to, 1);
+        assert_eq!(repository.find_changed(&before, &text, "it", &none), concerned, "{to}");
+    }
+    assert_eq!(repository.find_changed(&before, TEMPLATE, "other", &none), ALL, "its name");
+}

@@ -1,0 +1,131 @@
+//! The smoke test: the health check with a token, then one tiny request.
+
+use crate::aws::Session;
+use anyhow::{anyhow, bail};
+use bytes::Bytes;
+use http::{Method, Request};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Time of one request; the functions' own times are shorter for these.
+const LIMIT: Duration = Duration::from_secs(30);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// What the gateway answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    Ok,
+    /// Nobody has given it a Cohere key yet.
+    KeyMissing,
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Ok => "ok",
+            Verdict::KeyMissing => "key_missing",
+        }
+    }
+}
+
+/// A request of the test.
+struct Probe {
+    method: Method,
+    path: &'static str,
+    body: String,
+}
+
+/// An answer; a body that is no JSON is null.
+struct Answer {
+    status: u16,
+    body: Value,
+}
+
+/// Sends both requests; a new API needs a while until it answers, which is waited for.
+pub async fn try_gateway(
+    session: &Session,
+    url: &str,
+    token: &str,
+    wait: Duration,
+) -> anyhow::Result<Verdict> {
+    let health = Probe { method: Method::GET, path: "/api/health/check", body: String::new() };
+    let embed = json!({
+        "model": "embed-v4.0",
+        "input_type": "search_query",
+        "embedding_types": ["float"],
+        "texts": ["smoke test"],
+    });
+    let embed = Probe { method: Method::POST, path: "/v2/embed", body: embed.to_string() };
+    let gateway = Gateway { session, url, token, until: Instant::now() + wait };
+    for probe in [health, embed] {
+        let answer = gateway.send_until_served(&probe).await?;
+        if answer.body["status"] == "key_missing" {
+            return Ok(Verdict::KeyMissing);
+        }
+        if answer.status != 200 {
+            bail!("{} {}: {}", probe.method, probe.path, explain(&answer));
+        }
+    }
+    Ok(Verdict::Ok)
+}
+
+struct Gateway<'a> {
+    session: &'a Session,
+    url: &'a str,
+    token: &'a str,
+    until: Instant,
+}
+
+impl Gateway<'_> {
+    async fn send_until_served(&self, probe: &Probe) -> anyhow::Result<Answer> {
+        loop {
+            let answer = self.send(probe).await;
+            let may_change = match &answer {
+                Ok(answer) => may_change(answer),
+                Err(_) => true,
+            };
+            if !may_change || Instant::now() + PAUSE > self.until {
+                return answer;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn send(&self, probe: &Probe) -> anyhow::Result<Answer> {
+        let request = Request::builder()
+            .method(&probe.method)
+            .uri(format!("{}{}", self.url, probe.path))
+            .header("authorization", format!("Bearer {}", self.token))
+            .header("content-type", "application/json")
+            .body(Bytes::from(probe.body.clone()))
+            .map_err(|_| anyhow!("the stack's output ApiUrl is no URL"))?;
+        let exchange = async {
+            let response = self.session.transport.send(request).await?;
+            Ok::<_, shared::transport::TransportError>((response.status, response.collect().await?))
+        };
+        let exchanged = tokio::time::timeout(LIMIT, exchange).await;
+        let (status, text) = exchanged
+            .map_err(|_| anyhow!("{} {}: no answer in time", probe.method, probe.path))?
+            .map_err(|error| anyhow!("{} {}: {error}", probe.method, probe.path))?;
+        Ok(Answer { status, body: serde_json::from_slice(&text).unwrap_or_default() })
+    }
+}
+
+/// Tells whether a later answer may be another one: of an API that has just been made, or of Cohere.
+fn may_change(answer: &Answer) -> bool {
+    let is_passing = matches!(answer.status, 403 | 404 | 429) || answer.status >= 500;
+    is_passing && answer.body["status"] != "key_missing"
+}
+
+/// Says what an answer means for whoever deploys.
+fn explain(answer: &Answer) -> String {
+    let text = |name: &str| answer.body[name].as_str().unwrap_or_default();
+    let said = match (text("code"), text("message")) {
+        ("", _) => {
+            format!("Cohere is {}", answer.body["cohere"]["status"].as_str().unwrap_or("not told"))
+        }
+        (code, message) => format!("{code}: {message}"),
+    };
+    format!("{}, {said}", answer.status)
+}

@@ -1,0 +1,140 @@
+//! A stack of CloudFormation: its state, outputs, functions, and why it failed.
+
+use crate::aws::Session;
+use crate::deploy::account::query;
+use crate::deploy::settings::Parameters;
+use crate::signed_call::{CLOUDFORMATION, Refusal, percent_encode};
+use anyhow::Context;
+use roxmltree::{Document, Node};
+use std::collections::BTreeMap;
+
+/// A stack that exists.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    pub status: String,
+    pub parameters: Parameters,
+    pub outputs: BTreeMap<String, String>,
+}
+
+/// Reads a stack; `None` where there is none of this name.
+pub async fn ask_stack(session: &Session, name: &str) -> anyhow::Result<Option<Stack>> {
+    let answer = ask(session, "DescribeStacks", name, "").await;
+    let text = match answer {
+        Ok(text) => text,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(error.context(format!("cannot read the stack {name}"))),
+    };
+    let document = parse(&text)?;
+    let stack = find(document.root(), "Stacks").and_then(|stacks| find(stacks, "member"));
+    let Some(stack) = stack else { return Ok(None) };
+    Ok(Some(Stack {
+        status: child(stack, "StackStatus"),
+        parameters: pairs(stack, "Parameters", "ParameterKey", "ParameterValue"),
+        outputs: pairs(stack, "Outputs", "OutputKey", "OutputValue"),
+    }))
+}
+
+/// CloudFormation has no code of its own for a stack that is not there.
+fn is_absent(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| {
+        let message = refusal.message.as_deref().unwrap_or_default();
+        refusal.code == "ValidationError" && message.contains("does not exist")
+    })
+}
+
+/// Returns the names of a stack's functions by their resources.
+pub async fn list_functions(
+    session: &Session,
+    name: &str,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut functions = BTreeMap::new();
+    let mut next = String::new();
+    loop {
+        let text = ask(session, "ListStackResources", name, &next).await;
+        let text = text.context("cannot list the stack's resources")?;
+        let document = parse(&text)?;
+        for resource in members(document.root(), "StackResourceSummaries") {
+            if child(resource, "ResourceType") == "AWS::Lambda::Function" {
+                let names = ["LogicalResourceId", "PhysicalResourceId"];
+                let [logical, physical] = names.map(|name| child(resource, name));
+                functions.insert(logical, physical);
+            }
+        }
+        match find(document.root(), "NextToken").and_then(|token| token.text()) {
+            Some(token) => next = format!("&NextToken={}", percent_encode(token)),
+            None => return Ok(functions),
+        }
+    }
+}
+
+/// Returns what went wrong first in the stack's newest operation.
+pub async fn find_failure(session: &Session, name: &str) -> anyhow::Result<Option<String>> {
+    let text = ask(session, "DescribeStackEvents", name, "").await;
+    let text = text.context("cannot read the stack's events")?;
+    let document = parse(&text)?;
+    let mut failure = None;
+    // The newest comes first.
+    for event in members(document.root(), "StackEvents") {
+        let [kind, status, resource, reason] =
+            ["ResourceType", "ResourceStatus", "LogicalResourceId", "ResourceStatusReason"]
+                .map(|name| child(event, name));
+        if status.ends_with("_FAILED") && !reason.contains("cancelled") {
+            failure = Some(format!("{resource} ({kind}): {reason}"));
+        }
+        let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
+        if kind == "AWS::CloudFormation::Stack" && begins.contains(&status.as_str()) {
+            break;
+        }
+    }
+    Ok(failure)
+}
+
+async fn ask(session: &Session, action: &str, name: &str, more: &str) -> anyhow::Result<String> {
+    let form =
+        format!("Action={action}&Version=2010-05-15&StackName={}{more}", percent_encode(name));
+    query(session, &CLOUDFORMATION, &form).await
+}
+
+fn parse(text: &str) -> anyhow::Result<Document<'_>> {
+    Document::parse(text).context("CloudFormation: what came is no answer of it")
+}
+
+fn find<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {
+    node.descendants().find(|node| node.has_tag_name(name))
+}
+
+/// Returns the text of a direct child; empty where there is none.
+fn child(node: Node, name: &str) -> String {
+    let child = node.children().find(|node| node.has_tag_name(name));
+    child.and_then(|child| child.text()).unwrap_or_default().to_string()
+}
+
+/// Returns the members of the first list of this name.
+fn members<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Vec<Node<'a, 'b>> {
+    let list = find(node, name);
+    let children = list.into_iter().flat_map(|list| list.children());
+    children.filter(|node| node.has_tag_name("member")).collect()
+}
+
+fn pairs(node: Node, list: &str, key: &str, value: &str) -> BTreeMap<String, String> {
+    members(node, list).into_iter().map(|node| (child(node, key), child(node, value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_cloudformation_are_read() {
+        let text = "<R xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Stacks><member>\
+                    <StackStatus>UPDATE_COMPLETE</StackStatus><Outputs><member><OutputKey>A</OutputKey>\
+                    <OutputValue>https://x?a&amp;b</OutputValue></member></Outputs></member></Stacks></R>";
+        let document = parse(text).unwrap();
+        let stack = members(document.root(), "Stacks")[0];
+        assert_eq!(child(stack, "StackStatus"), "UPDATE_COMPLETE");
+        let outputs = pairs(stack, "Outputs", "OutputKey", "OutputValue");
+        assert_eq!(outputs, [("A".to_string(), "https://x?a&b".to_string())].into());
+        assert_eq!(pairs(stack, "Parameters", "ParameterKey", "ParameterValue"), BTreeMap::new());
+        assert_eq!(child(stack, "Outputs"), "", "a list has no text");
+    }
+}

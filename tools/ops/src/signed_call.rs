@@ -1,0 +1,220 @@
+//! Calls of AWS, signed here and sent over the gateway's own client.
+//!
+//! The SDK's crates for API Gateway, CloudFormation, Lambda and Systems Manager have 860 000 lines together, those
+//! of Secrets Manager 39 000: they would be most of the time that `ops` takes to compile, for a few calls each.
+
+use crate::aws::{Session, variable};
+use crate::problem::explain_refusal;
+use anyhow::{Context, anyhow};
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request};
+use serde_json::Value;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+/// Time of one call.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A service of AWS: in host names and signatures, in its endpoint's variable, and for people.
+pub struct Service {
+    name: &'static str,
+    endpoint: &'static str,
+    title: &'static str,
+}
+
+pub const API_GATEWAY: Service =
+    Service { name: "apigateway", endpoint: "AWS_ENDPOINT_URL_API_GATEWAY", title: "API Gateway" };
+pub const CLOUDFORMATION: Service = Service {
+    name: "cloudformation",
+    endpoint: "AWS_ENDPOINT_URL_CLOUDFORMATION",
+    title: "CloudFormation",
+};
+pub const LAMBDA: Service =
+    Service { name: "lambda", endpoint: "AWS_ENDPOINT_URL_LAMBDA", title: "Lambda" };
+pub const SSM: Service =
+    Service { name: "ssm", endpoint: "AWS_ENDPOINT_URL_SSM", title: "Systems Manager" };
+pub const STS: Service = Service { name: "sts", endpoint: "AWS_ENDPOINT_URL_STS", title: "STS" };
+
+/// One call.
+pub struct Call {
+    pub method: Method,
+    /// With its query; needs no further escapes.
+    pub path: String,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+/// What a service refuses; its text says what to do.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: String,
+    pub message: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&explain_refusal(&self.code, self.message.as_deref()))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Tells whether a call failed because the service refused it with this code.
+pub fn is_refused_with(error: &anyhow::Error, code: &str) -> bool {
+    error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.code == code)
+}
+
+/// Makes one call and returns the answer's body.
+///
+/// # Errors
+/// A [`Refusal`], or no answer.
+pub async fn send(session: &Session, service: &Service, call: Call) -> anyhow::Result<Bytes> {
+    let title = service.title;
+    let request = sign_request(session, service, call)?;
+    let exchange = async {
+        let mut response = session.transport.send(request).await?;
+        let headers = std::mem::take(&mut response.headers);
+        Ok::<_, shared::transport::TransportError>((
+            response.status,
+            headers,
+            response.collect().await?,
+        ))
+    };
+    let exchanged = tokio::time::timeout(LIMIT, exchange).await;
+    let exchanged =
+        exchanged.with_context(|| format!("{title}: no answer in time; look, then try again"))?;
+    let (status, headers, text) =
+        exchanged.map_err(|error| anyhow!("{title}: {error}; check the network"))?;
+    if (200..300).contains(&status) {
+        return Ok(text);
+    }
+    Err(read_refusal(&headers, &text).into())
+}
+
+/// Makes one call whose answer is JSON; one without a body is null.
+pub async fn send_for_json(
+    session: &Session,
+    service: &Service,
+    call: Call,
+) -> anyhow::Result<Value> {
+    let text = send(session, service, call).await?;
+    if text.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&text)
+        .with_context(|| format!("{}: what came is no answer of it", service.title))
+}
+
+fn read_refusal(headers: &HeaderMap, text: &Bytes) -> Refusal {
+    let text = String::from_utf8_lossy(text);
+    let xml = roxmltree::Document::parse(&text);
+    let (code, message) = match &xml {
+        Ok(document) => {
+            let find = |name: &str| {
+                let mut nodes = document.descendants();
+                nodes.find(|node| node.has_tag_name(name))?.text().map(str::to_string)
+            };
+            (find("Code"), find("Message"))
+        }
+        Err(_) => {
+            let body: Value = serde_json::from_str(&text).unwrap_or_default();
+            let field = |name: &str| body[name].as_str().map(str::to_string);
+            let header = headers.get("x-amzn-errortype").and_then(|kind| kind.to_str().ok());
+            let code = header.map(str::to_string).or_else(|| field("__type"));
+            (code, field("message").or_else(|| field("Message")))
+        }
+    };
+    // A namespace may stand behind a colon, or in front of a number sign.
+    let code = code.unwrap_or_default();
+    let code = code.split(':').next().and_then(|code| code.rsplit('#').next());
+    Refusal { code: code.unwrap_or_default().to_string(), message }
+}
+
+fn find_url(session: &Session, service: &Service) -> String {
+    let of_region = || {
+        let domain = match session.region.starts_with("cn-") {
+            true => "amazonaws.com.cn",
+            false => "amazonaws.com",
+        };
+        format!("https://{}.{}.{domain}", service.name, session.region)
+    };
+    let url = variable(service.endpoint)
+        .or_else(|| session.config.endpoint_url().map(str::to_string))
+        .unwrap_or_else(of_region);
+    url.trim_end_matches('/').to_string()
+}
+
+fn sign_request(
+    session: &Session,
+    service: &Service,
+    call: Call,
+) -> anyhow::Result<Request<Bytes>> {
+    let url = format!("{}{}", find_url(session, service), call.path);
+    let headers = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    let body = SignableBody::Bytes(call.body.as_bytes());
+    let signable = SignableRequest::new(call.method.as_str(), &url, headers, body);
+    let identity = session.credentials.clone().into();
+    let parameters = SigningParams::builder()
+        .identity(&identity)
+        .region(&session.region)
+        .name(service.name)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build();
+    // The words of these errors might quote what is signed.
+    let unsigned =
+        || anyhow!("the request to {} cannot be signed: check AWS_ENDPOINT_URL", service.title);
+    let (signable, parameters) =
+        (signable.map_err(|_| unsigned())?, parameters.map_err(|_| unsigned())?);
+    let signed = sign(signable, &parameters.into()).map_err(|_| unsigned())?;
+    let mut request = Request::builder().method(call.method).uri(&url);
+    for (name, value) in &call.headers {
+        request = request.header(*name, value);
+    }
+    let mut request = request.body(Bytes::from(call.body)).map_err(|_| unsigned())?;
+    signed.into_parts().0.apply_to_request_http1x(&mut request);
+    Ok(request)
+}
+
+/// Escapes a text for a query or a form.
+pub fn percent_encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| match is_plain(byte) {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_a_query_is_escaped() {
+        assert_eq!(percent_encode("a-B_9=/+é"), "a-B_9%3D%2F%2B%C3%A9");
+    }
+
+    #[test]
+    fn refusal_is_read_in_every_form_of_aws() {
+        let xml = "<ErrorResponse xmlns=\"u:x\"><Error><Type>Sender</Type><Code>ValidationError</Code>\
+                   <Message>Stack a &amp; b</Message></Error></ErrorResponse>";
+        let json = r#"{"__type":"com.amazonaws.ssm#ParameterNotFound","message":"no"}"#;
+        let header = HeaderMap::from_iter([(
+            http::HeaderName::from_static("x-amzn-errortype"),
+            http::HeaderValue::from_static("NotFoundException:http://internal/"),
+        )]);
+        for (headers, text, code, message) in [
+            (HeaderMap::new(), xml, "ValidationError", Some("Stack a & b")),
+            (HeaderMap::new(), json, "ParameterNotFound", Some("no")),
+            (header, r#"{"Message":"no"}"#, "NotFoundException", Some("no")),
+            (HeaderMap::new(), "odd", "", None),
+        ] {
+            let refusal = read_refusal(&headers, &Bytes::from(text));
+            assert_eq!((refusal.code.as_str(), refusal.message.as_deref()), (code, message));
+        }
+    }
+}
