@@ -1,6 +1,7 @@
 //! The real `ops` binary against the running gateway's secrets: what it does, refuses and never shows.
 
 mod clients;
+mod deploy;
 mod key;
 mod login;
 mod usage;

@@ -1,6 +1,8 @@
 //! What the tests share: a running gateway, a stub and a scripted upstream, exchanges to replay,
 //! skipped proofs.
 
+pub mod aws_account;
+pub mod deployment;
 pub mod exchange;
 pub mod gateway;
 pub mod ops;

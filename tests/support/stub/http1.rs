@@ -104,7 +104,7 @@ fn write_head(head: &Head) -> Vec<u8> {
     (text + "\r\n").into_bytes()
 }
 
-/// Reads path, headers and body of a request with a content length; `None` once the peer has closed.
+/// Reads path, headers and body of a request, none without a content length; `None` once the peer has closed.
 async fn read_request(
     connection: &mut (impl AsyncRead + Unpin),
 ) -> Option<(String, HeaderMap, Bytes)> {
@@ -128,7 +128,10 @@ async fn read_request(
         ))
     });
     let headers: HeaderMap = headers.collect();
-    let length: usize = headers.get("content-length")?.to_str().ok()?.parse().ok()?;
+    let length: usize = match headers.get("content-length") {
+        Some(length) => length.to_str().ok()?.parse().ok()?,
+        None => 0,
+    };
     while bytes.len() < head_end + length {
         if connection.read_buf(&mut bytes).await.ok()? == 0 {
             return None;

@@ -1,0 +1,317 @@
+//! `ops deploy` against a stand-in of an account and of `sam`: what it does in order, and every failure it explains.
+
+use gateway_tests::aws_account::Failure;
+use gateway_tests::deployment::Deployment;
+use gateway_tests::ops::Done;
+use local::secrets_manager::{API_KEY, CLIENTS, SYNTHETIC_CLIENT};
+use serde_json::{Value, json};
+
+/// Returns the words of a deployment that failed and changed nothing in the account.
+fn read_refusal<'a>(deployment: &Deployment, done: &'a Done) -> &'a str {
+    assert_eq!(deployment.account.state().deployments.len(), 0, "{done:?}");
+    done.problem()
+}
+
+fn read_clients(deployment: &Deployment) -> Value {
+    let text = deployment.running.gateway.secrets.current(CLIENTS).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn first_deployment_ends_with_a_recorded_release() {
+    let deployment = Deployment::prepare("first").await;
+    let done = deployment.deploy(&[]).await;
+    let release: Value = serde_json::from_str(done.data()).unwrap();
+    assert_eq!(release["smoke_test"], "ok");
+    for (name, function) in release["functions"].as_object().unwrap() {
+        assert_eq!(function["version"], "1", "{name}");
+    }
+    let steps = [
+        "account 123456789012 as arn:aws:iam::123456789012:user/operator, region us-east-1, sam 1.170.0",
+        "stack cohere-gateway-dev is new",
+        "the build says something",
+        "new versions of: authorizer, chat, embed, health, rerank, rotate-key",
+        "sam deploys",
+        "live versions are as deployed: authorizer 1,",
+        "made the synthetic client",
+        "recorded as release 1 in /cohere-gateway/cohere-gateway-dev/release",
+        "the gateway answers at http://127.0.0.1:",
+    ];
+    let mut words = done.stderr.as_str();
+    for step in steps {
+        let (_, after) = words.split_once(step).unwrap_or_else(|| panic!("{step}: {done:?}"));
+        words = after;
+    }
+    let token = deployment.running.gateway.secrets.current(SYNTHETIC_CLIENT).unwrap();
+    assert!(token.starts_with("cgw_") && token.len() == 47);
+    assert!(!done.stderr.contains(&token) && !done.stdout.contains(&token));
+    let clients = read_clients(&deployment);
+    assert_eq!(clients["clients"][1]["name"], "synthetic");
+    assert!(
+        clients["clients"][1]["usage_plan_key"].is_string()
+            && !clients.to_string().contains(&token)
+    );
+    let state = deployment.account.state();
+    let told = &state.deployments[0];
+    for option in ["--no-confirm-changeset", "cohere-gateway-dev", "target/deploy/template.yaml"] {
+        assert!(told.iter().any(|argument| argument == option), "{option}: {told:?}");
+    }
+    assert_eq!(serde_json::from_str::<Value>(&state.releases[0]).unwrap(), release);
+}
+
+#[tokio::test]
+async fn later_deployment_publishes_what_changed_alone() {
+    let deployment = Deployment::prepare("later").await;
+    deployment.deploy(&[]).await.data();
+    let clients = read_clients(&deployment);
+
+    let again = deployment.deploy(&[]).await;
+    again.data();
+    assert!(again.stderr.contains("no function gets a new version"), "{again:?}");
+    assert_eq!(read_clients(&deployment), clients, "the client was there");
+
+    deployment.write_code("chat", "changed");
+    let changed = deployment.deploy(&["--no-build", "--parameter", "AllowTrialKey=on"]).await;
+    let release: Value = serde_json::from_str(changed.data()).unwrap();
+    assert!(changed.stderr.contains("new versions of: chat, rotate-key"), "{changed:?}");
+    assert!(!changed.stderr.contains("the build says something"));
+    let versions =
+        ["chat", "rotate-key", "embed"].map(|name| release["functions"][name]["version"].clone());
+    assert_eq!(versions, ["2", "2", "1"]);
+
+    // What was given once is kept, and told.
+    let kept = deployment.deploy(&[]).await;
+    kept.data();
+    assert!(kept.stderr.contains("AllowTrialKey=on (kept from the last deployment)"), "{kept:?}");
+    assert!(kept.stderr.contains("no function gets a new version"), "{kept:?}");
+    assert_eq!(deployment.account.state().releases.len(), 4);
+}
+
+#[tokio::test]
+async fn sam_that_is_absent_or_old_is_told() {
+    let deployment = Deployment::prepare("sam").await;
+    let absent = deployment.deploy(&["--sam", "no-such-sam"]).await;
+    assert!(
+        read_refusal(&deployment, &absent).contains("pip install aws-sam-cli==1.170.0"),
+        "{absent:?}"
+    );
+    for (version, told) in
+        [("1.99.0", "sam is 1.99.0, and 1.170.0 or newer is needed"), ("odd", "tells no version")]
+    {
+        let arguments = ["deploy", "--environment", "dev", "--yes"];
+        let old = deployment.run_ops_with(&arguments, &[("SAM_VERSION", version)]).await;
+        assert!(read_refusal(&deployment, &old).contains(told), "{old:?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_usage_is_told_before_anything_is_asked() {
+    let deployment = Deployment::prepare("usage").await;
+    let long = "a".repeat(40);
+    let cases: [(&[&str], &str); 5] = [
+        (&["--stack-name", &long], "the stack's name has 40 letters"),
+        (&["--stack-name", "a_b"], "letters, digits and '-'"),
+        (
+            &["--environment", "nowhere"],
+            "samconfig.toml has no such environment; there are: default, dev, prod, staging",
+        ),
+        (&["--parameter", "Nonsense=1", "--template-only"], "Nonsense is no parameter"),
+        (
+            &["--parameter", "LogRetentionDays=2", "--template-only"],
+            "LogRetentionDays takes one of: 1, 3,",
+        ),
+    ];
+    for (options, told) in cases {
+        let done = deployment.run_ops_with(&[&["deploy"], options].concat(), &[]).await;
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
+        assert!(done.stderr.contains(told), "{done:?}");
+    }
+    assert_eq!(deployment.account.actions(), Default::default());
+    let unasked = deployment.run_ops_with(&["deploy", "--environment", "dev"], &[]).await;
+    assert!(
+        read_refusal(&deployment, &unasked).contains("--yes"),
+        "nobody is there to be asked: {unasked:?}"
+    );
+}
+
+#[tokio::test]
+async fn reserves_over_the_quota_are_refused_before_the_change_set() {
+    let deployment = Deployment::prepare("quota").await;
+    deployment.account.state().quota = 10;
+    let refused = deployment.deploy(&["--parameter", "ChatReservedConcurrency=5"]).await;
+    let told = read_refusal(&deployment, &refused);
+    assert!(told.contains("would reserve 5") && told.contains("at most 0 can be"), "{refused:?}");
+    let plain = deployment.deploy(&[]).await;
+    plain.data();
+    assert!(plain.stderr.contains("up to 10 environments") && plain.stderr.contains("that is few"));
+
+    // What the stack has reserved already is given back first.
+    let mut state = deployment.account.state();
+    state.quota = 300;
+    state.reserves.insert("ChatFunction".into(), 150);
+    drop(state);
+    deployment.deploy(&["--parameter", "ChatReservedConcurrency=200"]).await.data();
+    let much = deployment.deploy(&["--parameter", "ChatReservedConcurrency=201"]).await;
+    assert!(much.problem().contains("at most 200 can be"), "{much:?}");
+}
+
+#[tokio::test]
+async fn stack_that_cannot_be_deployed_is_told_with_its_way_out() {
+    let deployment = Deployment::prepare("status").await;
+    for (status, told) in [
+        ("UPDATE_IN_PROGRESS", "another deployment of this stack is under way"),
+        ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name cohere-gateway-dev"),
+        ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
+    ] {
+        deployment.account.state().status = Some(status.to_string());
+        let refused = deployment.deploy(&[]).await;
+        assert!(read_refusal(&deployment, &refused).contains(told), "{refused:?}");
+    }
+    deployment.account.state().status = Some("REVIEW_IN_PROGRESS".to_string());
+    let review = deployment.deploy(&[]).await;
+    review.data();
+    assert!(
+        review.stderr.contains("an earlier change set was made and never executed"),
+        "{review:?}"
+    );
+}
+
+#[tokio::test]
+async fn failing_build_and_failing_sam_are_told_with_their_cause() {
+    let deployment = Deployment::prepare("failing").await;
+    let arguments = ["deploy", "--environment", "dev", "--yes"];
+    let unbuilt = deployment.run_ops_with(&arguments, &[("BUILD_CODE", "3")]).await;
+    assert!(read_refusal(&deployment, &unbuilt).contains("the build failed"), "{unbuilt:?}");
+
+    let reason = "The role defined for the function cannot be assumed by Lambda";
+    deployment.account.state().failure = Some(Failure::Resource(reason, "ROLLBACK_COMPLETE"));
+    let failed = deployment.deploy(&[]).await;
+    let told = failed.problem();
+    assert!(
+        told.contains("first cause: ChatFunction (AWS::Lambda::Function): The role"),
+        "{failed:?}"
+    );
+    assert!(told.contains("delete-stack"), "{failed:?}");
+    let mut state = deployment.account.state();
+    (state.status, state.failure) = (
+        Some("CREATE_COMPLETE".into()),
+        Some(Failure::Resource(reason, "UPDATE_ROLLBACK_COMPLETE")),
+    );
+    drop(state);
+    let failed = deployment.deploy(&[]).await;
+    assert!(failed.problem().contains("mend the cause and deploy again"), "{failed:?}");
+    assert!(deployment.account.state().releases.is_empty());
+}
+
+#[tokio::test]
+async fn change_set_that_is_declined_is_no_release() {
+    let deployment = Deployment::prepare("declined").await;
+    deployment.account.state().failure = Some(Failure::Declined);
+    let declined = deployment.deploy(&[]).await;
+    assert!(declined.problem().contains("the change set was not executed"), "{declined:?}");
+    deployment.deploy(&[]).await.data();
+    deployment.write_code("embed", "changed");
+    deployment.account.state().failure = Some(Failure::Declined);
+    let declined = deployment.deploy(&[]).await;
+    assert!(declined.problem().contains("embed: this deployment did not reach it"), "{declined:?}");
+    assert_eq!(deployment.account.state().releases.len(), 1);
+}
+
+#[tokio::test]
+async fn version_that_is_not_live_is_named() {
+    let deployment = Deployment::prepare("stuck").await;
+    deployment.deploy(&[]).await.data();
+    deployment.account.state().failure = Some(Failure::StuckAlias);
+    let stuck = deployment.deploy(&["--parameter", "AllowTrialKey=on"]).await;
+    let told = stuck.problem();
+    assert!(
+        told.contains(
+            "rotate-key: GATEWAY_ALLOW_TRIAL_KEY in the environment of $LATEST and version 1 differ"
+        ),
+        "{stuck:?}"
+    );
+    assert_eq!(deployment.account.state().releases.len(), 1, "nothing was recorded");
+}
+
+#[tokio::test]
+async fn missing_key_is_told_with_the_next_step() {
+    let deployment = Deployment::prepare("key-missing").await;
+    let secrets = &deployment.running.gateway.secrets;
+    secrets.remove(API_KEY);
+    secrets.create(API_KEY);
+    deployment.running.gateway.kill("health").await;
+    let done = deployment.deploy(&[]).await;
+    let release: Value = serde_json::from_str(done.data()).unwrap();
+    assert_eq!(release["smoke_test"], "key_missing");
+    assert!(done.stderr.contains("ops key stage --secret arn:aws:secretsmanager:"), "{done:?}");
+}
+
+#[tokio::test]
+async fn failed_smoke_test_is_recorded_as_one() {
+    let deployment = Deployment::prepare("smoke").await;
+    let sandbox = deployment.running.gateway.sandbox.as_ref().unwrap();
+    let key = deployment.running.gateway.secrets.current(API_KEY).unwrap();
+    let key: Value = serde_json::from_str(&key).unwrap();
+    sandbox.revoke_key(key["CO_API_KEY"].as_str().unwrap());
+    let failed = deployment.deploy(&[]).await;
+    let told = failed.problem();
+    assert!(
+        told.contains("the smoke test failed") && told.contains("Cohere is down"),
+        "{failed:?}"
+    );
+    let release: Value = serde_json::from_str(&deployment.account.state().releases[0]).unwrap();
+    assert_eq!(release["smoke_test"], "failed");
+}
+
+#[tokio::test]
+async fn missing_secret_of_the_clients_is_told() {
+    let deployment = Deployment::prepare("no-clients").await;
+    deployment.running.gateway.secrets.remove(CLIENTS);
+    let failed = deployment.deploy(&[]).await;
+    let told = failed.problem();
+    assert!(
+        told.contains("the synthetic client cannot be made")
+            && told.contains("ResourceNotFoundException"),
+        "{failed:?}"
+    );
+    deployment.running.gateway.secrets.put(SYNTHETIC_CLIENT, "not a token");
+    deployment.running.gateway.secrets.put(CLIENTS, &json!({"clients": []}).to_string());
+    let failed = deployment.deploy(&[]).await;
+    assert!(failed.problem().contains("holds no token of this gateway"), "{failed:?}");
+    assert!(!failed.stderr.contains("not a token"), "{failed:?}");
+}
+
+#[tokio::test]
+async fn synthetic_client_is_mended_where_its_plan_is_gone() {
+    let deployment = Deployment::prepare("new-plan").await;
+    deployment.deploy(&[]).await.data();
+    let plans = &deployment.running.gateway.usage_plans;
+    let before = read_clients(&deployment);
+    let [(id, _, value)] = &plans.find_members("SyntheticUsagePlan", "").unwrap()[..] else {
+        panic!()
+    };
+    assert_eq!(before["clients"][1]["usage_plan_key"], **value);
+    assert!(plans.delete_key(id));
+    // A new stack with old secrets: its environments have read no list yet.
+    deployment.account.state().status = None;
+    deployment.running.gateway.kill("authorizer").await;
+    deployment.deploy(&["--wait-secs", "6"]).await.data();
+    let after = read_clients(&deployment);
+    let [(_, name, value)] = &plans.find_members("SyntheticUsagePlan", "").unwrap()[..] else {
+        panic!()
+    };
+    assert_eq!(name, "cohere-gateway-client-synthetic");
+    assert_eq!(after["clients"][1]["usage_plan_key"], **value);
+    assert_eq!(after["clients"][1]["token_sha256"], before["clients"][1]["token_sha256"]);
+}
+
+#[tokio::test]
+async fn template_alone_asks_nothing_of_aws() {
+    let deployment = Deployment::prepare("template").await;
+    let done = deployment.run_ops_with(&["deploy", "--template-only"], &[]).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    let path = deployment.folder.join("target/deploy/template.yaml");
+    let text = std::fs::read_to_string(path).unwrap();
+    assert_eq!(text.matches("AutoPublishCodeSha256: '").count(), 6);
+    assert_eq!(deployment.account.actions(), Default::default());
+}

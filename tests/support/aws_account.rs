@@ -1,0 +1,54 @@
+//! A stand-in for an AWS account: STS, Lambda, CloudFormation and Systems Manager, as far as `ops deploy` asks them.
+//!
+//! Secrets and API keys are those of a running local gateway, reached through a listener that notes the calls.
+
+mod answers;
+mod recorder;
+mod state;
+
+use crate::stub::Stub;
+pub use recorder::Recorder;
+pub use state::{Failure, State, Version};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// An account that a test looks into and changes.
+#[derive(Clone)]
+pub struct AwsAccount {
+    pub stub: Stub,
+    state: Arc<Mutex<State>>,
+}
+
+impl AwsAccount {
+    /// Starts an account without a stack; its stacks will have these outputs.
+    pub async fn start(outputs: &[(&str, &str)]) -> Self {
+        let stub = Stub::start().await;
+        let state = Arc::new(Mutex::new(State::new(outputs)));
+        let answering = state.clone();
+        stub.answer_others(move |seen| {
+            answers::answer(&mut answering.lock().expect("no panic"), seen)
+        });
+        Self { stub, state }
+    }
+
+    /// Locks what is in the account.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic")
+    }
+
+    /// Returns the actions that were called so far, as a policy names them.
+    pub fn actions(&self) -> BTreeSet<String> {
+        self.state().actions.clone()
+    }
+
+    /// Returns the variables that lead a tool here.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let names = [
+            "AWS_ENDPOINT_URL_CLOUDFORMATION",
+            "AWS_ENDPOINT_URL_LAMBDA",
+            "AWS_ENDPOINT_URL_SSM",
+            "AWS_ENDPOINT_URL_STS",
+        ];
+        names.map(|name| (name, self.stub.url.clone())).into()
+    }
+}

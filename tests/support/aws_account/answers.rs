@@ -1,0 +1,158 @@
+//! How the services answer, in AWS's own forms.
+
+use super::state::{State, Version};
+use crate::stub::{Seen, Step, write_answer, write_json};
+use serde_json::{Value, json};
+
+/// The one account that there is.
+const ACCOUNT: &str = "123456789012";
+
+/// Answers a call, or the stand-in of `sam`, which says what it was told.
+pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
+    let body = String::from_utf8_lossy(&seen.body).into_owned();
+    if seen.path == "/_sam" {
+        let mut lines = body.lines().map(str::to_string);
+        let folder = lines.next().expect("a folder");
+        let is_done = state.deploy(&folder, &lines.collect::<Vec<_>>());
+        return write_answer(if is_done { 200 } else { 500 }, &[], b"");
+    }
+    let signed = seen.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let scope = signed.and_then(|value| value.split('/').nth(3)).unwrap_or_default();
+    match scope {
+        "sts" | "cloudformation" => answer_query(state, scope, &body),
+        "lambda" => answer_lambda(state, &seen.path),
+        "ssm" => {
+            let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+            let operation = target.and_then(|target| target.strip_prefix("AmazonSSM."));
+            answer_ssm(state, operation.expect("an operation"), &body)
+        }
+        _ => write_answer(403, &[], b"not signed for a service that is here"),
+    }
+}
+
+fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
+    let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).expect("an action");
+    state.actions.insert(format!("{service}:{action}"));
+    let result = match action {
+        "GetCallerIdentity" => {
+            format!("<Arn>arn:aws:iam::{ACCOUNT}:user/operator</Arn><Account>{ACCOUNT}</Account>")
+        }
+        "DescribeStacks" if state.status.is_none() => {
+            return refuse(400, "ValidationError", "Stack with id it does not exist");
+        }
+        "DescribeStacks" => write_stack(state),
+        "ListStackResources" => write_resources(state),
+        "DescribeStackEvents" => {
+            let events = state.events.iter().map(|(kind, status, reason)| {
+                format!(
+                    "<member><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>\
+                     <LogicalResourceId>ChatFunction</LogicalResourceId>\
+                     <ResourceStatusReason>{reason}</ResourceStatusReason></member>"
+                )
+            });
+            format!("<StackEvents>{}</StackEvents>", events.collect::<String>())
+        }
+        other => panic!("{other} is not answered here"),
+    };
+    let name = format!("{action}Response");
+    let text = format!("<{name} xmlns=\"u:x\"><{action}Result>{result}</{action}Result></{name}>");
+    write_answer(200, &[("content-type", "text/xml")], text.as_bytes())
+}
+
+fn refuse(status: u16, code: &str, message: &str) -> Vec<Step> {
+    let text = format!(
+        "<ErrorResponse xmlns=\"u:x\"><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
+    write_answer(status, &[("content-type", "text/xml")], text.as_bytes())
+}
+
+fn write_stack(state: &State) -> String {
+    let pairs = |name: &str, pairs: &std::collections::BTreeMap<String, String>| {
+        let members = pairs.iter().map(|(key, value)| {
+            let value = value.replace('&', "&amp;");
+            format!(
+                "<member><{name}Key>{key}</{name}Key><{name}Value>{value}</{name}Value></member>"
+            )
+        });
+        format!("<{name}s>{}</{name}s>", members.collect::<String>())
+    };
+    format!(
+        "<Stacks><member>{}{}<StackStatus>{}</StackStatus></member></Stacks>",
+        pairs("Parameter", &state.parameters),
+        pairs("Output", &state.outputs),
+        state.status.as_deref().unwrap_or_default()
+    )
+}
+
+fn write_resources(state: &State) -> String {
+    let members = state.functions.keys().map(|resource| {
+        format!(
+            "<member><ResourceType>AWS::Lambda::Function</ResourceType>\
+             <LogicalResourceId>{resource}</LogicalResourceId>\
+             <PhysicalResourceId>it-{resource}</PhysicalResourceId></member>"
+        )
+    });
+    format!("<StackResourceSummaries>{}</StackResourceSummaries>", members.collect::<String>())
+}
+
+fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
+    if path.ends_with("/account-settings/") {
+        state.actions.insert("lambda:GetAccountSettings".into());
+        let free = state.quota - state.reserves.values().sum::<u64>();
+        let limits = json!({
+            "ConcurrentExecutions": state.quota,
+            "UnreservedConcurrentExecutions": free,
+        });
+        return write_json(200, &json!({ "AccountLimit": limits }));
+    }
+    let name = path.split('/').nth(3).unwrap_or_default();
+    let resource = name.strip_prefix("it-").unwrap_or_default();
+    let Some(function) = state.functions.get(resource) else {
+        return write_json(404, &json!({ "Message": format!("Function not found: {name}") }));
+    };
+    if path.ends_with("/concurrency") {
+        state.actions.insert("lambda:GetFunctionConcurrency".into());
+        let reserve = state.reserves.get(resource);
+        return write_json(
+            200,
+            &reserve.map_or(json!({}), |number| json!({ "ReservedConcurrentExecutions": number })),
+        );
+    }
+    state.actions.insert("lambda:GetFunctionConfiguration".into());
+    match path.rsplit_once("Qualifier=") {
+        Some((_, "live")) => {
+            let live = function.versions.last().expect("a version");
+            write_json(200, &write_version(live, &function.versions.len().to_string()))
+        }
+        _ => write_json(200, &write_version(&function.latest, "$LATEST")),
+    }
+}
+
+fn write_version(version: &Version, number: &str) -> Value {
+    json!({
+        "Version": number,
+        "Description": version.description,
+        "CodeSha256": version.code_sha256,
+        "MemorySize": version.memory_mb,
+        "Timeout": version.timeout_secs,
+        "Environment": { "Variables": version.variables },
+    })
+}
+
+fn answer_ssm(state: &mut State, operation: &str, body: &str) -> Vec<Step> {
+    state.actions.insert(format!("ssm:{operation}"));
+    let request: Value = serde_json::from_str(body).expect("JSON");
+    match operation {
+        "PutParameter" => {
+            let value = request["Value"].as_str().expect("a value");
+            assert!(value.len() <= 4_096 && request["Overwrite"] == true);
+            state.releases.push(value.to_string());
+            write_json(200, &json!({ "Version": state.releases.len(), "Tier": "Standard" }))
+        }
+        "GetParameter" => match state.releases.last() {
+            Some(value) => write_json(200, &json!({ "Parameter": { "Value": value } })),
+            None => write_json(400, &json!({ "__type": "ParameterNotFound" })),
+        },
+        other => panic!("{other} is not answered here"),
+    }
+}
