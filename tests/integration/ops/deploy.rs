@@ -146,10 +146,8 @@ async fn reserves_over_the_quota_are_refused_before_the_change_set() {
     assert!(plain.stderr.contains("up to 10 environments") && plain.stderr.contains("that is few"));
 
     // What the stack has reserved already is given back first.
-    let mut state = deployment.account.state();
-    state.quota = 300;
-    state.reserves.insert("ChatFunction".into(), 150);
-    drop(state);
+    deployment.account.state().quota = 300;
+    deployment.account.state().reserves.insert("ChatFunction".into(), 150);
     deployment.deploy(&["--parameter", "ChatReservedConcurrency=200"]).await.data();
     let much = deployment.deploy(&["--parameter", "ChatReservedConcurrency=201"]).await;
     assert!(much.problem().contains("at most 200 can be"), "{much:?}");
@@ -192,12 +190,9 @@ async fn failing_build_and_failing_sam_are_told_with_their_cause() {
         "{failed:?}"
     );
     assert!(told.contains("delete-stack"), "{failed:?}");
-    let mut state = deployment.account.state();
-    (state.status, state.failure) = (
-        Some("CREATE_COMPLETE".into()),
-        Some(Failure::Resource(reason, "UPDATE_ROLLBACK_COMPLETE")),
-    );
-    drop(state);
+    deployment.account.state().status = Some("CREATE_COMPLETE".into());
+    let failure = Failure::Resource(reason, "UPDATE_ROLLBACK_COMPLETE");
+    deployment.account.state().failure = Some(failure);
     let failed = deployment.deploy(&[]).await;
     assert!(failed.problem().contains("mend the cause and deploy again"), "{failed:?}");
     assert!(deployment.account.state().releases.is_empty());

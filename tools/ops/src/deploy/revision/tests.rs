@@ -6,25 +6,32 @@ use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../../../../template.yaml");
 const ALL: &[&str] = &["authorizer", "chat", "embed", "health", "rerank", "rotate-key"];
+const OF_COHERE: &[&str] = &["chat", "embed", "health", "rerank", "rotate-key"];
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fake-AbCdEf";
 
 /// Every parameter, another value for it, and the functions that get a new version then.
 const CONCERNED: &[(&str, &str, &[&str])] = &[
-    ("UpstreamUrl", "https://example.com", ALL),
+    ("UpstreamUrl", "https://example.com", OF_COHERE),
     ("ClientRequestsPerSecond", "51", &[]),
     ("ClientBurst", "101", &[]),
     ("ClientRequestsPerDay", "500001", &[]),
+    ("RouteRequestsPerSecond", "1001", &[]),
+    ("RouteBurst", "2001", &[]),
     ("AllowTrialKey", "on", &["rotate-key"]),
-    ("RotationReminderDays", "91", &[]),
     ("LogRetentionDays", "7", &[]),
     ("ChatReservedConcurrency", "7", &[]),
     ("EmbedReservedConcurrency", "7", &[]),
     ("RerankReservedConcurrency", "7", &[]),
     ("HealthReservedConcurrency", "7", &[]),
     ("AuthorizerReservedConcurrency", "7", &[]),
-    ("ExistingCohereApiKeySecretArn", ARN, ALL),
-    ("ExistingClientsSecretArn", ARN, ALL),
+    ("ExistingCohereApiKeySecretArn", ARN, OF_COHERE),
+    ("ExistingClientsSecretArn", ARN, &["authorizer"]),
     ("ExistingSyntheticClientSecretArn", ARN, &[]),
+    ("SecretsKmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/fake", &[]),
+    ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/fake", &[]),
+    ("DomainName", "gateway.example.com", &[]),
+    ("CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/fake", &[]),
+    ("AccessLogs", "on", &[]),
 ];
 
 /// A folder with built functions that say no more than their names.
@@ -124,7 +131,7 @@ fn property_of_a_version_makes_another_one_and_no_other_does() {
         (
             "      Description: 'The Cohere API key",
             "      Name: other\n      Description: 'The Cohere API key",
-            ALL,
+            OF_COHERE,
         ),
     ] {
         assert!(TEMPLATE.contains(from), "the template no longer has {from}");
