@@ -22,7 +22,7 @@ use shared::telemetry::redact;
 use shared::transport::Transport;
 use std::error::Error;
 use std::time::Duration;
-use steps::{Rotation, StepOutcome};
+use steps::{AcceptedVersion, Rotation, StepOutcome};
 
 /// Time of a whole step, below the function's own, so that its failure is told.
 const STEP_LIMIT: Duration = Duration::from_secs(45);
@@ -68,6 +68,7 @@ impl Step {
 pub struct Rotator {
     secrets: SecretsManager,
     check: KeyCheck,
+    accepted: AcceptedVersion,
     allows_trial_key: bool,
 }
 
@@ -83,7 +84,8 @@ impl Rotator {
         let (id, url) = (&config.secret_id, config.store_url.as_deref());
         let secrets = SecretsManager::new(&transport, id, url).await;
         let check = KeyCheck::new(transport, &config.http.upstream_url, config.check);
-        Ok(Box::leak(Box::new(Self { secrets, check, allows_trial_key: config.allows_trial_key })))
+        let (accepted, allows_trial_key) = (AcceptedVersion::default(), config.allows_trial_key);
+        Ok(Box::leak(Box::new(Self { secrets, check, accepted, allows_trial_key })))
     }
 
     /// Does one step.
@@ -95,6 +97,7 @@ impl Rotator {
             secret: self.secrets.for_secret(&event.secret_id),
             token: &event.client_request_token,
             check: &self.check,
+            accepted: &self.accepted,
             allows_trial_key: self.allows_trial_key,
         };
         let step = async {

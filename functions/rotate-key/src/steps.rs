@@ -2,11 +2,13 @@
 
 use crate::check::{KeyCheck, KeyVerdict};
 use crate::failure::RotationFailure;
+use shared::lock::lock_anyway;
 use shared::secrets::key::ApiKey;
 use shared::secrets::secrets_manager::{
     CURRENT, NEXT, PENDING, SecretsManager, StoreError, Version,
 };
 use std::collections::HashMap;
+use std::sync::Mutex;
 
 /// One rotation of one secret.
 pub(crate) struct Rotation<'a> {
@@ -14,7 +16,22 @@ pub(crate) struct Rotation<'a> {
     /// Id of the version that becomes current in the end.
     pub(crate) token: &'a str,
     pub(crate) check: &'a KeyCheck,
+    pub(crate) accepted: &'a AcceptedVersion,
     pub(crate) allows_trial_key: bool,
+}
+
+/// The version whose key Cohere has accepted last. Scope: environment.
+#[derive(Default)]
+pub(crate) struct AcceptedVersion(Mutex<Option<String>>);
+
+impl AcceptedVersion {
+    fn remember(&self, version: &str) {
+        *lock_anyway(&self.0) = Some(version.to_string());
+    }
+
+    fn is(&self, version: &str) -> bool {
+        lock_anyway(&self.0).as_deref() == Some(version)
+    }
 }
 
 /// What a step did.
@@ -67,10 +84,12 @@ impl Rotation<'_> {
         self.is_pending().await.map(|_| StepOutcome::Nothing)
     }
 
-    /// Asks Cohere about the pending key.
+    /// Asks Cohere about the pending key, if it is the staged one.
     ///
-    /// Secrets Manager also calls this step alone, to try its settings when a stack is deployed; there
-    /// may be no pending value then, and on the first day no value at all.
+    /// Secrets Manager also calls this step alone, to try its settings when a stack is deployed: on a
+    /// version without a value or a copy of the current one, and on the first day on an empty secret.
+    /// Nothing of Cohere's may fail a deployment, so it is not asked then; what is no staged key is
+    /// asked about in the last step, which makes it current.
     pub(crate) async fn test_secret(&self) -> Done {
         if matches!(self.find_standing().await?, Standing::EmptySecret)
             || !self.is_pending().await?
@@ -78,13 +97,11 @@ impl Rotation<'_> {
             return Ok(StepOutcome::Nothing);
         }
         let Some(pending) = self.find_pending().await? else { return Ok(StepOutcome::Nothing) };
-        match self.check.check_key(&parse_key(&pending)?).await {
-            KeyVerdict::Production => Ok(StepOutcome::Accepted),
-            KeyVerdict::Trial if self.allows_trial_key => Ok(StepOutcome::Accepted),
-            KeyVerdict::Trial => Err(RotationFailure::Trial),
-            KeyVerdict::Refused(problem) => Err(RotationFailure::Refused(problem)),
-            KeyVerdict::Unclear(problem) => Err(RotationFailure::NoVerdict(problem)),
+        let is_staged = self.has_text_of(&pending, NEXT).await?;
+        if !is_staged || self.has_text_of(&pending, CURRENT).await? {
+            return Ok(StepOutcome::Nothing);
         }
+        self.check_key(&pending).await.map(|()| StepOutcome::Accepted)
     }
 
     /// Makes the pending version current, and takes the labels off that were for the rotation only.
@@ -92,9 +109,12 @@ impl Rotation<'_> {
         let mut outcome = StepOutcome::Nothing;
         if self.is_pending().await? {
             let pending = self.find_pending().await?;
-            parse_key(
-                &pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?,
-            )?;
+            let pending =
+                pending.ok_or_else(|| RotationFailure::NotPending(self.token.to_string()))?;
+            parse_key(&pending)?;
+            if !self.accepted.is(self.token) && !self.has_text_of(&pending, CURRENT).await? {
+                self.check_key(&pending).await?;
+            }
             let labels = self.read_labels().await?;
             let from = find_holder(&labels, CURRENT);
             self.secret.move_label(CURRENT, from, Some(self.token)).await?;
@@ -117,6 +137,25 @@ impl Rotation<'_> {
     /// Takes `AWSPENDING` off, so that the next rotation is a new one.
     pub(crate) async fn give_up(&self) -> Result<(), StoreError> {
         self.secret.move_label(PENDING, Some(self.token), None).await
+    }
+
+    /// Fails unless Cohere accepts the key.
+    async fn check_key(&self, version: &Version) -> Result<(), RotationFailure> {
+        match self.check.check_key(&parse_key(version)?).await {
+            KeyVerdict::Production => {}
+            KeyVerdict::Trial if self.allows_trial_key => {}
+            KeyVerdict::Trial => return Err(RotationFailure::Trial),
+            KeyVerdict::Refused(problem) => return Err(RotationFailure::Refused(problem)),
+            KeyVerdict::Unclear(problem) => return Err(RotationFailure::NoVerdict(problem)),
+        }
+        self.accepted.remember(self.token);
+        Ok(())
+    }
+
+    /// Tells whether a version has the value that is under a label.
+    async fn has_text_of(&self, version: &Version, label: &str) -> Result<bool, RotationFailure> {
+        let labelled = self.secret.find_version(label, None).await?;
+        Ok(labelled.is_some_and(|labelled| labelled.text.is_same_as(&version.text)))
     }
 
     /// Takes `NEXT` off the key that is now current; a newer one staged meanwhile stays.

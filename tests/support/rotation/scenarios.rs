@@ -10,7 +10,7 @@ type Playing<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 pub type Scenario = (&'static str, for<'a> fn(&'a Bench) -> Playing<'a>);
 
 /// Every scenario.
-pub const ALL: [Scenario; 11] = [
+pub const ALL: [Scenario; 13] = [
     ("a staged key becomes current in four steps", |bench| Box::pin(becomes_current(bench))),
     ("every step may be repeated", |bench| Box::pin(repeated(bench))),
     ("a rotation interrupted after any step starts anew", |bench| Box::pin(interrupted(bench))),
@@ -22,6 +22,10 @@ pub const ALL: [Scenario; 11] = [
     ("a trial key never becomes current", |bench| Box::pin(trial(bench))),
     ("without a staged key a rotation is given up", |bench| Box::pin(next_missing(bench))),
     ("an empty secret passes the test of a deployment", |bench| Box::pin(empty(bench))),
+    ("the test of a deployment asks Cohere nothing", |bench| Box::pin(deployed(bench))),
+    ("a key that no test has seen is tested before it is current", |bench| {
+        Box::pin(untested(bench))
+    }),
     ("while Cohere gives no verdict the rotation waits", |bench| Box::pin(no_verdict(bench))),
     ("a key staged meanwhile stays staged", |bench| Box::pin(staged_meanwhile(bench))),
 ];
@@ -201,6 +205,67 @@ async fn empty(bench: &Bench) {
     secret.steps(&["testSecret"], &token).await;
     secret.step("finishSecret", &token).await.expect_err("nothing to promote");
     assert_eq!(secret.holder(CURRENT).await, Some(before));
+}
+
+/// What may be on the pending version of such a test, while Cohere would refuse or fail every call.
+async fn deployed(bench: &Bench) {
+    let refused = [Some(false), Some(true), None];
+    for (number, kind) in refused.into_iter().enumerate() {
+        for pending in [Some("a copy"), Some(r#"{"password":"fake-of-a-template"}"#), None] {
+            let secret = bench.empty().await;
+            let key = secret.key(&format!("in-use-{number}"), kind);
+            let before = secret.put(&key, CURRENT).await;
+            let token = match pending {
+                Some("a copy") => secret.put(&key, PENDING).await,
+                Some(text) => secret.put(text, PENDING).await,
+                None => secret.begin().await,
+            };
+            let asked = bench.sandbox().requests().len();
+            secret.steps(&["testSecret"], &token).await;
+            assert_eq!(bench.sandbox().requests().len(), asked, "Cohere was asked: {pending:?}");
+            assert_eq!(secret.holder(CURRENT).await.as_ref(), Some(&before));
+            assert_eq!(secret.holder(PENDING).await, Some(token), "the label is Secrets Manager's");
+        }
+    }
+    // On the first day the version of the test is the only one.
+    let secret = bench.empty().await;
+    let token = secret.begin().await;
+    secret.steps(&["testSecret"], &token).await;
+    // A key that waits for its rotation is not what a deployment tries.
+    let secret = bench.with_current().await;
+    secret.put(&secret.key("staged-and-refused", None), NEXT).await;
+    let token = secret.begin().await;
+    secret.steps(&["testSecret"], &token).await;
+}
+
+async fn untested(bench: &Bench) {
+    let secret = bench.with_current().await;
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    let key = secret.key("by-hand", Some(false));
+    let token = secret.put(&key, PENDING).await;
+    bench.sandbox().plan_faults(vec!["status=500".parse().expect("a fault")]);
+    secret.steps(&["testSecret"], &token).await;
+    let problem = secret.step("finishSecret", &token).await.expect_err("no verdict");
+    assert!(problem.contains("Cohere does not say"), "{problem}");
+    assert_eq!(secret.holder(CURRENT).await.as_ref(), Some(&before));
+    secret.steps(&["finishSecret"], &token).await;
+    assert_eq!(secret.value(CURRENT).await, Some(key));
+
+    let before = secret.holder(CURRENT).await.expect("a current version");
+    for (what, trial, said) in
+        [("refused", None, "Cohere refuses the new key"), ("trial", Some(true), "is a trial key")]
+    {
+        let token = secret.put(&secret.key(what, trial), PENDING).await;
+        secret.steps(&["testSecret"], &token).await;
+        let problem = secret.step("finishSecret", &token).await.expect_err(what);
+        assert!(problem.contains(said), "{problem}");
+        secret.assert_given_up(&before).await;
+    }
+    let token = secret.put("no key, but words", PENDING).await;
+    secret.steps(&["testSecret"], &token).await;
+    let problem = secret.step("finishSecret", &token).await.expect_err("no key");
+    assert!(problem.contains("is unusable"), "{problem}");
+    secret.assert_given_up(&before).await;
 }
 
 async fn no_verdict(bench: &Bench) {
