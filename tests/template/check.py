@@ -8,36 +8,24 @@ one and silently is not. Each check names changes of the template that it must n
 import json
 import sys
 
-import check_rules  # noqa: F401 - its checks run with those below
+import check_api  # noqa: F401 - the checks of these four run with those below
+import check_roles  # noqa: F401
+import check_rules  # noqa: F401
+import check_secrets  # noqa: F401
 from stack import (
-    RESOURCES, ROOT, STACK, TEMPLATE, check, of_type, put, read_template, remove, run_checks, show_that_a_miss_is_found,
+    RESOURCES, ROOT, ROUTES, STACK, TEMPLATE, check, of_type, operations, put, read_template, remove, run_checks,
+    show_that_a_miss_is_found, transform_template,
 )
 
-ROUTES = {
-    ("/v2/chat", "post"): ("Chat", 900_000),
-    ("/v2/embed", "post"): ("Embed", 130_000),
-    ("/v2/rerank", "post"): ("Rerank", 70_000),
-    ("/api/health", "get"): ("Health", 15_000),
-    ("/api/health/check", "get"): ("Health", 15_000),
-}
-SECRETS = ("CohereApiKey", "Clients", "SyntheticClient")
 OPEN = {"Authorizer": "NONE", "ApiKeyRequired": False}
+RESPONSES = "Resources.Api.Properties.GatewayResponses"
+AUTHORIZER_FAILS = ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR")
 REPEATS_THE_CALLER = {"application/json": '{"id":"","message":$context.error.messageString,"code":""}'}
 
 
 def old_route(path):
     properties = {"RestApiId": {"Ref": "Api"}, "Path": path, "Method": "POST"}
     return {"Type": "Api", "Properties": properties}
-
-
-def own_or_existing(secret):
-    """The stack's own secret, or the one that a parameter names."""
-    return {"Fn::If": [f"Makes{secret}Secret", {"Ref": f"{secret}Secret"}, {"Ref": f"Existing{secret}SecretArn"}]}
-
-
-def operations():
-    body = RESOURCES["Api"]["Properties"]["Body"]
-    return {(path, method): op for path, methods in body["paths"].items() for method, op in methods.items()}
 
 
 @check(put("Resources.ChatFunction.Properties.CodeUri", "target/functions/embed"))
@@ -111,12 +99,12 @@ def the_authorizer_is_asked_through_its_alias():
 
 
 @check(
-    put("Resources.Api.Properties.GatewayResponses.AUTHORIZER_FAILURE.ResponseParameters.Headers.Retry-After", "'5'"),
-    put("Resources.Api.Properties.GatewayResponses.AUTHORIZER_CONFIGURATION_ERROR.StatusCode", 429),
+    tuple(put(f"{RESPONSES}.{kind}.ResponseParameters.Headers.Retry-After", "'5'") for kind in AUTHORIZER_FAILS),
+    tuple(put(f"{RESPONSES}.{kind}.StatusCode", 429) for kind in AUTHORIZER_FAILS),
 )
 def an_authorizer_that_fails_denies_nobody():
     responses = RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
-    for kind in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
+    for kind in AUTHORIZER_FAILS:
         response = responses[kind]
         assert str(response["statusCode"]) == "503", kind
         assert response["responseParameters"]["gatewayresponse.header.Retry-After"] == "'1'", kind
@@ -151,57 +139,6 @@ def gateway_responses_have_our_shape():
         retry_after = response.get("responseParameters", {}).get("gatewayresponse.header.Retry-After")
         assert (retry_after is not None) == (str(response.get("statusCode")) in ("429", "503")), kind
         assert retry_after is None or 1 <= int(retry_after.strip("'")) <= 5, kind
-
-
-@check(
-    put("Resources.ChatFunction.Properties.Policies.0", {"AWSSecretsManagerGetSecretValuePolicy": {"SecretArn": "*"}}),
-    put("Resources.AuthorizerFunction.Properties.Policies.0.AWSSecretsManagerGetSecretValuePolicy.SecretArn", {"Ref": "CohereApiKeySecret"}),
-)
-def a_function_reads_only_its_secret():
-    for name, role in of_type("AWS::IAM::Role").items():
-        statements = [s for p in role["Properties"].get("Policies", []) for s in p["PolicyDocument"]["Statement"]]
-        secret = "Clients" if name.startswith("Authorizer") else "CohereApiKey"
-        allowed = ["GetSecretValue"]
-        if name.startswith("RotateKey"):
-            allowed = ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
-        actions = [f"secretsmanager:{action}" for action in allowed]
-        of_secrets = [s for s in statements if "secretsmanager:" in json.dumps(s.get("Action"))]
-        assert len(of_secrets) == 1, (name, statements)
-        assert of_secrets[0]["Action"] == (actions if len(actions) > 1 else actions[0]), (name, of_secrets)
-        assert of_secrets[0]["Resource"] == own_or_existing(secret), (name, statements)
-
-
-@check(
-    put("Resources.RotateKeyPermission.Properties.FunctionName", {"Ref": "RotateKeyFunction"}),
-    remove("Resources.RotateKeyPermission.Properties.SourceAccount"),
-    put("Resources.CohereApiKeyRotation.Properties.RotateImmediatelyOnUpdate", True),
-)
-def secrets_manager_may_rotate_the_key_through_the_alias():
-    ((name, schedule),) = of_type("AWS::SecretsManager::RotationSchedule").items()
-    properties = schedule["Properties"]
-    alias = properties["RotationLambdaARN"]["Ref"]
-    assert alias == "RotateKeyFunctionAliaslive" and alias in of_type("AWS::Lambda::Alias"), alias
-    assert properties["SecretId"] == own_or_existing("CohereApiKey"), properties
-    assert properties["RotateImmediatelyOnUpdate"] is False, "a deployment would rotate"
-    permission = RESOURCES[schedule["DependsOn"]]["Properties"]
-    assert permission["FunctionName"] == {"Ref": alias}, (name, permission)
-    assert permission["Principal"] == "secretsmanager.amazonaws.com", permission
-    assert permission["SourceArn"] == properties["SecretId"], permission
-    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}, permission
-
-
-@check(
-    put("Resources.ClientsSecret.Properties.SecretString", "value"),
-    remove("Resources.CohereApiKeySecret.DeletionPolicy"),
-    remove("Resources.ClientsSecret.Condition"),
-)
-def secrets_have_no_value_and_stay():
-    secrets = of_type("AWS::SecretsManager::Secret")
-    assert set(secrets) == {f"{secret}Secret" for secret in SECRETS}, secrets.keys()
-    for name, secret in secrets.items():
-        assert secret["Condition"] == f"Makes{name}", name
-        assert not {"SecretString", "GenerateSecretString"} & set(secret["Properties"]), name
-        assert (secret["DeletionPolicy"], secret["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain"), name
 
 
 @check(
@@ -243,9 +180,22 @@ def the_usage_plan_knows_the_key_the_authorizer_names():
     assert RESOURCES["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
 
 
+def find_versions(source, parameters):
+    resources = transform_template(source, parameters)["Resources"]
+    return {name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"}
+
+
+def show_that_a_reserve_publishes_nothing(source):
+    """Lambda refuses a version that would equal the last one, so a changed reserve must not ask for one."""
+    return find_versions(source, {"ChatReservedConcurrency": "5"}) == find_versions(source, {})
+
+
 def main():
     source = read_template("template.yaml")
     passed, failed = run_checks(source)
+    if not show_that_a_reserve_publishes_nothing(source):
+        failed += 1
+        print("FAILED a changed reserve asks for a new version of a function", file=sys.stderr)
     if failed == 0 and not show_that_a_miss_is_found(source):
         failed += 1
         print("FAILED a change that no check notices is taken for a noticed one", file=sys.stderr)

@@ -12,6 +12,7 @@ EVERYBODY = {
         "Principal": "apigateway.amazonaws.com",
     },
 }
+CONSOLE = "Metadata.AWS::CloudFormation::Interface"
 SECRET_IN_PLAIN = "{{resolve:secretsmanager:key:SecretString}}"
 
 
@@ -19,17 +20,34 @@ def serverless_functions():
     return {name: r["Properties"] for name, r in TEMPLATE["Resources"].items() if r["Type"] == "AWS::Serverless::Function"}
 
 
-@check(put("Parameters.Unused", {"Type": "String", "Description": "Nothing reads it."}))
+@check(
+    (
+        put("Parameters.Unused", {"Type": "String", "AllowedPattern": ".*", "Description": "Nothing reads it."}),
+        put(f"{CONSOLE}.ParameterGroups.0.Parameters", ["UpstreamUrl", "AllowTrialKey", "Unused"]),
+        put(f"{CONSOLE}.ParameterLabels.Unused", {"default": "Unused"}),
+    )
+)
 def every_parameter_is_read():
     rest = json.dumps({part: TEMPLATE.get(part) for part in ("Globals", "Resources", "Conditions", "Rules", "Outputs")})
     for name in TEMPLATE["Parameters"]:
         assert f'"Ref": "{name}"' in rest or f"${{{name}}}" in rest, name
 
 
-@check(remove("Parameters.UpstreamUrl.Description"))
-def every_parameter_is_described():
+@check(
+    remove("Parameters.UpstreamUrl.Description"),
+    remove("Parameters.UpstreamUrl.AllowedPattern"),
+    remove("Parameters.ClientBurst.MinValue"),
+    remove(f"{CONSOLE}.ParameterLabels.ClientBurst"),
+    remove(f"{CONSOLE}.ParameterGroups.1.Parameters.0"),
+)
+def every_parameter_is_described_and_bounded():
+    console = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in console["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(TEMPLATE["Parameters"]), set(grouped) ^ set(TEMPLATE["Parameters"])
+    assert set(console["ParameterLabels"]) == set(grouped), set(console["ParameterLabels"]) ^ set(grouped)
     for name, parameter in TEMPLATE["Parameters"].items():
         assert parameter.get("Description"), name
+        assert {"AllowedPattern", "AllowedValues", "MinValue"} & set(parameter), f"{name} takes anything"
 
 
 # Names that an account has once: with a fixed one, a second stack cannot be created.

@@ -20,6 +20,13 @@ logging.disable(logging.WARNING)
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation asks for some region
 
 ROOT = Path(__file__).resolve().parents[2]
+ROUTES = {
+    ("/v2/chat", "post"): ("Chat", 900_000),
+    ("/v2/embed", "post"): ("Embed", 130_000),
+    ("/v2/rerank", "post"): ("Rerank", 70_000),
+    ("/api/health", "get"): ("Health", 15_000),
+    ("/api/health/check", "get"): ("Health", 15_000),
+}
 TEMPLATE = {}  # as it is written, without YAML's anchors and tags
 STACK = {}  # as SAM makes it
 RESOURCES = {}  # the stack's
@@ -89,12 +96,12 @@ def load(source, changes=()):
     RESOURCES.update(STACK["Resources"])
 
 
-def transform_template(template):
+def transform_template(template, parameters=None):
     template = json.loads(json.dumps(template))
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/package"  # as `sam package` leaves it
-    return json.loads(json.dumps(transform(template, {}, NoManagedPolicies())))
+    return json.loads(json.dumps(transform(template, parameters or {}, NoManagedPolicies())))
 
 
 def find_failures():
@@ -159,3 +166,13 @@ def read_template(name):
 
 def of_type(kind):
     return {name: r for name, r in RESOURCES.items() if r["Type"] == kind}
+
+
+def own_or_existing(secret):
+    """The stack's own secret, or the one that a parameter names."""
+    return {"Fn::If": [f"Makes{secret}Secret", {"Ref": f"{secret}Secret"}, {"Ref": f"Existing{secret}SecretArn"}]}
+
+
+def operations():
+    body = RESOURCES["Api"]["Properties"]["Body"]
+    return {(path, method): op for path, methods in body["paths"].items() for method, op in methods.items()}
