@@ -109,12 +109,22 @@ fn arguments(deployment: &Deployment, region: &str) -> Vec<String> {
 
 /// Writes a pair as `sam` reads it: an empty value and one with spaces need quotation marks.
 fn quote_pair(name: &str, value: &str) -> String {
-    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
-    format!("{name}=\"{escaped}\"")
+    format!("{name}=\"{}\"", value.replace('"', "\\\""))
 }
 
 /// Standard output of a child is words here.
 fn words() -> anyhow::Result<Stdio> {
     let copy = io::stderr().as_fd().try_clone_to_owned();
     Ok(Stdio::from(copy.context("standard error cannot be shared")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pair_is_written_as_sam_reads_it() {
+        assert_eq!(quote_pair("A", ""), r#"A="""#);
+        assert_eq!(quote_pair("A", r#"x "y" z"#), r#"A="x \"y\" z""#);
+    }
 }

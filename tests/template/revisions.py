@@ -1,0 +1,121 @@
+"""Which versions SAM publishes of the template that `ops deploy` generates: for each parameter and each folder in turn.
+
+A version of Lambda is a resource whose name SAM derives from the function's revision. So the names change for exactly
+the functions to which `ops` gives another revision; which those are, ops' own tests say. Prints `N passed, N failed`.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from stack import ROOT, NoManagedPolicies
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+OPS = ROOT / "target/debug/ops"
+FOLDERS = sorted(p.name for p in (ROOT / "functions").iterdir() if p.is_dir())
+
+
+def generate(root, parameters):
+    """Lets `ops` write the template in a folder with functions that were never built."""
+    options = [f"--parameter={name}={value}" for name, value in parameters.items()]
+    command = [OPS, "deploy", "--template-only", *options]
+    subprocess.run(command, cwd=root, check=True, capture_output=True, env={"PATH": "/usr/bin:/bin"})
+    return (root / "target/deploy/template.yaml").read_text()
+
+
+def package(root, text):
+    """Returns the template as `sam package` leaves it: a file's name is the hash of what is in it."""
+    template = yaml_parse(text)
+    for function in functions_of(template).values():
+        folder = root / "target/deploy" / function["CodeUri"]
+        code = hashlib.sha256((folder / "bootstrap").read_bytes()).hexdigest()
+        function["CodeUri"] = f"s3://bucket/{code}"
+    return template
+
+
+def functions_of(template):
+    kind = "AWS::Serverless::Function"
+    return {name: r["Properties"] for name, r in template["Resources"].items() if r["Type"] == kind}
+
+
+def find_versions(template, parameters):
+    """Returns the name of each function's version once SAM has transformed the template."""
+    resources = json.loads(json.dumps(transform(template, dict(parameters), NoManagedPolicies())))["Resources"]
+    versions = {}
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Lambda::Version":
+            function = resource["Properties"]["FunctionName"]["Ref"]
+            versions[function] = (name, resources[function]["Properties"]["Description"])
+    return versions
+
+
+def look(root, parameters):
+    """Returns the revisions that `ops` writes, and the versions that SAM makes of them."""
+    template = package(root, generate(root, parameters))
+    revisions = {name: f["AutoPublishCodeSha256"] for name, f in functions_of(template).items()}
+    versions = find_versions(template, parameters)
+    assert revisions.keys() == versions.keys(), versions.keys()
+    for function, (name, description) in versions.items():
+        # So that the function itself changes too: without that AWS refuses to publish a version.
+        assert description.endswith(f" {revisions[function]}"), (name, description)
+    return revisions, {function: name for function, (name, _) in versions.items()}
+
+
+def changed(before, after):
+    return {name for name in before if before[name] != after[name]}
+
+
+def another(parameter):
+    allowed = [value for value in parameter.get("AllowedValues", []) if value != parameter["Default"]]
+    if allowed:
+        return str(allowed[0])
+    return str(parameter["Default"] + 1) if parameter["Type"] == "Number" else f"{parameter['Default']}x"
+
+
+def check_all(root):
+    source = (ROOT / "template.yaml").read_text()
+    (root / "template.yaml").write_text(source)
+    (root / "samconfig.toml").write_text((ROOT / "samconfig.toml").read_text())
+    for folder in FOLDERS:
+        (root / "target/functions" / folder).mkdir(parents=True)
+        (root / "target/functions" / folder / "bootstrap").write_text(folder)
+    before = look(root, {})
+    assert look(root, {}) == before, "twice the same is not the same"
+    assert "AutoPublishCodeSha256" not in source, "without ops, SAM's own rule would publish nothing"
+    yield "the same is no new version"
+    concerned = 0
+    for name, parameter in yaml_parse(source)["Parameters"].items():
+        after = look(root, {name: another(parameter)})
+        of_ops, of_sam = changed(before[0], after[0]), changed(before[1], after[1])
+        assert of_ops == of_sam, (name, of_ops, of_sam)
+        concerned += bool(of_sam)
+        yield f"{name}: {', '.join(sorted(of_sam)) or 'no new version'}"
+    assert concerned >= 4, concerned
+    for folder in FOLDERS:
+        before = look(root, {})
+        (root / "target/functions" / folder / "bootstrap").write_text("changed")
+        (function,) = changed(before[1], look(root, {})[1])
+        assert function == "".join(part.title() for part in folder.split("-")) + "Function", function
+        yield f"{folder}: {function}"
+
+
+def main():
+    passed = 0
+    with tempfile.TemporaryDirectory() as root:
+        try:
+            for told in check_all(Path(root)):
+                passed += 1
+                print(f"revisions: {told}")
+        except AssertionError as problem:
+            print(f"FAILED after {passed}: {problem}\n{passed} passed, 1 failed", file=sys.stderr)
+            return 1
+    print(f"revisions: {passed} passed, 0 failed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
