@@ -3,9 +3,10 @@
 use gateway_tests::gateway::{self, Answer, Running, read_answer};
 use gateway_tests::ops::{self, Done};
 use http::Method;
-use local::Upstream;
 use local::secrets_manager::CLIENTS;
+use local::{Options, Upstream};
 use serde_json::Value;
+use std::time::Duration;
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
 /// Beginning of the names of the keys that `ops` makes.
@@ -88,6 +89,45 @@ async fn client_may_share_a_key_or_bring_one() {
     assert!(revoked.stderr.contains("was not made by ops, and stays"), "{revoked:?}");
     assert_eq!(running.gateway.usage_plans.find_keys("of the operator").len(), 1);
     assert_eq!(find_keys(&running), []);
+}
+
+#[tokio::test]
+async fn retained_list_is_served_by_a_new_stack() {
+    let options = Options {
+        upstream: Upstream::Sandbox,
+        authorizer_cache_ttl: Some(Duration::ZERO),
+        ..Options::default()
+    };
+    let running = gateway::start_with(&[], options).await;
+    let mut tokens = Vec::new();
+    for name in ["kept", "gone"] {
+        tokens.push(run_clients(&running, &["add", name]).await.data().to_string());
+    }
+    let key_of = |name: &str| read_client(&running, name)["usage_plan_key"].clone();
+    let kept = key_of("kept");
+    // A deleted stack's key is in no plan any more, or somebody has deleted it too.
+    let left = format!("{OURS}left");
+    let (_, value) = running.gateway.usage_plans.create_key(&left);
+    let added = run_clients(&running, &["add", "left", "--usage-plan-key", &value]).await;
+    tokens.push(added.data().to_string());
+    let gone = running.gateway.usage_plans.find_keys(&format!("{OURS}gone"));
+    assert!(running.gateway.usage_plans.delete_key(&gone[0].0));
+    for (token, status) in tokens.iter().zip([200, 500, 500]) {
+        assert_eq!(send_rerank(&running, token).await.status, status);
+    }
+
+    let done = run_clients(&running, &["reattach"]).await;
+    assert!(done.code == 0 && done.stderr.contains("2 clients have a new API key"), "{done:?}");
+    assert!(!done.stderr.contains("warning") && !done.stderr.contains(&value), "{done:?}");
+    assert_eq!(key_of("kept"), kept, "what is in the plan stays");
+    running.gateway.kill("authorizer").await;
+    for token in &tokens {
+        assert_eq!(send_rerank(&running, token).await.status, 200, "tokens stay as they are");
+    }
+    let left = running.gateway.usage_plans.find_keys(&left);
+    assert!(left.len() == 1 && left[0].2 != value, "the old key is deleted: {left:?}");
+    let again = run_clients(&running, &["reattach"]).await;
+    assert!(again.stderr.contains("0 clients have a new API key"), "{again:?}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod add;
 mod list;
+mod reattach;
 mod revoke;
 mod rotate;
 
@@ -18,6 +19,7 @@ const BOUND: &str = "within two minutes";
 pub enum Command {
     Add(add::Add),
     List(list::List),
+    Reattach(reattach::Reattach),
     Revoke(revoke::Revoke),
     Rotate(rotate::Rotate),
 }
@@ -26,6 +28,7 @@ pub async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Add(add) => add.run().await,
         Command::List(list) => list.run().await,
+        Command::Reattach(reattach) => reattach.run().await,
         Command::Revoke(revoke) => revoke.run().await,
         Command::Rotate(rotate) => rotate.run().await,
     }

@@ -18,7 +18,7 @@ use std::time::Duration;
 /// The longest time between two readings of the list for the sake of a token that is not in it.
 const KNOWN_AFTER: Duration = Duration::from_secs(30);
 /// Where the id of the usage plan may stand.
-const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
+pub(super) const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
 
 /// Adds a client and prints its token, once.
 ///
@@ -127,7 +127,7 @@ fn ensure_new(list: &ClientList, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn plan_id(text: &str) -> anyhow::Result<String> {
+pub(super) fn plan_id(text: &str) -> anyhow::Result<String> {
     let is_id =
         (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
     ensure!(
