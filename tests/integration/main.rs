@@ -22,6 +22,7 @@ mod metrics;
 mod model_names;
 mod ops;
 mod panics;
+mod parameters;
 mod recorded;
 mod refusals;
 mod refused_by_api_gateway;
