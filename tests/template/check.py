@@ -14,7 +14,7 @@ import check_rules  # noqa: F401
 import check_secrets  # noqa: F401
 from stack import (
     RESOURCES, ROOT, ROUTES, STACK, TEMPLATE, check, of_type, operations, put, read_template, remove, run_checks,
-    show_that_a_miss_is_found, transform_template,
+    transform_template,
 )
 
 OPEN = {"Authorizer": "NONE", "ApiKeyRequired": False}
@@ -192,13 +192,10 @@ def show_that_a_reserve_publishes_nothing(source):
 
 def main():
     source = read_template("template.yaml")
-    passed, failed = run_checks(source)
+    passed, failed = run_checks(source, transform_template)
     if not show_that_a_reserve_publishes_nothing(source):
         failed += 1
         print("FAILED a changed reserve asks for a new version of a function", file=sys.stderr)
-    if failed == 0 and not show_that_a_miss_is_found(source):
-        failed += 1
-        print("FAILED a change that no check notices is taken for a noticed one", file=sys.stderr)
     transformed = ROOT / "target/template/transformed.json"
     transformed.parent.mkdir(parents=True, exist_ok=True)
     transformed.write_text(json.dumps(STACK, indent=1))
