@@ -46,6 +46,18 @@ async fn route_has_one_rate_for_all_clients() {
 }
 
 #[tokio::test]
+async fn function_has_no_more_than_its_reserve() {
+    let stub = Stub::start().await;
+    let parameters = vec![("ChatReservedConcurrency".to_string(), "0".to_string())];
+    let running = start(&stub, Options { parameters, ..Options::default() }).await;
+    stub.answer_others(|_| write_json(200, &json!({ "message": {} })));
+    let answer = running.send("/v2/chat", CHAT).await;
+    assert_refused(&answer, 503, "internal", "no instance of the gateway");
+    let health = read_answer(running.request_without_token(Method::GET, "/api/health")).await;
+    assert_eq!(health.status, 200, "a reserve of one function stops no other");
+}
+
+#[tokio::test]
 async fn busy_function_is_told_with_retry_after() {
     let stub = Stub::start().await;
     let busy_wait = Duration::from_millis(50);

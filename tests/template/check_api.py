@@ -117,7 +117,7 @@ def a_domain_name_is_optional_and_has_its_certificate():
     assert mapping["Stage"]["Ref"] in of_type("AWS::ApiGateway::Stage"), mapping
     (assertion,) = TEMPLATE["Rules"]["DomainNameHasCertificate"]["Assertions"]
     assert "CertificateArn" in json.dumps(assertion["Assert"]), assertion
-    for output in ("DomainTarget", "DomainHostedZoneId"):
+    for output in ("DomainUrl", "DomainTarget", "DomainHostedZoneId"):
         assert TEMPLATE["Outputs"][output].get("Condition") == "HasDomainName", output
 
 

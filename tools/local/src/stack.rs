@@ -26,6 +26,8 @@ use uuid::Uuid;
 /// Name of the CloudFormation stack that this run stands for.
 pub const STACK_NAME: &str = "cohere-gateway-local";
 const DEFAULT_PORT: u16 = 8080;
+/// How long an environment that has just answered may take to be free again, where no further one may start.
+const RESERVE_WAIT: Duration = Duration::from_millis(50);
 
 /// What to start; the default is what `cargo run` starts.
 pub struct Options {
@@ -124,7 +126,6 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::binary_directory(options.build);
-    let limits = Limits { environments: options.max_environments, wait: options.busy_wait };
     let mut functions = BTreeMap::new();
     for function in &template.functions {
         let launch = Launch {
@@ -133,6 +134,10 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
             stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
             output: options.output.clone(),
+        };
+        let limits = match function.reserved_concurrency {
+            Some(environments) => Limits { environments, wait: RESERVE_WAIT },
+            None => Limits { environments: options.max_environments, wait: options.busy_wait },
         };
         let running = Arc::new(Function::new(launch, limits, stop.subscribe()));
         functions.insert(function.name.clone(), running);

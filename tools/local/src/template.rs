@@ -58,7 +58,9 @@ impl Template {
             events.extend(properties.events.into_values().map(|event| (name.clone(), event)));
             let mut variables = document.globals.function.environment.variables.clone();
             variables.extend(properties.environment.variables);
+            let reserve = properties.reserved_concurrent_executions.as_ref();
             functions.push(TemplateFunction {
+                reserved_concurrency: reserve.map(read_number).transpose()?,
                 name,
                 resource,
                 handler: document.globals.function.handler.clone(),

@@ -71,6 +71,7 @@ pub struct EnvironmentProperties {
 pub struct FunctionProperties {
     pub timeout: u64,
     pub memory_size: Option<u64>,
+    pub reserved_concurrent_executions: Option<Value>,
     #[serde(default)]
     pub environment: EnvironmentProperties,
     #[serde(default)]

@@ -21,6 +21,8 @@ pub struct TemplateFunction {
     pub handler: String,
     pub timeout: Duration,
     pub memory_mb: u64,
+    /// How many environments it may have where some are reserved for it.
+    pub reserved_concurrency: Option<usize>,
     pub variables: BTreeMap<String, String>,
 }
 
