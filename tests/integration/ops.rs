@@ -4,4 +4,5 @@ mod clients;
 mod deploy;
 mod key;
 mod login;
+mod policy;
 mod usage;

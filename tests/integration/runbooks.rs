@@ -2,8 +2,12 @@
 //! gateway between them.
 
 mod add_or_revoke_client;
+mod first_deployment;
 mod key_leaked;
 mod rotate_key;
+mod second_region;
+mod teardown;
+mod upgrade;
 
 use gateway_tests::runbook::FOLDER;
 use gateway_tests::source_files::ROOT;

@@ -36,6 +36,13 @@ impl AwsAccount {
         self.state.lock().expect("no panic")
     }
 
+    /// Ends the stack, or begins to stand for another one that is not there yet; what was recorded stays.
+    pub fn end_stack(&self) {
+        let mut state = self.state();
+        (state.status, state.functions) = (None, Default::default());
+        state.parameters.clear();
+    }
+
     /// Returns the actions that were called so far, as a policy names them.
     pub fn actions(&self) -> BTreeSet<String> {
         self.state().actions.clone()

@@ -39,7 +39,8 @@ impl Deployment {
             authorizer_cache_ttl: Some(Duration::from_millis(300)),
             ..Options::default()
         };
-        let running = gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await;
+        let settings = [("GATEWAY_CLIENTS_TTL_SECS", "1"), ("GATEWAY_HEALTH_CACHE_SECS", "1")];
+        let running = gateway::start_with(&settings, options).await;
         let secret = secret_arn;
         let account = AwsAccount::start(&[
             ("ApiUrl", &running.gateway.url),

@@ -3,9 +3,10 @@
 //! A test looks at the gateway between two blocks. The shell's `cargo run -q -p ops --` is the binary that
 //! the tests have built already; anything else that a runbook asks of `cargo` fails.
 
+use crate::deployment::Deployment;
 use crate::gateway::Running;
 use crate::ops;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
@@ -34,8 +35,25 @@ pub struct Runbook {
 }
 
 impl Runbook {
+    /// Opens a runbook that deploys, in the folder of a deployment and on its stand-ins.
+    pub fn open_for(deployment: &Deployment, name: &str, variables: &[(&str, &str)]) -> Self {
+        let mut all = deployment.variables();
+        all.extend(variables.iter().map(|(name, value)| (*name, value.to_string())));
+        let all: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::start(&deployment.running, name, &all, Some(&deployment.folder))
+    }
+
     /// Opens the runbook of this name, with further variables for its shell.
     pub fn open(running: &Running, name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start(running, name, variables, None)
+    }
+
+    fn start(
+        running: &Running,
+        name: &str,
+        variables: &[(&str, &str)],
+        workplace: Option<&Path>,
+    ) -> Self {
         let text = std::fs::read_to_string(format!("{FOLDER}/{name}.md")).expect("a runbook");
         let blocks = blocks(&text);
         assert!(!blocks.is_empty(), "{name} has no block of sh");
@@ -48,14 +66,19 @@ impl Runbook {
             std::fs::write(&files[number], block).expect("a block's file");
         }
         write_cargo(&folder);
-        let path = std::env::var("PATH").unwrap_or_default();
+        let given = variables.iter().find(|(name, _)| *name == "PATH");
+        let path = match given {
+            Some((_, path)) => path.to_string(),
+            None => std::env::var("PATH").unwrap_or_default(),
+        };
         let words = std::fs::File::create(folder.join("stderr")).expect("a file");
         let mut shell = ops::prepare_command(running, "bash");
+        shell.envs(variables.iter().copied());
         shell
             .env("PATH", format!("{}:{path}", folder.display()))
             .env("HOME", &folder)
             .env("END", END);
-        shell.envs(variables.iter().copied()).current_dir(&folder).stderr(Stdio::from(words));
+        shell.current_dir(workplace.unwrap_or(&folder)).stderr(Stdio::from(words));
         let mut shell = shell.args(["-c", SCRIPT, name]).args(files).spawn().expect("bash starts");
         let stdin = shell.stdin.take().expect("a pipe");
         let stdout = BufReader::new(shell.stdout.take().expect("a pipe")).lines();
@@ -107,7 +130,7 @@ fn blocks(text: &str) -> Vec<String> {
 }
 
 /// Puts a `cargo` into the folder that runs the built `ops` and nothing else.
-fn write_cargo(folder: &std::path::Path) {
+fn write_cargo(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let ops = ops::build_binary();
     let script = format!(

@@ -42,11 +42,13 @@ struct Answer {
     body: Value,
 }
 
-/// Sends both requests; a new API needs a while until it answers, which is waited for.
+/// Sends both requests; a new API needs a while until it answers, which is waited for, as is the end of a health
+/// check's memory where there is a key by now.
 pub async fn try_gateway(
     session: &Session,
     url: &str,
     token: &str,
+    has_key: bool,
     wait: Duration,
 ) -> anyhow::Result<Verdict> {
     let health = Probe { method: Method::GET, path: "/api/health/check", body: String::new() };
@@ -57,7 +59,7 @@ pub async fn try_gateway(
         "texts": ["smoke test"],
     });
     let embed = Probe { method: Method::POST, path: "/v2/embed", body: embed.to_string() };
-    let gateway = Gateway { session, url, token, until: Instant::now() + wait };
+    let gateway = Gateway { session, url, token, has_key, until: Instant::now() + wait };
     for probe in [health, embed] {
         let answer = gateway.send_until_served(&probe).await?;
         if answer.body["status"] == "key_missing" {
@@ -74,6 +76,7 @@ struct Gateway<'a> {
     session: &'a Session,
     url: &'a str,
     token: &'a str,
+    has_key: bool,
     until: Instant,
 }
 
@@ -82,7 +85,7 @@ impl Gateway<'_> {
         loop {
             let answer = self.send(probe).await;
             let may_change = match &answer {
-                Ok(answer) => may_change(answer),
+                Ok(answer) => self.may_change(answer),
                 Err(_) => true,
             };
             if !may_change || Instant::now() + PAUSE > self.until {
@@ -90,6 +93,14 @@ impl Gateway<'_> {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    /// Tells whether a later answer may be another one: of an API that has just been made, or of Cohere.
+    fn may_change(&self, answer: &Answer) -> bool {
+        if answer.body["status"] == "key_missing" {
+            return self.has_key;
+        }
+        matches!(answer.status, 403 | 404 | 429) || answer.status >= 500
     }
 
     async fn send(&self, probe: &Probe) -> anyhow::Result<Answer> {
@@ -110,12 +121,6 @@ impl Gateway<'_> {
             .map_err(|error| anyhow!("{} {}: {error}", probe.method, probe.path))?;
         Ok(Answer { status, body: serde_json::from_slice(&text).unwrap_or_default() })
     }
-}
-
-/// Tells whether a later answer may be another one: of an API that has just been made, or of Cohere.
-fn may_change(answer: &Answer) -> bool {
-    let is_passing = matches!(answer.status, 403 | 404 | 429) || answer.status >= 500;
-    is_passing && answer.body["status"] != "key_missing"
 }
 
 /// Says what an answer means for whoever deploys.

@@ -9,8 +9,10 @@ use crate::deploy::smoke::{Verdict, try_gateway};
 use crate::deploy::stack::{Stack, ask_stack, list_functions};
 use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
 use crate::output::say;
+use crate::store::Store;
 use anyhow::{Context, anyhow, bail, ensure};
 use shared::clock::{format_iso8601, since_epoch};
+use shared::secrets::secrets_manager::CURRENT;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -110,8 +112,10 @@ impl Deployed<'_> {
             say("waiting for half a minute until the gateway knows the new client");
             tokio::time::sleep(KNOWN_AFTER).await;
         }
+        let key = Store::with_session(self.session, find_output(stack, "CohereApiKeySecretArn")?);
+        let has_key = key.labels().await?.contains_key(CURRENT);
         let url = find_output(stack, "ApiUrl")?;
-        try_gateway(self.session, url, &client.token, self.wait).await
+        try_gateway(self.session, url, &client.token, has_key, self.wait).await
     }
 }
 

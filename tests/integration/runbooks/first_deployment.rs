@@ -1,0 +1,41 @@
+//! `docs/runbooks/first-deployment.md` on stand-ins of the account, of `sam` and of the build: from no stack and no key
+//! to a client's answer. What only AWS can show stands in its first-day check.
+
+use gateway_tests::deployment::Deployment;
+use gateway_tests::runbook::Runbook;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::API_KEY;
+use serde_json::Value;
+
+const KEY: &str = "fake-first-key-of-the-runbook";
+
+#[tokio::test]
+async fn first_deployment_runbook_ends_with_a_client_s_answer() {
+    let deployment = Deployment::prepare("runbook-first").await;
+    let gateway = &deployment.running.gateway;
+    gateway.sandbox.as_ref().unwrap().accept_key(Key { value: KEY.into(), trial: false });
+    gateway.secrets.remove(API_KEY);
+    gateway.secrets.create(API_KEY);
+    for function in ["chat", "embed", "health"] {
+        gateway.kill(function).await;
+    }
+    let more = [("COHERE_KEY", KEY), ("GATEWAY_URL", &gateway.url)];
+    let mut runbook = Runbook::open_for(&deployment, "first-deployment", &more);
+    runbook.next().await;
+    runbook.next().await;
+
+    let release: Value = serde_json::from_str(&runbook.next().await).unwrap();
+    assert_eq!(release["smoke_test"], "key_missing");
+    assert!(runbook.words().contains("has no Cohere key yet"), "{}", runbook.words());
+
+    runbook.next().await;
+    let printed = runbook.next().await;
+    let (release, answer) = printed.split_once('\n').unwrap();
+    let release: Value = serde_json::from_str(release).unwrap();
+    assert_eq!(release["smoke_test"], "ok", "{}", runbook.words());
+    let answer: Value = serde_json::from_str(answer).unwrap();
+    assert_eq!(answer["message"]["role"], "assistant", "{answer}");
+    assert!(!runbook.words().contains(KEY) && !runbook.words().contains("cgw_"));
+    assert_eq!(deployment.account.state().releases.len(), 2);
+    runbook.end().await;
+}
