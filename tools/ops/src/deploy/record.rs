@@ -90,7 +90,8 @@ pub fn find_commit(root: &Path) -> String {
         output.status.success().then_some(text)
     };
     let Some(commit) = git(&["rev-parse", "HEAD"]) else { return "unknown".to_string() };
-    let is_changed = git(&["status", "--porcelain"]).is_none_or(|files| !files.is_empty());
+    let is_changed = git(&["status", "--porcelain", "--untracked-files=no"])
+        .is_none_or(|files| !files.is_empty());
     if is_changed { format!("{commit}+") } else { commit }
 }
 
