@@ -9,6 +9,7 @@
     reason = "this is a test; its output is for people"
 )]
 
+use gateway_tests::deployment::Deployment;
 use gateway_tests::rotation::{ALL, Bench, CURRENT, NEXT, PREVIOUS, STEPS};
 use serde_json::{Value, json};
 use std::panic::AssertUnwindSafe;
@@ -40,6 +41,10 @@ async fn main() -> ExitCode {
     count(
         "a client's API key is made in its plan and deleted with it",
         play_scenario(Box::pin(check_api_key(&url))).await,
+    );
+    count(
+        "a deployment asks who it is and records each release",
+        play_scenario(Box::pin(check_release(&url))).await,
     );
     count(
         "eight operators at once lose no edit",
@@ -129,6 +134,8 @@ async fn check_api_key(url: &str) {
     let [key] = &keys["item"].as_array().unwrap()[..] else { panic!("{keys}") };
     assert_eq!(key["name"], "cohere-gateway-client-search");
     assert_eq!(key["value"], list["clients"][0]["usage_plan_key"]);
+    let said = ops(&["clients", "reattach", "--usage-plan", plan]).await;
+    assert!(said.contains("0 clients have a new API key"), "{said}");
     let said = ops(&["clients", "revoke", "search"]).await;
     assert!(!said.contains("warning"), "{said}");
     let path = format!("/apikeys/{}", key["id"].as_str().unwrap());
@@ -150,6 +157,22 @@ async fn ask_api_gateway(store: &Bench, url: &str, method: &str, path: &str, bod
     let request = if body.is_null() { request } else { request.body(body.to_string()) };
     let answer = request.send().await.unwrap().bytes().await.unwrap();
     serde_json::from_slice(&answer).unwrap_or_default()
+}
+
+/// The forms of STS and Systems Manager are those that others know; CloudFormation and Lambda are the stand-in's,
+/// because moto makes no stack of a template that is transformed.
+async fn check_release(url: &str) {
+    let deployment = Deployment::prepare("moto").await;
+    let variables = [("AWS_ENDPOINT_URL_SSM", url), ("AWS_ENDPOINT_URL_STS", url)];
+    let arguments = ["deploy", "--environment", "dev", "--yes", "--wait-secs", "0"];
+    for _ in 0..2 {
+        let done = deployment.run_ops_with(&arguments, &variables).await;
+        assert!(done.data().contains("smoke_test"));
+        assert!(done.stderr.contains("account 123456789012 as arn:aws:"), "{done:?}");
+    }
+    let again = deployment.run_ops_with(&arguments, &variables).await;
+    assert!(again.stderr.contains("no function gets a new version"), "{again:?}");
+    assert!(again.stderr.contains("recorded as release 3 in /cohere-gateway/"), "{again:?}");
 }
 
 /// Each edit replaces the version that was read, or is made again.

@@ -85,6 +85,7 @@ impl Deploy {
             let parameters = settle(&plan, &Parameters::new(), false)?;
             return plan.write_template(&parameters).map(|_| ());
         }
+        sam::check_confirmation(self.yes)?;
         let session = Session::open().await?;
         let (before, parameters) = self.check(&plan, &session).await?;
         if !self.no_build {

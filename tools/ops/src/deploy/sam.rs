@@ -2,6 +2,7 @@
 
 use crate::aws::Session;
 use crate::deploy::settings::{FILE, Parameters};
+use crate::problem::Usage;
 use anyhow::{Context, bail, ensure};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
@@ -57,12 +58,17 @@ pub struct Deployment<'a> {
     pub more: &'a [String],
 }
 
+/// Refuses to ask where nobody can answer.
+pub fn check_confirmation(is_confirmed: bool) -> anyhow::Result<()> {
+    if is_confirmed || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let told = "nobody can be asked here whether the change set shall be executed: --yes";
+    Err(Usage(told.to_string()).into())
+}
+
 /// Deploys; false where `sam` ends with a failure, which it has told.
 pub fn deploy(session: &Session, deployment: &Deployment) -> anyhow::Result<bool> {
-    ensure!(
-        deployment.is_confirmed || io::stdin().is_terminal(),
-        "nobody can be asked here whether the change set shall be executed: --yes"
-    );
     let mut command = Command::new(deployment.sam);
     command.args(arguments(deployment, &session.region));
     // The same account, whatever profile is set.
