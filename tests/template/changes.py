@@ -16,7 +16,7 @@ CHECKS = []
 
 
 def check(*changes):
-    """Makes a function a check; a change is what `put` or `remove` returns, or several of them."""
+    """Makes a function a check; a change is what `put`, `append` or `remove` returns, or several of them."""
 
     def add(function):
         CHECKS.append((function, changes))
@@ -33,6 +33,16 @@ def put(path, value):
         place[last] = value
 
     return describe(change, f"{path} = {json.dumps(value)}")
+
+
+def append(path, value):
+    """Adds to the list at a path."""
+
+    def change(template):
+        place, last = find_place(template, path)
+        place[last].append(value)
+
+    return describe(change, f"{path} and {json.dumps(value)}")
 
 
 def remove(path):

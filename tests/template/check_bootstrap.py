@@ -3,12 +3,13 @@
 import json
 import sys
 
-from stack import RESOURCES, TEMPLATE, as_it_is, check, of_type, put, read_template, remove, run_checks
+from stack import RESOURCES, ROOT, TEMPLATE, append, as_it_is, check, of_type, put, read_template, remove, run_checks
 
 TRUST = "Resources.DeployRole.Properties.AssumeRolePolicyDocument.Statement.0"
 SUBJECT = "token.actions.githubusercontent.com:sub"
 AUDIENCE = "token.actions.githubusercontent.com:aud"
 BOUND = {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "FunctionBoundary"}}}
+READ_ONLY = ["cloudformation:GetTemplateSummary", "lambda:GetAccountSettings"]
 # With one of these on an unbounded role, the service role could make itself an administrator.
 GIVING = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"}
 
@@ -27,6 +28,16 @@ def place_of(resource, sid):
 def actions(statement):
     listed = statement["Action"]
     return [listed] if isinstance(listed, str) else listed
+
+
+def find_actions(policy):
+    """Every action in a policy, whatever conditions of the template stand around it."""
+    if isinstance(policy, list):
+        return {action for part in policy for action in find_actions(part)}
+    if not isinstance(policy, dict):
+        return set()
+    own = actions(policy) if "Action" in policy else []
+    return set(own) | {action for part in policy.values() for action in find_actions(part)}
 
 
 @check(
@@ -70,18 +81,43 @@ def the_deploy_role_hands_one_role_to_cloudformation_alone():
 @check(
     put(f"{place_of('DeployPolicy', 'ChangeTheStack')}.Resource", "*"),
     put(f"{place_of('DeployPolicy', 'UploadThePackage')}.Action", "s3:*"),
-    put(f"{place_of('DeployPolicy', 'ReadTemplatesAndQuotas')}.Action.1", "lambda:UpdateFunctionCode"),
+    append(f"{place_of('DeployPolicy', 'ReadTemplatesAndQuotas')}.Action", "lambda:UpdateFunctionCode"),
 )
 def the_deploy_role_reaches_this_stack_alone():
     for sid, statement in statements("DeployPolicy").items():
         assert not [action for action in actions(statement) if "*" in action], sid
         if statement["Resource"] == "*":
-            assert set(actions(statement)) == {"cloudformation:GetTemplateSummary", "lambda:GetAccountSettings"}, sid
+            assert set(actions(statement)) == set(READ_ONLY), sid
+
+
+def actions_of_operator(prefix):
+    """What the operator's policy allows under statements of this name; tests compare it with what is done."""
+    policy = json.loads((ROOT / "docs/operator-policy.json").read_text())
+    return find_actions([s for s in policy["Statement"] if s["Sid"].startswith(prefix)])
+
+
+@check(
+    put(f"{place_of('DeployPolicy', 'RecordTheRelease')}.Action", "ssm:GetParameter"),
+    remove(place_of("DeployPolicy", "CountTheSyntheticClient")),
+)
+def the_deploy_role_may_what_ops_does():
+    allowed = find_actions(list(statements("DeployPolicy").values()))
+    # Rotating the key is a person's, and whoever asks who he is needs no right to.
+    needed = actions_of_operator("Ops") - {"secretsmanager:RotateSecret", "sts:GetCallerIdentity"}
+    assert needed <= allowed, needed - allowed
+
+
+@check(remove(place_of("ServicePolicy", "FindLogs")))
+def the_service_role_may_what_the_stack_needs():
+    allowed = find_actions(list(statements("ServicePolicy").values()))
+    # Taking a boundary away is what the pipeline must not do.
+    needed = actions_of_operator("CloudFormation") - {"iam:DeleteRolePermissionsBoundary"}
+    assert needed <= allowed, needed - allowed
 
 
 @check(
     remove(f"{place_of('ServicePolicy', 'MakeBoundedRoles')}.Condition"),
-    put(f"{place_of('ServicePolicy', 'KeepRoles')}.Action.0", "iam:PutRolePolicy"),
+    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:PutRolePolicy"),
     put(f"{place_of('ServicePolicy', 'MakeBoundedRoles')}.Condition.StringEquals", {"iam:PermissionsBoundary": "*"}),
 )
 def the_service_role_makes_bounded_roles_only():
@@ -91,7 +127,7 @@ def the_service_role_makes_bounded_roles_only():
 
 
 @check(
-    put(f"{place_of('ServicePolicy', 'KeepRoles')}.Action.0", "iam:DeleteRolePermissionsBoundary"),
+    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:DeleteRolePermissionsBoundary"),
     put(f"{place_of('ServicePolicy', 'KeepRoles')}.Resource", "*"),
     put(f"{place_of('ServicePolicy', 'HandRolesToLambda')}.Condition", BOUND),
     remove(place_of("ServicePolicy", "LeaveTheseRoles")),
@@ -108,7 +144,7 @@ def the_service_role_cannot_raise_itself():
             assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}, sid
 
 
-@check(put(f"{place_of('ServicePolicy', 'Secrets')}.Action.0", "secretsmanager:GetSecretValue"))
+@check(append(f"{place_of('ServicePolicy', 'Secrets')}.Action", "secretsmanager:GetSecretValue"))
 def cloudformation_reads_no_secret():
     for sid, statement in statements("ServicePolicy").items():
         secret = [a for a in actions(statement) if a in ("secretsmanager:GetSecretValue", "secretsmanager:*")]
@@ -131,16 +167,6 @@ def both_roles_take_an_organizations_boundary():
 def only_cloudformation_becomes_the_service_role():
     (statement,) = RESOURCES["ServiceRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}, statement
-
-
-def find_actions(policy):
-    """Every action in a policy, whatever conditions of the template stand around it."""
-    if isinstance(policy, list):
-        return {action for part in policy for action in find_actions(part)}
-    if not isinstance(policy, dict):
-        return set()
-    own = actions(policy) if "Action" in policy else []
-    return set(own) | {action for part in policy.values() for action in find_actions(part)}
 
 
 def actions_of_functions():

@@ -5,7 +5,7 @@ import logging
 import os
 from pathlib import Path
 
-from changes import RESOURCES, STACK, TEMPLATE, as_it_is, check, put, remove, run_checks  # noqa: F401 - passed on
+from changes import RESOURCES, STACK, TEMPLATE, append, as_it_is, check, put, remove, run_checks  # noqa: F401 - passed on
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.managed_policy_translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform

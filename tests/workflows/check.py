@@ -142,6 +142,24 @@ def every_job_has_an_end():
         assert "uses" in job or int(job["timeout-minutes"]) <= 90, name
 
 
+@check(put(f"{DEPLOY}.steps.5.run", "target/release/ops deploy --enviroment staging --yes -- --role-arn x"))
+def ops_knows_the_options_it_is_given():
+    source = (ROOT / "tools/ops/src/commands/deploy.rs").read_text()
+    for name, job in jobs():
+        for step in steps(job):
+            if "ops deploy" in step.get("run", ""):
+                own = step["run"].split(" -- ")[0]
+                unknown = [o for o in re.findall(r"--([a-z-]+)", own) if f"{o.replace('-', '_')}:" not in source]
+                assert not unknown, (name, unknown)
+
+
+@check(put(f"{DEPLOY}.steps.5.env.OTHER", "${{ vars.OTHER }}"))
+def every_variable_is_on_the_page():
+    page = (ROOT / "docs/pipeline.md").read_text()
+    for name in set(re.findall(r"vars\.([A-Z_]+)", str(WORKFLOWS))):
+        assert f"`{name}`" in page, name
+
+
 def find_unexplained_pins():
     """A commit says nothing to a reader: its version stands behind it."""
     lines = [(file.name, line) for file in FILES for line in file.read_text().splitlines()]
