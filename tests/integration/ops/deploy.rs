@@ -191,6 +191,11 @@ async fn failing_build_and_failing_sam_are_told_with_their_cause() {
     deployment.account.state().failure = Some(failure);
     let failed = deployment.deploy(&[]).await;
     assert!(failed.problem().contains("mend the cause and deploy again"), "{failed:?}");
+
+    // What failed at an earlier deployment is no cause of this failure.
+    deployment.account.state().failure = Some(Failure::Upload);
+    let failed = deployment.deploy(&[]).await;
+    assert!(failed.problem().starts_with("sam failed, as said above;"), "{failed:?}");
     assert!(deployment.account.state().releases.is_empty());
 }
 

@@ -43,11 +43,14 @@ fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
         "DescribeStacks" => write_stack(state),
         "ListStackResources" => write_resources(state),
         "DescribeStackEvents" => {
-            let events = state.events.iter().map(|(kind, status, reason)| {
+            let count = state.events.len();
+            let events = state.events.iter().enumerate().map(|(number, reason)| {
                 format!(
-                    "<member><ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>\
+                    "<member><EventId>event-{}</EventId><ResourceType>AWS::Lambda::Function</ResourceType>\
+                     <ResourceStatus>CREATE_FAILED</ResourceStatus>\
                      <LogicalResourceId>ChatFunction</LogicalResourceId>\
-                     <ResourceStatusReason>{reason}</ResourceStatusReason></member>"
+                     <ResourceStatusReason>{reason}</ResourceStatusReason></member>",
+                    count - number
                 )
             });
             format!("<StackEvents>{}</StackEvents>", events.collect::<String>())

@@ -27,6 +27,8 @@ pub struct Function {
 pub enum Failure {
     /// A resource fails for this reason, and the stack is left in this status.
     Resource(&'static str, &'static str),
+    /// `sam` cannot even make a change set.
+    Upload,
     /// The operator is asked and declines.
     Declined,
     /// The aliases stay where they are.
@@ -45,7 +47,8 @@ pub struct State {
     pub functions: BTreeMap<String, Function>,
     pub failure: Option<Failure>,
     pub releases: Vec<String>,
-    pub events: Vec<(String, String, String)>,
+    /// Reasons of failures, the newest first.
+    pub events: Vec<String>,
     pub actions: BTreeSet<String>,
     /// What `sam deploy` was told, each time.
     pub deployments: Vec<Vec<String>>,
@@ -80,11 +83,11 @@ impl State {
                 return true;
             }
             Some(Failure::Resource(reason, status)) => {
-                let kind = "AWS::Lambda::Function".to_string();
-                self.events = vec![(kind, "CREATE_FAILED".into(), reason.to_string())];
+                self.events.insert(0, reason.to_string());
                 self.status = Some(status.to_string());
                 return false;
             }
+            Some(Failure::Upload) => return false,
             Some(Failure::StuckAlias) | None => {}
         }
         let path = format!("{folder}/{}", find_option(arguments, "--template-file"));

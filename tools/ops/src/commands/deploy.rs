@@ -6,7 +6,7 @@ use crate::aws::Session;
 use crate::deploy::record::{Release, find_commit, read_release};
 use crate::deploy::revision::{Function, find_revisions, hash_text};
 use crate::deploy::settings::{FILE, Parameters, Settings, Source, read_pair, settle_parameters};
-use crate::deploy::stack::{Stack, ask_stack, find_failure, list_functions};
+use crate::deploy::stack::{Stack, ask_stack, find_failure, find_newest_event, list_functions};
 use crate::deploy::template::{GENERATED, SOURCE, write_generated};
 use crate::deploy::{account, preconditions, sam};
 use crate::output::{print, say};
@@ -104,8 +104,12 @@ impl Deploy {
             is_confirmed: self.yes,
             more: &self.more,
         };
+        let newest = match before {
+            Some(_) => find_newest_event(&session, &plan.stack).await?,
+            None => None,
+        };
         if !sam::deploy(&session, &deployment)? {
-            explain_failure(&session, &plan.stack).await?;
+            explain_failure(&session, &plan.stack, newest.as_deref()).await?;
         }
         let deployed = Deployed {
             session: &session,
@@ -114,7 +118,7 @@ impl Deploy {
             is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
             wait: std::time::Duration::from_secs(self.wait_secs),
             commit: find_commit(&plan.root),
-            parameters_sha256: hash_text(&format!("{parameters:?}")),
+            parameters_sha256: hash_text(&serde_json::to_string(&parameters)?),
         };
         let release = deployed.finish().await?;
         print(&format!("{}\n", serde_json::to_string(&release)?))
@@ -246,11 +250,15 @@ fn tell_new_versions(functions: &[Function], last: Option<&Release>) {
 }
 
 /// Says why `sam` failed, as the stack's events tell.
-async fn explain_failure(session: &Session, stack: &str) -> anyhow::Result<Infallible> {
+async fn explain_failure(
+    session: &Session,
+    stack: &str,
+    newest: Option<&str>,
+) -> anyhow::Result<Infallible> {
     let Some(now) = ask_stack(session, stack).await? else {
         bail!("sam failed, as said above, and there is no stack");
     };
-    let cause = match find_failure(session, stack).await? {
+    let cause = match find_failure(session, stack, newest).await? {
         Some(failure) => format!("sam failed; first cause: {failure}"),
         None => "sam failed, as said above".to_string(),
     };

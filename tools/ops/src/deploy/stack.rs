@@ -67,23 +67,35 @@ pub async fn list_functions(
     }
 }
 
-/// Returns what went wrong first in the stack's newest operation.
-pub async fn find_failure(session: &Session, name: &str) -> anyhow::Result<Option<String>> {
+/// Returns the id of the newest event of a stack.
+pub async fn find_newest_event(session: &Session, name: &str) -> anyhow::Result<Option<String>> {
+    let text = ask(session, "DescribeStackEvents", name, "").await;
+    let text = text.context("cannot read the stack's events")?;
+    let document = parse(&text)?;
+    let events = members(document.root(), "StackEvents");
+    Ok(events.first().map(|event| child(*event, "EventId")))
+}
+
+/// Returns what went wrong first since an event.
+pub async fn find_failure(
+    session: &Session,
+    name: &str,
+    since: Option<&str>,
+) -> anyhow::Result<Option<String>> {
     let text = ask(session, "DescribeStackEvents", name, "").await;
     let text = text.context("cannot read the stack's events")?;
     let document = parse(&text)?;
     let mut failure = None;
     // The newest comes first.
     for event in members(document.root(), "StackEvents") {
+        if since.is_some_and(|since| child(event, "EventId") == since) {
+            break;
+        }
         let [kind, status, resource, reason] =
             ["ResourceType", "ResourceStatus", "LogicalResourceId", "ResourceStatusReason"]
                 .map(|name| child(event, name));
         if status.ends_with("_FAILED") && !reason.contains("cancelled") {
             failure = Some(format!("{resource} ({kind}): {reason}"));
-        }
-        let begins = ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"];
-        if kind == "AWS::CloudFormation::Stack" && begins.contains(&status.as_str()) {
-            break;
         }
     }
     Ok(failure)
