@@ -1,4 +1,5 @@
-//! `ops deploy` in a folder of its own: this repository's template, functions that were never built, a stand-in of `sam`.
+//! `ops deploy` in a folder of its own: this repository's template, functions that were never built, and a
+//! stand-in of `sam`.
 
 use crate::aws_account::{AwsAccount, Recorder};
 use crate::gateway::{self, Running};

@@ -94,23 +94,7 @@ impl Deploy {
         }
         let functions = plan.write_template(&parameters)?;
         tell_new_versions(&functions, read_release(&session, &plan.stack).await?.as_ref());
-        let deployment = sam::Deployment {
-            sam: &self.sam,
-            root: &plan.root,
-            template: Path::new(GENERATED),
-            environment: &self.environment,
-            stack: &plan.stack,
-            parameters: &parameters,
-            is_confirmed: self.yes,
-            more: &self.more,
-        };
-        let newest = match before {
-            Some(_) => find_newest_event(&session, &plan.stack).await?,
-            None => None,
-        };
-        if !sam::deploy(&session, &deployment)? {
-            explain_failure(&session, &plan.stack, newest.as_deref()).await?;
-        }
+        self.run_sam(&plan, &session, before.as_ref(), &parameters).await?;
         let deployed = Deployed {
             session: &session,
             stack: &plan.stack,
@@ -122,6 +106,34 @@ impl Deploy {
         };
         let release = deployed.finish().await?;
         print(&format!("{}\n", serde_json::to_string(&release)?))
+    }
+
+    /// Lets `sam` deploy the template that has been written.
+    async fn run_sam(
+        &self,
+        plan: &Plan,
+        session: &Session,
+        before: Option<&Stack>,
+        parameters: &Parameters,
+    ) -> anyhow::Result<()> {
+        let deployment = sam::Deployment {
+            sam: &self.sam,
+            root: &plan.root,
+            template: Path::new(GENERATED),
+            environment: &self.environment,
+            stack: &plan.stack,
+            parameters,
+            is_confirmed: self.yes,
+            more: &self.more,
+        };
+        let newest = match before {
+            Some(_) => find_newest_event(session, &plan.stack).await?,
+            None => None,
+        };
+        if !sam::deploy(session, &deployment)? {
+            explain_failure(session, &plan.stack, newest.as_deref()).await?;
+        }
+        Ok(())
     }
 
     fn read_plan(&self) -> anyhow::Result<Plan> {
@@ -229,9 +241,7 @@ async fn check_quota(
         "the account runs up to {limit} environments at once; {wanted} are reserved by this stack"
     ));
     if limit < 1_000 {
-        say(
-            "that is few: each request under way holds one. Ask for more: Service Quotas, Lambda, Concurrent executions",
-        );
+        say("that is few: each request under way holds one; ask for more at Service Quotas");
     }
     Ok(())
 }
