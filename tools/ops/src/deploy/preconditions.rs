@@ -88,7 +88,8 @@ pub fn find_reserves(
     let mut reserves = Vec::new();
     for (resource, entry) in template["Resources"].as_object().into_iter().flatten() {
         let property = &entry["Properties"]["ReservedConcurrentExecutions"];
-        if entry["Type"] != FUNCTION || property.is_null() {
+        let is_reserving = entry["Type"] == FUNCTION && !property.is_null();
+        if !is_reserving || !evaluation.is_created(entry) {
             continue;
         }
         let Some(value) = evaluation.evaluate(property) else { continue };
@@ -189,10 +190,11 @@ mod tests {
     fn reserve_is_what_its_parameter_gives() {
         let text = "
 Parameters: {R: {Default: none}}
-Conditions: {Has: !Not [!Equals [!Ref R, none]]}
+Conditions: {Has: !Not [!Equals [!Ref R, none]], Never: !Equals [a, b]}
 Resources:
   F: {Type: 'AWS::Serverless::Function', Properties: {ReservedConcurrentExecutions: !If [Has, !Ref R, !Ref 'AWS::NoValue']}}
-  G: {Type: 'AWS::Serverless::Function', Properties: {}}";
+  G: {Type: 'AWS::Serverless::Function', Properties: {}}
+  H: {Type: 'AWS::Serverless::Function', Condition: Never, Properties: {ReservedConcurrentExecutions: 9}}";
         let template = cloudformation::read_template(text).unwrap();
         let find =
             |value: &str| find_reserves(&template, &[("R".to_string(), value.to_string())].into());

@@ -55,6 +55,8 @@ pub struct Function {
     pub folder: String,
     /// Hexadecimal SHA-256.
     pub revision: String,
+    /// Whether its condition holds, if it has one.
+    pub is_created: bool,
 }
 
 /// Returns every function with its revision, by resource.
@@ -72,25 +74,30 @@ pub fn find_revisions(
             .strip_prefix(BUILT)
             .with_context(|| format!("{resource}: its CodeUri must begin with {BUILT}"))?;
         let mut hash = Sha256::new();
-        hash.update(configuration(template, resource, stack, parameters)?.to_string());
+        let mut evaluation = prepare_evaluation(template, stack, parameters);
+        let is_created = evaluation.is_created(entry);
+        hash.update(configuration(template, resource, evaluation)?.to_string());
         add_files(&mut hash, &root.join(uri))?;
         let revision = hex::encode(hash.finalize());
-        functions.push(Function { resource: resource.clone(), folder: folder.into(), revision });
+        let (resource, folder) = (resource.clone(), folder.to_string());
+        functions.push(Function { resource, folder, revision, is_created });
     }
     ensure!(!functions.is_empty(), "the template has no function");
     Ok(functions)
+}
+
+fn prepare_evaluation(template: &Value, stack: &str, parameters: &Parameters) -> Evaluation {
+    let mut names: ReferenceValues = parameters.clone();
+    names.insert("AWS::StackName".to_string(), stack.to_string());
+    Evaluation::new(template, names)
 }
 
 /// Returns what a version of a function keeps besides its code.
 fn configuration(
     template: &Value,
     resource: &str,
-    stack: &str,
-    parameters: &Parameters,
+    mut evaluation: Evaluation,
 ) -> anyhow::Result<Value> {
-    let mut names: ReferenceValues = parameters.clone();
-    names.insert("AWS::StackName".to_string(), stack.to_string());
-    let mut evaluation = Evaluation::new(template, names);
     let own = &template["Resources"][resource]["Properties"];
     let mut properties = merge(&template["Globals"]["Function"], own);
     if let Some(properties) = properties.as_object_mut() {
@@ -98,10 +105,12 @@ fn configuration(
     }
     let properties = evaluation.evaluate(&properties).unwrap_or_default();
     let mut referred = Map::new();
-    for name in evaluation.unresolved().clone() {
-        let other = &template["Resources"][&name];
-        let identity = evaluation.evaluate(&identity(other)).unwrap_or_default();
-        referred.insert(name, identity);
+    // What is referred to may itself refer to others.
+    while let Some(name) = evaluation.unresolved().iter().find(|name| !referred.contains_key(*name))
+    {
+        let name = name.clone();
+        let identity = identity(&template["Resources"][&name]);
+        referred.insert(name, evaluation.evaluate(&identity).unwrap_or_default());
     }
     evaluation.check().with_context(|| format!("in {resource}"))?;
     Ok(json!({ "properties": properties, "referred": referred }))

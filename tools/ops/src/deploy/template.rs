@@ -28,7 +28,7 @@ pub fn write_generated(
 fn generate(source: &str, functions: &[Function]) -> anyhow::Result<String> {
     let mut expected = read_template(source)?;
     let mut text = source.to_string();
-    for Function { resource, folder, revision } in functions {
+    for Function { resource, folder, revision, .. } in functions {
         let properties = &mut expected["Resources"][resource]["Properties"];
         ensure!(
             properties["AutoPublishCodeSha256"].is_null(),
@@ -81,6 +81,7 @@ mod tests {
                 resource: resource.clone(),
                 folder: entry["Properties"]["CodeUri"].as_str().unwrap()[BUILT.len()..].to_string(),
                 revision: format!("revision of {resource}"),
+                is_created: true,
             })
             .collect();
         assert!(functions.len() >= 6);

@@ -66,7 +66,7 @@ impl Deployed<'_> {
     async fn compare(&self) -> anyhow::Result<BTreeMap<String, ReleasedFunction>> {
         let names = list_functions(self.session, self.stack).await?;
         let (mut released, mut differences) = (BTreeMap::new(), Vec::new());
-        for function in self.functions {
+        for function in self.functions.iter().filter(|function| function.is_created) {
             let name = names
                 .get(&function.resource)
                 .with_context(|| format!("the stack has no {}", function.resource))?;

@@ -140,3 +140,37 @@ fn property_of_a_version_makes_another_one_and_no_other_does() {
     }
     assert_eq!(repository.find_changed(&before, TEMPLATE, "other", &none), ALL, "its name");
 }
+
+#[test]
+fn parameter_reaches_a_function_through_other_resources() {
+    let repository = Repository::new("transitive");
+    let text = "
+Parameters: {Name: {Default: a}, Other: {Default: a}}
+Resources:
+  ChatFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      CodeUri: target/functions/chat
+      Environment: {Variables: {QUEUE: !Ref Queue}}
+  Queue: {Type: 'AWS::SQS::Queue', Properties: {Tags: [{Key: k, Value: !GetAtt Secret.Arn}]}}
+  Secret: {Type: 'AWS::SecretsManager::Secret', Properties: {Name: !Ref Name, Description: !Ref Other}}";
+    let before = repository.find_revisions(text, "it", &Parameters::new());
+    for (name, concerned) in [("Name", &["chat"][..]), ("Other", &[])] {
+        let given = [(name.to_string(), "b".to_string())].into();
+        assert_eq!(repository.find_changed(&before, text, "it", &given), concerned, "{name}");
+    }
+}
+
+#[test]
+fn function_without_its_condition_is_told() {
+    let repository = Repository::new("condition");
+    let text = TEMPLATE
+        .replacen("Conditions:\n", "Conditions:\n  Tried: !Equals [!Ref AllowTrialKey, 'on']\n", 1)
+        .replacen("  ChatFunction:\n", "  ChatFunction:\n    Condition: Tried\n", 1);
+    for (value, expected) in [("on", 6), ("off", 5)] {
+        let given = [("AllowTrialKey".to_string(), value.to_string())].into();
+        let functions = repository.find_revisions(&text, "it", &given);
+        assert_eq!(functions.len(), 6, "each has its folder in the generated template");
+        assert_eq!(functions.iter().filter(|function| function.is_created).count(), expected);
+    }
+}
