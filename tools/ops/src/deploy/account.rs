@@ -58,15 +58,18 @@ pub async fn ask_reserve(session: &Session, function: &str) -> anyhow::Result<u6
     Ok(answer["ReservedConcurrentExecutions"].as_u64().unwrap_or_default())
 }
 
-/// Asks what a function is, as an alias or a version of it, or as it would be published (`$LATEST`).
+/// Asks what a function is behind an alias, or, without one, as it would be published (`$LATEST`).
 pub async fn ask_version(
     session: &Session,
     function: &str,
-    qualifier: &str,
+    alias: Option<&str>,
 ) -> anyhow::Result<FunctionVersion> {
-    let path = format!("/2015-03-31/functions/{function}/configuration?Qualifier={qualifier}");
+    let mut path = format!("/2015-03-31/functions/{function}/configuration");
+    if let Some(alias) = alias {
+        path += &format!("?Qualifier={alias}");
+    }
     let answer = get(session, &path).await;
-    let answer = answer.with_context(|| format!("cannot read {function}, {qualifier}"))?;
+    let answer = answer.with_context(|| format!("cannot read the function {function}"))?;
     let text = |name: &str| answer[name].as_str().unwrap_or_default().to_string();
     let mut variables = BTreeMap::new();
     for (name, value) in answer["Environment"]["Variables"].as_object().into_iter().flatten() {

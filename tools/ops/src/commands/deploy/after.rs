@@ -70,8 +70,8 @@ impl Deployed<'_> {
             let name = names
                 .get(&function.resource)
                 .with_context(|| format!("the stack has no {}", function.resource))?;
-            let latest = ask_version(self.session, name, "$LATEST").await?;
-            let live = ask_version(self.session, name, ALIAS).await?;
+            let latest = ask_version(self.session, name, None).await?;
+            let live = ask_version(self.session, name, Some(ALIAS)).await?;
             let found = find_differences(&latest, &live, &function.revision);
             differences.extend(found.iter().map(|told| format!("{}: {told}", function.folder)));
             let revision = function.revision.clone();
