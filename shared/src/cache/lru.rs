@@ -158,6 +158,22 @@ mod tests {
     }
 
     #[test]
+    fn values_up_to_the_bound_are_stored_together() {
+        let cache = cache(2 * (OVERHEAD + 100));
+        let put = |number, size| cache.put(key(number), Bytes::from(vec![b'x'; size]), now());
+        put(1, 100);
+        put(2, 100);
+        let has = |number| cache.get(&key(number), now()).is_some();
+        assert!(has(1) && has(2), "both together are as large as the bound");
+        put(3, OVERHEAD + 201);
+        assert!(has(1) && has(2) && !has(3), "one too large costs nobody a place");
+        put(2, 50);
+        assert_eq!(cache.bytes(), 2 * OVERHEAD + 150, "another value in its place");
+        put(3, OVERHEAD + 200);
+        assert!(has(3) && !has(1) && !has(2), "one as large as the bound is stored alone");
+    }
+
+    #[test]
     fn value_over_the_bound_is_not_stored() {
         for max_bytes in [0, 1_000] {
             let cache = cache(max_bytes);

@@ -39,7 +39,7 @@ async fn value_is_read_once_per_ttl() {
     for _ in 0..3 {
         assert_eq!(secret.get().await.unwrap().value, "one");
     }
-    tokio::time::advance(Duration::from_secs(301)).await;
+    tokio::time::advance(Duration::from_secs(300)).await;
     let held = secret.get().await.unwrap();
     assert_eq!((held.value.as_str(), held.version.as_str()), ("two", "version of two"));
 }
@@ -50,7 +50,9 @@ async fn old_value_serves_while_the_store_fails() {
     secret.get().await.unwrap();
     tokio::time::advance(Duration::from_secs(301)).await;
     for expected in ["one", "one", "two"] {
-        assert_eq!(secret.get().await.unwrap().value, expected);
+        for _ in 0..2 {
+            assert_eq!(secret.get().await.unwrap().value, expected, "no read again at once");
+        }
         tokio::time::advance(Duration::from_secs(11)).await;
     }
 }
