@@ -133,6 +133,7 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap().authorization, "Bearer fake-key");
         }
+        assert!(parse(&"k".repeat(512)).is_ok());
     }
 
     #[test]
@@ -144,11 +145,18 @@ mod tests {
             r#"{"CO_API_KEY":7}"#,
             "hidden key",
             "hidden\u{e9}",
-            &"h".repeat(600),
+            &"h".repeat(513),
         ] {
             let problem = parse(text).unwrap_err();
             assert!(!problem.contains("hidden"), "{problem}");
         }
+    }
+
+    #[test]
+    fn age_is_told_in_days() {
+        let ago = |seconds| days_since(since_epoch() - Duration::from_secs(seconds));
+        assert_eq!((ago(129_600), ago(0)), (1.5, 0.0));
+        assert_eq!(days_since(since_epoch() + Duration::from_secs(60)), 0.0, "clocks differ");
     }
 
     #[test]
@@ -169,6 +177,6 @@ mod tests {
     #[test]
     fn key_cannot_be_printed() {
         let shown = format!("{:?} {:?}", Secret::new("fake-key"), parse("fake-key").unwrap());
-        assert!(!shown.contains("fake"), "{shown}");
+        assert!(!shown.contains("fake") && shown.ends_with("ApiKey(…)"), "{shown}");
     }
 }

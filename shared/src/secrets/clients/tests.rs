@@ -43,6 +43,25 @@ fn token_dies_at_its_expiry() {
 }
 
 #[test]
+fn lengths_of_models_and_keys_are_bounded() {
+    let is_taken = |fields: Value| {
+        let mut client = json!({ "name": "a", "token_sha256": [hash("cgw_fake")] });
+        client.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        parse(&json!({ "clients": [client] })).is_ok()
+    };
+    // Fifteen ids of 128 characters, and one more: 2 047 with the commas.
+    let models = |last: usize| {
+        let mut ids = vec!["m".repeat(128); 15];
+        ids.push("m".repeat(last));
+        json!({ "models": ids })
+    };
+    assert!(is_taken(models(112)) && !is_taken(models(113)));
+    let key = |text: String| is_taken(json!({ "usage_plan_key": text }));
+    assert!(key("k".repeat(20)) && key("k".repeat(128)));
+    assert!(!key("k".repeat(19)) && !key("k".repeat(129)) && !key(" ".repeat(20)));
+}
+
+#[test]
 fn bad_list_is_refused_without_quoting_it() {
     let with = |fields: Value| {
         let mut client = json!({ "name": "a", "token_sha256": [hash("cgw_fake")] });
