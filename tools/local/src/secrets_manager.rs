@@ -5,6 +5,8 @@
 //! same [`SecretsManager`]: they put another value, remove one, or make every request slow or fail
 //! while the functions run.
 
+#[cfg(test)]
+mod client_tests;
 mod request;
 mod rotation;
 mod state;
