@@ -48,27 +48,26 @@ fn find_indices(text: &str) -> Vec<Range<usize>> {
         let length = lower[start..].bytes().take_while(u8::is_ascii_digit).count();
         at = start + length;
         let goes_on = match found.last() {
-            Some(last) if last.end < start => is_enumeration(&lower[last.end..start]),
-            _ => false,
+            Some(last) => is_enumeration(&lower[last.end..start]),
+            None => false,
         };
-        let is_decimal = is_part_of_number(&lower, start, at);
-        if !is_decimal && (goes_on || follows_index_word(&lower[..start], &lower[at..])) {
+        if !goes_on_as_number(&lower[at..])
+            && (goes_on || follows_index_word(&lower[..start], &lower[at..]))
+        {
             found.push(start..at);
         }
     }
     found
 }
 
-/// Tells whether digits are only a piece of a number or of a name.
-fn is_part_of_number(text: &str, start: usize, end: usize) -> bool {
-    let mut before = text[..start].chars().rev();
-    let mut after = text[end..].chars();
-    let is_fraction = |one: Option<char>, next: Option<char>| match (one, next) {
+/// Tells whether digits are only the beginning of a number or of a name.
+fn goes_on_as_number(after: &str) -> bool {
+    let mut after = after.chars();
+    match (after.next(), after.next()) {
         (Some('.' | ','), Some(next)) => next.is_ascii_digit(),
-        (Some(one), _) => one.is_alphanumeric() || one == '-' || one == '_',
-        _ => false,
-    };
-    is_fraction(before.next(), before.next()) || is_fraction(after.next(), after.next())
+        (Some(next), _) => next.is_alphanumeric() || next == '-' || next == '_',
+        (None, _) => false,
+    }
 }
 
 /// Tells whether a text between two numbers makes the second one more of the same.
@@ -139,6 +138,8 @@ mod tests {
             ("empty at indices 0, and 1; max 96", "empty at indices 2, and 5; max 96"),
             ("index '1' of 2 (limit 512)", "index '5' of 2 (limit 512)"),
             ("ü at position 1", "ü at position 5"),
+            ("texts at indices 0 1", "texts at indices 2 1"),
+            ("texts at indices 0 & 1", "texts at indices 2 & 5"),
             ("texts[1]: at index 1 token", "texts[5]: at index 1 token"),
         ] {
             assert_eq!(tell(said).as_deref(), Some(told));
@@ -153,6 +154,10 @@ mod tests {
             "token at index 1 is special",
             "at most 1 texts",
             "index 1.5",
+            "index 1,000",
+            "text at index 1st",
+            "text at index 1-2",
+            "text at index 1_000",
             "text at index 2 is not of this sub-request",
             "content[1] is empty",
             "",
