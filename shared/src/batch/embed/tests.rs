@@ -28,6 +28,7 @@ fn parts(batch: &EmbedBatch, per_call: usize) -> Vec<SubRequest> {
 #[test]
 fn sub_request_keeps_all_other_fields() {
     let batch = batch(&json!({ "model": "m", "new": [1], "texts": ["a", "b", "a", "c"] }), true);
+    assert_eq!(batch.source(), "texts");
     let bodies: Vec<Value> = parts(&batch, 2)
         .iter()
         .map(|part| serde_json::from_slice(&batch.write_body(part)).unwrap())
