@@ -86,3 +86,54 @@ fn failed_sub_request_names_its_documents() {
     let described = batch.describe(&batch.sub_requests()[0]);
     assert_eq!(described.as_deref(), Some("documents 0-1 of 3, counted from 0"));
 }
+
+fn parse(text: &str) -> RerankAnswer {
+    RerankAnswer::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap()
+}
+
+#[test]
+fn answer_that_tells_more_than_its_results_is_not_cacheable() {
+    let is_kept = |around: &str| {
+        is_cacheable(&parse(&format!(
+            r#"{{"id":"x","results":[{{"index":0,"relevance_score":0.9}}]{around}}}"#
+        )))
+    };
+    assert!(is_kept("") && is_kept(r#","meta":{"billed_units":{"search_units":1}}"#));
+    assert!(!is_kept(r#","new":1"#), "an unknown field may be about the documents");
+    assert!(!is_kept(r#","meta":{"warnings":["old model"]}"#));
+    assert!(!is_kept(r#","meta":{ "billed_units":{} }"#), "written again it would differ");
+    let without_score = r#"{"id":"x","results":[{"index":0}]}"#;
+    assert!(!is_cacheable(&parse(without_score)));
+}
+
+#[test]
+fn answer_from_the_cache_has_an_id_of_its_own() {
+    let body = json!({ "query": "q", "documents": ["a", "b"] }).to_string();
+    let known = crate::wire::rerank::KNOWN;
+    let batch = RerankBatch::new(&RequestObject::parse(body.into(), known).unwrap(), 2);
+    assert_eq!(batch.document_count(), 2);
+    let text = r#"{ "id":"x", "results":[{"index":0,"relevance_score":0.90}]}"#;
+    let write = |is_cached| {
+        let answers = [SubAnswer { answer: parse(text), is_cached }];
+        String::from_utf8(batch.write_answer(&answers, b"\"ours\"").unwrap().concat()).unwrap()
+    };
+    assert_eq!(write(false), text);
+    assert_eq!(write(true), text.replace(r#""x""#, r#""ours""#));
+}
+
+#[test]
+fn joined_answer_is_like_the_one_that_was_fetched() {
+    let result = r#"[{"index":0,"relevance_score":0.5}]"#;
+    let cached = format!(r#"{{"id":"kept","results":{result}}}"#);
+    let fetched = format!(r#"{{"id":"fetched","results":{result},"new":1}}"#);
+    let write = |second_is_cached| {
+        let answers = [
+            SubAnswer { answer: parse(&cached), is_cached: true },
+            SubAnswer { answer: parse(&fetched), is_cached: second_is_cached },
+        ];
+        let written = batch(None).write_answer(&answers, b"\"ours\"").unwrap().concat();
+        serde_json::from_slice::<Value>(&written).unwrap()
+    };
+    assert_eq!((&write(false)["id"], &write(false)["new"]), (&json!("fetched"), &json!(1)));
+    assert_eq!(write(true)["id"], "ours");
+}
