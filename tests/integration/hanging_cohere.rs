@@ -4,8 +4,9 @@
 //! of `docs/decisions/0002-time-of-an-attempt.md`.
 
 use gateway_tests::gateway::{self, read_answer};
-use gateway_tests::stub::Step;
+use gateway_tests::stub::{Step, write_json};
 use gateway_tests::ways::{Way, status_and_code};
+use serde_json::json;
 use shared::clock::{Instant, now};
 use shared::config::{Config, EndpointTimes};
 use shared::resilience::breaker::Breaker;
@@ -175,6 +176,34 @@ async fn model_that_hangs_leaves_its_fallback_a_whole_call() {
     // Where there is none, the model is asked again.
     running.gateway.kill("chat").await;
     let alone = running.post("/v2/chat").header("x-gateway-fallback", "deny");
-    let answer = read_answer(alone.header("x-gateway-timeout-ms", "3500").body(chat(1_000))).await;
-    assert_eq!((answer.status, answer.header("x-gateway-attempts")), (504, "3"));
+    let answer = read_answer(alone.header("x-gateway-timeout-ms", "3000").body(chat(1_000))).await;
+    assert_eq!((answer.status, answer.header("x-gateway-attempts")), (504, "2"));
+}
+
+#[tokio::test]
+async fn short_time_of_a_caller_costs_no_retry() {
+    let (stub, running) = gateway::start_single_with_stub(&[]).await;
+    for refusal in [500, 503, 408] {
+        running.gateway.kill("chat").await;
+        stub.plan_answer(write_json(refusal, &json!({ "message": "once" })));
+        stub.answer_others(|_| Way::Chat.good_steps());
+        let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "20000");
+        let answer = read_answer(request.body(chat(4_000))).await;
+        let told = (answer.status, answer.header("x-gateway-attempts"));
+        assert_eq!(told, (200, "2"), "{refusal}");
+        assert_eq!(answer.header("x-gateway-model"), "command-a-03-2025", "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn hanging_model_is_asked_again_where_no_other_can_answer() {
+    let (stub, running) = gateway::start_single_with_stub(&SHORT).await;
+    stub.plan_answer(vec![Step::Hang]);
+    stub.answer_others(|_| Way::Chat.good_steps());
+    // Its fallback cannot choose tools.
+    let body = chat(1).replace("\"max_tokens\"", "\"tool_choice\":\"REQUIRED\",\"max_tokens\"");
+    let request = running.post("/v2/chat").header("x-gateway-timeout-ms", "1400");
+    let answer = read_answer(request.body(body)).await;
+    assert_eq!((answer.status, answer.header("x-gateway-attempts")), (200, "2"));
+    assert_eq!(answer.header("x-gateway-fallback-from"), "");
 }

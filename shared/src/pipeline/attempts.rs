@@ -40,7 +40,7 @@ struct Attempts<'a> {
     app: &'static App,
     call: &'a Call,
     rounds: SharedRounds,
-    has_fallback: bool,
+    role: ModelRole<'a>,
     /// Calls of this model so far.
     made: u32,
     limit: u32,
@@ -52,10 +52,10 @@ struct Attempts<'a> {
 ///
 /// # Errors
 /// The last failure; of a fallback the requested model's where no call was made.
-pub(super) async fn make_attempts<A: CallAnswer>(
+pub(super) async fn make_attempts<'a, A: CallAnswer>(
     app: &'static App,
-    call: &Call,
-    role: ModelRole<'_>,
+    call: &'a Call,
+    role: ModelRole<'a>,
     rounds: &SharedRounds,
     stats: &mut CallStats,
 ) -> Result<A> {
@@ -63,7 +63,7 @@ pub(super) async fn make_attempts<A: CallAnswer>(
         app,
         call,
         rounds: rounds.clone(),
-        has_fallback: matches!(role, ModelRole::Primary { has_fallback: true }),
+        role,
         made: 0,
         limit: MAX_ATTEMPTS,
         waited: Duration::ZERO,
@@ -253,17 +253,15 @@ impl Attempts<'_> {
         let is_allowed = self.made < Disposition::from(cause).attempts.min(self.limit);
         is_allowed
             && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
-            && self.leaves_time_for_fallback(started)
+            && !(cause == Cause::Timeout && self.leaves_time_to_fallback(started))
     }
 
-    /// Tells whether an attempt as long as the last one leaves the fallback a whole one.
-    fn leaves_time_for_fallback(&self, started: Instant) -> bool {
-        if !self.has_fallback {
-            return true;
-        }
-        let now = now();
+    /// Tells whether another attempt that hangs as this one did would take the fallback's time.
+    fn leaves_time_to_fallback(&self, started: Instant) -> bool {
+        let (now, attempt) = (now(), self.call.attempt_timeout);
+        let has_hung = now.saturating_duration_since(started) >= attempt;
         let time_left = self.call.deadline.at.saturating_duration_since(now);
-        time_left >= now.saturating_duration_since(started) + self.call.attempt_timeout
+        has_hung && time_left < attempt * 2 && self.role.has_fallback()
     }
 }
 

@@ -29,8 +29,9 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     record: &mut RequestRecord,
 ) -> Result<A> {
     let upstream = &request.upstream;
-    let has_fallback = find_fallback::<E>(&app.config.fallback, request).is_some();
-    let role = ModelRole::Primary { has_fallback };
+    // Asked only by a call that has hung: it looks through the whole request.
+    let has_fallback = || choose_fallback::<E>(&app.config.fallback, request).is_some();
+    let role = ModelRole::Primary { has_fallback: &has_fallback };
     let primary = ModelRequest { app, request, upstream, role };
     let error = match A::answer(&primary, record).await {
         Ok(answer) => return Ok(answer),
@@ -83,25 +84,17 @@ fn is_about_the_request(refusal: &GatewayError) -> bool {
     }
 }
 
-/// Returns the id of the model that may answer instead; whether it can, the request's body tells.
-fn find_fallback<'a, E: EndpointRules>(
-    config: &'a FallbackConfig,
-    request: &GatewayRequest,
-) -> Option<&'a str> {
-    if !request.options.fallback.unwrap_or(E::falls_back_unasked(config)) {
-        return None;
-    }
-    let id = config.fallback_of(&request.upstream.model)?;
-    request.identity.check_model(id).is_ok().then_some(id)
-}
-
 /// Returns what the fallback is sent, where there is one that can answer.
 fn choose_fallback<E: EndpointRules>(
     config: &FallbackConfig,
     request: &GatewayRequest,
 ) -> Option<UpstreamRequest> {
     let upstream = &request.upstream;
-    let id = find_fallback::<E>(config, request)?;
+    let is_wanted = request.options.fallback.unwrap_or(E::falls_back_unasked(config));
+    let id = config.fallback_of(&upstream.model)?;
+    if !is_wanted || request.identity.check_model(id).is_err() {
+        return None;
+    }
     let model = models::find_model(id)?;
     let is_retired = matches!(model.lifetime, Lifetime::Retired { .. });
     if is_retired || model.endpoint != E::ENDPOINT || !E::can_answer(model, &upstream.object) {

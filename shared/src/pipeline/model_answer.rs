@@ -10,10 +10,17 @@ use crate::wire::UpstreamRequest;
 /// Why a model is called, which decides how often.
 #[derive(Clone, Copy)]
 pub(super) enum ModelRole<'a> {
-    /// It is the model that was asked for; another may answer in its place.
-    Primary { has_fallback: bool },
+    /// It is the model that was asked for; this tells whether another can answer in its place.
+    Primary { has_fallback: &'a (dyn Fn() -> bool + Sync) },
     /// It stands in for the requested one, which has failed so.
     Fallback(&'a GatewayError),
+}
+
+impl ModelRole<'_> {
+    /// Tells whether another model can answer if this one does not.
+    pub(super) fn has_fallback(&self) -> bool {
+        matches!(self, ModelRole::Primary { has_fallback } if has_fallback())
+    }
 }
 
 /// A request for one model.
