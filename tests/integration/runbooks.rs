@@ -84,6 +84,23 @@ fn outputs_in_runbooks_are_those_of_the_template() {
     assert!(count > 3, "outputs found: {count}");
 }
 
+/// Returns the prefixes of log groups that end with the stack's name, and so may be those of a longer name.
+fn find_wide_prefixes(page: &str) -> Vec<&str> {
+    let lines = read_commands(page).filter(|line| line.contains("--log-group-name-prefix"));
+    lines.filter(|line| line.contains("$STACK-\"") || line.contains("$STACK\"")).collect()
+}
+
+#[test]
+fn runbooks_find_no_log_groups_by_a_stack_s_prefix() {
+    for name in list_runbooks() {
+        let page = std::fs::read_to_string(format!("{FOLDER}/{name}.md")).unwrap();
+        assert_eq!(find_wide_prefixes(&page), [""; 0], "{name}");
+    }
+    let wide = "x --log-group-name-prefix \"$STACK-\" y";
+    let page = format!("```console\n{wide}\nx --log-group-name-prefix \"$STACK-ChatLogs-\"\n```");
+    assert_eq!(find_wide_prefixes(&page), [wide]);
+}
+
 #[test]
 fn runbooks_are_each_run_by_a_test() {
     for name in list_runbooks() {

@@ -28,6 +28,10 @@ const HEAD: &str = "\
 Every function reads these environment variables once, at its start. A value that is out of range, or a
 `GATEWAY_*` name that is not on this page, stops the start with all problems listed. AWS endpoints,
 region and credentials are the AWS SDK's own variables; `RUST_LOG` sets the log level.
+
+Some are [parameters of the stack](parameters.md). Any other reaches a deployed function by a line in `template.yaml`, under
+`Environment.Variables` of that function, and then `ops deploy`. The functions that call Cohere share those of
+`ChatFunction`; what stands under `Globals` reaches all.
 ";
 
 /// Returns every setting.

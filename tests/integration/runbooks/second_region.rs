@@ -15,6 +15,7 @@ async fn second_region_runbook_stays_in_its_region() {
     let mut runbook = Runbook::open_for(&deployment, "second-region", &more);
     runbook.next().await;
     runbook.next().await;
+    runbook.next().await;
     let token = runbook.next().await;
     assert!(token.starts_with("cgw_"), "{token}");
     let signed = deployment.account.stub.seen();
@@ -26,6 +27,7 @@ async fn second_region_runbook_stays_in_its_region() {
         "{scopes:?}"
     );
     let told = deployment.account.state().deployments[0].join(" ");
+    assert!(told.contains("--config-env prod-eu"), "{told}");
     assert!(told.contains("--region eu-central-1"), "{told}");
     runbook.end().await;
 }

@@ -16,8 +16,8 @@ use shared::secrets::clients::Client;
 /// Gives each client whose API key is not in the usage plan a new one there; tokens stay as they are.
 ///
 /// A deleted stack leaves the list of clients and takes its usage plan with it. The list's keys then are in no
-/// plan of the new stack, or of one in another region, and every request of theirs is a 500. Clients without a
-/// key of their own and the synthetic client need nothing. It may be run again at any time.
+/// plan of the new stack, or of one in another region, and every request of theirs is a 500. A key that was brought
+/// with `--usage-plan-key` is replaced too, and so has another value. Clients without a key of their own and the synthetic client need nothing. It may be run again at any time.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
