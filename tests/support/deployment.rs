@@ -22,7 +22,11 @@ printf 'POST /_sam HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n%s' "${#body
 read -r status <&3
 [[ $status == *" 200 "* ]]
 "#;
-const BUILD: &str = "#!/bin/sh\necho 'the build says something'\nexit \"${BUILD_CODE:-0}\"\n";
+const BUILD: &str =
+    "#!/bin/sh\necho 'the build says something'\n[ -z \"$BUILD_CODE\" ] || exit \"$BUILD_CODE\"\n";
+const NOTE: &str = "for folder in target/functions/*/; do echo \"$(basename \"$folder\") COMMIT\"; done >target/functions/commit\n";
+/// What the stand-in of the build says it built from.
+pub const BUILT_COMMIT: &str = "b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0";
 
 /// A local gateway in the place of the deployed one, an account, and a folder to deploy from.
 pub struct Deployment {
@@ -122,11 +126,12 @@ fn write_folder(folder: &Path) {
         write_file(folder, name, &text);
     }
     write_file(&folder.join("bin"), "sam", SAM);
-    write_file(&folder.join("tools/build"), "run", BUILD);
     for function in std::fs::read_dir(format!("{ROOT}/functions")).expect("the functions") {
         let name = function.expect("a folder").file_name().into_string().expect("a name");
         write_file(&folder.join("target/functions").join(&name), "bootstrap", &name);
     }
+    let note = NOTE.replace("COMMIT", BUILT_COMMIT);
+    write_file(&folder.join("tools/build"), "run", &format!("{BUILD}{note}"));
 }
 
 fn write_file(folder: &Path, name: &str, text: &str) {

@@ -1,7 +1,7 @@
 //! `ops deploy` against a stand-in of an account and of `sam`: what it does in order, and every failure it explains.
 
 use gateway_tests::aws_account::Failure;
-use gateway_tests::deployment::Deployment;
+use gateway_tests::deployment::{BUILT_COMMIT, Deployment};
 use gateway_tests::ops::Done;
 use local::secrets_manager::{API_KEY, CLIENTS, SYNTHETIC_CLIENT};
 use serde_json::{Value, json};
@@ -88,6 +88,42 @@ async fn later_deployment_publishes_what_changed_alone() {
 }
 
 #[tokio::test]
+async fn recorded_commit_is_the_one_that_was_built() {
+    let deployment = Deployment::prepare("commit").await;
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        let name = ["-c", "user.name=it", "-c", "user.email=it@example.com"];
+        let done = command.args(name).args(arguments).current_dir(&deployment.folder).output();
+        let done = done.expect("git ends");
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).expect("text").trim().to_string()
+    };
+    git(&["init", "--quiet"]);
+    git(&["commit", "--quiet", "--allow-empty", "--message", "x"]);
+    let head = git(&["rev-parse", "HEAD"]);
+    let read_commit = |done: &Done| {
+        let release: Value = serde_json::from_str(done.data()).unwrap();
+        release["commit"].as_str().unwrap().to_string()
+    };
+
+    let unknown = deployment.deploy(&["--no-build"]).await;
+    assert_eq!(read_commit(&unknown), "unknown");
+    assert!(unknown.stderr.contains("recorded as unknown"), "{unknown:?}");
+    for options in [&[][..], &["--no-build"]] {
+        let other = deployment.deploy(options).await;
+        assert_eq!(read_commit(&other), BUILT_COMMIT);
+        let told = format!("were built from {BUILT_COMMIT}, and {head} is checked out");
+        assert!(other.stderr.contains(&told), "{other:?}");
+    }
+    let note = deployment.folder.join("target/functions/commit");
+    let text = std::fs::read_to_string(&note).unwrap();
+    std::fs::write(&note, text.replace(BUILT_COMMIT, &head)).unwrap();
+    let same = deployment.deploy(&["--no-build"]).await;
+    assert_eq!(read_commit(&same), head);
+    assert!(!same.stderr.contains("were built from"), "{same:?}");
+}
+
+#[tokio::test]
 async fn sam_that_is_absent_or_old_is_told() {
     let deployment = Deployment::prepare("sam").await;
     let absent = deployment.deploy(&["--sam", "no-such-sam"]).await;
@@ -108,7 +144,8 @@ async fn sam_that_is_absent_or_old_is_told() {
 async fn wrong_usage_is_told_before_anything_is_asked() {
     let deployment = Deployment::prepare("usage").await;
     let long = "a".repeat(40);
-    let cases: [(&[&str], &str); 6] = [
+    let domain = "DomainName=gateway.example.com";
+    let cases: [(&[&str], &str); 9] = [
         (&["--environment", "dev"], "nobody can be asked here"),
         (&["--stack-name", &long], "the stack's name has 40 letters"),
         (&["--stack-name", "a_b"], "letters, digits and '-'"),
@@ -121,6 +158,15 @@ async fn wrong_usage_is_told_before_anything_is_asked() {
             &["--parameter", "LogRetentionDays=2", "--template-only"],
             "LogRetentionDays takes one of: 1, 3,",
         ),
+        (&["--yes", "--parameter", "ClientBurst=0"], "ClientBurst takes a number of at least 1"),
+        (
+            &["--yes", "--parameter", "UpstreamUrl=http://x"],
+            "UpstreamUrl takes a value that is an https address",
+        ),
+        (
+            &["--template-only", "--parameter", domain],
+            "DomainName needs its certificate, CertificateArn",
+        ),
     ];
     for (options, told) in cases {
         let done = deployment.run_ops_with(&[&["deploy"], options].concat(), &[]).await;
@@ -128,6 +174,28 @@ async fn wrong_usage_is_told_before_anything_is_asked() {
         assert!(done.stderr.contains(told), "{done:?}");
     }
     assert_eq!(deployment.account.actions(), Default::default());
+}
+
+#[tokio::test]
+async fn values_that_do_not_fit_the_stack_are_told_before_the_build() {
+    let deployment = Deployment::prepare("unfit").await;
+    let secret =
+        "ExistingClientsSecretArn=arn:aws:secretsmanager:eu-west-1:123456789012:secret:a-AbCdEf";
+    let key = "SecretsKmsKeyArn=arn:aws:kms:eu-west-1:123456789012:key/0-0";
+    for (parameter, told) in [
+        (
+            secret,
+            "ExistingClientsSecretArn is of the region eu-west-1, and the stack is in us-east-1",
+        ),
+        (key, "SecretsKmsKeyArn is of the region eu-west-1"),
+        ("DomainName=gateway.example.com", "DomainName needs its certificate"),
+    ] {
+        let done = deployment.deploy(&["--parameter", parameter]).await;
+        assert_eq!((done.code, done.stdout.as_str()), (2, ""), "{done:?}");
+        assert!(done.stderr.contains(told), "{done:?}");
+        assert!(!done.stderr.contains("the build says something"), "{done:?}");
+    }
+    assert!(deployment.account.state().deployments.is_empty());
 }
 
 #[tokio::test]

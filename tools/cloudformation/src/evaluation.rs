@@ -173,7 +173,8 @@ impl Evaluation {
         }
     }
 
-    fn is_true(&mut self, rule: &Value) -> bool {
+    /// Tells whether a condition holds, or an assertion of a rule.
+    pub fn is_true(&mut self, rule: &Value) -> bool {
         let Some((name, argument)) = rule.as_object().and_then(single_entry) else {
             return self.fail("a condition is a function here".to_owned());
         };

@@ -1,7 +1,9 @@
 //! A deployment: what must hold before it, the template it hands to `sam`, and what is looked at after it.
 
 pub mod account;
+pub mod commit;
 pub mod compare;
+pub mod constraints;
 pub mod preconditions;
 pub mod record;
 pub mod revision;

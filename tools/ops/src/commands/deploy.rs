@@ -3,7 +3,9 @@
 mod after;
 
 use crate::aws::Session;
-use crate::deploy::record::{Release, find_commit, read_release};
+use crate::deploy::commit::{find_commit, tell_other_source};
+use crate::deploy::constraints::{check_region, check_value};
+use crate::deploy::record::{Release, read_release};
 use crate::deploy::revision::{Function, find_revisions, hash_text};
 use crate::deploy::settings::{FILE, Parameters, Settings, Source, read_pair, settle_parameters};
 use crate::deploy::stack::{Stack, ask_stack, find_failure, find_newest_event, list_functions};
@@ -93,6 +95,8 @@ impl Deploy {
             sam::build(&plan.root)?;
         }
         let functions = plan.write_template(&parameters)?;
+        let commit = find_commit(&plan.root, &functions);
+        tell_other_source(&plan.root, &commit);
         tell_new_versions(&functions, read_release(&session, &plan.stack).await?.as_ref());
         self.run_sam(&plan, &session, before.as_ref(), &parameters).await?;
         let deployed = Deployed {
@@ -101,7 +105,7 @@ impl Deploy {
             functions: &functions,
             is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
             wait: std::time::Duration::from_secs(self.wait_secs),
-            commit: find_commit(&plan.root),
+            commit,
             parameters_sha256: hash_text(&serde_json::to_string(&parameters)?),
         };
         let release = deployed.finish().await?;
@@ -149,6 +153,10 @@ impl Deploy {
         preconditions::check_stack_name(&template, &stack)?;
         let mut given = settings.parameters;
         given.extend(self.parameter.iter().cloned());
+        // What the stack has is not known yet; what was given is refused before AWS is asked anything.
+        for (name, value) in &given {
+            check_value(name, value, &template["Parameters"][name])?;
+        }
         Ok(Plan { root, source, template, stack, region: settings.region, given })
     }
 
@@ -183,6 +191,7 @@ impl Deploy {
         }
         let of_stack = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
         let parameters = settle(plan, &of_stack, true)?;
+        check_region(&parameters, region)?;
         check_quota(plan, session, before.is_some(), &parameters).await?;
         Ok((before, parameters))
     }

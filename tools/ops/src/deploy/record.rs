@@ -8,8 +8,6 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
 
 /// Longest value of a parameter that costs nothing.
 const MAX_BYTES: usize = 4_096;
@@ -80,19 +78,6 @@ async fn call(session: &Session, operation: &str, body: &Value) -> anyhow::Resul
     let body = body.to_string();
     send_for_json(session, &SSM, Call { method: Method::POST, path: "/".into(), headers, body })
         .await
-}
-
-/// Returns the commit of a folder, with a plus sign where files differ from it.
-pub fn find_commit(root: &Path) -> String {
-    let git = |arguments: &[&str]| {
-        let output = Command::new("git").args(arguments).current_dir(root).output().ok()?;
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
-        output.status.success().then_some(text)
-    };
-    let Some(commit) = git(&["rev-parse", "HEAD"]) else { return "unknown".to_string() };
-    let is_changed = git(&["status", "--porcelain", "--untracked-files=no"])
-        .is_none_or(|files| !files.is_empty());
-    if is_changed { format!("{commit}+") } else { commit }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What is deployed where: `samconfig.toml`, the command line, and what a stack has already.
 
+use crate::deploy::constraints::{check_rules, check_value};
 use crate::problem::Usage;
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,19 +105,12 @@ pub fn settle_parameters(
                 return Err(Usage(format!("{name} needs a value: --parameter {name}=…")).into());
             }
         };
-        check_allowed(name, &value.0, &parameter["AllowedValues"])?;
+        check_value(name, &value.0, parameter)?;
         settled.insert(name.clone(), value);
     }
+    let values = settled.iter().map(|(name, (value, _))| (name.clone(), value.clone()));
+    check_rules(template, values.collect())?;
     Ok(settled)
-}
-
-fn check_allowed(name: &str, value: &str, allowed: &Value) -> anyhow::Result<()> {
-    let Some(allowed) = allowed.as_array() else { return Ok(()) };
-    let allowed: Vec<_> = allowed.iter().map(cloudformation::plain_text).collect();
-    if allowed.iter().any(|one| one == value) {
-        return Ok(());
-    }
-    Err(anyhow!(Usage(format!("{name} takes one of: {}", allowed.join(", ")))))
 }
 
 #[cfg(test)]
