@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use shared::record::BilledUnits;
 use shared::wire::frames::{FrameBuffer, split_frames};
+use shared::wire::refusal::Refusal;
 use shared::wire::stream::{StreamEvent, hide_done, read_event};
 
 const DONE_WORD: &str = "[DONE]";
@@ -66,8 +67,10 @@ fn join_lines(mut event: StreamEvent) -> StreamEvent {
         StreamEvent::Failure(refusal) => Some(refusal),
         _ => None,
     };
-    if let Some(message) = refusal.and_then(|refusal| refusal.message.as_mut()) {
-        *message = message.replace("\r\n", " ").replace(['\n', '\r'], " ");
+    if let Some(Refusal { message, error_type, id, .. }) = refusal {
+        for words in [message, error_type, id].into_iter().flatten() {
+            *words = words.replace("\r\n", " ").replace(['\n', '\r'], " ");
+        }
     }
     event
 }
