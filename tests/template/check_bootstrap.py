@@ -12,6 +12,8 @@ BOUND = {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "FunctionBoundary"}
 READ_ONLY = ["cloudformation:GetTemplateSummary", "lambda:GetAccountSettings"]
 # With one of these on an unbounded role, the service role could make itself an administrator.
 GIVING = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"}
+# AWS defines what this role may do, so that making it gives nobody a right.
+SERVICE_LINKED = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"
 
 
 def statements(resource):
@@ -107,7 +109,7 @@ def the_deploy_role_may_what_ops_does():
     assert needed <= allowed, needed - allowed
 
 
-@check(remove(place_of("ServicePolicy", "FindLogs")))
+@check(remove(place_of("ServicePolicy", "FindLogs")), remove(place_of("ServicePolicy", "MakeTheFirstDomainName")))
 def the_service_role_may_what_the_stack_needs():
     allowed = find_actions(list(statements("ServicePolicy").values()))
     # Taking a boundary away is what the pipeline must not do.
@@ -131,6 +133,7 @@ def the_service_role_makes_bounded_roles_only():
     put(f"{place_of('ServicePolicy', 'KeepRoles')}.Resource", "*"),
     put(f"{place_of('ServicePolicy', 'HandRolesToLambda')}.Condition", BOUND),
     remove(place_of("ServicePolicy", "LeaveTheseRoles")),
+    put(f"{place_of('ServicePolicy', 'MakeTheFirstDomainName')}.Resource", "*"),
 )
 def the_service_role_cannot_raise_itself():
     listed = statements("ServicePolicy")
@@ -139,7 +142,8 @@ def the_service_role_cannot_raise_itself():
     for sid, statement in listed.items():
         allowed = {a for a in actions(statement) if a.startswith("iam:") and statement["Effect"] == "Allow"}
         assert not allowed & {"iam:*", "iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion"}, sid
-        assert not allowed or "role/${StackName}-*" in json.dumps(statement["Resource"]), sid
+        named = SERVICE_LINKED if allowed == {"iam:CreateServiceLinkedRole"} else "role/${StackName}-*"
+        assert not allowed or named in json.dumps(statement["Resource"]), sid
         if "iam:PassRole" in allowed:
             assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}, sid
 

@@ -1,5 +1,7 @@
 //! `docs/operator-policy.json` allows what `ops` calls and CloudFormation makes, and of ops' own actions nothing else.
 
+mod runbooks;
+
 use gateway_tests::aws_account::Failure;
 use gateway_tests::deployment::Deployment;
 use gateway_tests::ops;
@@ -93,7 +95,7 @@ fn operator_policy_covers_every_resource_of_the_template() {
             let named = read_statements();
             let named =
                 named.iter().filter(|statement| statement["Resource"].to_string().contains(&ends));
-            assert_eq!(named.count(), 2, "{name}");
+            assert_eq!(named.count(), 3, "{name}: ops, runbooks and CloudFormation");
         }
     }
 }
