@@ -278,6 +278,13 @@ async fn change_set_that_is_declined_is_no_release() {
     deployment.account.state().failure = Some(Failure::Declined);
     let declined = deployment.deploy(&[]).await;
     assert!(declined.problem().contains("embed: this deployment did not reach it"), "{declined:?}");
+
+    // A parameter that reaches no version.
+    deployment.write_code("embed", "embed");
+    deployment.account.state().failure = Some(Failure::Declined);
+    let declined = deployment.deploy(&["--parameter", "ClientBurst=7"]).await;
+    let told = declined.problem();
+    assert!(told.contains("was not executed") && told.contains("ClientBurst;"), "{declined:?}");
     assert_eq!(deployment.account.state().releases.len(), 1);
 }
 

@@ -106,6 +106,7 @@ impl Deploy {
             is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
             wait: std::time::Duration::from_secs(self.wait_secs),
             commit,
+            parameters: &parameters,
             parameters_sha256: hash_text(&serde_json::to_string(&parameters)?),
         };
         let release = deployed.finish().await?;

@@ -23,7 +23,7 @@ pub fn check_stack_name(template: &Value, stack: &str) -> anyhow::Result<()> {
         );
     }
     let longest = derived_names(template).into_iter().max_by_key(String::len).unwrap_or_default();
-    let room = MAX_NAME - SUFFIX - longest.len();
+    let room = MAX_NAME.saturating_sub(SUFFIX + longest.len());
     if stack.len() > room {
         return Err(Usage(format!(
             "the stack's name has {} letters; {room} is the most with which CloudFormation makes no name shorter, \
@@ -142,6 +142,26 @@ mod tests {
         for bad in ["", "1a", "-a", "a_b", "a b"] {
             assert!(check_stack_name(&template, bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn resource_with_a_long_name_leaves_no_room() {
+        let resource = "R".repeat(51);
+        let template = json!({"Resources": {resource: {"Type": "AWS::IAM::Role"}}});
+        let problem = check_stack_name(&template, "a").unwrap_err();
+        assert!(problem.is::<Usage>() && problem.to_string().contains("; 0 is the most"));
+    }
+
+    #[test]
+    fn bootstrap_takes_the_longest_name_and_no_longer_one() {
+        let template = cloudformation::read_template(include_str!("../../../../template.yaml"));
+        let template = template.unwrap();
+        assert!(check_stack_name(&template, &"a".repeat(32)).is_ok());
+        assert!(check_stack_name(&template, &"a".repeat(33)).is_err());
+        let bootstrap = include_str!("../../../../bootstrap.yaml");
+        let bootstrap = cloudformation::read_template(bootstrap).unwrap();
+        let pattern = &bootstrap["Parameters"]["StackName"]["AllowedPattern"];
+        assert_eq!(pattern, "^[A-Za-z][A-Za-z0-9-]{0,31}$");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::deploy::account::ask_version;
 use crate::deploy::compare::{ALIAS, find_differences};
 use crate::deploy::record::{Release, ReleasedFunction, record_name, record_release};
 use crate::deploy::revision::Function;
+use crate::deploy::settings::Parameters;
 use crate::deploy::smoke::{Verdict, try_gateway};
 use crate::deploy::stack::{Stack, ask_stack, list_functions};
 use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
@@ -28,6 +29,7 @@ pub struct Deployed<'a> {
     pub is_new: bool,
     pub wait: Duration,
     pub commit: String,
+    pub parameters: &'a Parameters,
     pub parameters_sha256: String,
 }
 
@@ -41,6 +43,7 @@ impl Deployed<'_> {
             "the stack is in {}: the change set was not executed",
             stack.status
         );
+        check_parameters(&stack, self.parameters)?;
         let functions = self.compare().await?;
         let client = self.make_client(&stack).await?;
         let tried = self.try_out(&stack, &client).await;
@@ -118,6 +121,18 @@ impl Deployed<'_> {
         let url = find_output(stack, "ApiUrl")?;
         try_gateway(self.session, url, &client.token, has_key, self.wait).await
     }
+}
+
+/// Refuses a stack whose parameters are not those meant: of the versions alone it could not be told.
+fn check_parameters(stack: &Stack, meant: &Parameters) -> anyhow::Result<()> {
+    let differs = |(name, value): &(&String, &String)| stack.parameters.get(*name) != Some(*value);
+    let names: Vec<_> = meant.iter().filter(differs).map(|(name, _)| name.as_str()).collect();
+    ensure!(
+        names.is_empty(),
+        "the change set was not executed: the stack has other values of {}; nothing was recorded",
+        names.join(", ")
+    );
+    Ok(())
 }
 
 fn find_output<'a>(stack: &'a Stack, name: &str) -> anyhow::Result<&'a str> {
