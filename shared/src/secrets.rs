@@ -3,6 +3,7 @@
 pub mod cached;
 pub mod clients;
 pub mod key;
+pub mod sdk_transport;
 pub mod secrets_manager;
 pub mod source;
 pub mod token;

@@ -11,7 +11,7 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use shared::config::HttpConfig;
 use shared::config::aws_endpoints::{ENDPOINT_URL, REQUIRED, find_endpoint_problems};
-use shared::secrets::secrets_manager::http_client;
+use shared::secrets::sdk_transport::http_client;
 use shared::transport::{ProxySettings, Transport};
 use std::collections::BTreeMap;
 use std::time::Duration;

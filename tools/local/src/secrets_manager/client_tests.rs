@@ -7,8 +7,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use shared::config::HttpConfig;
+use shared::secrets::sdk_transport::http_client;
 use shared::secrets::secrets_manager::{
-    self, CURRENT, NEXT, PENDING, SecretsManager as Client, StoreError,
+    CURRENT, NEXT, PENDING, SecretsManager as Client, StoreError,
 };
 use shared::secrets::source::Secret;
 use shared::transport::Transport;
@@ -41,7 +42,7 @@ fn connect(url: &str, id: &str) -> Client {
     let times = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(secrets_manager::http_client(&transport))
+        .http_client(http_client(&transport))
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::disabled())
