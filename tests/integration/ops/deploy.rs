@@ -1,10 +1,13 @@
 //! `ops deploy` against a stand-in of an account and of `sam`: what it does in order, and every failure it explains.
 
+mod lost_key;
+mod synthetic_client;
+
 use gateway_tests::aws_account::Failure;
 use gateway_tests::deployment::{BUILT_COMMIT, Deployment};
 use gateway_tests::ops::Done;
 use local::secrets_manager::{API_KEY, CLIENTS, SYNTHETIC_CLIENT};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Returns the words of a deployment that failed and changed nothing in the account.
 fn read_refusal<'a>(deployment: &Deployment, done: &'a Done) -> &'a str {
@@ -305,25 +308,6 @@ async fn version_that_is_not_live_is_named() {
 }
 
 #[tokio::test]
-async fn missing_key_is_told_with_the_next_step() {
-    let deployment = Deployment::prepare("key-missing").await;
-    let secrets = &deployment.running.gateway.secrets;
-    secrets.remove(API_KEY);
-    secrets.create(API_KEY);
-    deployment.running.gateway.kill("health").await;
-    let done = deployment.deploy(&[]).await;
-    let release: Value = serde_json::from_str(done.data()).unwrap();
-    assert_eq!(release["smoke_test"], "key_missing");
-    assert!(done.stderr.contains("ops key stage --secret arn:aws:secretsmanager:"), "{done:?}");
-
-    // For whoever may not look at the key's secret it might as well not be there.
-    secrets.remove(API_KEY);
-    deployment.running.gateway.kill("health").await;
-    let unseen = deployment.deploy(&["--wait-secs", "60"]).await;
-    assert!(unseen.data().contains("\"smoke_test\":\"key_missing\""), "{unseen:?}");
-}
-
-#[tokio::test]
 async fn failed_smoke_test_is_recorded_as_one() {
     let deployment = Deployment::prepare("smoke").await;
     let sandbox = deployment.running.gateway.sandbox.as_ref().unwrap();
@@ -338,48 +322,6 @@ async fn failed_smoke_test_is_recorded_as_one() {
     );
     let release: Value = serde_json::from_str(&deployment.account.state().releases[0]).unwrap();
     assert_eq!(release["smoke_test"], "failed");
-}
-
-#[tokio::test]
-async fn missing_secret_of_the_clients_is_told() {
-    let deployment = Deployment::prepare("no-clients").await;
-    deployment.running.gateway.secrets.remove(CLIENTS);
-    let failed = deployment.deploy(&[]).await;
-    let told = failed.problem();
-    assert!(
-        told.contains("the synthetic client cannot be made")
-            && told.contains("ResourceNotFoundException"),
-        "{failed:?}"
-    );
-    deployment.running.gateway.secrets.put(SYNTHETIC_CLIENT, "not a token");
-    deployment.running.gateway.secrets.put(CLIENTS, &json!({"clients": []}).to_string());
-    let failed = deployment.deploy(&[]).await;
-    assert!(failed.problem().contains("holds no token of this gateway"), "{failed:?}");
-    assert!(!failed.stderr.contains("not a token"), "{failed:?}");
-}
-
-#[tokio::test]
-async fn synthetic_client_is_mended_where_its_plan_is_gone() {
-    let deployment = Deployment::prepare("new-plan").await;
-    deployment.deploy(&[]).await.data();
-    let plans = &deployment.running.gateway.usage_plans;
-    let before = read_clients(&deployment);
-    let [(id, _, value)] = &plans.find_members("SyntheticUsagePlan", "").unwrap()[..] else {
-        panic!()
-    };
-    assert_eq!(before["clients"][1]["usage_plan_key"], **value);
-    assert!(plans.delete_key(id));
-    // A new stack with old secrets: its environments have read no list yet.
-    deployment.account.state().status = None;
-    deployment.running.gateway.kill("authorizer").await;
-    deployment.deploy(&["--wait-secs", "6"]).await.data();
-    let after = read_clients(&deployment);
-    let [(_, name, value)] = &plans.find_members("SyntheticUsagePlan", "").unwrap()[..] else {
-        panic!()
-    };
-    assert_eq!(name, "cohere-gateway-client-synthetic");
-    assert_eq!(after["clients"][1]["usage_plan_key"], **value);
-    assert_eq!(after["clients"][1]["token_sha256"], before["clients"][1]["token_sha256"]);
 }
 
 #[tokio::test]

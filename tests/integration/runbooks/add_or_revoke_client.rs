@@ -1,9 +1,10 @@
 //! `docs/runbooks/add-or-revoke-client.md`, with a look at who comes in after each step.
 
-use gateway_tests::gateway::{self, Running, read_answer};
+use gateway_tests::deployment::Deployment;
+use gateway_tests::gateway::{Running, read_answer};
 use gateway_tests::runbook::Runbook;
 use http::Method;
-use local::Options;
+use local::secrets_manager::SYNTHETIC_CLIENT;
 use std::time::{Duration, Instant};
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
@@ -34,28 +35,40 @@ fn token_in(printed: &str) -> String {
 
 #[tokio::test]
 async fn client_runbook_adds_renews_and_revokes() {
-    let options =
-        Options { authorizer_cache_ttl: Some(Duration::from_millis(300)), ..Options::default() };
-    let running = gateway::start_with(&[("GATEWAY_CLIENTS_TTL_SECS", "1")], options).await;
-    let mut runbook = Runbook::open(&running, "add-or-revoke-client", &[]);
+    let deployment = Deployment::prepare("runbook-clients").await;
+    deployment.deploy(&[]).await.data();
+    let running = &deployment.running;
+    let mut runbook = Runbook::open_for(&deployment, "add-or-revoke-client", &[]);
     runbook.next().await;
 
     let added = runbook.next().await;
     let first = token_in(&added);
     assert!(added.lines().any(|line| line.starts_with("search-service ")), "{added}");
-    assert_eq!(status_for(&running, &first).await, 200);
+    assert_eq!(status_for(running, &first).await, 200);
 
     let second = token_in(&runbook.next().await);
-    wait_for_status(&running, &second, 200).await;
-    assert_eq!(status_for(&running, &first).await, 200);
+    wait_for_status(running, &second, 200).await;
+    assert_eq!(status_for(running, &first).await, 200);
 
     runbook.next().await;
-    wait_for_status(&running, &first, 401).await;
-    assert_eq!(status_for(&running, &second).await, 200);
+    wait_for_status(running, &first, 401).await;
+    assert_eq!(status_for(running, &second).await, 200);
 
     let listed = runbook.next().await;
     assert!(!listed.contains("search-service") && listed.contains("local"), "{listed}");
-    wait_for_status(&running, &second, 401).await;
+    wait_for_status(running, &second, 401).await;
     assert_eq!(running.send("/v2/rerank", BODY).await.status, 200, "another client was disturbed");
+
+    let token = || running.gateway.secrets.current(SYNTHETIC_CLIENT).unwrap();
+    let leaked = token();
+    assert_eq!(status_for(running, &leaked).await, 200);
+    // Environments that have read no list yet need not be waited for.
+    deployment.account.end_stack();
+    running.gateway.kill("authorizer").await;
+    let release = runbook.next().await;
+    assert!(release.contains("\"smoke_test\":\"ok\""), "{release}");
+    wait_for_status(running, &leaked, 401).await;
+    assert_eq!(status_for(running, &token()).await, 200);
+    assert!(!runbook.words().contains(&token()));
     runbook.end().await;
 }

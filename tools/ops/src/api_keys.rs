@@ -82,11 +82,25 @@ impl<'a> ApiKeys<'a> {
     /// Tells whether a usage plan has a key of this value.
     pub async fn is_in_plan(&self, client: &str, value: &str, plan: &str) -> anyhow::Result<bool> {
         mask(value);
+        Ok(self.list_in_plan(client, plan).await?.iter().any(|listed| listed == value))
+    }
+
+    /// Returns the value of a key in a usage plan that was made for a client.
+    pub async fn find_in_plan(&self, client: &str, plan: &str) -> anyhow::Result<Option<String>> {
+        Ok(self.list_in_plan(client, plan).await?.into_iter().next())
+    }
+
+    async fn list_in_plan(&self, client: &str, plan: &str) -> anyhow::Result<Vec<String>> {
         let name = key_name(client);
         let path = format!("/usageplans/{plan}/keys?limit={PAGE}&name={name}");
         let page = self.call(Method::GET, &path, None).await?;
-        let items = page["item"].as_array().map(Vec::as_slice).unwrap_or_default();
-        Ok(items.iter().any(|key| key["value"] == value))
+        // AWS answers with every name that begins so.
+        let items = page["item"].as_array().into_iter().flatten();
+        let own = items.filter(|item| item["name"] == *name);
+        let values: Vec<_> =
+            own.filter_map(|item| item["value"].as_str().map(str::to_string)).collect();
+        values.iter().for_each(|value| mask(value));
+        Ok(values)
     }
 
     /// Makes one call; an answer without a body is null.

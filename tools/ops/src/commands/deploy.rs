@@ -97,12 +97,14 @@ impl Deploy {
         let functions = plan.write_template(&parameters)?;
         let commit = find_commit(&plan.root, &functions);
         tell_other_source(&plan.root, &commit);
-        tell_new_versions(&functions, read_release(&session, &plan.stack).await?.as_ref());
+        let last = read_release(&session, &plan.stack).await?;
+        tell_new_versions(&functions, last.as_ref());
         self.run_sam(&plan, &session, before.as_ref(), &parameters).await?;
         let deployed = Deployed {
             session: &session,
             stack: &plan.stack,
             functions: &functions,
+            last: last.as_ref(),
             is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
             wait: std::time::Duration::from_secs(self.wait_secs),
             commit,

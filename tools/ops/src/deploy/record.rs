@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const MAX_BYTES: usize = 4_096;
 
 /// What a deployment left behind.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Release {
     /// ISO-8601 in UTC.
     pub time: String,
@@ -37,13 +37,13 @@ pub fn record_name(stack: &str) -> String {
     format!("/cohere-gateway/{stack}/release")
 }
 
-/// Reads the last release; `None` where there is none, or none that this version can read.
+/// Reads the last release; `None` where there is none. One that this version cannot read tells nothing but that it is.
 pub async fn read_release(session: &Session, stack: &str) -> anyhow::Result<Option<Release>> {
     let answer = call(session, "GetParameter", &json!({ "Name": record_name(stack) })).await;
     match answer {
         Ok(answer) => {
             let text = answer["Parameter"]["Value"].as_str().unwrap_or_default();
-            Ok(serde_json::from_str(text).ok())
+            Ok(Some(serde_json::from_str(text).unwrap_or_default()))
         }
         Err(error) if is_refused_with(&error, "ParameterNotFound") => Ok(None),
         Err(error) => Err(error.context("cannot read the record of releases")),

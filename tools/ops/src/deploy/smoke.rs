@@ -12,6 +12,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// As health answers it, and as a release records it.
+pub const KEY_MISSING: &str = "key_missing";
+
 /// What the gateway answered.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Verdict {
@@ -24,7 +27,7 @@ impl Verdict {
     pub fn as_str(self) -> &'static str {
         match self {
             Verdict::Ok => "ok",
-            Verdict::KeyMissing => "key_missing",
+            Verdict::KeyMissing => KEY_MISSING,
         }
     }
 }
@@ -62,7 +65,7 @@ pub async fn try_gateway(
     let gateway = Gateway { session, url, token, has_key, until: Instant::now() + wait };
     for probe in [health, embed] {
         let answer = gateway.send_until_served(&probe).await?;
-        if answer.body["status"] == "key_missing" {
+        if answer.body["status"] == KEY_MISSING {
             return Ok(Verdict::KeyMissing);
         }
         if answer.status != 200 {
@@ -97,7 +100,7 @@ impl Gateway<'_> {
 
     /// Tells whether a later answer may be another one: of an API that has just been made, or of Cohere.
     fn may_change(&self, answer: &Answer) -> bool {
-        if answer.body["status"] == "key_missing" {
+        if answer.body["status"] == KEY_MISSING {
             return self.has_key;
         }
         matches!(answer.status, 403 | 404 | 429) || answer.status >= 500

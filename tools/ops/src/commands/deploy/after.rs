@@ -6,7 +6,7 @@ use crate::deploy::compare::{ALIAS, find_differences};
 use crate::deploy::record::{Release, ReleasedFunction, record_name, record_release};
 use crate::deploy::revision::Function;
 use crate::deploy::settings::Parameters;
-use crate::deploy::smoke::{Verdict, try_gateway};
+use crate::deploy::smoke::{KEY_MISSING, Verdict, try_gateway};
 use crate::deploy::stack::{Stack, ask_stack, list_functions};
 use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
 use crate::output::say;
@@ -27,6 +27,8 @@ pub struct Deployed<'a> {
     pub functions: &'a [Function],
     /// Whether the stack did not exist before.
     pub is_new: bool,
+    /// What was recorded before.
+    pub last: Option<&'a Release>,
     pub wait: Duration,
     pub commit: String,
     pub parameters: &'a Parameters,
@@ -46,7 +48,10 @@ impl Deployed<'_> {
         check_parameters(&stack, self.parameters)?;
         let functions = self.compare().await?;
         let client = self.make_client(&stack).await?;
-        let tried = self.try_out(&stack, &client).await;
+        let tried = match self.try_out(&stack, &client).await {
+            Ok(verdict) => self.check_key(verdict, &stack),
+            Err(problem) => Err(problem),
+        };
         let smoke_test = match &tried {
             Ok(verdict) => verdict.as_str(),
             Err(_) => "failed",
@@ -110,6 +115,18 @@ impl Deployed<'_> {
         Ok(client)
     }
 
+    /// Refuses a gateway that has lost its Cohere key; one that never had any is as it should be.
+    fn check_key(&self, verdict: Verdict, stack: &Stack) -> anyhow::Result<Verdict> {
+        if verdict != Verdict::KeyMissing || was_without_key(self.is_new, self.last) {
+            return Ok(verdict);
+        }
+        let secret = find_output(stack, "CohereApiKeySecretArn")?;
+        bail!(
+            "the gateway has no Cohere key any more: the secret {secret} holds no usable key, and every request gets 503 \
+             key_missing. Put the key back: ops key stage --secret {secret} < key.txt, then deploy again"
+        )
+    }
+
     async fn try_out(&self, stack: &Stack, client: &SyntheticClient) -> anyhow::Result<Verdict> {
         if client.is_changed && !self.is_new {
             say("waiting for half a minute until the gateway knows the new client");
@@ -121,6 +138,11 @@ impl Deployed<'_> {
         let url = find_output(stack, "ApiUrl")?;
         try_gateway(self.session, url, &client.token, has_key, self.wait).await
     }
+}
+
+/// Tells whether a stack has never had a Cohere key, as far as the last release tells.
+fn was_without_key(is_new: bool, last: Option<&Release>) -> bool {
+    is_new || last.is_none_or(|last| last.smoke_test == KEY_MISSING)
 }
 
 /// Refuses a stack whose parameters are not those meant: of the versions alone it could not be told.
@@ -152,4 +174,21 @@ fn tell_next_steps(verdict: Verdict, stack: &Stack) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_may_be_missing_where_none_was_before() {
+        let release =
+            |smoke_test: &str| Release { smoke_test: smoke_test.to_string(), ..Release::default() };
+        assert!(was_without_key(false, None));
+        assert!(was_without_key(false, Some(&release("key_missing"))));
+        assert!(was_without_key(true, Some(&release("ok"))), "the record of a deleted stack");
+        for had in ["ok", "failed", ""] {
+            assert!(!was_without_key(false, Some(&release(had))), "{had}");
+        }
+    }
 }
