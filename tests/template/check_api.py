@@ -1,153 +1,250 @@
-"""The API's own answers, rates, address and log: imported by check.py, which runs these checks."""
+"""The API as it is deployed, exactly: imported by check.py, which runs these checks."""
 
 import json
 import re
 
-from stack import RESOURCES, ROUTES, TEMPLATE, check, of_type, put, remove
+from stack import FUNCTIONS, RESOURCES, ROUTES, check, of_type, operations, put, remove, the_stage
 
-RESPONSES = "Resources.Api.Properties.GatewayResponses"
-SAME = (
-    ("UNAUTHORIZED", "ACCESS_DENIED"),
-    ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"),
-    ("MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE", "EXPIRED_TOKEN", "RESOURCE_NOT_FOUND"),
-)
-STATUSES = {
-    "UNAUTHORIZED": 401, "ACCESS_DENIED": 401, "MISSING_AUTHENTICATION_TOKEN": 404, "INVALID_API_KEY": 500,
-    "THROTTLED": 429, "QUOTA_EXCEEDED": 429, "REQUEST_TOO_LARGE": 413, "INTEGRATION_TIMEOUT": 504,
-    "INTEGRATION_FAILURE": 503, "DEFAULT_4XX": None, "DEFAULT_5XX": None,
+API = "Resources.Api.Properties"
+RESPONSES = f"{API}.GatewayResponses"
+SETTINGS = f"{API}.MethodSettings"
+AUTHORIZER = f"{API}.Auth.Authorizers.ClientToken"
+LOG_SETTING = f"{API}.AccessLogSetting"
+OPEN = {"Authorizer": "NONE", "ApiKeyRequired": False}
+OLD_404 = {"application/json": '{"id":"$context.requestId","message":"not found","code":"not_found"}'}
+REPEATS_THE_CALLER = {"application/json": '{"id":"","message":$context.error.messageString,"code":""}'}
+
+UNKNOWN_PATH = ("MISSING_AUTHENTICATION_TOKEN", "INVALID_SIGNATURE", "EXPIRED_TOKEN", "RESOURCE_NOT_FOUND")
+SAME = (("UNAUTHORIZED", "ACCESS_DENIED"), ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"), UNKNOWN_PATH)
+# Status and headers of each type. Clients repeat at once what bears no Retry-After. The two defaults keep the
+# status of the type that they stand for.
+AGAIN, TOKEN = {"Retry-After": "'1'"}, {"WWW-Authenticate": "'Bearer'"}
+ANSWERS = {
+    "DEFAULT_4XX": (None, {}),
+    "DEFAULT_5XX": (None, {}),
+    "UNAUTHORIZED": (401, TOKEN),
+    "ACCESS_DENIED": (401, TOKEN),
+    **{kind: (404, {}) for kind in UNKNOWN_PATH},
+    "REQUEST_TOO_LARGE": (413, {}),
+    "THROTTLED": (429, AGAIN),
+    "QUOTA_EXCEEDED": (429, {"Retry-After": "'5'"}),
+    "INVALID_API_KEY": (500, {}),
+    "AUTHORIZER_FAILURE": (503, AGAIN),
+    "AUTHORIZER_CONFIGURATION_ERROR": (503, AGAIN),
+    "INTEGRATION_FAILURE": (503, AGAIN),
+    "INTEGRATION_TIMEOUT": (504, {}),
 }
 # Of the caller's own words none: a path or a query may hold anything.
 LOGGED = {
     "requestTimeEpoch", "requestId", "httpMethod", "resourcePath", "status", "error.responseType",
     "authorizer.principalId", "responseLatency", "integration.status", "integration.timeToFirstContent", "tlsVersion",
 }
-OLD_404 = {"application/json": '{"id":"$context.requestId","message":"not found","code":"not_found"}'}
-ALL_ROUTES = "Resources.Api.Properties.MethodSettings.0"
-LOG_SETTING = "Resources.Api.Properties.AccessLogSetting"
+
+
+def body():
+    return RESOURCES["Api"]["Properties"]["Body"]
 
 
 def responses():
-    return RESOURCES["Api"]["Properties"]["Body"]["x-amazon-apigateway-gateway-responses"]
+    return body()["x-amazon-apigateway-gateway-responses"]
 
 
-def stage():
-    (only,) = of_type("AWS::ApiGateway::Stage").values()
-    return only["Properties"]
+def lambda_uri(text, **names):
+    return {"Fn::Sub": [f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/{text}", names] if names else
+            f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/{text}"}
 
 
-def without_value(condition, value):
-    return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}
+def rate(per_second, burst):
+    return {"MetricsEnabled": True, "ThrottlingRateLimit": per_second, "ThrottlingBurstLimit": burst}
 
 
+# On edge a stream may be silent for 30 seconds only; the default of TLS takes 1.0.
 @check(
-    put(f"{RESPONSES}.INVALID_SIGNATURE.ResponseTemplates", OLD_404),
-    remove(f"{RESPONSES}.ACCESS_DENIED.ResponseParameters"),
+    put(f"{API}.EndpointConfiguration", {"Type": "EDGE"}),
+    put(f"{API}.DisableExecuteApiEndpoint", True),
+    put(f"{API}.SecurityPolicy", "TLS_1_0"),
+    put(f"{API}.ApiKeySourceType", "HEADER"),
+    put(f"{API}.Name", "gateway"),
+    put(f"{API}.BinaryMediaTypes", []),
+    put(f"{API}.MinimumCompressionSize", 0),
+    put(f"{API}.Auth.ResourcePolicy", {"CustomStatements": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}),
+    remove(f"{API}.SecurityPolicy"),
+    remove(f"{API}.EndpointAccessMode"),
 )
-def types_that_mean_the_same_are_answered_alike():
-    for first, *others in SAME:
-        for other in others:
-            assert responses()[other] == responses()[first], (first, other)
+def the_api_is_regional_with_new_tls_and_binary_bodies():
+    found = {name: value for name, value in RESOURCES["Api"]["Properties"].items() if name != "Body"}
+    assert found == {
+        "Name": {"Fn::Sub": "${AWS::StackName}-api"},
+        "Parameters": {"endpointConfigurationTypes": "REGIONAL"},
+        "EndpointConfiguration": {"Types": ["REGIONAL"]},
+        "BinaryMediaTypes": ["*~1*"],
+        "ApiKeySourceType": "AUTHORIZER",
+        "SecurityPolicy": "SecurityPolicy_TLS13_1_2_2021_06",
+        "EndpointAccessMode": "BASIC",
+    }, found
+    prefix = "x-amazon-apigateway-"
+    extensions = {f"{prefix}gateway-responses", f"{prefix}binary-media-types"}
+    assert set(body()) == {"openapi", "info", "paths", "components", *extensions}, body().keys()
+    assert body()[f"{prefix}binary-media-types"] == ["*/*"], "bodies would come as text"
 
 
+# Each streams from the alias, and only health is open.
 @check(
-    (put(f"{RESPONSES}.INTEGRATION_FAILURE.StatusCode", 502), remove(f"{RESPONSES}.INTEGRATION_FAILURE.ResponseParameters")),
-    put(f"{RESPONSES}.INVALID_API_KEY.StatusCode", 403),
-    put(f"{RESPONSES}.DEFAULT_4XX.StatusCode", 400),
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.Path", "/v1/chat"),
+    put("Resources.EmbedFunction.Properties.Events.Embed.Properties.ResponseTransferMode", "STREAM"),
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.TimeoutInMillis", 29000),
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.Auth", OPEN),
+    put("Resources.ChatFunction.Properties.Events.Chat.Properties.Auth", {"ApiKeyRequired": False}),
+    remove("Resources.HealthFunction.Properties.Events.Health.Properties.Auth"),
 )
-def each_type_has_its_status():
-    for kind, status in STATUSES.items():
-        given = responses()[kind].get("statusCode")
-        assert given == (None if status is None else str(status)), (kind, given)
-    again = responses()["INTEGRATION_FAILURE"]["responseParameters"]["gatewayresponse.header.Retry-After"]
-    assert again == "'1'", "clients repeat at once what bears no Retry-After"
+def routes_stream_from_the_alias_and_ask_a_token():
+    expected = {}
+    for route, function in ROUTES.items():
+        uri = lambda_uri(f"2021-11-15/functions/${{{function}FunctionAliaslive}}/response-streaming-invocations")
+        integration = {
+            "httpMethod": "POST", "type": "aws_proxy", "uri": uri,
+            "responseTransferMode": "STREAM", "timeoutInMillis": FUNCTIONS[function] * 1000,
+        }
+        security = [] if route[0] == "/api/health" else [{"ClientToken": []}, {"api_key": []}]
+        expected[route] = {"x-amazon-apigateway-integration": integration, "security": security, "responses": {}}
+    assert operations() == expected, operations()
 
 
-@check(tuple(put(f"{RESPONSES}.{kind}.ResponseTemplates", OLD_404) for kind in SAME[2]))
-def an_unknown_path_is_told_every_route():
-    text = responses()["MISSING_AUTHENTICATION_TOKEN"]["responseTemplates"]["application/json"]
-    message = json.loads(text)["message"]
-    for path, method in ROUTES:
-        assert re.search(rf"\b{method.upper()} {path}(,| )", message), (method, path, message)
-
-
+# What cannot be a token is refused before any function runs: exactly one space, and the whole alphabet.
 @check(
-    (put(f"{ALL_ROUTES}.ThrottlingRateLimit", {"Ref": "RouteBurst"}), put(f"{ALL_ROUTES}.ThrottlingBurstLimit", {"Ref": "RouteRequestsPerSecond"})),
-    put(f"{ALL_ROUTES}.HttpMethod", "POST"),
+    put(f"{AUTHORIZER}.FunctionArn", {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}),
+    put(f"{AUTHORIZER}.Identity.ValidationExpression", "^[Bb][Ee][Aa][Rr][Ee][Rr] cgw_.+$"),
+    put(f"{AUTHORIZER}.Identity.ReauthorizeEvery", 3600),
+    put(f"{AUTHORIZER}.Identity.Header", "X-Token"),
+    remove(f"{AUTHORIZER}.Identity.ValidationExpression"),
 )
-def every_route_has_a_rate_for_all_clients():
-    (all_methods,) = [s for s in stage()["MethodSettings"] if (s["HttpMethod"], s["ResourcePath"]) == ("*", "/*")]
-    assert all_methods.get("ThrottlingRateLimit") == {"Ref": "RouteRequestsPerSecond"}, all_methods
-    assert all_methods.get("ThrottlingBurstLimit") == {"Ref": "RouteBurst"}, all_methods
+def the_authorizer_is_asked_through_its_alias():
+    alias = {"Ref": "AuthorizerFunctionAliaslive"}
+    assert body()["components"]["securitySchemes"] == {
+        "api_key": {"type": "apiKey", "name": "x-api-key", "in": "header"},
+        "ClientToken": {
+            "type": "apiKey", "name": "Authorization", "in": "header",
+            "x-amazon-apigateway-authtype": "custom",
+            "x-amazon-apigateway-authorizer": {
+                "type": "token",
+                "authorizerResultTtlInSeconds": 60,
+                "authorizerUri": lambda_uri("2015-03-31/functions/${__FunctionArn__}/invocations", __FunctionArn__=alias),
+                "identityValidationExpression": "^[Bb][Ee][Aa][Rr][Ee][Rr] cgw_[A-Za-z0-9_-]{20,120}$",
+            },
+        },
+    }, body()["components"]
 
 
+# One stage whose cache, traces of bodies and canary are off, because it does not name them.
 @check(
-    put("Resources.SyntheticUsagePlan.Properties.Throttle.RateLimit", 1000),
-    remove("Resources.SyntheticUsagePlan.Properties.Quota"),
+    put(f"{API}.CacheClusterEnabled", True),
+    put(f"{API}.CanarySetting", {"PercentTraffic": 10}),
+    put(f"{API}.TracingEnabled", True),
+    put(f"{API}.Variables", {"stage": "live"}),
+    put(f"{SETTINGS}.0.DataTraceEnabled", True),
+    put(f"{SETTINGS}.0.CachingEnabled", True),
+    put(f"{SETTINGS}.0.LoggingLevel", "INFO"),
+    (
+        put(f"{SETTINGS}.0.ThrottlingRateLimit", {"Ref": "RouteBurst"}),
+        put(f"{SETTINGS}.0.ThrottlingBurstLimit", {"Ref": "RouteRequestsPerSecond"}),
+    ),
+    put(f"{SETTINGS}.1.ThrottlingBurstLimit", -1),
+    put(f"{SETTINGS}.0.HttpMethod", "POST"),
+    put(f"{SETTINGS}.1.ThrottlingRateLimit", 100),
 )
-def the_synthetic_client_can_spend_little():
-    plan = RESOURCES["SyntheticUsagePlan"]["Properties"]
-    assert plan["Throttle"]["RateLimit"] <= 5 and plan["Throttle"]["BurstLimit"] <= 20, plan
-    assert plan.get("Quota", {}).get("Period") == "DAY" and plan["Quota"]["Limit"] <= 50_000, plan
-
-
-@check(
-    remove("Resources.Api.Properties.SecurityPolicy"),
-    put("Resources.Api.Properties.SecurityPolicy", "TLS_1_0"),
-    remove("Resources.Api.Properties.EndpointAccessMode"),
-    put("Resources.CustomDomain.Properties.SecurityPolicy", "TLS_1_0"),
-)
-def tls_is_at_least_1_2():
-    api = RESOURCES["Api"]["Properties"]
-    assert re.match(r"SecurityPolicy_TLS13_1_[23]_", api.get("SecurityPolicy", "")), api.get("SecurityPolicy")
-    assert api.get("EndpointAccessMode") in ("BASIC", "STRICT"), "API Gateway refuses such a policy without it"
-    assert RESOURCES["CustomDomain"]["Properties"]["SecurityPolicy"] == "TLS_1_2"
-
-
-@check(
-    remove("Resources.CustomDomain.Condition"),
-    remove("Resources.CustomDomainMapping.Condition"),
-    put("Resources.CustomDomainMapping.Properties.Stage", "v1"),
-    remove("Rules.DomainNameHasCertificate"),
-    remove("Outputs.DomainTarget.Condition"),
-)
-def a_domain_name_is_optional_and_has_its_certificate():
-    for name in ("CustomDomain", "CustomDomainMapping"):
-        assert RESOURCES[name].get("Condition") == "HasDomainName", name
-    mapping = RESOURCES["CustomDomainMapping"]["Properties"]
-    assert mapping["Stage"]["Ref"] in of_type("AWS::ApiGateway::Stage"), mapping
-    (assertion,) = TEMPLATE["Rules"]["DomainNameHasCertificate"]["Assertions"]
-    assert "CertificateArn" in json.dumps(assertion["Assert"]), assertion
-    for output in ("DomainUrl", "DomainTarget", "DomainHostedZoneId"):
-        assert TEMPLATE["Outputs"][output].get("Condition") == "HasDomainName", output
+def the_one_stage_throttles_and_does_no_more():
+    _, stage = the_stage()
+    ((deployment, made),) = of_type("AWS::ApiGateway::Deployment").items()
+    found = {name: value for name, value in stage.items() if name not in ("StageName", "AccessLogSetting")}
+    assert found == {
+        "RestApiId": {"Ref": "Api"},
+        "DeploymentId": {"Ref": deployment},
+        "MethodSettings": [
+            {"HttpMethod": "*", "ResourcePath": "/*", **rate({"Ref": "RouteRequestsPerSecond"}, {"Ref": "RouteBurst"})},
+            {"HttpMethod": "GET", "ResourcePath": "/~1api~1health", **rate(2, 5)},
+        ],
+    }, found
+    assert set(made["Properties"]) == {"Description", "RestApiId"}, made
 
 
 @check(
     put(f"{LOG_SETTING}.Fn::If.0", "HasDomainName"),
     put(f"{LOG_SETTING}.Fn::If.1.Format", '{"path":"$context.path"}'),
-    remove("Resources.AccessLog.Condition"),
-    put("Parameters.AccessLogs.Default", "on"),
+    put(f"{LOG_SETTING}.Fn::If.1.DestinationArn", {"Fn::GetAtt": ["ChatLogs", "Arn"]}),
 )
 def an_access_log_is_asked_for_and_holds_no_words_of_a_caller():
-    condition, setting, nothing = stage()["AccessLogSetting"]["Fn::If"]
+    _, stage = the_stage()
+    condition, setting, nothing = stage["AccessLogSetting"]["Fn::If"]
     assert (condition, nothing) == ("HasAccessLogs", {"Ref": "AWS::NoValue"}), "it needs a role of the whole account"
-    assert RESOURCES["AccessLog"].get("Condition") == "HasAccessLogs"
-    assert TEMPLATE["Parameters"]["AccessLogs"]["Default"] == "off"
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["AccessLog", "Arn"]}, setting
     assert all(isinstance(value, str) for value in json.loads(setting["Format"]).values())
     logged = set(re.findall(r"\$context\.([A-Za-z.]+)", setting["Format"]))
     assert logged == LOGGED, logged ^ LOGGED
 
 
 @check(
-    put("Resources.ChatFunction.Properties.ReservedConcurrentExecutions", 5),
-    put("Parameters.HealthReservedConcurrency.Default", "1"),
-    put("Resources.RotateKeyFunction.Properties.ReservedConcurrentExecutions", 1),
+    put(f"{RESPONSES}.INTEGRATION_FAILURE.StatusCode", 502),
+    put(f"{RESPONSES}.INVALID_API_KEY.StatusCode", 403),
+    put(f"{RESPONSES}.DEFAULT_4XX.StatusCode", 400),
+    put(f"{RESPONSES}.QUOTA_EXCEEDED.ResponseParameters.Headers.Retry-After", "'3600'"),
+    put(f"{RESPONSES}.WAF_FILTERED", {"StatusCode": 403, "ResponseTemplates": OLD_404}),
+    remove(f"{RESPONSES}.UNAUTHORIZED.ResponseParameters"),
+    remove(f"{RESPONSES}.ACCESS_DENIED.ResponseParameters.Headers.WWW-Authenticate"),
+    remove(f"{RESPONSES}.THROTTLED.ResponseParameters"),
+    remove(f"{RESPONSES}.AUTHORIZER_FAILURE.ResponseParameters"),
+    remove(f"{RESPONSES}.INTEGRATION_TIMEOUT"),
 )
-def nothing_is_reserved_unless_asked_for():
-    for name, function in of_type("AWS::Lambda::Function").items():
-        short = name.removesuffix("Function")
-        found = function["Properties"].get("ReservedConcurrentExecutions")
-        if short == "RotateKey":
-            assert found is None, "its schedule needs one environment at times"
-            continue
-        assert found == without_value(f"{short}HasReserve", {"Ref": f"{short}ReservedConcurrency"}), (name, found)
-        assert TEMPLATE["Parameters"][f"{short}ReservedConcurrency"]["Default"] == "none", name
+def each_response_type_has_its_status_and_headers():
+    assert set(responses()) == set(ANSWERS), set(responses()) ^ set(ANSWERS)
+    for kind, (status, headers) in ANSWERS.items():
+        found = {name: value for name, value in responses()[kind].items() if name != "responseTemplates"}
+        named = {f"gatewayresponse.header.{name}": value for name, value in headers.items()}
+        expected = {"responseParameters": named, **({"statusCode": str(status)} if status else {})}
+        assert found == expected, (kind, found)
+
+
+@check(
+    put(f"{RESPONSES}.INVALID_SIGNATURE.ResponseTemplates", OLD_404),
+    put(f"{RESPONSES}.ACCESS_DENIED.ResponseTemplates", OLD_404),
+)
+def types_that_mean_the_same_are_answered_alike():
+    for first, *others in SAME:
+        for other in others:
+            assert responses()[other]["responseTemplates"] == responses()[first]["responseTemplates"], (first, other)
+
+
+@check(tuple(put(f"{RESPONSES}.{kind}.ResponseTemplates", OLD_404) for kind in UNKNOWN_PATH))
+def an_unknown_path_is_told_every_route():
+    text = responses()[UNKNOWN_PATH[0]]["responseTemplates"]["application/json"]
+    message = json.loads(text)["message"]
+    for path, method in ROUTES:
+        assert re.search(rf"\b{method.upper()} {path}(,| )", message), (method, path, message)
+
+
+@check(
+    put(f"{RESPONSES}.THROTTLED.ResponseTemplates", {"application/json": '{"message":"wait"}'}),
+    put(f"{RESPONSES}.DEFAULT_4XX.ResponseTemplates", REPEATS_THE_CALLER),
+    put(f"{RESPONSES}.DEFAULT_5XX.ResponseTemplates", {**OLD_404, "text/html": "no"}),
+)
+def gateway_responses_have_our_shape():
+    for kind, response in responses().items():
+        ((media, text),) = response["responseTemplates"].items()
+        assert media == "application/json" and list(json.loads(text)) == ["id", "message", "code"], (kind, text)
+        assert "$context.error" not in text, f"{kind} may repeat a caller's token"
+
+
+@check(
+    remove("Resources.CustomDomain.Condition"),
+    remove("Resources.CustomDomainMapping.Condition"),
+    put("Resources.CustomDomain.Properties.SecurityPolicy", "TLS_1_0"),
+    put("Resources.CustomDomain.Properties.EndpointConfiguration.Types", ["EDGE"]),
+    put("Resources.CustomDomainMapping.Properties.Stage", "v1"),
+)
+def a_domain_name_is_optional_and_the_same_stages():
+    domain, mapping = RESOURCES["CustomDomain"], RESOURCES["CustomDomainMapping"]
+    assert domain.get("Condition") == mapping.get("Condition") == "HasDomainName"
+    found = {name: value for name, value in domain["Properties"].items() if name != "RegionalCertificateArn"}
+    regional = {"EndpointConfiguration": {"Types": ["REGIONAL"]}, "SecurityPolicy": "TLS_1_2"}
+    assert found == {"DomainName": {"Ref": "DomainName"}, **regional}, found
+    same = {"RestApiId": {"Ref": "Api"}, "Stage": {"Ref": the_stage()[0]}}
+    assert mapping["Properties"] == {"DomainName": {"Ref": "CustomDomain"}, **same}, mapping

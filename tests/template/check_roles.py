@@ -1,12 +1,13 @@
-"""What each function may do: imported by check.py, which runs these checks."""
+"""What each function may do, exactly: imported by check.py, which runs these checks."""
 
-from stack import RESOURCES, check, of_type, own_or_existing, put, remove
+from stack import FUNCTIONS, RESOURCES, append, check, own_or_existing, put, remove, without_value
 
-BOUNDARY = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 TRACES = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
 ROTATES = ["DescribeSecret", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"]
-STATEMENTS = "Resources.{}Role.Properties.Policies.0.PolicyDocument.Statement"
+ROLE = "Resources.{}Role.Properties"
+STATEMENTS = ROLE + ".Policies.0.PolicyDocument.Statement"
+TRUST = ROLE.format("Chat") + ".AssumeRolePolicyDocument.Statement"
 
 
 def logs(function):
@@ -27,36 +28,29 @@ def with_customer_key(action):
     statement = {
         "Effect": "Allow", "Action": action, "Resource": {"Ref": "SecretsKmsKeyArn"}, "Condition": {"StringEquals": via},
     }
-    return {"Fn::If": ["HasSecretsKey", statement, {"Ref": "AWS::NoValue"}]}
+    return without_value("HasSecretsKey", statement)
 
 
-@check(put("Resources.EmbedFunction.Properties.Role", {"Fn::GetAtt": ["ChatRole", "Arn"]}))
-def each_function_has_a_role_of_its_own():
-    functions = of_type("AWS::Lambda::Function")
-    for name, function in functions.items():
-        role = name.removesuffix("Function") + "Role"
-        assert function["Properties"]["Role"] == {"Fn::GetAtt": [role, "Arn"]}, (name, function["Properties"]["Role"])
-    assert len(of_type("AWS::IAM::Role")) == len(functions), "a role that nobody has"
+def policy(*statements):
+    return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
+def allowed(function):
+    yield from (logs(function), secret(function), TRACES, with_customer_key("kms:Decrypt"))
+    if function == "RotateKey":
+        yield with_customer_key("kms:GenerateDataKey")
+
+
+# Lambda alone takes a role, which allows its logs, its secret and traces; managed policies are wider than a function needs.
 @check(
-    put("Resources.ChatRole.Properties.ManagedPolicyArns", [BASIC]),
-    remove("Resources.RotateKeyRole.Properties.PermissionsBoundary"),
-    put("Resources.ChatRole.Properties.AssumeRolePolicyDocument.Statement.0.Principal.Service", "ec2.amazonaws.com"),
-    put("Resources.Another", {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "a", "PolicyDocument": {}}}),
-)
-def every_role_is_bounded_and_lambdas_alone():
-    for name, role in of_type("AWS::IAM::Role").items():
-        properties = role["Properties"]
-        (trust,) = properties["AssumeRolePolicyDocument"]["Statement"]
-        assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}, (name, trust)
-        assert not properties.get("ManagedPolicyArns"), f"{name}: the managed policies are wider than a function needs"
-        assert properties.get("PermissionsBoundary") == BOUNDARY, name
-        assert len(properties["Policies"]) == 1, name
-    assert not {kind for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") if of_type(kind)}
-
-
-@check(
+    put(ROLE.format("Chat") + ".ManagedPolicyArns", [BASIC]),
+    put(ROLE.format("Chat") + ".RoleName", {"Fn::Sub": "${AWS::StackName}-chat"}),
+    append(ROLE.format("Chat") + ".Policies", {"PolicyName": "more", "PolicyDocument": policy(TRACES)}),
+    remove(ROLE.format("RotateKey") + ".PermissionsBoundary"),
+    put(f"{TRUST}.0.Principal.Service", "ec2.amazonaws.com"),
+    put(f"{TRUST}.0.Action", "*"),
+    put(f"{TRUST}.0.Effect", "Deny"),
+    append(TRUST, {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}),
     put(STATEMENTS.format("Chat") + ".0.Resource", "*"),
     put(STATEMENTS.format("Embed") + ".0.Resource", {"Fn::GetAtt": ["ChatLogs", "Arn"]}),
     put(STATEMENTS.format("Rerank") + ".0.Action", ["logs:*"]),
@@ -67,12 +61,14 @@ def every_role_is_bounded_and_lambdas_alone():
     put(STATEMENTS.format("Rerank") + ".3", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}),
     remove(STATEMENTS.format("RotateKey") + ".4"),
 )
-def a_role_allows_its_logs_its_secret_and_traces():
-    for name, role in of_type("AWS::IAM::Role").items():
-        function = name.removesuffix("Role")
-        expected = [logs(function), secret(function), TRACES, with_customer_key("kms:Decrypt")]
-        if function == "RotateKey":
-            expected.append(with_customer_key("kms:GenerateDataKey"))
-        found = role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+def a_role_is_lambdas_and_allows_this_alone():
+    trust = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    for name in FUNCTIONS:
+        found = dict(RESOURCES[f"{name}Role"]["Properties"])
+        (own,) = found.pop("Policies")
+        assert own["PolicyDocument"] == policy(*allowed(name)), (name, own)
+        expected = {
+            "AssumeRolePolicyDocument": trust,
+            "PermissionsBoundary": without_value("HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}),
+        }
         assert found == expected, (name, found)
-        assert f"{function}Logs" in RESOURCES, name

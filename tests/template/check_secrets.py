@@ -1,77 +1,58 @@
 """Secrets, and what outlives the stack: imported by check.py, which runs these checks."""
 
-from stack import RESOURCES, TEMPLATE, check, of_type, own_or_existing, put, remove
+from stack import FUNCTIONS, RESOURCES, check, own_or_existing, put, remove, without_value
 
 SECRETS = ("CohereApiKey", "Clients", "SyntheticClient")
-KEY = {"Fn::If": ["HasSecretsKey", {"Ref": "SecretsKmsKeyArn"}, {"Ref": "AWS::NoValue"}]}
-VARIABLES = "Resources.{}Function.Properties.Environment.Variables"
+# Retain would leave three secrets and six log groups behind at each creation that fails.
+OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+ROTATION = "Resources.CohereApiKeyRotation.Properties"
 
 
 @check(
     put("Resources.ClientsSecret.Properties.SecretString", "value"),
+    put("Resources.ClientsSecret.Properties.Name", "clients"),
     put("Resources.SyntheticClientSecret.Properties.GenerateSecretString", {}),
     remove("Resources.CohereApiKeySecret.Properties.KmsKeyId"),
+    remove("Resources.CohereApiKeySecret.DeletionPolicy"),
     remove("Resources.ClientsSecret.Condition"),
-    put("Conditions.MakesClientsSecret", {"Fn::Equals": [{"Ref": "ExistingCohereApiKeySecretArn"}, ""]}),
 )
 def a_secret_is_empty_and_made_where_none_is_named():
-    secrets = of_type("AWS::SecretsManager::Secret")
-    assert set(secrets) == {f"{secret}Secret" for secret in SECRETS}, secrets.keys()
-    for name, secret in secrets.items():
-        assert secret["Condition"] == f"Makes{name}", name
-        assert TEMPLATE["Conditions"][f"Makes{name}"] == {"Fn::Equals": [{"Ref": f"Existing{name}Arn"}, ""]}, name
-        assert not {"SecretString", "GenerateSecretString"} & set(secret["Properties"]), name
-        assert secret["Properties"]["KmsKeyId"] == KEY, name
+    for name in SECRETS:
+        key = without_value("HasSecretsKey", {"Ref": "SecretsKmsKeyArn"})
+        expected = {"Type": "AWS::SecretsManager::Secret", "Condition": f"Makes{name}Secret", **OUTLIVES}
+        found = dict(RESOURCES[f"{name}Secret"])
+        properties = dict(found.pop("Properties"))
+        assert properties.pop("Description"), name
+        assert (found, properties) == (expected, {"KmsKeyId": key}), (name, found, properties)
 
 
-# Retain would leave three secrets and six log groups behind at each creation that fails.
 @check(
-    remove("Resources.CohereApiKeySecret.DeletionPolicy"),
     put("Resources.ChatLogs.DeletionPolicy", "Retain"),
+    put("Resources.ChatLogs.Properties.LogGroupName", "/aws/lambda/chat"),
+    remove("Resources.ChatLogs.Properties.RetentionInDays"),
     remove("Resources.AccessLog.UpdateReplacePolicy"),
+    remove("Resources.AccessLog.Condition"),
 )
-def secrets_and_logs_outlive_the_stack_and_no_failed_creation():
-    for kind in ("AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"):
-        for name, resource in of_type(kind).items():
-            policies = (resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy"))
-            assert policies == ("RetainExceptOnCreate", "Retain"), (name, policies)
+def logs_outlive_the_stack_and_are_kept_for_a_time():
+    expected = {"Type": "AWS::Logs::LogGroup", **OUTLIVES, "Properties": {"RetentionInDays": {"Ref": "LogRetentionDays"}}}
+    for name in FUNCTIONS:
+        assert RESOURCES[f"{name}Logs"] == expected, name
+    assert RESOURCES["AccessLog"] == {**expected, "Condition": "HasAccessLogs"}, "it needs a role of the whole account"
 
 
 @check(
-    put(VARIABLES.format("Chat") + ".GATEWAY_SECRET_ID", {"Ref": "CohereApiKeySecret"}),
-    put(VARIABLES.format("Authorizer") + ".GATEWAY_SECRET_ID", own_or_existing("CohereApiKey")),
-    remove(VARIABLES.format("Authorizer") + ".GATEWAY_CLIENTS_SECRET_ID"),
-    put("Outputs.SyntheticClientSecretArn.Value", {"Ref": "SyntheticClientSecret"}),
+    put(f"{ROTATION}.RotateImmediatelyOnUpdate", True),
+    put(f"{ROTATION}.RotationRules.AutomaticallyAfterDays", 30),
+    put(f"{ROTATION}.SecretId", {"Ref": "CohereApiKeySecret"}),
+    put(f"{ROTATION}.RotationLambdaARN", {"Fn::GetAtt": ["RotateKeyFunction", "Arn"]}),
+    remove("Resources.CohereApiKeyRotation.DependsOn"),
 )
-def a_function_is_told_its_secret_alone():
-    for name, function in of_type("AWS::Lambda::Function").items():
-        variables = function["Properties"]["Environment"]["Variables"]
-        told = {key: value for key, value in variables.items() if key.endswith("SECRET_ID")}
-        expected = {"GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
-        if name == "AuthorizerFunction":
-            expected = {"GATEWAY_CLIENTS_SECRET_ID": own_or_existing("Clients")}
-        assert told == expected, (name, told)
-    for secret in SECRETS:
-        assert TEMPLATE["Outputs"][f"{secret}SecretArn"]["Value"] == own_or_existing(secret), secret
-
-
-@check(
-    put("Resources.RotateKeyPermission.Properties.FunctionName", {"Ref": "RotateKeyFunction"}),
-    remove("Resources.RotateKeyPermission.Properties.SourceAccount"),
-    put("Resources.CohereApiKeyRotation.Properties.RotateImmediatelyOnUpdate", True),
-    put("Resources.CohereApiKeyRotation.Properties.RotationRules.AutomaticallyAfterDays", 30),
-    put("Resources.CohereApiKeyRotation.Properties.SecretId", {"Ref": "CohereApiKeySecret"}),
-)
-def secrets_manager_may_rotate_the_key_through_the_alias():
-    ((name, schedule),) = of_type("AWS::SecretsManager::RotationSchedule").items()
-    properties = schedule["Properties"]
-    alias = properties["RotationLambdaARN"]["Ref"]
-    assert alias == "RotateKeyFunctionAliaslive" and alias in of_type("AWS::Lambda::Alias"), alias
-    assert properties["SecretId"] == own_or_existing("CohereApiKey"), properties
-    assert properties["RotateImmediatelyOnUpdate"] is False, "a deployment would rotate"
-    assert properties["RotationRules"] == {"AutomaticallyAfterDays": 1000}, "without a staged key it only fails"
-    permission = RESOURCES[schedule["DependsOn"]]["Properties"]
-    assert permission["FunctionName"] == {"Ref": alias}, (name, permission)
-    assert permission["Principal"] == "secretsmanager.amazonaws.com", permission
-    assert permission["SourceArn"] == properties["SecretId"], permission
-    assert permission["SourceAccount"] == {"Ref": "AWS::AccountId"}, permission
+def the_key_rotates_through_the_alias_and_only_when_asked():
+    schedule = RESOURCES["CohereApiKeyRotation"]
+    assert schedule["DependsOn"] == "RotateKeyPermission", schedule
+    assert schedule["Properties"] == {
+        "SecretId": own_or_existing("CohereApiKey"),
+        "RotationLambdaARN": {"Ref": "RotateKeyFunctionAliaslive"},
+        "RotateImmediatelyOnUpdate": False,  # a deployment would rotate
+        "RotationRules": {"AutomaticallyAfterDays": 1000},  # without a staged key it only fails
+    }, schedule

@@ -1,0 +1,150 @@
+"""What each function is given and who may invoke it, exactly: imported by check.py, which runs these checks."""
+
+import json
+import re
+
+from stack import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, without_value
+
+OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
+CALLS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
+# The variables of each function beside those of all: one line for a new variable.
+VARIABLES = {
+    "Chat": CALLS_COHERE,
+    "Embed": CALLS_COHERE,
+    "Rerank": CALLS_COHERE,
+    "Health": CALLS_COHERE,
+    "Authorizer": {
+        "GATEWAY_CLIENTS_SECRET_ID": own_or_existing("Clients"),
+        "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},
+    },
+    "RotateKey": {**CALLS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
+}
+# Its schedule needs one environment at times, so nobody can reserve any.
+NOT_RESERVED = {"RotateKey"}
+WHERE = "Resources.{}Function.Properties"
+CHAT = WHERE.format("Chat")
+AUTHORIZER_VARIABLES = WHERE.format("Authorizer") + ".Environment.Variables"
+EVERYBODY = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "ChatFunction"}, "Principal": "*"}
+ROTATE_PERMISSION = "Resources.RotateKeyPermission.Properties"
+
+
+def title(folder):
+    return "".join(part.title() for part in folder.split("-"))
+
+
+@check(put(f"{CHAT}.CodeUri", "target/functions/embed"))
+def functions_are_the_folders():
+    folders = {title(p.name): f"target/functions/{p.name}" for p in (ROOT / "functions").iterdir() if p.is_dir()}
+    assert set(folders) == set(FUNCTIONS), set(folders) ^ set(FUNCTIONS)
+    for name, folder in folders.items():
+        found = TEMPLATE["Resources"][f"{name}Function"]["Properties"]["CodeUri"]
+        assert found == folder, (name, found)
+
+
+# Roles and log groups are each function's own; a secret in a variable could be read by whoever lists functions.
+@check(
+    put("Globals.Function.Architectures", ["x86_64"]),
+    put("Globals.Function.LoggingConfig", {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}),
+    put("Globals.Function.Environment.Variables.GATEWAY_VERSION", "1"),
+    put("Globals.Function.Layers", ["arn:aws:lambda:us-east-1:123456789012:layer:another:1"]),
+    put(f"{CHAT}.MemorySize", 1024),
+    put(f"{CHAT}.Timeout", 60),
+    put(f"{CHAT}.FunctionName", {"Fn::Sub": "${AWS::StackName}-chat"}),
+    put(f"{CHAT}.LoggingConfig.LogGroup", {"Ref": "EmbedLogs"}),
+    put(f"{CHAT}.ReservedConcurrentExecutions", 5),
+    put(f"{CHAT}.Environment.Variables.GATEWAY_UPSTREAM_URL", "https://api.cohere.com"),
+    put(f"{CHAT}.Environment.Variables.GATEWAY_SECRET_ID", {"Ref": "CohereApiKeySecret"}),
+    put(WHERE.format("Embed") + ".Role", {"Fn::GetAtt": ["ChatRole", "Arn"]}),
+    put(WHERE.format("RotateKey") + ".ReservedConcurrentExecutions", 1),
+    put(f"{AUTHORIZER_VARIABLES}.GATEWAY_SECRET_ID", own_or_existing("CohereApiKey")),
+    put(f"{AUTHORIZER_VARIABLES}.GATEWAY_KEY", "{{resolve:secretsmanager:key:SecretString}}"),
+    remove(f"{AUTHORIZER_VARIABLES}.GATEWAY_CLIENTS_SECRET_ID"),
+)
+def a_function_is_given_this_and_no_more():
+    for name, seconds in FUNCTIONS.items():
+        expected = {
+            "Code": {"S3Bucket": "bucket", "S3Key": "package"},
+            "Handler": "bootstrap",
+            "Runtime": "provided.al2023",
+            "Architectures": ["arm64"],
+            "MemorySize": 256,
+            "Timeout": seconds,
+            "Environment": {"Variables": OF_ALL | VARIABLES[name]},
+            "Role": {"Fn::GetAtt": [f"{name}Role", "Arn"]},
+            "LoggingConfig": {"LogGroup": {"Ref": f"{name}Logs"}},
+            "Tags": [{"Key": "lambda:createdBy", "Value": "SAM"}],
+        }
+        if name not in NOT_RESERVED:
+            expected["ReservedConcurrentExecutions"] = without_value(f"{name}HasReserve", {"Ref": f"{name}ReservedConcurrency"})
+        found = dict(RESOURCES[f"{name}Function"]["Properties"])
+        assert found.pop("Description"), name
+        assert found == expected, (name, found)
+
+
+# A deleted version could not be gone back to. Without all properties a changed time or role would never reach the
+# alias, and with a revision that stays the same nothing would: only the deployment's template has one.
+@check(
+    put(f"{CHAT}.VersionDeletionPolicy", "Delete"),
+    put(f"{CHAT}.AutoPublishCodeSha256", "0" * 64),
+    put(f"{CHAT}.ProvisionedConcurrencyConfig", {"ProvisionedConcurrentExecutions": 1}),
+    put(WHERE.format("RotateKey") + ".AutoPublishAliasAllProperties", False),
+)
+def a_function_publishes_by_sams_own_rule():
+    for name in FUNCTIONS:
+        function = {"FunctionName": {"Ref": f"{name}Function"}}
+        alias = dict(RESOURCES[f"{name}FunctionAliaslive"]["Properties"])
+        version, attribute = alias.pop("FunctionVersion")["Fn::GetAtt"]
+        assert (alias, attribute) == ({"Name": "live", **function}, "Version"), (name, alias)
+        expected = {"Type": "AWS::Lambda::Version", "DeletionPolicy": "Retain", "Properties": function}
+        assert RESOURCES[version] == expected, RESOURCES[version]
+        source = TEMPLATE["Resources"][f"{name}Function"]["Properties"]
+        assert source.get("AutoPublishAliasAllProperties") is True, name
+        assert "AutoPublishCodeSha256" not in source, name
+
+
+def invoked_by_api(alias, path):
+    return {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": alias,
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": {"Fn::Sub": [f"arn:aws:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:{path}", *api_names(path)]},
+    }
+
+
+def api_names(path):
+    """What stands for the names that SAM puts into such a path."""
+    stage = {"__Stage__": "*"} if "__Stage__" in path else {}
+    return [{"__ApiId__": {"Ref": "Api"}, **stage}]
+
+
+def alias_of(operation):
+    (alias,) = re.findall(r"/functions/\$\{(\w+)\}/", json.dumps(operation["x-amazon-apigateway-integration"]["uri"]))
+    return {"Ref": alias}
+
+
+# Each through the alias, and for this stack alone: any account's API or secret could invoke otherwise.
+@check(
+    put("Resources.Another", {"Type": "AWS::Lambda::Permission", "Properties": EVERYBODY}),
+    put(f"{ROTATE_PERMISSION}.FunctionName", {"Ref": "RotateKeyFunction"}),
+    put(f"{ROTATE_PERMISSION}.Principal", "*"),
+    put(f"{ROTATE_PERMISSION}.Action", "lambda:*"),
+    remove(f"{ROTATE_PERMISSION}.SourceAccount"),
+    remove(f"{ROTATE_PERMISSION}.SourceArn"),
+)
+def services_invoke_for_this_stack_alone():
+    expected = [
+        invoked_by_api(alias_of(operation), f"${{__ApiId__}}/${{__Stage__}}/{method.upper()}{path}")
+        for (path, method), operation in operations().items()
+    ]
+    scheme = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]["ClientToken"]
+    _, names = scheme["x-amazon-apigateway-authorizer"]["authorizerUri"]["Fn::Sub"]
+    expected.append(invoked_by_api(names["__FunctionArn__"], "${__ApiId__}/authorizers/*"))
+    expected.append({
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "RotateKeyFunctionAliaslive"},
+        "Principal": "secretsmanager.amazonaws.com",
+        "SourceAccount": {"Ref": "AWS::AccountId"},
+        "SourceArn": own_or_existing("CohereApiKey"),
+    })
+    found = [permission["Properties"] for permission in of_type("AWS::Lambda::Permission").values()]
+    assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, expected)), found

@@ -1,0 +1,224 @@
+"""What the stack consists of, exactly: imported by check.py, which runs these checks.
+
+A new parameter, condition, output, function or resource is one line in the table of its kind. Whatever else
+changes in one of these parts of the template is noticed, since each table is compared whole.
+"""
+
+import json
+import re
+
+from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove
+
+CONSOLE = "Metadata.AWS::CloudFormation::Interface"
+SECRET_ARN = r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^*?]+-[A-Za-z0-9]{6})?$"
+RESERVE = "^(none|0|[1-9][0-9]{0,5})$"
+SWITCH = ["off", "on"]
+DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
+
+# Default and bound: a pattern, a list of values, or the least number.
+PARAMETERS = {
+    "UpstreamUrl": ("https://api.cohere.com", r"^https://[^\s/?#]+[^\s?#]*$"),
+    "AllowTrialKey": ("off", SWITCH),
+    "ClientRequestsPerSecond": (50, 1),
+    "ClientBurst": (100, 1),
+    "ClientRequestsPerDay": (500_000, 1),
+    "RouteRequestsPerSecond": (1000, 1),
+    "RouteBurst": (2000, 1),
+    "ChatReservedConcurrency": ("none", RESERVE),
+    "EmbedReservedConcurrency": ("none", RESERVE),
+    "RerankReservedConcurrency": ("none", RESERVE),
+    "HealthReservedConcurrency": ("none", RESERVE),
+    "AuthorizerReservedConcurrency": ("none", RESERVE),
+    "ExistingCohereApiKeySecretArn": ("", SECRET_ARN),
+    "ExistingClientsSecretArn": ("", SECRET_ARN),
+    "ExistingSyntheticClientSecretArn": ("", SECRET_ARN),
+    "SecretsKmsKeyArn": ("", r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$"),
+    "DomainName": ("", r"^(([a-z0-9-]+\.)+[a-z]{2,})?$"),
+    "CertificateArn": ("", r"^(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$"),
+    "LogRetentionDays": (30, DAYS),
+    "AccessLogs": ("off", SWITCH),
+    "PermissionsBoundaryArn": ("", r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[^*?]+)?$"),
+}
+
+# True where the parameter has this value; with "not", where it has another one.
+CONDITIONS = {
+    "ChatHasReserve": ("not", "ChatReservedConcurrency", "none"),
+    "EmbedHasReserve": ("not", "EmbedReservedConcurrency", "none"),
+    "RerankHasReserve": ("not", "RerankReservedConcurrency", "none"),
+    "HealthHasReserve": ("not", "HealthReservedConcurrency", "none"),
+    "AuthorizerHasReserve": ("not", "AuthorizerReservedConcurrency", "none"),
+    "MakesCohereApiKeySecret": ("ExistingCohereApiKeySecretArn", ""),
+    "MakesClientsSecret": ("ExistingClientsSecretArn", ""),
+    "MakesSyntheticClientSecret": ("ExistingSyntheticClientSecretArn", ""),
+    "HasSecretsKey": ("not", "SecretsKmsKeyArn", ""),
+    "HasPermissionsBoundary": ("not", "PermissionsBoundaryArn", ""),
+    "HasDomainName": ("not", "DomainName", ""),
+    "HasAccessLogs": ("AccessLogs", "on"),
+}
+
+
+def expression(words):
+    if words[0] == "not":
+        return {"Fn::Not": [expression(words[1:])]}
+    return {"Fn::Equals": [{"Ref": words[0]}, words[1]]}
+
+
+RULES = {
+    "DomainNameHasCertificate": {
+        "RuleCondition": expression(("not", "DomainName", "")),
+        "Assertions": [{
+            "Assert": expression(("not", "CertificateArn", "")),
+            "AssertDescription": "DomainName needs its certificate, CertificateArn",
+        }],
+    },
+}
+
+# Value, and the condition if there is one.
+OUTPUTS = {
+    "ApiUrl": ({"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Api.Stage}"}, None),
+    "ApiId": ({"Ref": "Api"}, None),
+    "DomainUrl": ({"Fn::Sub": "https://${DomainName}"}, "HasDomainName"),
+    "DomainTarget": ({"Fn::GetAtt": ["CustomDomain", "RegionalDomainName"]}, "HasDomainName"),
+    "DomainHostedZoneId": ({"Fn::GetAtt": ["CustomDomain", "RegionalHostedZoneId"]}, "HasDomainName"),
+    "CohereApiKeySecretArn": (own_or_existing("CohereApiKey"), None),
+    "ClientsSecretArn": (own_or_existing("Clients"), None),
+    "SyntheticClientSecretArn": (own_or_existing("SyntheticClient"), None),
+    "DefaultUsagePlanId": ({"Ref": "DefaultUsagePlan"}, None),
+    "SyntheticUsagePlanId": ({"Ref": "SyntheticUsagePlan"}, None),
+    "RequestLogGroups": ({"Fn::Join": [" ", [{"Ref": f"{name}Logs"} for name in ("Chat", "Embed", "Rerank", "Health")]]}, None),
+    "AuthorizerLogGroup": ({"Ref": "AuthorizerLogs"}, None),
+    "RotateKeyLogGroup": ({"Ref": "RotateKeyLogs"}, None),
+}
+
+# Resources that belong to no function. Permissions to invoke are compared in check_functions.py.
+OTHERS = {
+    "Api": "AWS::ApiGateway::RestApi",
+    "ApiliveStage": "AWS::ApiGateway::Stage",
+    "ApiDeployment": "AWS::ApiGateway::Deployment",
+    "AccessLog": "AWS::Logs::LogGroup",
+    "CustomDomain": "AWS::ApiGateway::DomainName",
+    "CustomDomainMapping": "AWS::ApiGateway::BasePathMapping",
+    "DefaultUsagePlan": "AWS::ApiGateway::UsagePlan",
+    "SharedUsagePlan": "AWS::ApiGateway::UsagePlan",
+    "SharedUsagePlanKey": "AWS::ApiGateway::ApiKey",
+    "SharedUsagePlanMember": "AWS::ApiGateway::UsagePlanKey",
+    "SyntheticUsagePlan": "AWS::ApiGateway::UsagePlan",
+    "CohereApiKeySecret": "AWS::SecretsManager::Secret",
+    "ClientsSecret": "AWS::SecretsManager::Secret",
+    "SyntheticClientSecret": "AWS::SecretsManager::Secret",
+    "CohereApiKeyRotation": "AWS::SecretsManager::RotationSchedule",
+}
+# What each function has.
+OF_A_FUNCTION = {
+    "Function": "AWS::Lambda::Function",
+    "FunctionVersion": "AWS::Lambda::Version",
+    "FunctionAliaslive": "AWS::Lambda::Alias",
+    "Role": "AWS::IAM::Role",
+    "Logs": "AWS::Logs::LogGroup",
+}
+ANOTHER = (
+    {"Type": "AWS::Lambda::Url", "Properties": {"AuthType": "NONE", "TargetFunctionArn": "arn"}},
+    {"Type": "AWS::IAM::RolePolicy", "Properties": {"RoleName": {"Ref": "ChatRole"}, "PolicyName": "more", "PolicyDocument": {}}},
+    {"Type": "AWS::SecretsManager::ResourcePolicy", "Properties": {"SecretId": {"Ref": "ClientsSecret"}, "ResourcePolicy": {}}},
+)
+
+
+def strip_hash(name, kind):
+    """SAM ends the names of versions and deployments with a hash of what they hold."""
+    return re.sub(r"[0-9a-f]{10}$", "", name) if kind.endswith(("::Version", "::Deployment")) else name
+
+
+# There is no function URL, which would have neither authorizer nor usage plan, and no right beside a role's own.
+# SAM names a stage's resource after the stage: `v1` would be cut from its base URL by the TypeScript SDK.
+@check(*(put("Resources.Another", resource) for resource in ANOTHER), put("Resources.Api.Properties.StageName", "v1"))
+def the_stack_has_these_resources_and_no_other():
+    expected = dict(OTHERS)
+    for function in FUNCTIONS:
+        expected |= {f"{function}{part}": kind for part, kind in OF_A_FUNCTION.items()}
+    permission = "AWS::Lambda::Permission"
+    found = {strip_hash(name, r["Type"]): r["Type"] for name, r in RESOURCES.items() if r["Type"] != permission}
+    assert found == expected, set(found.items()) ^ set(expected.items())
+
+
+# Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
+MARKED = {
+    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Lambda::Version", "AWS::Logs::LogGroup",
+    "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret",
+}
+
+
+@check(put("Resources.ChatRole.DeletionPolicy", "Retain"), put("Resources.DefaultUsagePlan.Condition", "HasDomainName"))
+def other_resources_come_and_go_with_the_stack():
+    for name, resource in RESOURCES.items():
+        assert resource["Type"] in MARKED or set(resource) == {"Type", "Properties"}, (name, set(resource))
+
+
+@check(
+    put("Parameters.UpstreamUrl.AllowedPattern", r"^https?://[^\s/?#]+[^\s?#]*$"),
+    put("Parameters.AllowTrialKey.Default", "on"),
+    put("Parameters.AccessLogs.Default", "on"),
+    put("Parameters.HealthReservedConcurrency.Default", "1"),
+    put("Parameters.SecretsKmsKeyArn.AllowedPattern", ".*"),
+    put("Parameters.PermissionsBoundaryArn.NoEcho", True),
+    remove("Parameters.ClientBurst.MinValue"),
+    remove("Parameters.UpstreamUrl.Description"),
+)
+def parameters_have_these_defaults_and_bounds():
+    for name, found in TEMPLATE["Parameters"].items():
+        default, bound = PARAMETERS[name]
+        kind = "String" if isinstance(bound, str) or bound == SWITCH else "Number"
+        key = {str: "AllowedPattern", list: "AllowedValues", int: "MinValue"}[type(bound)]
+        told = {key: found.get(key) for key in ("Description", "ConstraintDescription") if key in found}
+        assert found == {"Type": kind, "Default": default, key: bound, **told}, (name, found)
+        assert told.get("Description"), name
+    assert set(TEMPLATE["Parameters"]) == set(PARAMETERS)
+
+
+@check(remove(f"{CONSOLE}.ParameterLabels.ClientBurst"), remove(f"{CONSOLE}.ParameterGroups.1.Parameters.0"))
+def the_console_groups_and_labels_every_parameter():
+    console = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in console["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(PARAMETERS), set(grouped) ^ set(PARAMETERS)
+    assert set(console["ParameterLabels"]) == set(PARAMETERS), set(console["ParameterLabels"]) ^ set(PARAMETERS)
+
+
+# What only a rule or an output reads configures nothing.
+@check(put("Resources.CustomDomain.Properties.RegionalCertificateArn", "arn:aws:acm:us-east-1:123456789012:certificate/0"))
+def every_parameter_is_read():
+    rest = json.dumps({part: TEMPLATE.get(part) for part in ("Globals", "Resources", "Conditions")})
+    for name in TEMPLATE["Parameters"]:
+        assert f'"Ref": "{name}"' in rest or f"${{{name}}}" in rest, name
+
+
+@check(
+    put("Conditions.HasSecretsKey", expression(("SecretsKmsKeyArn", ""))),
+    put("Conditions.MakesClientsSecret", expression(("ExistingCohereApiKeySecretArn", ""))),
+    put("Conditions.HasAccessLogs", expression(("not", "AccessLogs", "on"))),
+)
+def conditions_are_these():
+    expected = {name: expression(words) for name, words in CONDITIONS.items()}
+    assert TEMPLATE["Conditions"] == expected, TEMPLATE["Conditions"]
+
+
+@check(
+    put("Rules.DomainNameHasCertificate.Assertions.0.Assert", expression(("not", "DomainName", ""))),
+    put("Rules.DomainNameHasCertificate.RuleCondition", expression(("DomainName", "-"))),
+    remove("Rules.DomainNameHasCertificate"),
+)
+def rules_are_these():
+    assert TEMPLATE["Rules"] == RULES, TEMPLATE["Rules"]
+
+
+@check(
+    put("Outputs.SyntheticClientSecretArn.Value", {"Ref": "SyntheticClientSecret"}),
+    put("Outputs.Key", {"Description": "The key", "Value": "{{resolve:secretsmanager:key:SecretString}}"}),
+    put("Outputs.ApiId.Export", {"Name": "id"}),
+    remove("Outputs.DomainTarget.Condition"),
+    remove("Outputs.ApiUrl.Description"),
+)
+def outputs_are_these():
+    assert set(TEMPLATE["Outputs"]) == set(OUTPUTS), set(TEMPLATE["Outputs"]) ^ set(OUTPUTS)
+    for name, (value, condition) in OUTPUTS.items():
+        found = dict(TEMPLATE["Outputs"][name])
+        assert found.pop("Description", None), name
+        assert found == ({"Value": value, "Condition": condition} if condition else {"Value": value}), (name, found)
