@@ -1,23 +1,70 @@
-"""What bootstrap.yaml lets a pipeline do: each check names changes that it alone must notice."""
+"""What bootstrap.yaml lets a pipeline do, exactly: each check names changes that it alone must notice.
+
+The operator's policy and the functions' roles are read beside it, so that changes of them are tried too.
+"""
 
 import json
 import sys
 
-from stack import RESOURCES, ROOT, TEMPLATE, append, as_it_is, check, of_type, put, read_template, remove, run_checks
+from bootstrap_rights import BOUNDARY, DEPLOY, SERVICE, policy, read_statement
+from stack import RESOURCES, ROOT, TEMPLATE, append, as_it_is, check, put, read_template, remove, run_checks, without_value
+from tables import compare_conditions, compare_outputs, compare_parameters, expression
 
-TRUST = "Resources.DeployRole.Properties.AssumeRolePolicyDocument.Statement.0"
-SUBJECT = "token.actions.githubusercontent.com:sub"
-AUDIENCE = "token.actions.githubusercontent.com:aud"
-BOUND = {"StringEquals": {"iam:PermissionsBoundary": {"Ref": "FunctionBoundary"}}}
-READ_ONLY = ["cloudformation:GetTemplateSummary", "lambda:GetAccountSettings"]
-# With one of these on an unbounded role, the service role could make itself an administrator.
-GIVING = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"}
-# AWS defines what this role may do, so that making it gives nobody a right.
-SERVICE_LINKED = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"
+GITHUB = "token.actions.githubusercontent.com"
+# Default, or None, and pattern: none takes a wildcard.
+PARAMETERS = {
+    "StackName": (None, "^[A-Za-z][A-Za-z0-9-]{0,31}$"),
+    "GitHubSubject": (None, "^repo:[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"),
+    "GitHubEnvironment": (None, "^[A-Za-z0-9._-]+$"),
+    "ExistingOidcProviderArn": ("", r"^(arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com)?$"),
+    "PermissionsBoundaryArn": ("", r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[^*?]+)?$"),
+}
+CONDITIONS = {
+    "MakesOidcProvider": ("ExistingOidcProviderArn", ""),
+    "HasPermissionsBoundary": ("not", "PermissionsBoundaryArn", ""),
+}
+PROVIDER = {"Fn::If": ["MakesOidcProvider", {"Ref": "OidcProvider"}, {"Ref": "ExistingOidcProviderArn"}]}
+OUTPUTS = {
+    "DeployRoleArn": ({"Fn::GetAtt": ["DeployRole", "Arn"]}, None),
+    "ServiceRoleArn": ({"Fn::GetAtt": ["ServiceRole", "Arn"]}, None),
+    "ArtifactBucketName": ({"Ref": "ArtifactBucket"}, None),
+    "FunctionBoundaryArn": ({"Ref": "FunctionBoundary"}, None),
+    "OidcProviderArn": (PROVIDER, None),
+}
+KINDS = {
+    "OidcProvider": "AWS::IAM::OIDCProvider",
+    "DeployRole": "AWS::IAM::Role",
+    "DeployPolicy": "AWS::IAM::RolePolicy",
+    "ServiceRole": "AWS::IAM::Role",
+    "ServicePolicy": "AWS::IAM::RolePolicy",
+    "FunctionBoundary": "AWS::IAM::ManagedPolicy",
+    "ArtifactBucket": "AWS::S3::Bucket",
+    "ArtifactBucketPolicy": "AWS::S3::BucketPolicy",
+}
+OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+BUCKET = "Resources.ArtifactBucket.Properties"
+BUCKET_POLICY = "Resources.ArtifactBucketPolicy.Properties.PolicyDocument.Statement"
+ROLE = "Resources.{}Role.Properties"
+TRUST = ROLE + ".AssumeRolePolicyDocument.Statement"
+AUDIENCE = {f"{GITHUB}:aud": "sts.amazonaws.com"}
+SUBJECT = {f"{GITHUB}:sub": {"Fn::Sub": "${GitHubSubject}:environment:${GitHubEnvironment}"}}
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
+ALL = {"Effect": "Allow", "Action": "*", "Resource": "*"}
 
 
 def statements(resource):
-    return {s["Sid"]: s for s in RESOURCES[resource]["Properties"]["PolicyDocument"]["Statement"]}
+    """The statements of a policy by name; a name that comes twice is none."""
+    document = RESOURCES[resource]["Properties"]["PolicyDocument"]
+    listed = {statement["Sid"]: read_statement(statement) for statement in document["Statement"]}
+    assert len(listed) == len(document["Statement"]) and set(document) == {"Version", "Statement"}, document
+    return listed
+
+
+def compare_statements(resource, expected):
+    found = statements(resource)
+    assert set(found) == set(expected), set(found) ^ set(expected)
+    for name, statement in expected.items():
+        assert found[name] == statement, (name, found[name], statement)
 
 
 def place_of(resource, sid):
@@ -27,181 +74,226 @@ def place_of(resource, sid):
     return f"Resources.{resource}.Properties.PolicyDocument.Statement.{number}"
 
 
-def actions(statement):
-    listed = statement["Action"]
-    return [listed] if isinstance(listed, str) else listed
-
-
-def find_actions(policy):
-    """Every action in a policy, whatever conditions of the template stand around it."""
-    if isinstance(policy, list):
-        return {action for part in policy for action in find_actions(part)}
-    if not isinstance(policy, dict):
+def find_actions(document):
+    """Every action in a policy, whatever conditions of a template stand around it."""
+    if isinstance(document, list):
+        return {action for part in document for action in find_actions(part)}
+    if not isinstance(document, dict):
         return set()
-    own = actions(policy) if "Action" in policy else []
-    return set(own) | {action for part in policy.values() for action in find_actions(part)}
+    own = document.get("Action", [])
+    return {own} if isinstance(own, str) else set(own) | {a for part in document.values() for a in find_actions(part)}
 
 
 @check(
-    put(f"{TRUST}.Condition", {"StringLike": {AUDIENCE: "sts.amazonaws.com", SUBJECT: "repo:owner/*"}}),
-    put(f"{TRUST}.Condition.StringEquals", {SUBJECT: {"Fn::Sub": "${GitHubSubject}:environment:${GitHubEnvironment}"}}),
-    put(f"{TRUST}.Condition.StringEquals", {AUDIENCE: "sts.amazonaws.com", SUBJECT: {"Fn::Sub": "${GitHubSubject}:ref:main"}}),
-    put(f"{TRUST}.Principal", {"Federated": "*"}),
-)
-def only_jobs_of_one_environment_become_the_deploy_role():
-    (statement,) = RESOURCES["DeployRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    subject = {"Fn::Sub": "${GitHubSubject}:environment:${GitHubEnvironment}"}
-    assert statement["Condition"] == {"StringEquals": {AUDIENCE: "sts.amazonaws.com", SUBJECT: subject}}, statement
-    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity", statement
-    assert "OidcProvider" in json.dumps(statement["Principal"]["Federated"]), statement
-
-
-@check(
-    put("Parameters.GitHubSubject.AllowedPattern", "^repo:.+$"),
+    put("Parameters.GitHubSubject.AllowedPattern", "^repo:[^:]+$"),
     put("Parameters.GitHubEnvironment.AllowedPattern", ".*"),
+    put("Parameters.GitHubEnvironment.Default", "production"),
+    put("Parameters.ExistingOidcProviderArn.AllowedPattern", "^(arn:aws:iam::[0-9]{12}:oidc-provider/.+)?$"),
     remove("Parameters.StackName.AllowedPattern"),
 )
-def no_parameter_takes_a_wildcard():
-    for name in ("GitHubSubject", "GitHubEnvironment", "StackName"):
-        pattern = TEMPLATE["Parameters"][name]["AllowedPattern"]
-        assert ".*" not in pattern and ".+" not in pattern and "*" not in pattern.replace("]*", ""), (name, pattern)
+def parameters_take_no_wildcard():
+    compare_parameters(PARAMETERS)
+
+
+@check(
+    put("Conditions.MakesOidcProvider", expression(("not", "ExistingOidcProviderArn", ""))),
+    put("Conditions.HasPermissionsBoundary", expression(("PermissionsBoundaryArn", ""))),
+)
+def conditions_are_these():
+    compare_conditions(CONDITIONS)
+
+
+@check(
+    put("Outputs.FunctionBoundaryArn.Value", {"Ref": "PermissionsBoundaryArn"}),
+    put("Outputs.DeployRoleArn.Value", {"Fn::GetAtt": ["ServiceRole", "Arn"]}),
+)
+def outputs_are_these():
+    compare_outputs(OUTPUTS)
+
+
+@check(
+    put("Resources.Somebody", {"Type": "AWS::IAM::User", "Properties": {}}),
+    put("Resources.More", {"Type": "AWS::IAM::RolePolicy", "Properties": {"PolicyDocument": policy(ALL)}}),
+    put("Resources.DeployRole.DeletionPolicy", "Retain"),
+    put("Resources.ServicePolicy.Condition", "HasPermissionsBoundary"),
+)
+def resources_are_these_and_no_other():
+    assert {name: resource["Type"] for name, resource in RESOURCES.items()} == KINDS, RESOURCES.keys()
+    kept = {"OidcProvider", "ArtifactBucket"}  # their own checks say how
+    assert all(set(RESOURCES[name]) == {"Type", "Properties"} for name in set(KINDS) - kept)
+
+
+# Another address would be another identity provider, which could give anybody a token.
+@check(
+    put("Resources.OidcProvider.Properties.Url", "https://token.example.com"),
+    append("Resources.OidcProvider.Properties.ClientIdList", "another"),
+    remove("Resources.OidcProvider.Condition"),
+    remove("Resources.OidcProvider.DeletionPolicy"),
+)
+def the_identity_provider_is_githubs_for_sts():
+    assert RESOURCES["OidcProvider"] == {
+        "Type": "AWS::IAM::OIDCProvider",
+        "Condition": "MakesOidcProvider",
+        **OUTLIVES,
+        "Properties": {"Url": f"https://{GITHUB}", "ClientIdList": ["sts.amazonaws.com"]},
+    }, RESOURCES["OidcProvider"]
+
+
+def make_role(trust, **more):
+    """A role with one statement of trust: no managed policy, none of its own, and an organization's boundary."""
+    boundary = without_value("HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"})
+    return {"AssumeRolePolicyDocument": policy({"Effect": "Allow", **trust}), "PermissionsBoundary": boundary, **more}
+
+
+@check(
+    put(TRUST.format("Deploy") + ".0.Condition", {"StringLike": {**AUDIENCE, **SUBJECT}}),
+    put(TRUST.format("Deploy") + ".0.Condition", {"StringEquals": SUBJECT}),
+    put(TRUST.format("Deploy") + ".0.Condition", {"StringEquals": {**AUDIENCE, f"{GITHUB}:sub": "repo:owner/name:ref:main"}}),
+    put(TRUST.format("Deploy") + ".0.Principal", {"Federated": "*"}),
+    put(TRUST.format("Deploy") + ".0.Action", "*"),
+    append(TRUST.format("Deploy"), {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}),
+    put(ROLE.format("Deploy") + ".ManagedPolicyArns", [ADMINISTRATOR]),
+    put(ROLE.format("Deploy") + ".Policies", [{"PolicyName": "more", "PolicyDocument": policy(ALL)}]),
+    remove(ROLE.format("Deploy") + ".PermissionsBoundary"),
+)
+def only_jobs_of_one_environment_become_the_deploy_role():
+    claims = {"StringEquals": {**AUDIENCE, **SUBJECT}}
+    trust = {"Action": "sts:AssumeRoleWithWebIdentity", "Principal": {"Federated": PROVIDER}, "Condition": claims}
+    found = {key: value for key, value in RESOURCES["DeployRole"]["Properties"].items() if key != "Description"}
+    assert found == make_role(trust, MaxSessionDuration=7200), found
+
+
+@check(
+    put(TRUST.format("Service") + ".0.Principal", {"AWS": "*"}),
+    put(TRUST.format("Service") + ".0.Principal", {"Service": ["cloudformation.amazonaws.com", "ec2.amazonaws.com"]}),
+    put(ROLE.format("Service") + ".ManagedPolicyArns", [ADMINISTRATOR]),
+    put(ROLE.format("Service") + ".Policies", [{"PolicyName": "more", "PolicyDocument": policy(ALL)}]),
+    remove(ROLE.format("Service") + ".PermissionsBoundary"),
+)
+def only_cloudformation_becomes_the_service_role():
+    trust = {"Action": "sts:AssumeRole", "Principal": {"Service": "cloudformation.amazonaws.com"}}
+    found = {key: value for key, value in RESOURCES["ServiceRole"]["Properties"].items() if key != "Description"}
+    assert found == make_role(trust), found
 
 
 @check(
     put(f"{place_of('DeployPolicy', 'HandOverToCloudFormation')}.Resource", {"Fn::GetAtt": ["DeployRole", "Arn"]}),
     remove(f"{place_of('DeployPolicy', 'HandOverToCloudFormation')}.Condition"),
-    put(f"{place_of('DeployPolicy', 'HandOverToCloudFormation')}.Action", ["iam:PassRole", "iam:PutRolePolicy"]),
-)
-def the_deploy_role_hands_one_role_to_cloudformation_alone():
-    listed = [s for s in statements("DeployPolicy").values() if any(a.startswith("iam:") for a in actions(s))]
-    (statement,) = listed
-    assert actions(statement) == ["iam:PassRole"], statement
-    assert statement["Resource"] == {"Fn::GetAtt": ["ServiceRole", "Arn"]}, statement
-    assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "cloudformation.amazonaws.com"}}, statement
-
-
-@check(
+    append(f"{place_of('DeployPolicy', 'ReadTemplatesAndQuotas')}.Action", "iam:CreateUser"),
     put(f"{place_of('DeployPolicy', 'ChangeTheStack')}.Resource", "*"),
     put(f"{place_of('DeployPolicy', 'UploadThePackage')}.Action", "s3:*"),
-    append(f"{place_of('DeployPolicy', 'ReadTemplatesAndQuotas')}.Action", "lambda:UpdateFunctionCode"),
+    remove(f"{place_of('DeployPolicy', 'UseTheSecretsKey')}.Condition"),
+    put("Resources.DeployPolicy.Properties.RoleName", {"Ref": "ServiceRole"}),
+    append("Resources.DeployPolicy.Properties.PolicyDocument.Statement", {"Sid": "Everything", **ALL}),
 )
-def the_deploy_role_reaches_this_stack_alone():
-    for sid, statement in statements("DeployPolicy").items():
-        assert not [action for action in actions(statement) if "*" in action], sid
-        if statement["Resource"] == "*":
-            assert set(actions(statement)) == set(READ_ONLY), sid
-
-
-def actions_of_operator(prefix):
-    """What the operator's policy allows under statements of this name; tests compare it with what is done."""
-    policy = json.loads((ROOT / "docs/operator-policy.json").read_text())
-    return find_actions([s for s in policy["Statement"] if s["Sid"].startswith(prefix)])
-
-
-@check(
-    put(f"{place_of('DeployPolicy', 'RecordTheRelease')}.Action", "ssm:GetParameter"),
-    remove(place_of("DeployPolicy", "CountTheSyntheticClient")),
-)
-def the_deploy_role_may_what_ops_does():
-    allowed = find_actions(list(statements("DeployPolicy").values()))
-    # Rotating the key is a person's, and whoever asks who he is needs no right to.
-    needed = actions_of_operator("Ops") - {"secretsmanager:RotateSecret", "sts:GetCallerIdentity"}
-    assert needed <= allowed, needed - allowed
-
-
-@check(remove(place_of("ServicePolicy", "FindLogs")), remove(place_of("ServicePolicy", "MakeTheFirstDomainName")))
-def the_service_role_may_what_the_stack_needs():
-    allowed = find_actions(list(statements("ServicePolicy").values()))
-    # Taking a boundary away is what the pipeline must not do.
-    needed = actions_of_operator("CloudFormation") - {"iam:DeleteRolePermissionsBoundary"}
-    assert needed <= allowed, needed - allowed
+def the_deploy_role_may_this_alone():
+    compare_statements("DeployPolicy", DEPLOY)
+    assert RESOURCES["DeployPolicy"]["Properties"]["RoleName"] == {"Ref": "DeployRole"}
 
 
 @check(
     remove(f"{place_of('ServicePolicy', 'MakeBoundedRoles')}.Condition"),
-    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:PutRolePolicy"),
     put(f"{place_of('ServicePolicy', 'MakeBoundedRoles')}.Condition.StringEquals", {"iam:PermissionsBoundary": "*"}),
-)
-def the_service_role_makes_bounded_roles_only():
-    for sid, statement in statements("ServicePolicy").items():
-        if statement["Effect"] == "Allow" and GIVING & set(actions(statement)):
-            assert statement.get("Condition") == BOUND, sid
-
-
-@check(
-    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:DeleteRolePermissionsBoundary"),
+    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:PutRolePolicy"),
+    append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:CreateUser"),
     put(f"{place_of('ServicePolicy', 'KeepRoles')}.Resource", "*"),
-    put(f"{place_of('ServicePolicy', 'HandRolesToLambda')}.Condition", BOUND),
-    remove(place_of("ServicePolicy", "LeaveTheseRoles")),
+    remove(f"{place_of('ServicePolicy', 'HandRolesToLambda')}.Condition"),
+    remove(f"{place_of('ServicePolicy', 'MakeTheFirstDomainName')}.Condition"),
     put(f"{place_of('ServicePolicy', 'MakeTheFirstDomainName')}.Resource", "*"),
+    append(f"{place_of('ServicePolicy', 'Secrets')}.Action", "secretsmanager:GetSecretValue"),
+    put(f"{place_of('ServicePolicy', 'SecretsKey')}.Condition.StringEquals", {"kms:ViaService": "*"}),
+    remove(place_of("ServicePolicy", "LeaveTheseRoles")),
+    put(f"{place_of('ServicePolicy', 'LeaveTheseRoles')}.Effect", "Allow"),
+    put("Resources.ServicePolicy.Properties.RoleName", {"Ref": "DeployRole"}),
 )
-def the_service_role_cannot_raise_itself():
-    listed = statements("ServicePolicy")
-    assert listed["LeaveTheseRoles"]["Effect"] == "Deny" and listed["LeaveTheseRoles"]["Action"] == "iam:*"
-    assert [r["Fn::GetAtt"][0] for r in listed["LeaveTheseRoles"]["Resource"]] == ["DeployRole", "ServiceRole"]
-    for sid, statement in listed.items():
-        allowed = {a for a in actions(statement) if a.startswith("iam:") and statement["Effect"] == "Allow"}
-        assert not allowed & {"iam:*", "iam:DeleteRolePermissionsBoundary", "iam:CreatePolicyVersion"}, sid
-        named = SERVICE_LINKED if allowed == {"iam:CreateServiceLinkedRole"} else "role/${StackName}-*"
-        assert not allowed or named in json.dumps(statement["Resource"]), sid
-        if "iam:PassRole" in allowed:
-            assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}, sid
-
-
-@check(append(f"{place_of('ServicePolicy', 'Secrets')}.Action", "secretsmanager:GetSecretValue"))
-def cloudformation_reads_no_secret():
-    for sid, statement in statements("ServicePolicy").items():
-        secret = [a for a in actions(statement) if a in ("secretsmanager:GetSecretValue", "secretsmanager:*")]
-        assert not secret, (sid, secret)
+def the_service_role_makes_bounded_roles_and_this_stack_alone():
+    compare_statements("ServicePolicy", SERVICE)
+    assert RESOURCES["ServicePolicy"]["Properties"]["RoleName"] == {"Ref": "ServiceRole"}
 
 
 @check(
-    remove("Resources.DeployRole.Properties.PermissionsBoundary"),
-    remove("Resources.ServiceRole.Properties.PermissionsBoundary"),
+    put(f"{place_of('FunctionBoundary', 'ReadAndRotateSecrets')}.Resource", "*"),
+    put(f"{place_of('FunctionBoundary', 'Log')}.Resource", "*"),
+    remove(f"{place_of('FunctionBoundary', 'UseTheSecretsKey')}.Condition"),
+    put("Resources.FunctionBoundary.Properties.Roles", [{"Ref": "DeployRole"}]),
 )
-def both_roles_take_an_organizations_boundary():
-    for name, role in of_type("AWS::IAM::Role").items():
-        expected = {"Fn::If": ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]}
-        assert role["Properties"].get("PermissionsBoundary") == expected, name
-
-
-@check(
-    put("Resources.ServiceRole.Properties.AssumeRolePolicyDocument.Statement.0.Principal", {"AWS": "*"}),
-)
-def only_cloudformation_becomes_the_service_role():
-    (statement,) = RESOURCES["ServiceRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"Service": "cloudformation.amazonaws.com"}, statement
-
-
-def actions_of_functions():
-    roles = [r for r in read_template("template.yaml")["Resources"].values() if r["Type"] == "AWS::IAM::Role"]
-    return {action for role in roles for action in find_actions(role["Properties"]["Policies"])}
+def the_boundary_allows_this_alone():
+    compare_statements("FunctionBoundary", BOUNDARY)
+    assert set(RESOURCES["FunctionBoundary"]["Properties"]) == {"Description", "PolicyDocument"}
 
 
 # A boundary that lacks an action takes it away, and the function fails only once it is deployed.
 @check(
-    put(f"{place_of('FunctionBoundary', 'ReadAndRotateSecrets')}.Action", ["secretsmanager:GetSecretValue"]),
-    put(f"{place_of('FunctionBoundary', 'Log')}.Action", "logs:*"),
+    put("Functions.ChatRole.Properties.Policies.0.PolicyDocument.Statement.1.Action", "secretsmanager:ListSecrets"),
+    put("Functions.RotateKeyRole.Properties.Policies.0.PolicyDocument.Statement.1.Action", "secretsmanager:GetSecretValue"),
 )
 def the_boundary_allows_what_functions_may_and_no_more():
-    allowed = {action for statement in statements("FunctionBoundary").values() for action in actions(statement)}
-    assert allowed == actions_of_functions(), allowed ^ actions_of_functions()
+    may = find_actions([role["Properties"]["Policies"] for role in TEMPLATE["Functions"].values()])
+    allowed = find_actions(RESOURCES["FunctionBoundary"]["Properties"]["PolicyDocument"])
+    assert allowed == may, allowed ^ may
+
+
+# Rotating the key is a person's, whoever asks who he is needs no right to, and no pipeline takes a boundary away.
+PERSONS = {"secretsmanager:RotateSecret", "sts:GetCallerIdentity", "iam:DeleteRolePermissionsBoundary"}
+NEEDED = {"Ops": "DeployPolicy", "CloudFormation": "ServicePolicy"}
+
+
+@check(*(
+    append("Operator", {"Sid": f"{prefix}More", "Effect": "Allow", "Action": "ssm:DeleteParameter", "Resource": "*"})
+    for prefix in NEEDED
+))
+def the_pipeline_may_what_an_operators_deployment_needs():
+    for prefix, resource in NEEDED.items():
+        needed = find_actions([s for s in TEMPLATE["Operator"] if s["Sid"].startswith(prefix)]) - PERSONS
+        allowed = find_actions(RESOURCES[resource]["Properties"]["PolicyDocument"])
+        assert needed <= allowed, needed - allowed
 
 
 @check(
+    put(f"{BUCKET}.LifecycleConfiguration.Rules.0.ExpirationInDays", 30),
+    put(f"{BUCKET}.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
+    put(f"{BUCKET}.BucketName", "packages"),
+    put(f"{BUCKET}.VersioningConfiguration.Status", "Suspended"),
+    remove(f"{BUCKET}.BucketEncryption"),
     remove("Resources.ArtifactBucket.DeletionPolicy"),
-    put("Resources.ArtifactBucket.Properties.LifecycleConfiguration.Rules.0.ExpirationInDays", 30),
-    put("Resources.ArtifactBucket.Properties.PublicAccessBlockConfiguration.BlockPublicPolicy", False),
 )
-def packages_stay_and_are_nobody_elses():
-    bucket = RESOURCES["ArtifactBucket"]
-    properties = bucket["Properties"]
-    assert bucket.get("DeletionPolicy") == "RetainExceptOnCreate", bucket
-    assert "ExpirationInDays" not in json.dumps(properties), "taking back a deployment reads an old package again"
-    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}, properties
+def packages_stay_and_are_encrypted_and_nobody_elses():
+    uploads = {"Id": "uploads", "Status": "Enabled", "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+    blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    encryption = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+    assert RESOURCES["ArtifactBucket"] == {"Type": "AWS::S3::Bucket", **OUTLIVES, "Properties": {
+        "BucketEncryption": {"ServerSideEncryptionConfiguration": encryption},
+        "OwnershipControls": {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]},
+        "PublicAccessBlockConfiguration": dict.fromkeys(blocked, True),
+        "VersioningConfiguration": {"Status": "Enabled"},
+        "LifecycleConfiguration": {"Rules": [uploads]},  # taking back a deployment reads an old package again
+    }}, RESOURCES["ArtifactBucket"]
+
+
+@check(
+    append(BUCKET_POLICY, {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}),
+    put(f"{BUCKET_POLICY}.0.Effect", "Allow"),
+    put(f"{BUCKET_POLICY}.0.Condition.Bool", {"aws:SecureTransport": "true"}),
+)
+def the_buckets_policy_denies_and_allows_nothing():
+    bucket = {"Fn::GetAtt": ["ArtifactBucket", "Arn"]}
+    assert RESOURCES["ArtifactBucketPolicy"]["Properties"] == {
+        "Bucket": {"Ref": "ArtifactBucket"},
+        "PolicyDocument": policy({
+            "Sid": "OverTlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": [bucket, {"Fn::Sub": "${ArtifactBucket.Arn}/*"}],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }),
+    }, RESOURCES["ArtifactBucketPolicy"]
+
+
+def read_all():
+    roles = {n: r for n, r in read_template("template.yaml")["Resources"].items() if r["Type"] == "AWS::IAM::Role"}
+    operator = json.loads((ROOT / "docs/operator-policy.json").read_text())
+    return {**read_template("bootstrap.yaml"), "Functions": roles, "Operator": operator["Statement"]}
 
 
 if __name__ == "__main__":
-    passed, failed = run_checks(read_template("bootstrap.yaml"), as_it_is)
+    passed, failed = run_checks(read_all(), as_it_is)
     print(f"bootstrap: {passed} passed, {failed} failed")
     sys.exit(failed > 0)

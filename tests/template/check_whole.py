@@ -5,9 +5,9 @@ changes in one of these parts of the template is noticed, since each table is co
 """
 
 import json
-import re
 
 from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove
+from tables import compare_conditions, compare_outputs, compare_parameters, expression, strip_hash
 
 CONSOLE = "Metadata.AWS::CloudFormation::Interface"
 SECRET_ARN = r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^*?]+-[A-Za-z0-9]{6})?$"
@@ -15,7 +15,7 @@ RESERVE = "^(none|0|[1-9][0-9]{0,5})$"
 SWITCH = ["off", "on"]
 DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
-# Default and bound: a pattern, a list of values, or the least number.
+# Default, and bound: a pattern, a list of values, or the least number.
 PARAMETERS = {
     "UpstreamUrl": ("https://api.cohere.com", r"^https://[^\s/?#]+[^\s?#]*$"),
     "AllowTrialKey": ("off", SWITCH),
@@ -55,12 +55,6 @@ CONDITIONS = {
     "HasDomainName": ("not", "DomainName", ""),
     "HasAccessLogs": ("AccessLogs", "on"),
 }
-
-
-def expression(words):
-    if words[0] == "not":
-        return {"Fn::Not": [expression(words[1:])]}
-    return {"Fn::Equals": [{"Ref": words[0]}, words[1]]}
 
 
 RULES = {
@@ -123,11 +117,6 @@ ANOTHER = (
 )
 
 
-def strip_hash(name, kind):
-    """SAM ends the names of versions and deployments with a hash of what they hold."""
-    return re.sub(r"[0-9a-f]{10}$", "", name) if kind.endswith(("::Version", "::Deployment")) else name
-
-
 # There is no function URL, which would have neither authorizer nor usage plan, and no right beside a role's own.
 # SAM names a stage's resource after the stage: `v1` would be cut from its base URL by the TypeScript SDK.
 @check(*(put("Resources.Another", resource) for resource in ANOTHER), put("Resources.Api.Properties.StageName", "v1"))
@@ -164,14 +153,7 @@ def other_resources_come_and_go_with_the_stack():
     remove("Parameters.UpstreamUrl.Description"),
 )
 def parameters_have_these_defaults_and_bounds():
-    for name, found in TEMPLATE["Parameters"].items():
-        default, bound = PARAMETERS[name]
-        kind = "String" if isinstance(bound, str) or bound == SWITCH else "Number"
-        key = {str: "AllowedPattern", list: "AllowedValues", int: "MinValue"}[type(bound)]
-        told = {key: found.get(key) for key in ("Description", "ConstraintDescription") if key in found}
-        assert found == {"Type": kind, "Default": default, key: bound, **told}, (name, found)
-        assert told.get("Description"), name
-    assert set(TEMPLATE["Parameters"]) == set(PARAMETERS)
+    compare_parameters(PARAMETERS)
 
 
 @check(remove(f"{CONSOLE}.ParameterLabels.ClientBurst"), remove(f"{CONSOLE}.ParameterGroups.1.Parameters.0"))
@@ -196,8 +178,7 @@ def every_parameter_is_read():
     put("Conditions.HasAccessLogs", expression(("not", "AccessLogs", "on"))),
 )
 def conditions_are_these():
-    expected = {name: expression(words) for name, words in CONDITIONS.items()}
-    assert TEMPLATE["Conditions"] == expected, TEMPLATE["Conditions"]
+    compare_conditions(CONDITIONS)
 
 
 @check(
@@ -217,8 +198,4 @@ def rules_are_these():
     remove("Outputs.ApiUrl.Description"),
 )
 def outputs_are_these():
-    assert set(TEMPLATE["Outputs"]) == set(OUTPUTS), set(TEMPLATE["Outputs"]) ^ set(OUTPUTS)
-    for name, (value, condition) in OUTPUTS.items():
-        found = dict(TEMPLATE["Outputs"][name])
-        assert found.pop("Description", None), name
-        assert found == ({"Value": value, "Condition": condition} if condition else {"Value": value}), (name, found)
+    compare_outputs(OUTPUTS)

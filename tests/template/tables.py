@@ -1,0 +1,44 @@
+"""How the tables of a template's parameters, conditions and outputs are compared with it."""
+
+import re
+
+from changes import TEMPLATE
+
+
+def expression(words):
+    """`("Name", "x")` is true where the parameter is x, `("not", "Name", "x")` where it is not."""
+    if words[0] == "not":
+        return {"Fn::Not": [expression(words[1:])]}
+    return {"Fn::Equals": [{"Ref": words[0]}, words[1]]}
+
+
+def compare_parameters(table):
+    """Each has a default, or None, and a bound: a pattern, a list of values, or the least number."""
+    assert set(TEMPLATE["Parameters"]) == set(table), set(TEMPLATE["Parameters"]) ^ set(table)
+    for name, (default, bound) in table.items():
+        found = dict(TEMPLATE["Parameters"][name])
+        assert found.pop("Description", None), name
+        found.pop("ConstraintDescription", None)
+        key = {str: "AllowedPattern", list: "AllowedValues", int: "MinValue"}[type(bound)]
+        kind = "Number" if isinstance(default, int) else "String"
+        expected = {"Type": kind, key: bound, **({} if default is None else {"Default": default})}
+        assert found == expected, (name, found)
+
+
+def compare_conditions(table):
+    expected = {name: expression(words) for name, words in table.items()}
+    assert TEMPLATE["Conditions"] == expected, TEMPLATE["Conditions"]
+
+
+def compare_outputs(table):
+    """Each has a value, and a condition or None."""
+    assert set(TEMPLATE["Outputs"]) == set(table), set(TEMPLATE["Outputs"]) ^ set(table)
+    for name, (value, condition) in table.items():
+        found = dict(TEMPLATE["Outputs"][name])
+        assert found.pop("Description", None), name
+        assert found == ({"Value": value, "Condition": condition} if condition else {"Value": value}), (name, found)
+
+
+def strip_hash(name, kind):
+    """SAM ends the names of versions and deployments with a hash of what they hold."""
+    return re.sub(r"[0-9a-f]{10}$", "", name) if kind.endswith(("::Version", "::Deployment")) else name
