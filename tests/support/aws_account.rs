@@ -8,7 +8,7 @@ mod state;
 
 use crate::stub::Stub;
 pub use recorder::Recorder;
-pub use state::{Failure, State, Version};
+pub use state::{Failure, Function, State, Version};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 

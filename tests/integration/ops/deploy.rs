@@ -1,6 +1,9 @@
 //! `ops deploy` against a stand-in of an account and of `sam`: what it does in order, and every failure it explains.
 
+mod change_set;
+mod live;
 mod lost_key;
+mod rolled_back;
 mod synthetic_client;
 
 use gateway_tests::aws_account::Failure;
@@ -268,43 +271,6 @@ async fn failing_build_and_failing_sam_are_told_with_their_cause() {
     let failed = deployment.deploy(&[]).await;
     assert!(failed.problem().starts_with("sam failed, as said above;"), "{failed:?}");
     assert!(deployment.account.state().releases.is_empty());
-}
-
-#[tokio::test]
-async fn change_set_that_is_declined_is_no_release() {
-    let deployment = Deployment::prepare("declined").await;
-    deployment.account.state().failure = Some(Failure::Declined);
-    let declined = deployment.deploy(&[]).await;
-    assert!(declined.problem().contains("the change set was not executed"), "{declined:?}");
-    deployment.deploy(&[]).await.data();
-    deployment.write_code("embed", "changed");
-    deployment.account.state().failure = Some(Failure::Declined);
-    let declined = deployment.deploy(&[]).await;
-    assert!(declined.problem().contains("embed: this deployment did not reach it"), "{declined:?}");
-
-    // A parameter that reaches no version.
-    deployment.write_code("embed", "embed");
-    deployment.account.state().failure = Some(Failure::Declined);
-    let declined = deployment.deploy(&["--parameter", "ClientBurst=7"]).await;
-    let told = declined.problem();
-    assert!(told.contains("was not executed") && told.contains("ClientBurst;"), "{declined:?}");
-    assert_eq!(deployment.account.state().releases.len(), 1);
-}
-
-#[tokio::test]
-async fn version_that_is_not_live_is_named() {
-    let deployment = Deployment::prepare("stuck").await;
-    deployment.deploy(&[]).await.data();
-    deployment.account.state().failure = Some(Failure::StuckAlias);
-    let stuck = deployment.deploy(&["--parameter", "AllowTrialKey=on"]).await;
-    let told = stuck.problem();
-    assert!(
-        told.contains(
-            "rotate-key: GATEWAY_ALLOW_TRIAL_KEY in the environment of $LATEST and version 1 differ"
-        ),
-        "{stuck:?}"
-    );
-    assert_eq!(deployment.account.state().releases.len(), 1, "nothing was recorded");
 }
 
 #[tokio::test]

@@ -41,6 +41,7 @@ fn find_allowed(beginning: &str) -> BTreeSet<String> {
 async fn collect_calls(deployment: &Deployment) -> BTreeSet<String> {
     deployment.deploy(&[]).await.data();
     deployment.deploy(&["--parameter", "ChatReservedConcurrency=1"]).await.data();
+    deployment.write_code("chat", "changed");
     deployment.account.state().failure = Some(Failure::Resource("no", "UPDATE_ROLLBACK_COMPLETE"));
     deployment.deploy(&[]).await.problem();
     let key = "fake-next-key-of-an-operator";

@@ -44,7 +44,7 @@ async fn client_runbook_adds_renews_and_revokes() {
     let added = runbook.next().await;
     let first = token_in(&added);
     assert!(added.lines().any(|line| line.starts_with("search-service ")), "{added}");
-    assert_eq!(status_for(running, &first).await, 200);
+    wait_for_status(running, &first, 200).await;
 
     let second = token_in(&runbook.next().await);
     wait_for_status(running, &second, 200).await;

@@ -37,10 +37,18 @@ fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
         "GetCallerIdentity" => {
             format!("<Arn>arn:aws:iam::{ACCOUNT}:user/operator</Arn><Account>{ACCOUNT}</Account>")
         }
-        "DescribeStacks" if state.status.is_none() => {
+        "DescribeStacks" | "ListChangeSets" if state.status.is_none() => {
             return refuse(400, "ValidationError", "Stack with id it does not exist");
         }
         "DescribeStacks" => write_stack(state),
+        "ListChangeSets" => {
+            let members = state.change_sets.iter().map(|(id, status)| {
+                format!(
+                    "<member><ChangeSetId>{id}</ChangeSetId><ExecutionStatus>{status}</ExecutionStatus></member>"
+                )
+            });
+            format!("<Summaries>{}</Summaries>", members.collect::<String>())
+        }
         "ListStackResources" => write_resources(state),
         "DescribeStackEvents" => {
             let count = state.events.len();
@@ -80,19 +88,26 @@ fn write_stack(state: &State) -> String {
         format!("<{name}s>{}</{name}s>", members.collect::<String>())
     };
     format!(
-        "<Stacks><member>{}{}<StackStatus>{}</StackStatus></member></Stacks>",
+        "<Stacks><member>{}{}<LastUpdatedTime>2026-11-26T12:00:{:02}.000Z</LastUpdatedTime>\
+         <StackStatus>{}</StackStatus></member></Stacks>",
         pairs("Parameter", &state.parameters),
         pairs("Output", &state.outputs),
+        state.updates,
         state.status.as_deref().unwrap_or_default()
     )
 }
 
 fn write_resources(state: &State) -> String {
-    let members = state.functions.keys().map(|resource| {
+    let members = state.functions.iter().map(|(resource, function)| {
+        let version = function.of_stack;
         format!(
             "<member><ResourceType>AWS::Lambda::Function</ResourceType>\
-             <LogicalResourceId>{resource}</LogicalResourceId>\
-             <PhysicalResourceId>it-{resource}</PhysicalResourceId></member>"
+             <LogicalResourceId>{resource}</LogicalResourceId><ResourceStatus>UPDATE_COMPLETE</ResourceStatus>\
+             <PhysicalResourceId>it-{resource}</PhysicalResourceId></member>\
+             <member><ResourceType>AWS::Lambda::Version</ResourceType>\
+             <LogicalResourceId>{resource}Version{version}</LogicalResourceId>\
+             <ResourceStatus>CREATE_COMPLETE</ResourceStatus><PhysicalResourceId>\
+             arn:aws:lambda:us-east-1:{ACCOUNT}:function:it-{resource}:{version}</PhysicalResourceId></member>"
         )
     });
     format!("<StackResourceSummaries>{}</StackResourceSummaries>", members.collect::<String>())
@@ -121,11 +136,19 @@ fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
             &reserve.map_or(json!({}), |number| json!({ "ReservedConcurrentExecutions": number })),
         );
     }
+    if path.ends_with("/aliases/live") {
+        state.actions.insert("lambda:GetAlias".into());
+        let mut alias = json!({ "FunctionVersion": function.live.to_string() });
+        if !function.weights.is_empty() {
+            alias["RoutingConfig"] = json!({ "AdditionalVersionWeights": function.weights });
+        }
+        return write_json(200, &alias);
+    }
     state.actions.insert("lambda:GetFunctionConfiguration".into());
     match path.rsplit_once("Qualifier=") {
         Some((_, "live")) => {
-            let live = function.versions.last().expect("a version");
-            write_json(200, &write_version(live, &function.versions.len().to_string()))
+            let live = &function.versions[function.live - 1];
+            write_json(200, &write_version(live, &function.live.to_string()))
         }
         _ => write_json(200, &write_version(&function.latest, "$LATEST")),
     }

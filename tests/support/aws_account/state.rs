@@ -14,18 +14,23 @@ pub struct Version {
     pub variables: BTreeMap<String, String>,
 }
 
-/// A function with the alias `live`.
+/// A function with the alias `live`; a version's number is its place among all that were published.
 #[derive(Clone, Debug, Default)]
 pub struct Function {
     pub latest: Version,
-    /// The last one is live.
     pub versions: Vec<Version>,
+    /// The version that the stack has.
+    pub of_stack: usize,
+    /// Where the alias leads.
+    pub live: usize,
+    /// Other versions behind the alias, with their parts of the requests.
+    pub weights: BTreeMap<String, f64>,
 }
 
 /// How the next deployment goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Failure {
-    /// A resource fails for this reason, and the stack is left in this status.
+    /// A resource fails for this reason once every version is made, and the stack is left in this status.
     Resource(&'static str, &'static str),
     /// `sam` cannot even make a change set.
     Upload,
@@ -41,6 +46,12 @@ pub struct State {
     pub reserves: BTreeMap<String, u64>,
     /// Status of the stack; `None` where there is none.
     pub status: Option<String>,
+    /// How often the stack was changed, which is all there is of time here.
+    pub updates: usize,
+    /// What is deployed, as text.
+    pub template: String,
+    /// Id and status of the change sets that the stack has.
+    pub change_sets: Vec<(String, &'static str)>,
     pub parameters: BTreeMap<String, String>,
     pub outputs: BTreeMap<String, String>,
     /// By resource; a function's name is that of its stack and resource.
@@ -61,6 +72,9 @@ impl State {
             quota: 1_000,
             reserves: BTreeMap::new(),
             status: None,
+            updates: 0,
+            template: String::new(),
+            change_sets: Vec::new(),
             parameters: BTreeMap::new(),
             outputs: outputs.collect(),
             functions: BTreeMap::new(),
@@ -77,41 +91,91 @@ impl State {
         self.deployments.push(arguments.to_vec());
         let is_update = self.status.as_deref().is_some_and(|status| status != "REVIEW_IN_PROGRESS");
         let failure = self.failure.take();
-        match &failure {
-            Some(Failure::Declined) => {
-                self.status.get_or_insert("REVIEW_IN_PROGRESS".to_string());
-                return true;
-            }
-            Some(Failure::Resource(reason, status)) => {
-                self.events.insert(0, reason.to_string());
-                self.status = Some(status.to_string());
-                return false;
-            }
-            Some(Failure::Upload) => return false,
-            Some(Failure::StuckAlias) | None => {}
+        if failure == Some(Failure::Upload) {
+            return false;
         }
         let path = format!("{folder}/{}", find_option(arguments, "--template-file"));
-        let template = read_template(&std::fs::read_to_string(path).expect("a template"));
-        let template = template.expect("a template that can be read");
-        self.parameters = read_parameters(arguments);
-        let mut names = self.parameters.clone();
-        names.insert("AWS::StackName".into(), find_option(arguments, "--stack-name"));
-        let mut evaluation = Evaluation::new(&template, names);
-        let globals = template["Globals"]["Function"].clone();
-        for (resource, entry) in template["Resources"].as_object().expect("resources") {
-            if entry["Type"] == "AWS::Serverless::Function" {
-                let latest = make_version(&globals, &entry["Properties"], &mut evaluation);
-                let function = self.functions.entry(resource.clone()).or_default();
-                let is_new = function.latest.description != latest.description;
-                function.latest = latest.clone();
-                if is_new && (failure.is_none() || function.versions.is_empty()) {
-                    function.versions.push(latest);
-                }
+        let text = std::fs::read_to_string(path).expect("a template");
+        let parameters = read_parameters(arguments);
+        let change_set = format!("change-set-{}", self.deployments.len());
+        if is_update && text == self.template && parameters == self.parameters {
+            self.change_sets.push((change_set, "UNAVAILABLE"));
+            return true;
+        }
+        if failure == Some(Failure::Declined) {
+            self.change_sets.push((change_set, "AVAILABLE"));
+            self.status.get_or_insert("REVIEW_IN_PROGRESS".to_string());
+            return true;
+        }
+        // An execution deletes every other change set.
+        self.change_sets.clear();
+        self.updates += 1;
+        let kept = self.functions.clone();
+        let mut reason = self.publish(&text, &parameters, arguments);
+        if let Some(Failure::Resource(given, _)) = failure {
+            reason = Some(given.to_string());
+        }
+        if let Some(reason) = reason {
+            self.events.insert(0, reason);
+            self.put_back(kept);
+            self.status = Some(match failure {
+                Some(Failure::Resource(_, status)) => status.to_string(),
+                _ => "UPDATE_ROLLBACK_COMPLETE".to_string(),
+            });
+            return false;
+        }
+        for (resource, function) in &mut self.functions {
+            let before = kept.get(resource).map(|kept| kept.of_stack);
+            // CloudFormation moves an alias where its version is another one, wherever it is.
+            if failure != Some(Failure::StuckAlias) && before != Some(function.of_stack) {
+                (function.live, function.weights) = (function.of_stack, BTreeMap::new());
             }
         }
+        (self.template, self.parameters) = (text, parameters);
         let status = if is_update { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" };
         self.status = Some(status.to_string());
         true
+    }
+
+    /// Makes a version of each function whose revision is another one; returns why Lambda makes none.
+    fn publish(
+        &mut self,
+        text: &str,
+        parameters: &BTreeMap<String, String>,
+        arguments: &[String],
+    ) -> Option<String> {
+        let template = read_template(text).expect("a template that can be read");
+        let mut names = parameters.clone();
+        names.insert("AWS::StackName".into(), find_option(arguments, "--stack-name"));
+        let mut evaluation = Evaluation::new(&template, names);
+        let globals = template["Globals"]["Function"].clone();
+        let mut refusal = None;
+        for (resource, entry) in template["Resources"].as_object().expect("resources") {
+            if entry["Type"] != "AWS::Serverless::Function" {
+                continue;
+            }
+            let latest = make_version(&globals, &entry["Properties"], &mut evaluation);
+            let function = self.functions.entry(resource.clone()).or_default();
+            let of_stack = function.of_stack.checked_sub(1).map(|at| &function.versions[at]);
+            let is_new = of_stack.is_none_or(|version| version.description != latest.description);
+            function.latest = latest.clone();
+            if is_new && function.versions.last() == Some(&latest) {
+                let number = function.versions.len();
+                refusal = Some(format!("A version for this Lambda function exists ( {number} )."));
+            } else if is_new {
+                function.versions.push(latest);
+                function.of_stack = function.versions.len();
+            }
+        }
+        refusal
+    }
+
+    /// Puts the functions back; versions that were made of them stay.
+    fn put_back(&mut self, mut kept: BTreeMap<String, Function>) {
+        for (resource, function) in &mut kept {
+            function.versions = self.functions.remove(resource).unwrap_or_default().versions;
+        }
+        self.functions = kept;
     }
 }
 

@@ -7,6 +7,7 @@ pub mod constraints;
 pub mod preconditions;
 pub mod record;
 pub mod revision;
+pub mod salt;
 pub mod sam;
 pub mod settings;
 pub mod smoke;

@@ -1,25 +1,27 @@
 //! `ops deploy`: from the source to a stack that answers, and the record of it.
 
 mod after;
+mod before;
+mod change;
+mod live;
+mod plan;
 
 use crate::aws::Session;
 use crate::deploy::commit::{find_commit, tell_other_source};
-use crate::deploy::constraints::{check_region, check_value};
 use crate::deploy::record::{Release, read_release};
-use crate::deploy::revision::{Function, find_revisions, hash_text};
-use crate::deploy::settings::{FILE, Parameters, Settings, Source, read_pair, settle_parameters};
-use crate::deploy::stack::{Stack, ask_stack, find_failure, find_newest_event, list_functions};
-use crate::deploy::template::{GENERATED, SOURCE, write_generated};
-use crate::deploy::{account, preconditions, sam};
+use crate::deploy::revision::{Function, hash_text};
+use crate::deploy::salt::{find_salt, salt_revisions};
+use crate::deploy::sam;
+use crate::deploy::settings::{Parameters, read_pair};
+use crate::deploy::stack::Stack;
+use crate::deploy::template::GENERATED;
 use crate::output::{print, say};
-use crate::problem::Usage;
 use after::Deployed;
-use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::Value;
+use plan::Plan;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
 /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
 ///
@@ -70,43 +72,36 @@ pub struct Deploy {
     more: Vec<String>,
 }
 
-/// What is deployed, before AWS is asked.
-struct Plan {
-    root: PathBuf,
-    source: String,
-    template: Value,
-    stack: String,
-    region: Option<String>,
-    given: Parameters,
-}
-
 impl Deploy {
     pub async fn run(self) -> anyhow::Result<()> {
-        let plan = self.read_plan()?;
+        let plan = Plan::read(&self.environment, self.stack_name.as_deref(), &self.parameter)?;
         if self.template_only {
-            let parameters = settle(&plan, &Parameters::new(), false)?;
-            return plan.write_template(&parameters).map(|_| ());
+            let parameters = plan.settle(&Parameters::new(), false)?;
+            return plan.write_template(&plan.find_functions(&parameters)?);
         }
         sam::check_confirmation(self.yes)?;
         let session = Session::open().await?;
-        let (before, parameters) = self.check(&plan, &session).await?;
+        let (before, parameters) = before::check(&plan, &session, &self.sam).await?;
         if !self.no_build {
             say("building the functions");
             sam::build(&plan.root)?;
         }
-        let functions = plan.write_template(&parameters)?;
+        let last = read_release(&session, &plan.stack).await?;
+        let mut functions = plan.find_functions(&parameters)?;
+        salt(&mut functions, last.as_ref(), before.as_ref());
+        plan.write_template(&functions)?;
         let commit = find_commit(&plan.root, &functions);
         tell_other_source(&plan.root, &commit);
-        let last = read_release(&session, &plan.stack).await?;
         tell_new_versions(&functions, last.as_ref());
-        self.run_sam(&plan, &session, before.as_ref(), &parameters).await?;
+        let deployment = self.prepare_sam(&plan, &parameters);
+        change::run_sam(&plan, &session, before.is_some(), &deployment).await?;
         let deployed = Deployed {
             session: &session,
             stack: &plan.stack,
             functions: &functions,
             last: last.as_ref(),
             is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
-            wait: std::time::Duration::from_secs(self.wait_secs),
+            wait: Duration::from_secs(self.wait_secs),
             commit,
             parameters: &parameters,
             parameters_sha256: hash_text(&serde_json::to_string(&parameters)?),
@@ -115,15 +110,12 @@ impl Deploy {
         print(&format!("{}\n", serde_json::to_string(&release)?))
     }
 
-    /// Lets `sam` deploy the template that has been written.
-    async fn run_sam(
-        &self,
-        plan: &Plan,
-        session: &Session,
-        before: Option<&Stack>,
-        parameters: &Parameters,
-    ) -> anyhow::Result<()> {
-        let deployment = sam::Deployment {
+    fn prepare_sam<'a>(
+        &'a self,
+        plan: &'a Plan,
+        parameters: &'a Parameters,
+    ) -> sam::Deployment<'a> {
+        sam::Deployment {
             sam: &self.sam,
             root: &plan.root,
             template: Path::new(GENERATED),
@@ -132,130 +124,20 @@ impl Deploy {
             parameters,
             is_confirmed: self.yes,
             more: &self.more,
-        };
-        let newest = match before {
-            Some(_) => find_newest_event(session, &plan.stack).await?,
-            None => None,
-        };
-        if !sam::deploy(session, &deployment)? {
-            explain_failure(session, &plan.stack, newest.as_deref()).await?;
         }
-        Ok(())
     }
+}
 
-    fn read_plan(&self) -> anyhow::Result<Plan> {
-        let root = std::env::current_dir().context("no current folder")?;
-        let source = std::fs::read_to_string(root.join(SOURCE))
-            .map_err(|_| Usage(format!("there is no {SOURCE} here: run this in the repository")))?;
-        let template = cloudformation::read_template(&source).with_context(|| SOURCE)?;
-        let settings = Settings::read(&root, &self.environment)?;
-        let stack = self.stack_name.clone().or(settings.stack);
-        let stack = stack.with_context(|| {
-            Usage(format!("{FILE} names no stack for this environment: --stack-name"))
-        })?;
-        preconditions::check_stack_name(&template, &stack)?;
-        let mut given = settings.parameters;
-        given.extend(self.parameter.iter().cloned());
-        // What the stack has is not known yet; what was given is refused before AWS is asked anything.
-        for (name, value) in &given {
-            check_value(name, value, &template["Parameters"][name])?;
-        }
-        Ok(Plan { root, source, template, stack, region: settings.region, given })
-    }
-
-    /// Checks tools, account, stack and quota; returns the stack as it is, and all parameters.
-    async fn check(
-        &self,
-        plan: &Plan,
-        session: &Session,
-    ) -> anyhow::Result<(Option<Stack>, Parameters)> {
-        let version = sam::check_version(&self.sam)?;
-        let caller = account::ask_caller(session).await.context("cannot ask who this is")?;
-        let region = &session.region;
-        if let Some(expected) = plan.region.as_ref().filter(|expected| *expected != region) {
-            let told = format!(
-                "{FILE} says the region {expected}, and AWS_REGION or the profile {region}"
-            );
-            return Err(Usage(told).into());
-        }
+/// Gives other revisions to what a deployment that was rolled back has published, and tells it.
+fn salt(functions: &mut [Function], last: Option<&Release>, before: Option<&Stack>) {
+    let salted = salt_revisions(functions, last, before.and_then(find_salt));
+    if !salted.is_empty() {
         say(&format!(
-            "account {} as {}, region {region}, sam {version}",
-            caller.account, caller.arn
+            "the last deployment was rolled back, and AWS Lambda publishes none of its versions again: another \
+             revision for {}",
+            salted.join(", ")
         ));
-        let before = ask_stack(session, &plan.stack).await?;
-        match &before {
-            None => say(&format!("stack {} is new", plan.stack)),
-            Some(stack) => {
-                say(&format!("stack {} is in {}", plan.stack, stack.status));
-                if let Some(note) = preconditions::check_status(&stack.status, &plan.stack)? {
-                    say(note);
-                }
-            }
-        }
-        let of_stack = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
-        let parameters = settle(plan, &of_stack, true)?;
-        check_region(&parameters, region)?;
-        check_quota(plan, session, before.is_some(), &parameters).await?;
-        Ok((before, parameters))
     }
-}
-
-impl Plan {
-    fn write_template(&self, parameters: &Parameters) -> anyhow::Result<Vec<Function>> {
-        let functions = find_revisions(&self.template, &self.stack, parameters, &self.root)?;
-        write_generated(&self.root, &self.source, &functions)?;
-        say(&format!("{GENERATED} has the revisions:"));
-        for function in &functions {
-            say(&format!("  {:<12} {}", function.folder, &function.revision[..10]));
-        }
-        Ok(functions)
-    }
-}
-
-/// Settles all parameters and tells those that are no defaults.
-fn settle(plan: &Plan, of_stack: &Parameters, is_told: bool) -> anyhow::Result<Parameters> {
-    let settled = settle_parameters(&plan.template, &plan.given, of_stack)?;
-    let mut parameters = Parameters::new();
-    for (name, (value, source)) in settled {
-        let default = plan.template["Parameters"][&name].get("Default");
-        let is_default = default.map(cloudformation::plain_text).as_ref() == Some(&value);
-        let whence = match source {
-            Source::Given => "given",
-            Source::Stack => "kept from the last deployment",
-            Source::Default => "default",
-        };
-        if is_told && !is_default {
-            say(&format!("parameter {name}={value} ({whence})"));
-        }
-        parameters.insert(name, value);
-    }
-    Ok(parameters)
-}
-
-async fn check_quota(
-    plan: &Plan,
-    session: &Session,
-    exists: bool,
-    parameters: &Parameters,
-) -> anyhow::Result<()> {
-    let quota = account::ask_quota(session).await?;
-    let reserves = preconditions::find_reserves(&plan.template, parameters)?;
-    let wanted: u64 = reserves.iter().map(|(_, number)| number).sum();
-    let mut held = 0;
-    if exists && wanted > 0 {
-        for function in list_functions(session, &plan.stack).await?.values() {
-            held += account::ask_reserve(session, function).await?;
-        }
-    }
-    preconditions::check_quota(quota, held, wanted)?;
-    let limit = quota.limit;
-    say(&format!(
-        "the account runs up to {limit} environments at once; {wanted} are reserved by this stack"
-    ));
-    if limit < 1_000 {
-        say("that is few: each request under way holds one; ask for more at Service Quotas");
-    }
-    Ok(())
 }
 
 fn tell_new_versions(functions: &[Function], last: Option<&Release>) {
@@ -270,21 +152,4 @@ fn tell_new_versions(functions: &[Function], last: Option<&Release>) {
         true => say("no function gets a new version"),
         false => say(&format!("new versions of: {}", new.join(", "))),
     }
-}
-
-/// Says why `sam` failed, as the stack's events tell.
-async fn explain_failure(
-    session: &Session,
-    stack: &str,
-    newest: Option<&str>,
-) -> anyhow::Result<Infallible> {
-    let Some(now) = ask_stack(session, stack).await? else {
-        bail!("sam failed, as said above, and there is no stack");
-    };
-    let cause = match find_failure(session, stack, newest).await? {
-        Some(failure) => format!("sam failed; first cause: {failure}"),
-        None => "sam failed, as said above".to_string(),
-    };
-    preconditions::check_status(&now.status, stack).context(cause.clone())?;
-    bail!("{cause}; the stack is in {}: mend the cause and deploy again", now.status)
 }

@@ -31,6 +31,14 @@ pub struct FunctionVersion {
     pub variables: BTreeMap<String, String>,
 }
 
+/// Where an alias leads.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alias {
+    pub version: String,
+    /// Other versions that get a part of the requests.
+    pub shared_with: Vec<String>,
+}
+
 /// Asks whose credentials these are.
 pub async fn ask_caller(session: &Session) -> anyhow::Result<Caller> {
     let text = query(session, &STS, "Action=GetCallerIdentity&Version=2011-06-15").await?;
@@ -82,6 +90,17 @@ pub async fn ask_version(
         memory_mb: answer["MemorySize"].as_u64().unwrap_or_default(),
         timeout_secs: answer["Timeout"].as_u64().unwrap_or_default(),
         variables,
+    })
+}
+
+/// Asks where an alias of a function leads.
+pub async fn ask_alias(session: &Session, function: &str, alias: &str) -> anyhow::Result<Alias> {
+    let answer = get(session, &format!("/2015-03-31/functions/{function}/aliases/{alias}")).await;
+    let answer = answer.with_context(|| format!("cannot read the alias {alias} of {function}"))?;
+    let weights = answer["RoutingConfig"]["AdditionalVersionWeights"].as_object();
+    Ok(Alias {
+        version: answer["FunctionVersion"].as_str().unwrap_or_default().to_string(),
+        shared_with: weights.into_iter().flatten().map(|(version, _)| version.clone()).collect(),
     })
 }
 

@@ -50,6 +50,7 @@ mod tests {
             resource: folder.into(),
             folder: folder.into(),
             revision: String::new(),
+            salt: None,
             is_created: true,
         };
         let functions = [function("chat"), function("health")];

@@ -30,6 +30,9 @@ pub struct Release {
 pub struct ReleasedFunction {
     pub version: String,
     pub revision: String,
+    /// What was mixed into the revision, if anything: see `salt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// Returns the name of a stack's record.
@@ -87,7 +90,9 @@ mod tests {
     #[test]
     fn release_of_twenty_functions_fits_into_a_parameter() {
         let function = |number: usize| {
-            let released = ReleasedFunction { version: "12345".into(), revision: "f".repeat(64) };
+            let salt = Some("2026-11-26T12:00:00.000Z".into());
+            let revision = "f".repeat(64);
+            let released = ReleasedFunction { version: "12345".into(), revision, salt };
             (format!("a-function-{number}"), released)
         };
         let release = Release {

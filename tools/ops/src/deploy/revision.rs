@@ -55,6 +55,8 @@ pub struct Function {
     pub folder: String,
     /// Hexadecimal SHA-256.
     pub revision: String,
+    /// What was mixed into it after a deployment that was rolled back.
+    pub salt: Option<String>,
     /// Whether its condition holds, if it has one.
     pub is_created: bool,
 }
@@ -80,7 +82,7 @@ pub fn find_revisions(
         add_files(&mut hash, &root.join(uri))?;
         let revision = hex::encode(hash.finalize());
         let (resource, folder) = (resource.clone(), folder.to_string());
-        functions.push(Function { resource, folder, revision, is_created });
+        functions.push(Function { resource, folder, revision, salt: None, is_created });
     }
     ensure!(!functions.is_empty(), "the template has no function");
     Ok(functions)

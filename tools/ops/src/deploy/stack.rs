@@ -6,14 +6,24 @@ use crate::deploy::settings::Parameters;
 use crate::signed_call::{CLOUDFORMATION, Refusal, percent_encode};
 use anyhow::Context;
 use roxmltree::{Document, Node};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A stack that exists.
 #[derive(Clone, Debug, Default)]
 pub struct Stack {
     pub status: String,
+    /// When its last update began; `None` before the first one.
+    pub last_updated: Option<String>,
     pub parameters: Parameters,
     pub outputs: BTreeMap<String, String>,
+}
+
+/// A function of a stack.
+#[derive(Debug, Default, PartialEq)]
+pub struct StackFunction {
+    pub name: String,
+    /// The version that the stack has; empty where it has none.
+    pub version: String,
 }
 
 /// Reads a stack; `None` where there is none of this name.
@@ -29,6 +39,7 @@ pub async fn ask_stack(session: &Session, name: &str) -> anyhow::Result<Option<S
     let Some(stack) = stack else { return Ok(None) };
     Ok(Some(Stack {
         status: child(stack, "StackStatus"),
+        last_updated: Some(child(stack, "LastUpdatedTime")).filter(|time| !time.is_empty()),
         parameters: pairs(stack, "Parameters", "ParameterKey", "ParameterValue"),
         outputs: pairs(stack, "Outputs", "OutputKey", "OutputValue"),
     }))
@@ -42,27 +53,64 @@ fn is_absent(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Returns the names of a stack's functions by their resources.
+/// Returns a stack's functions by their resources.
 pub async fn list_functions(
     session: &Session,
     name: &str,
-) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut functions = BTreeMap::new();
+) -> anyhow::Result<BTreeMap<String, StackFunction>> {
+    let (mut functions, mut versions) = (BTreeMap::new(), BTreeMap::new());
     let mut next = String::new();
     loop {
         let text = ask(session, "ListStackResources", name, &next).await;
         let text = text.context("cannot list the stack's resources")?;
         let document = parse(&text)?;
         for resource in members(document.root(), "StackResourceSummaries") {
-            if child(resource, "ResourceType") == "AWS::Lambda::Function" {
-                let names = ["LogicalResourceId", "PhysicalResourceId"];
-                let [logical, physical] = names.map(|name| child(resource, name));
-                functions.insert(logical, physical);
+            let names = ["ResourceStatus", "LogicalResourceId", "PhysicalResourceId"];
+            let [status, logical, physical] = names.map(|name| child(resource, name));
+            if status.starts_with("DELETE_") {
+                continue;
+            }
+            match child(resource, "ResourceType").as_str() {
+                "AWS::Lambda::Function" => drop(functions.insert(logical, physical)),
+                "AWS::Lambda::Version" => versions.extend(read_version(&physical)),
+                _ => {}
             }
         }
         match find(document.root(), "NextToken").and_then(|token| token.text()) {
             Some(token) => next = format!("&NextToken={}", percent_encode(token)),
-            None => return Ok(functions),
+            None => break,
+        }
+    }
+    let join = functions.into_iter().map(|(logical, name)| {
+        let version = versions.remove(&name).unwrap_or_default();
+        (logical, StackFunction { name, version })
+    });
+    Ok(join.collect())
+}
+
+/// Returns function and number of a version's ARN.
+fn read_version(arn: &str) -> Option<(String, String)> {
+    let (function, version) = arn.rsplit_once(':')?;
+    Some((function.rsplit(':').next()?.to_string(), version.to_string()))
+}
+
+/// Returns the change sets of a stack that were made and not executed.
+pub async fn list_change_sets(session: &Session, name: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut change_sets = BTreeSet::new();
+    let mut next = String::new();
+    loop {
+        let text = ask(session, "ListChangeSets", name, &next).await;
+        let text = text.context("cannot list the stack's change sets")?;
+        let document = parse(&text)?;
+        for change_set in members(document.root(), "Summaries") {
+            // An empty one fails and can never be executed.
+            if ["AVAILABLE", "OBSOLETE"].contains(&child(change_set, "ExecutionStatus").as_str()) {
+                change_sets.insert(child(change_set, "ChangeSetId"));
+            }
+        }
+        match find(document.root(), "NextToken").and_then(|token| token.text()) {
+            Some(token) => next = format!("&NextToken={}", percent_encode(token)),
+            None => return Ok(change_sets),
         }
     }
 }
@@ -148,5 +196,12 @@ mod tests {
         assert_eq!(outputs, [("A".to_string(), "https://x?a&b".to_string())].into());
         assert_eq!(pairs(stack, "Parameters", "ParameterKey", "ParameterValue"), BTreeMap::new());
         assert_eq!(child(stack, "Outputs"), "", "a list has no text");
+    }
+
+    #[test]
+    fn version_is_read_from_its_arn() {
+        let read = read_version("arn:aws:lambda:eu-west-1:123456789012:function:it-Chat-AbC:12");
+        assert_eq!(read, Some(("it-Chat-AbC".to_string(), "12".to_string())));
+        assert_eq!(read_version("odd"), None);
     }
 }

@@ -81,6 +81,7 @@ mod tests {
                 resource: resource.clone(),
                 folder: entry["Properties"]["CodeUri"].as_str().unwrap()[BUILT.len()..].to_string(),
                 revision: format!("revision of {resource}"),
+                salt: None,
                 is_created: true,
             })
             .collect();

@@ -1,20 +1,18 @@
 //! What is looked at once `sam` has deployed, up to the record of the release.
 
+use super::live::compare_live;
 use crate::aws::Session;
-use crate::deploy::account::ask_version;
-use crate::deploy::compare::{ALIAS, find_differences};
-use crate::deploy::record::{Release, ReleasedFunction, record_name, record_release};
+use crate::deploy::record::{Release, record_name, record_release};
 use crate::deploy::revision::Function;
 use crate::deploy::settings::Parameters;
 use crate::deploy::smoke::{KEY_MISSING, Verdict, try_gateway};
-use crate::deploy::stack::{Stack, ask_stack, list_functions};
+use crate::deploy::stack::{Stack, ask_stack};
 use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
 use crate::output::say;
 use crate::store::Store;
 use anyhow::{Context, anyhow, bail, ensure};
 use shared::clock::{format_iso8601, since_epoch};
 use shared::secrets::secrets_manager::CURRENT;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long environments that run already may not know a new client.
@@ -46,7 +44,7 @@ impl Deployed<'_> {
             stack.status
         );
         check_parameters(&stack, self.parameters)?;
-        let functions = self.compare().await?;
+        let functions = compare_live(self.session, self.stack, self.functions).await?;
         let client = self.make_client(&stack).await?;
         let tried = match self.try_out(&stack, &client).await {
             Ok(verdict) => self.check_key(verdict, &stack),
@@ -68,37 +66,6 @@ impl Deployed<'_> {
         let verdict = tried.context("deployed, and the smoke test failed")?;
         tell_next_steps(verdict, &stack)?;
         Ok(release)
-    }
-
-    /// Checks that every function's live version is what was deployed.
-    async fn compare(&self) -> anyhow::Result<BTreeMap<String, ReleasedFunction>> {
-        let names = list_functions(self.session, self.stack).await?;
-        let (mut released, mut differences) = (BTreeMap::new(), Vec::new());
-        for function in self.functions.iter().filter(|function| function.is_created) {
-            let name = names
-                .get(&function.resource)
-                .with_context(|| format!("the stack has no {}", function.resource))?;
-            let latest = ask_version(self.session, name, None).await?;
-            let live = ask_version(self.session, name, Some(ALIAS)).await?;
-            let found = find_differences(&latest, &live, &function.revision);
-            differences.extend(found.iter().map(|told| format!("{}: {told}", function.folder)));
-            let revision = function.revision.clone();
-            let version = live.version;
-            released.insert(function.folder.clone(), ReleasedFunction { version, revision });
-        }
-        if differences.is_empty() {
-            let versions: Vec<_> = released
-                .iter()
-                .map(|(name, released)| format!("{name} {}", released.version))
-                .collect();
-            say(&format!("live versions are as deployed: {}", versions.join(", ")));
-            return Ok(released);
-        }
-        bail!(
-            "what is live is not what was deployed: {}. Was the change set executed, or the alias moved by hand? \
-             Deploy again; nothing was recorded",
-            differences.join("; ")
-        )
     }
 
     async fn make_client(&self, stack: &Stack) -> anyhow::Result<SyntheticClient> {

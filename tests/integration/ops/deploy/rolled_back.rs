@@ -1,0 +1,53 @@
+//! What a rolled-back deployment has published can be deployed again, and is then left alone.
+
+use gateway_tests::aws_account::Failure;
+use gateway_tests::deployment::Deployment;
+use gateway_tests::ops::Done;
+use serde_json::Value;
+
+fn read_function(done: &Done, folder: &str) -> Value {
+    let release: Value = serde_json::from_str(done.data()).unwrap();
+    release["functions"][folder].clone()
+}
+
+#[tokio::test]
+async fn rolled_back_revision_is_deployed_again_with_a_salt() {
+    let deployment = Deployment::prepare("rolled-back").await;
+    let first = deployment.deploy(&[]).await;
+    assert_eq!(read_function(&first, "chat")["salt"], Value::Null);
+    deployment.write_code("chat", "changed");
+    let failure = Failure::Resource("the alarm is ringing", "UPDATE_ROLLBACK_COMPLETE");
+    deployment.account.state().failure = Some(failure);
+    let failed = deployment.deploy(&[]).await;
+    assert!(failed.problem().contains("the alarm is ringing"), "{failed:?}");
+
+    let again = deployment.deploy(&[]).await;
+    let chat = read_function(&again, "chat");
+    assert_eq!((&chat["version"], chat["salt"].is_string()), (&"3".into(), true), "{again:?}");
+    assert!(again.stderr.contains("another revision for chat\n"), "{again:?}");
+    assert!(again.stderr.contains("new versions of: chat\n"), "{again:?}");
+    assert_eq!(read_function(&again, "embed"), read_function(&first, "embed"));
+
+    let same = deployment.deploy(&[]).await;
+    assert_eq!(read_function(&same, "chat"), chat);
+    assert!(same.stderr.contains("no function gets a new version"), "{same:?}");
+    deployment.write_code("chat", "changed once more");
+    let other = deployment.deploy(&[]).await;
+    assert_eq!(read_function(&other, "chat")["version"], "4");
+    assert_eq!(read_function(&other, "chat")["salt"], Value::Null);
+}
+
+#[tokio::test]
+async fn revision_that_is_rolled_back_twice_gets_another_salt() {
+    let deployment = Deployment::prepare("twice").await;
+    deployment.deploy(&[]).await.data();
+    deployment.write_code("chat", "changed");
+    for _ in 0..3 {
+        let failure = Failure::Resource("no", "UPDATE_ROLLBACK_COMPLETE");
+        deployment.account.state().failure = Some(failure);
+        let failed = deployment.deploy(&[]).await;
+        assert!(failed.problem().contains("): no;"), "{failed:?}");
+    }
+    let done = deployment.deploy(&[]).await;
+    assert_eq!(read_function(&done, "chat")["version"], "5");
+}
