@@ -12,7 +12,7 @@ use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
 use crate::resilience::breaker::Refused;
-use crate::resilience::retry::{Disposition, MAX_ATTEMPTS, NextAttempt};
+use crate::resilience::retry::{Disposition, NextAttempt};
 use crate::resilience::state::{CallCharge, CallOutcome, CallPermit, SharedRounds, UpstreamState};
 use crate::telemetry::model_names::name_model;
 use std::time::Duration;
@@ -43,7 +43,8 @@ struct Attempts<'a> {
     role: ModelRole<'a>,
     /// Calls of this model so far.
     made: u32,
-    limit: u32,
+    /// No other call follows the next one: it is a probe, or the first after a cooldown.
+    is_last: bool,
     waited: Duration,
     last_error: Option<GatewayError>,
 }
@@ -65,7 +66,7 @@ pub(super) async fn make_attempts<'a, A: CallAnswer>(
         rounds: rounds.clone(),
         role,
         made: 0,
-        limit: MAX_ATTEMPTS,
+        is_last: false,
         waited: Duration::ZERO,
         last_error: None,
     };
@@ -111,9 +112,7 @@ impl Attempts<'_> {
         }
         loop {
             let permit = self.admit()?;
-            if permit.is_probe() {
-                self.limit = self.limit.min(self.made + 1);
-            }
+            self.is_last |= permit.is_probe();
             let wait = self.choose_wait()?;
             let charge = match &self.last_error {
                 None => CallCharge::FirstCall,
@@ -178,9 +177,7 @@ impl Attempts<'_> {
             let error = self.last_error.clone();
             return Err(error.unwrap_or_else(|| in_cooldown(&self.call.model, cooldown)));
         };
-        if !cooldown.is_zero() {
-            self.limit = self.limit.min(self.made + 1);
-        }
+        self.is_last |= !cooldown.is_zero();
         Ok(wait)
     }
 
@@ -250,7 +247,7 @@ impl Attempts<'_> {
         started: Instant,
     ) -> bool {
         let cause = error.cause();
-        let is_allowed = self.made < Disposition::from(cause).attempts.min(self.limit);
+        let is_allowed = !self.is_last && self.made < Disposition::from(cause).attempts;
         is_allowed
             && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
             && !(cause == Cause::Timeout && self.leaves_time_to_fallback(started))
@@ -292,3 +289,6 @@ fn with_empty_budget(failure: GatewayError) -> GatewayError {
         None => failure.with_detail(REASON),
     }
 }
+
+#[cfg(test)]
+mod tests;

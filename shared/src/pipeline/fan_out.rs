@@ -163,3 +163,6 @@ impl FanOut<'_> {
         Call { body, expected_results, ..self.call.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,3 +50,6 @@ fn push_millis(timing: &mut String, name: &str, time: Duration) {
     // Writing to memory cannot fail. Whole numbers: a float costs ten times as much to write.
     let _ = write!(timing, "{name}{}.{:03}", micros / 1_000, micros % 1_000);
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,5 +7,11 @@ async fn panic_in_a_handler_says_nothing_of_itself() {
     assert_eq!(error.message, "internal error");
 }
 
+/// Requests from their event to their answer, but for the network.
+mod answers;
+
 /// Random mixes of embed and rerank requests.
 mod mixes;
+
+/// Calls without a network.
+pub(in crate::pipeline) mod scripted;

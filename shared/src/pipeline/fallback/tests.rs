@@ -4,6 +4,7 @@ use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
 use crate::edge::request::RequestOptions;
 use crate::endpoint::Endpoint;
+use crate::pipeline::tests::scripted::{ScriptedAnswer, ScriptedChat, start_default_app};
 use crate::pipeline::{chat::Chat, embed::Embed, rerank::Rerank};
 use bytes::Bytes;
 use std::time::Duration;
@@ -22,7 +23,7 @@ fn request<E: EndpointRules>(body: &str, fallback: Option<bool>) -> GatewayReque
         upstream: E::validate(Bytes::from(body.to_string()), &config()).unwrap(),
         headers: http::HeaderMap::new(),
         attempt_timeout: second,
-        deadline: Deadline::new(crate::clock::now(), second, None, second),
+        deadline: Deadline::new(crate::clock::now(), second * 100, None, second * 100),
     }
 }
 
@@ -84,4 +85,114 @@ fn client_falls_back_only_to_an_allowed_model() {
     assert!(choose_fallback::<Chat>(&config().fallback, &request).is_some());
     request.identity = Identity::new("tests", Some(vec!["command-a-03-2025".into()]));
     assert!(choose_fallback::<Chat>(&config().fallback, &request).is_none());
+}
+
+#[test]
+fn fallback_is_asked_for_by_default_where_the_operator_says_so() {
+    let setting = |name| Config::from_vars(&[("GATEWAY_SECRET_ID", "key"), (name, "on")]).unwrap();
+    let embed = setting("GATEWAY_EMBED_FALLBACK").fallback;
+    let rerank = setting("GATEWAY_RERANK_FALLBACK").fallback;
+    assert!(Embed::falls_back_unasked(&embed) && !Rerank::falls_back_unasked(&embed));
+    assert!(Rerank::falls_back_unasked(&rerank) && !Embed::falls_back_unasked(&rerank));
+}
+
+#[test]
+fn embed_model_must_take_the_texts_and_make_the_length() {
+    let can_answer = |id: &str, rest: &str| {
+        let body = format!(r#"{{"model":"m","input_type":"x",{rest}}}"#);
+        let upstream = Embed::validate(Bytes::from(body), &config()).unwrap();
+        Embed::can_answer(models::find_model(id).unwrap(), &upstream.object)
+    };
+    let text = |bytes: usize| format!(r#""texts":["a","{}"]"#, "t".repeat(bytes - 2));
+    // Two bytes are a token at least, and this one takes 512.
+    assert!(can_answer("embed-english-v3.0", &text(1_025)));
+    assert!(!can_answer("embed-english-v3.0", &text(1_026)));
+    for (id, length, is_made) in [
+        ("embed-v4.0", "512", true),
+        ("embed-v4.0", "300", false),
+        ("embed-english-v3.0", "1024", false),
+        ("embed-english-v3.0", "null", true),
+    ] {
+        let rest = format!(r#""texts":["a"],"output_dimension":{length}"#);
+        assert_eq!(can_answer(id, &rest), is_made, "{id} {length}");
+    }
+}
+
+#[test]
+fn thinking_model_needs_room_beside_the_thoughts() {
+    let can_answer = |budget: u64| {
+        let body = format!(r#"{{"messages":[{{}}],"thinking":{{"token_budget":{budget}}}}}"#);
+        let upstream = Chat::validate(Bytes::from(body), &config()).unwrap();
+        let model = models::find_model("command-a-reasoning-08-2025").unwrap();
+        Chat::can_answer(model, &upstream.object)
+    };
+    assert!(can_answer(31_999) && !can_answer(32_000) && !can_answer(40_000));
+}
+
+#[test]
+fn tokens_are_lowered_to_a_limit_that_there_is() {
+    let lower = |id: &str, tokens: u64| {
+        let body = Bytes::from(format!(r#"{{"messages":[{{}}],"max_tokens":{tokens}}}"#));
+        let upstream = Chat::validate(body, &config()).unwrap();
+        lower_max_tokens(models::find_model(id).unwrap(), &upstream.object)
+    };
+    assert_eq!(lower("command-r-08-2024", 4_000), None);
+    assert_eq!(lower("command-r-08-2024", 4_001), Some(4_000));
+    assert_eq!(lower("rerank-v3.5", 4_001), None);
+}
+
+/// Answers a chat, and tells the code or the model, the calls, whose headers and id it has, and the
+/// requested model where another is told.
+async fn answer(app: &'static App, script: &str) -> (String, u32, String, Option<String>) {
+    let body = format!(r#"{{"messages":[{{}}],"script":"{script}"}}"#);
+    let request = request::<Chat>(&body, None);
+    let mut record = RequestRecord::new(Endpoint::Chat);
+    record.model = Some(request.upstream.model.clone());
+    let answer =
+        answer_with_fallback::<ScriptedChat, ScriptedAnswer>(app, &request, &mut record).await;
+    let told = answer.map_or_else(|error| error.code.as_str().to_string(), |answer| answer.0);
+    let calls = record.calls;
+    let trace = calls.response_headers.get("x-debug-trace-id");
+    let trace = trace.map(|trace| trace.to_str().unwrap().to_string()).unwrap_or_default();
+    assert_eq!(calls.upstream_id.unwrap_or_default(), trace);
+    (told, calls.attempts, trace, record.fallback_from)
+}
+
+#[tokio::test(start_paused = true)]
+async fn answer_is_the_primarys_or_the_fallbacks_and_tells_which() {
+    const PRIMARY: &str = "command-a-03-2025";
+    const FALLBACK: &str = "command-r-plus-08-2024";
+    fastrand::seed(7);
+    for (script, told, calls, trace, fallback_from) in [
+        ("ok", PRIMARY, 1, PRIMARY, None),
+        ("invalid", "invalid_request", 1, PRIMARY, None),
+        ("auth", "upstream_auth", 1, PRIMARY, None),
+        ("server | ok", FALLBACK, 4, FALLBACK, Some(PRIMARY)),
+        ("quota | ok", FALLBACK, 2, FALLBACK, Some(PRIMARY)),
+        // The caller hears of the model that was asked for.
+        ("quota | server", "quota_exhausted", 2, PRIMARY, None),
+        ("quota | invalid", "quota_exhausted", 2, PRIMARY, None),
+    ] {
+        let expected =
+            (told.to_string(), calls, trace.to_string(), fallback_from.map(str::to_string));
+        assert_eq!(answer(start_default_app(), script).await, expected, "{script}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_breaker_hides_no_mistake_of_the_caller() {
+    for (script, told, is_fallbacks) in [
+        ("ok | invalid", "invalid_request", true),
+        ("ok | transient", "invalid_request", true),
+        ("ok | unknown-model", "circuit_open", false),
+        ("ok | server", "circuit_open", false),
+    ] {
+        let app = start_default_app();
+        for _ in 0..2 {
+            answer(app, "server | ok").await;
+        }
+        let (code, calls, _, fallback_from) = answer(app, script).await;
+        assert_eq!((code.as_str(), calls), (told, 1), "{script}");
+        assert_eq!(fallback_from.is_some(), is_fallbacks, "{script}");
+    }
 }

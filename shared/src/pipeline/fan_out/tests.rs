@@ -1,0 +1,120 @@
+use super::*;
+use crate::batch::embed::EmbedBatch;
+use crate::clock::now;
+use crate::pipeline::tests::scripted::{
+    ScriptedAnswer, most_under_way, new_call, start_default_app,
+};
+use crate::wire::embed::KNOWN;
+use crate::wire::object::RequestObject;
+use bytes::Bytes;
+use std::time::Duration;
+
+const PRIMARY: ModelRole<'_> = ModelRole::Primary { has_fallback: &|| false };
+
+/// A batch whose every text is the script of a call of its own.
+fn new_batch(scripts: &[&str]) -> (EmbedBatch, Vec<SubRequest>) {
+    let body = serde_json::json!({ "texts": scripts }).to_string();
+    let object = RequestObject::parse(Bytes::from(body), KNOWN).unwrap();
+    let batch = EmbedBatch::new(&object, false);
+    let sub_requests = (0..scripts.len())
+        .map(|element| SubRequest { elements: vec![element], is_whole: false });
+    (batch, sub_requests.collect())
+}
+
+/// Makes the calls, and returns how they end with the time they take.
+async fn fetch(
+    app: &'static App,
+    model: &str,
+    role: ModelRole<'_>,
+    scripts: &[&str],
+    stats: &mut CallStats,
+) -> (Result<usize>, Duration) {
+    let (batch, sub_requests) = new_batch(scripts);
+    let call = new_call(model, "", 100);
+    let (fan_out, started) = (FanOut { app, call: &call, batch: &batch, role }, now());
+    let mut seen = 0;
+    let fetched = fan_out.fetch_all::<ScriptedAnswer>(sub_requests, stats, |_, _| seen += 1).await;
+    if let Ok(answers) = &fetched {
+        let elements: Vec<_> = answers.iter().flat_map(|(sub, _)| sub.elements.clone()).collect();
+        assert_eq!(elements, (0..scripts.len()).collect::<Vec<_>>());
+        assert_eq!(seen, answers.len());
+    }
+    (fetched.map(|answers| answers.len()), started.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_calls_are_under_way_at_a_time() {
+    let mut stats = CallStats::default();
+    let scripts = ["ok:100"; 40];
+    let (fetched, time) =
+        fetch(start_default_app(), "m", PRIMARY, &scripts, &mut stats).await;
+    assert_eq!((fetched, time.as_millis()), (Ok(40), 300));
+    assert_eq!((stats.attempts, most_under_way()), (40, 16));
+    assert_eq!(stats.upstream_id.as_deref(), Some("m"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_sub_request_is_no_call() {
+    let mut stats = CallStats::default();
+    let (fetched, _) = fetch(start_default_app(), "m", PRIMARY, &[], &mut stats).await;
+    assert_eq!((fetched, stats.attempts), (Ok(0), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn first_call_goes_alone_after_a_cooldown_and_on_a_fallback() {
+    let app = start_default_app();
+    let mut stats = CallStats::default();
+    let scripts = ["ok:100 | ok:100"; 3];
+    let (_, together) = fetch(app, "m", PRIMARY, &scripts, &mut stats).await;
+    assert_eq!(together.as_millis(), 100);
+    let failure = GatewayError::new(Code::UpstreamError, "down");
+    let role = ModelRole::Fallback(&failure);
+    let (_, led) = fetch(app, "command-r-plus-08-2024", role, &scripts, &mut stats).await;
+    assert_eq!(led.as_millis(), 200);
+    app.upstream_state.record_throttle(crate::endpoint::Endpoint::Chat, "m", None);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let (_, led) = fetch(app, "m", PRIMARY, &scripts, &mut stats).await;
+    assert_eq!(led.as_millis(), 200);
+    assert_eq!(stats.attempts, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failure_is_told_as_the_caller_counts() {
+    for (script, message) in [
+        ("invalid", "text at index 1 is bad"),
+        ("late", "out of time at index 1"),
+        ("server", "down (texts 1 of 3, counted from 0)"),
+        ("connect", "no connection (texts 1 of 3, counted from 0)"),
+        ("timeout", "too late (texts 1 of 3, counted from 0)"),
+        ("transient", "text at index 1 is bad"),
+        ("quota", "no more this month"),
+        ("throttled:5000", "slow down"),
+        ("billing", "not paid"),
+        ("keyless", "no key at index 0"),
+    ] {
+        let mut stats = CallStats::default();
+        let scripts = ["ok:9000", script, "ok:9000"];
+        let (fetched, time) = fetch(start_default_app(), "m", PRIMARY, &scripts, &mut stats).await;
+        assert_eq!(fetched.unwrap_err().message, message, "{script}");
+        assert!(time < Duration::from_secs(9), "the others are dropped: {time:?}");
+        assert_eq!(stats.upstream_id.as_deref(), Some("m"), "{script}");
+        assert!(stats.response_headers.contains_key("x-debug-trace-id"), "{script}");
+    }
+    let (app, mut stats) = (start_default_app(), CallStats::default());
+    let (fetched, _) = fetch(app, "m", PRIMARY, &["invalid"], &mut stats).await;
+    assert_eq!(fetched.unwrap_err().message, "text at index 0 is bad");
+}
+
+#[test]
+fn sub_request_expects_as_many_results_as_inputs() {
+    let (batch, _) = new_batch(&["a", "b", "c"]);
+    let expected = ExpectedResults { inputs: 3, results: 1, types: vec!["float"] };
+    let call = Call { expected_results: Some(expected), ..new_call("m", "{}", 9) };
+    let fan_out = FanOut { app: start_default_app(), call: &call, batch: &batch, role: PRIMARY };
+    for (elements, is_whole, counts) in [(vec![0, 1], false, (2, 2)), (vec![0, 1, 2], true, (3, 1))] {
+        let sub_call = fan_out.sub_call(&SubRequest { elements, is_whole });
+        let expected = sub_call.expected_results.unwrap();
+        assert_eq!((expected.inputs, expected.results), counts);
+        assert_eq!(expected.types, ["float"]);
+    }
+}
