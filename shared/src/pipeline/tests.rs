@@ -10,6 +10,10 @@ async fn panic_in_a_handler_says_nothing_of_itself() {
 /// Requests from their event to their answer, but for the network.
 mod answers;
 
+/// Requests whose calls go over a socket.
+mod calls;
+mod stub;
+
 /// Random mixes of embed and rerank requests.
 mod mixes;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Sends a chat from a client that may use these models, all where there are none.
-fn incoming(body: &str, models: &str) -> Incoming {
+pub(super) fn incoming(body: &str, models: &str) -> Incoming {
     let authorizer = match models {
         "" => json!({ "client": "tests" }),
         _ => json!({ "client": "tests", "models": models }),
@@ -20,13 +20,18 @@ fn incoming(body: &str, models: &str) -> Incoming {
 
 /// Answers it: the status, the headers that are ours and the body.
 async fn answer(setting: (&str, &str), incoming: Incoming) -> (u16, HeaderMap, String) {
-    let response = handle::<ScriptedChat>(start_app(setting, &["v1"]), incoming).await;
+    read_answer(handle::<ScriptedChat>(start_app(setting, &["v1"]), incoming).await).await
+}
+
+/// Reads an answer to its end.
+pub(super) async fn read_answer(response: Response<Body>) -> (u16, HeaderMap, String) {
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap_or_else(|never| match never {}).to_bytes();
     (head.status.as_u16(), head.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-const NONE: (&str, &str) = ("GATEWAY_RETIRED_MODELS", "reject");
+/// A setting that changes nothing.
+pub(super) const NONE: (&str, &str) = ("GATEWAY_RETIRED_MODELS", "reject");
 
 #[tokio::test(start_paused = true)]
 async fn answer_has_the_gateways_headers() {

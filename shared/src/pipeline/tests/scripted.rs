@@ -60,8 +60,16 @@ pub(in crate::pipeline) fn start_app(
     setting: (&str, &str),
     versions: &[&'static str],
 ) -> &'static App {
-    let unused = ("GATEWAY_UPSTREAM_URL", "http://127.0.0.1:1");
-    let vars = [("GATEWAY_SECRET_ID", "fake"), unused, setting];
+    start_app_at("http://127.0.0.1:1", setting, versions)
+}
+
+/// Starts an environment that calls this address.
+pub(in crate::pipeline) fn start_app_at(
+    url: &str,
+    setting: (&str, &str),
+    versions: &[&'static str],
+) -> &'static App {
+    let vars = [("GATEWAY_SECRET_ID", "fake"), ("GATEWAY_UPSTREAM_URL", url), setting];
     let config = Config::from_vars(&vars).unwrap();
     let keys = Box::new(ScriptedKeys(Mutex::new(versions.to_vec())));
     let key = CachedSecret::new(keys, config.key.clone(), ApiKey::parse);

@@ -1,0 +1,238 @@
+use super::answers::{NONE, incoming, read_answer};
+use super::stub::{Reply, json, start, stream};
+use crate::app::App;
+use crate::pipeline::{chat, embed, rerank};
+use http::HeaderMap;
+use serde_json::{Value, json as value};
+
+async fn ask_chat(app: &'static App, body: &str) -> (u16, HeaderMap, String) {
+    read_answer(chat::handle(app, incoming(body, "")).await).await
+}
+
+/// Embeds texts, and gives each one's length as its vector.
+fn embed_texts(body: &Value) -> Value {
+    let texts = body["texts"].as_array().unwrap();
+    let vectors: Vec<_> = texts.iter().map(|text| value!([text.as_str().unwrap().len()])).collect();
+    let units = value!({ "billed_units": { "input_tokens": texts.len() } });
+    value!({ "id": "coheres", "texts": texts, "embeddings": { "float": vectors }, "meta": units })
+}
+
+async fn ask_embed(app: &'static App, texts: &[String]) -> (u16, HeaderMap, Value) {
+    let body = value!({ "model": "embed-v4.0", "input_type": "x", "texts": texts }).to_string();
+    let answer = embed::handle(app, incoming(&body, "")).await;
+    let (status, headers, body) = read_answer(answer).await;
+    (status, headers, serde_json::from_str(&body).unwrap())
+}
+
+#[tokio::test]
+async fn chat_is_coheres_answer_or_a_failure() {
+    let whole = r#"{"id":"coheres","message":{},"usage":{}}"#;
+    let (app, calls) = start(NONE, move |body, _| match body["messages"][0]["content"].as_str() {
+        Some("well") => json(whole),
+        _ => json("{\"message\":"),
+    })
+    .await;
+    let (status, headers, body) =
+        ask_chat(app, r#"{"messages":[{"content":"well"}],"model":"command-r-08-2024"}"#).await;
+    assert_eq!((status, body.as_str()), (200, whole));
+    assert_eq!(headers["x-gateway-attempts"], "1");
+    let (status, headers, body) =
+        ask_chat(app, r#"{"messages":[{}],"model":"command-r-08-2024"}"#).await;
+    assert_eq!((status, headers["x-gateway-attempts"].to_str().unwrap()), (502, "3"));
+    assert!(body.contains("\"code\":\"upstream_malformed\""), "{body}");
+    assert_eq!(calls.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn embed_request_is_split_joined_and_cached() {
+    let (app, calls) = start(NONE, |body, _| json(embed_texts(body))).await;
+    let texts: Vec<_> = (0..200).map(|length| "t".repeat(1 + length)).collect();
+    let (status, headers, body) = ask_embed(app, &texts).await;
+    assert_eq!((status, headers["x-gateway-attempts"].to_str().unwrap()), (200, "3"));
+    assert_eq!(headers["x-gateway-cache"], "miss");
+    let vectors: Vec<_> = (1..=200).map(|length| value!([length])).collect();
+    assert_eq!(body["embeddings"]["float"], Value::from(vectors));
+    assert_eq!(body["id"], "coheres");
+    assert_eq!(body["meta"]["billed_units"]["input_tokens"], 200);
+    let (_, headers, body) = ask_embed(app, &texts[..2]).await;
+    assert_eq!((headers["x-gateway-cache"].to_str().unwrap(), &body["id"]), ("hit", &"the-request".into()));
+    assert_eq!(headers["x-gateway-attempts"], "0");
+    assert_eq!(calls.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn answer_of_unknown_form_is_asked_for_as_it_stands() {
+    // What each input has in this field, nobody here knows.
+    let (app, calls) = start(NONE, |body, _| {
+        let mut answer = embed_texts(body);
+        answer["new"] = body["texts"].clone();
+        json(answer)
+    })
+    .await;
+    let texts = ["a", "bb", "a"].map(str::to_string);
+    let (status, _, body) = ask_embed(app, &texts).await;
+    assert_eq!((status, &body["new"]), (200, &value!(texts)));
+    let seen: Vec<_> = calls.lock().unwrap().iter().map(|body| body["texts"].clone()).collect();
+    assert_eq!(seen, [value!(["a", "bb"]), value!(texts)]);
+}
+
+#[tokio::test]
+async fn cached_rows_of_another_form_are_asked_for_again() {
+    // The second answer has longer vectors.
+    let (app, calls) = start(NONE, |body, number| {
+        let mut answer = embed_texts(body);
+        if number > 0 {
+            for vector in answer["embeddings"]["float"].as_array_mut().unwrap() {
+                vector.as_array_mut().unwrap().push(value!(0));
+            }
+        }
+        json(answer)
+    })
+    .await;
+    let texts = ["a", "bb", "ccc"].map(str::to_string);
+    ask_embed(app, &texts[1..]).await;
+    let (status, headers, body) = ask_embed(app, &texts).await;
+    assert_eq!((status, headers["x-gateway-attempts"].to_str().unwrap()), (200, "2"));
+    assert_eq!(body["embeddings"]["float"], value!([[1, 0], [2, 0], [3, 0]]));
+    let seen: Vec<_> = calls.lock().unwrap().iter().map(|body| body["texts"].clone()).collect();
+    assert_eq!(seen, [value!(["bb", "ccc"]), value!(["a"]), value!(["bb", "ccc"])]);
+}
+
+#[tokio::test]
+async fn embedding_that_is_missing_is_a_failure_of_cohere() {
+    let (app, _) = start(NONE, |body, _| {
+        let mut answer = embed_texts(body);
+        answer["embeddings"]["float"].as_array_mut().unwrap().pop();
+        json(answer)
+    })
+    .await;
+    let (status, headers, body) = ask_embed(app, &["a".to_string(), "b".to_string()]).await;
+    assert_eq!((status, headers["x-gateway-attempts"].to_str().unwrap()), (502, "3"));
+    assert_eq!(body["code"], "upstream_malformed");
+}
+
+/// Ranks documents by their length, the longest first.
+fn rank_documents(body: &Value) -> Reply {
+    let documents = body["documents"].as_array().unwrap();
+    let mut ranked: Vec<_> =
+        documents.iter().map(|document| document.as_str().unwrap().len()).enumerate().collect();
+    ranked.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+    let results = ranked.iter().map(|(index, length)| {
+        value!({ "index": index, "relevance_score": *length as f64 / 10_000.0 })
+    });
+    let results: Vec<_> = results.collect();
+    json(value!({ "id": "coheres", "results": results, "meta": { "billed_units": { "search_units": 1 } } }))
+}
+
+#[tokio::test]
+async fn rerank_request_is_split_sorted_and_cached() {
+    let (app, calls) = start(NONE, |body, _| rank_documents(body)).await;
+    let documents: Vec<_> = (0..1_002).map(|length| "d".repeat(1 + length % 1_001)).collect();
+    let body = value!({ "query": "q", "documents": documents }).to_string();
+    for (cache, attempts, id) in [("miss", "2", "coheres"), ("hit", "0", "the-request")] {
+        let answer = rerank::handle(app, incoming(&body, "")).await;
+        let (status, headers, body) = read_answer(answer).await;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, headers["x-gateway-attempts"].to_str().unwrap()), (200, attempts));
+        assert_eq!(headers["x-gateway-cache"], cache);
+        let results = body["results"].as_array().unwrap();
+        assert_eq!((results.len(), &body["id"]), (1_002, &id.into()));
+        let best: Vec<_> = results[..2].iter().map(|result| result["index"].clone()).collect();
+        assert_eq!(best, [1_000, 999]);
+    }
+    assert_eq!(calls.lock().unwrap().len(), 2);
+}
+
+const STREAM: &str = r#"{"messages":[{}],"model":"command-r-08-2024","stream":true}"#;
+const START: &str = "event: message-start\ndata: {\"id\":\"s\"}\n\n";
+const DELTA: &str = "event: content-delta\ndata: {}\n\n";
+const END: &str = "event: message-end\ndata: {\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
+const DONE: &str = "data: [DONE]\n\n";
+
+/// Streams these pieces to every call, and returns the status, the body and how many calls there were.
+async fn play_stream(setting: (&str, &str), pieces: &[(u64, &str)]) -> (u16, String, usize) {
+    let owned: Vec<_> = pieces.iter().map(|(pause, piece)| (*pause, piece.to_string())).collect();
+    let (app, calls) = start(setting, move |_, _| {
+        let pieces: Vec<_> = owned.iter().map(|(pause, piece)| (*pause, &piece[..])).collect();
+        stream(&pieces)
+    })
+    .await;
+    let (status, headers, body) = ask_chat(app, STREAM).await;
+    if status == 200 {
+        assert_eq!(headers["content-type"], "text/event-stream");
+    }
+    let count = calls.lock().unwrap().len();
+    (status, body, count)
+}
+
+#[tokio::test]
+async fn stream_passes_to_its_end_and_no_further() {
+    let whole = [START, DELTA, END, DONE].concat();
+    for pieces in [
+        vec![(0, &whole[..])],
+        vec![(0, START), (20, DELTA), (20, END), (20, DONE)],
+        vec![(0, ": ka\n\n"), (20, &whole)],
+        vec![(0, &whole), (0, "data: more\n\n")],
+        // The end of the connection says as much.
+        vec![(0, START), (0, DELTA), (0, END)],
+        vec![(0, START), (0, DELTA), (0, END), (0, "event: error\ndata: too late\n\n")],
+    ] {
+        let (status, body, calls) = play_stream(NONE, &pieces).await;
+        let body = body.trim_start_matches(": ka\n\n");
+        assert_eq!((status, body, calls), (200, &whole[..], 1), "{pieces:?}");
+    }
+}
+
+#[tokio::test]
+async fn stream_without_content_is_tried_again() {
+    let comments = ": ka\n\n".repeat(50_000);
+    for pieces in [
+        vec![(0, START)],
+        vec![(0, START), (0, DONE)],
+        vec![(0, "event: error\ndata: {\"message\":\"no\",\"status\":500}\n\n")],
+        vec![(0, &comments[..]), (0, DELTA)],
+    ] {
+        let (status, body, calls) = play_stream(NONE, &pieces).await;
+        assert!(status >= 500, "{status} {body}");
+        assert_eq!(calls, 3, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn stream_that_breaks_ends_in_coheres_form() {
+    let without_end = "the stream ended without message-end";
+    for (pieces, detail) in [
+        (vec![(0, START), (0, DELTA)], without_end),
+        (vec![(0, START), (0, DELTA), (0, DONE)], without_end),
+        (vec![(0, START), (0, DELTA), (20, "event: error\ndata: too hot\n\n")], "too hot"),
+    ] {
+        let (status, body, _) = play_stream(NONE, &pieces).await;
+        assert_eq!(status, 200);
+        let passed = [START, DELTA].concat();
+        let ending = body.strip_prefix(&passed[..]).unwrap();
+        assert!(ending.starts_with("event: message-end\n") && ending.ends_with(DONE), "{ending}");
+        assert!(ending.contains("\"finish_reason\":\"ERROR\""), "{detail}: {ending}");
+        assert_eq!(body.matches(DONE).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn silent_stream_is_kept_alive_and_ends_in_its_time() {
+    let keep_alive = ("GATEWAY_STREAM_KEEP_ALIVE_MS", "20");
+    let (_, body, _) = play_stream(keep_alive, &[(50, START), (0, DELTA), (0, END), (0, DONE)]).await;
+    assert!(body.starts_with(": ka\n") && body.ends_with(DONE), "{body}");
+    let (_, body, _) = play_stream(keep_alive, &[(0, START), (0, DELTA), (50, END), (0, DONE)]).await;
+    let (before, after) = body.split_once(": ka\n").unwrap();
+    assert_eq!(before, [START, DELTA].concat());
+    assert!(after.ends_with(&[END, DONE].concat()) && !after.contains("ERROR"), "{after}");
+
+    let idle = ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "100");
+    let (_, body, _) = play_stream(idle, &[(0, START), (0, DELTA), (2_000, END)]).await;
+    assert!(body.contains("Cohere did not answer within 100 ms"), "{body}");
+    let total = ("GATEWAY_STREAM_TOTAL_TIMEOUT_MS", "100");
+    let (_, body, _) = play_stream(total, &[(0, START), (0, DELTA), (2_000, END)]).await;
+    assert!(body.contains("no answer within 100 ms"), "{body}");
+    // `[DONE]` is waited for a second.
+    let (_, body, _) = play_stream(NONE, &[(0, START), (0, DELTA), (0, END), (5_000, DELTA)]).await;
+    assert_eq!(body, [START, DELTA, END, DONE].concat());
+}
