@@ -222,6 +222,22 @@ mod tests {
     }
 
     #[test]
+    fn model_and_stream_are_read_and_zero_tokens_refused() {
+        let parse = |rest: &str| {
+            let body = format!(r#"{{"messages":[{{}}],"temperature":0.5{rest}}}"#);
+            ChatRequest::parse(Bytes::from(body))
+        };
+        let request = parse(r#","model":"a","stream":true"#).unwrap();
+        assert_eq!((request.model().as_deref(), request.stream), (Some("a"), true));
+        let request = parse(r#","stream":false"#).unwrap();
+        assert_eq!((request.model(), request.stream), (None, false));
+        assert_eq!(
+            parse(r#","max_tokens":0"#).unwrap_err().message,
+            "invalid request: max_tokens: must be a whole number of at least 1"
+        );
+    }
+
+    #[test]
     fn max_tokens_is_always_sent_and_the_callers_wins() {
         let sent = |body: &str, default, ceiling| {
             let request = ChatRequest::parse(Bytes::from(body.to_string())).unwrap();

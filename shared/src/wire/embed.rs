@@ -270,6 +270,7 @@ mod tests {
             EmbedRequest::parse(Bytes::from(body)).unwrap().expected_bytes(1536.0)
         };
         assert_eq!(expected(r#"["float"]"#), 2.0 * 1536.0 * 13.0);
+        assert_eq!(expected(r#"["base64"]"#), 2.0 * 1536.0 * 16.0 / 3.0);
         assert_eq!(expected(r#"["int8","ubinary","int8"]"#), 2.0 * 1536.0 * (5.0 + 0.625));
     }
 

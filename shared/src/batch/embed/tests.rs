@@ -130,3 +130,25 @@ fn failed_sub_request_names_the_callers_inputs() {
     let text = |positions| Some(format!("texts {positions} of 4, counted from 0"));
     assert_eq!(described, [text("0, 2"), text("1"), text("3")]);
 }
+
+#[test]
+fn unknown_parts_are_joined_where_all_inputs_are_asked_in_order() {
+    let fits = |texts: Value, per_call: usize, asked: &[usize]| {
+        let batch = batch(&json!({ "texts": texts }), true);
+        let mut answers = Vec::new();
+        for part in batch.split_into(asked, per_call) {
+            let vectors: Vec<_> = part.elements.iter().map(|element| json!([element])).collect();
+            let body = json!({ "embeddings": { "float": vectors }, "new": 1, "images": null });
+            answers.push((part, answer(&body)));
+        }
+        let mut table = Table::new(&batch);
+        table.add_answers(&answers)?;
+        Ok(serde_json::from_slice::<Value>(&table.write_answer(b"").unwrap().concat()).unwrap())
+    };
+    let joined = fits(json!(["a", "b", "c"]), 2, &[0, 1, 2]);
+    let floats = json!([[0], [1], [2]]);
+    assert_eq!(joined, Ok(json!({ "embeddings": { "float": floats }, "new": 1, "images": null })));
+    assert_eq!(fits(json!(["a", "b", "c"]), 2, &[1, 0, 2]), Err(Misfit::UnknownParts));
+    assert_eq!(fits(json!(["a", "b", "c"]), 1, &[0, 1]), Err(Misfit::UnknownParts));
+    assert_eq!(fits(json!(["a", "b", "a"]), 1, &[0, 1]), Err(Misfit::UnknownParts));
+}

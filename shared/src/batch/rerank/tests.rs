@@ -1,6 +1,7 @@
 //! What the random mixes of the pipeline's tests do not reach: broken results, `top_n` of parts.
 
 use super::*;
+use crate::record::BilledUnits;
 use serde_json::{Value, json};
 
 fn batch(top_n: Option<usize>) -> RerankBatch {
@@ -136,4 +137,31 @@ fn joined_answer_is_like_the_one_that_was_fetched() {
     };
     assert_eq!((&write(false)["id"], &write(false)["new"]), (&json!("fetched"), &json!(1)));
     assert_eq!(write(true)["id"], "ours");
+}
+
+#[test]
+fn meta_that_would_be_written_otherwise_is_not_cached() {
+    for (meta, is_compact) in [
+        (r#"{"billed_units":{"search_units":1}}"#, true),
+        (r#"{ "billed_units":{"search_units":1}}"#, false),
+        (r#"{"billed_units":{"search_units": 1}}"#, false),
+    ] {
+        let text = format!(r#"{{"id":"x","results":[],"meta":{meta}}}"#);
+        let answer = RerankAnswer::parse(Bytes::from(text)).unwrap();
+        assert_eq!(is_cacheable(&answer), is_compact, "{meta}");
+        let units = super::super::read_usage(&answer.bytes, &answer.envelope);
+        assert_eq!(units, BilledUnits::parse_usage(meta.as_bytes()));
+        assert_ne!(units, BilledUnits::default());
+    }
+    let without = RerankAnswer::parse(Bytes::from_static(br#"{"results":[]}"#)).unwrap();
+    assert!(is_cacheable(&without));
+}
+
+#[test]
+fn template_holds_its_text_twice_and_its_slots() {
+    let text = format!(r#"{{"response_type":"{}","results":[]}}"#, "x".repeat(967));
+    assert_eq!(text.len(), 1_000);
+    let size = new_template(&RerankAnswer::parse(Bytes::from(text)).unwrap()).memory_size();
+    // The results, and the place before the last brace.
+    assert!((2_050..2_100).contains(&size), "{size}");
 }

@@ -6,7 +6,12 @@ use crate::wire::rerank::{KNOWN, RerankAnswer};
 
 /// Joins what is around the answers of two calls with two documents each.
 fn join(first: &str, second: &str) -> String {
-    let body = Bytes::from_static(br#"{"query":"q","documents":["a","b","c","d"]}"#);
+    join_of(r#"["a","b","c","d"]"#, first, second)
+}
+
+/// Joins what is around the answers of two calls with at most two of these documents each.
+fn join_of(documents: &str, first: &str, second: &str) -> String {
+    let body = Bytes::from(format!(r#"{{"query":"q","documents":{documents}}}"#));
     let batch = RerankBatch::new(&RequestObject::parse(body, KNOWN).unwrap(), 2);
     let answers = [first, second].map(|fields| {
         let text = format!(r#"{{"id":"x","results":[]{fields}}}"#);
@@ -54,4 +59,28 @@ fn unknown_fields_are_joined_by_their_form() {
         join(first, second),
         r#","per_document":["a","a","a","a"],"same":["x"],"n":96,"in":{"list":[1,2]},"who":"c","late":[5]"#
     );
+}
+
+#[test]
+fn version_of_the_first_stands_for_all() {
+    let first = r#","meta":{"api_version":{"version":2,"list":[1],"none":null}}"#;
+    let second = r#","meta":{"api_version":{"version":3,"list":[2],"none":1}}"#;
+    assert_eq!(join(first, second), first);
+}
+
+#[test]
+fn same_list_of_calls_of_different_size_is_no_list_of_the_inputs() {
+    let list = r#","list":["a","b"]"#;
+    assert_eq!(join_of(r#"["a","b","c"]"#, list, list), list);
+}
+
+#[test]
+fn list_of_the_inputs_has_their_order() {
+    // Blank documents go with others, so that these calls have the first and third, second and fourth.
+    let mixed = r#"["a","b","",""]"#;
+    let joined = join_of(mixed, r#","per":["0","2"]"#, r#","per":["1","3"]"#);
+    assert_eq!(joined, r#","per":["0","1","2","3"]"#);
+    let first = r#","meta":{"warnings":["0","all"]}"#;
+    let joined = join_of(mixed, first, r#","meta":{"warnings":["1","all"]}"#);
+    assert_eq!(joined, r#","meta":{"warnings":["0","all","1"]}"#);
 }
