@@ -263,6 +263,9 @@ mod tests {
             assert_eq!(message(body), None, "{body}");
         }
         assert_eq!(Refusal::read(b"\xff\xfe{\0").message, None);
+        assert_eq!(Refusal::read(b"no \xff text").message, None);
+        let cut = Refusal::read("too hot, caf\u{e9}".as_bytes().split_last().unwrap().1);
+        assert_eq!(cut.message.as_deref(), Some("too hot, caf"));
     }
 
     #[test]

@@ -5,7 +5,13 @@ use crate::pipeline::{chat, embed, rerank};
 use http::HeaderMap;
 use serde_json::{Value, json as value};
 
+/// Draws short waits for the next request's retries, which are real here.
+fn shorten_backoff() {
+    fastrand::seed(1855);
+}
+
 async fn ask_chat(app: &'static App, body: &str) -> (u16, HeaderMap, String) {
+    shorten_backoff();
     read_answer(chat::handle(app, incoming(body, "")).await).await
 }
 
@@ -18,6 +24,7 @@ fn embed_texts(body: &Value) -> Value {
 }
 
 async fn ask_embed(app: &'static App, texts: &[String]) -> (u16, HeaderMap, Value) {
+    shorten_backoff();
     let body = value!({ "model": "embed-v4.0", "input_type": "x", "texts": texts }).to_string();
     let answer = embed::handle(app, incoming(&body, "")).await;
     let (status, headers, body) = read_answer(answer).await;
@@ -141,6 +148,26 @@ async fn rerank_request_is_split_sorted_and_cached() {
         assert_eq!(best, [1_000, 999]);
     }
     assert_eq!(calls.lock().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn news_about_documents_makes_cached_rankings_outdated() {
+    let (app, calls) = start(NONE, |body, number| {
+        let mut answer: Value = serde_json::from_str(&rank_documents(body).pieces[0].1).unwrap();
+        if number > 1 {
+            answer["new"] = value!(["of these documents"]);
+        }
+        json(answer)
+    })
+    .await;
+    for (last, calls_so_far) in [("first", 2), ("second", 4)] {
+        let mut documents = vec!["d".to_string(); 1_000];
+        documents.push(last.to_string());
+        let body = value!({ "query": "q", "documents": documents }).to_string();
+        let (status, headers, _) = read_answer(rerank::handle(app, incoming(&body, "")).await).await;
+        assert_eq!((status, headers["x-gateway-cache"].to_str().unwrap()), (200, "miss"), "{last}");
+        assert_eq!(calls.lock().unwrap().len(), calls_so_far, "{last}");
+    }
 }
 
 const STREAM: &str = r#"{"messages":[{}],"model":"command-r-08-2024","stream":true}"#;

@@ -47,10 +47,28 @@ fn ambiguous_key_is_refused() {
 }
 
 #[test]
+fn long_key_is_told_by_its_beginning() {
+    let key = "x".repeat(64);
+    let twice = |key: &str| problem(&format!(r#"{{"{key}":1,"{key}":2}}"#));
+    assert_eq!(twice(&key), format!("invalid request: {key}: stands twice in the request"));
+    let longer = format!("{key}y");
+    assert_eq!(twice(&longer), format!("invalid request: {key}…: stands twice in the request"));
+}
+
+#[test]
 fn wrong_type_names_field_and_both_types() {
     assert_eq!(problem(r#"{"model":1}"#), "invalid request: model: must be a string, got a number");
     assert_eq!(problem(r#"{"k":1.5}"#), "invalid request: k: must be a whole number, got 1.5");
     assert_eq!(problem(r#"{"opts":[]}"#), "invalid request: opts: must be an object, got an array");
+    for (value, kind) in [("{}", "an object"), ("true", "a boolean"), ("false", "a boolean")] {
+        let body = format!(r#"{{"model":{value}}}"#);
+        let expected = format!("invalid request: model: must be a string, got {kind}");
+        assert_eq!(problem(&body), expected);
+    }
+    assert_eq!(
+        problem(r#"{"texts":[null]}"#),
+        "invalid request: texts[0]: must be a string, got null"
+    );
     assert_eq!(
         problem(r#"{"texts":["a",["b"]]}"#),
         "invalid request: texts[1]: must be a string, got an array"
