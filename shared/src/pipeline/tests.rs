@@ -12,6 +12,7 @@ mod answers;
 
 /// Requests whose calls go over a socket.
 mod calls;
+mod streams;
 mod stub;
 
 /// Random mixes of embed and rerank requests.

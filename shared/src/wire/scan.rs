@@ -196,6 +196,7 @@ mod tests {
         assert_eq!(nesting_depth(br#"{"a":[1,{"b":"[[[[\"[["}]}"#), 3);
         assert_eq!(nesting_depth(&[b'['; 5000]), 5000);
         assert_eq!(nesting_depth(b""), 0);
+        assert_eq!(nesting_depth(br#"[[],{},[{}],"x",[]]"#), 3);
     }
 
     #[test]

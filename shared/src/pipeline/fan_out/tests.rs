@@ -16,8 +16,8 @@ fn new_batch(scripts: &[&str]) -> (EmbedBatch, Vec<SubRequest>) {
     let body = serde_json::json!({ "texts": scripts }).to_string();
     let object = RequestObject::parse(Bytes::from(body), KNOWN).unwrap();
     let batch = EmbedBatch::new(&object, false);
-    let sub_requests = (0..scripts.len())
-        .map(|element| SubRequest { elements: vec![element], is_whole: false });
+    let sub_requests =
+        (0..scripts.len()).map(|element| SubRequest { elements: vec![element], is_whole: false });
     (batch, sub_requests.collect())
 }
 
@@ -46,8 +46,7 @@ async fn fetch(
 async fn sixteen_calls_are_under_way_at_a_time() {
     let mut stats = CallStats::default();
     let scripts = ["ok:100"; 40];
-    let (fetched, time) =
-        fetch(start_default_app(), "m", PRIMARY, &scripts, &mut stats).await;
+    let (fetched, time) = fetch(start_default_app(), "m", PRIMARY, &scripts, &mut stats).await;
     assert_eq!((fetched, time.as_millis()), (Ok(40), 300));
     assert_eq!((stats.attempts, most_under_way()), (40, 16));
     assert_eq!(stats.upstream_id.as_deref(), Some("m"));
@@ -111,7 +110,8 @@ fn sub_request_expects_as_many_results_as_inputs() {
     let expected = ExpectedResults { inputs: 3, results: 1, types: vec!["float"] };
     let call = Call { expected_results: Some(expected), ..new_call("m", "{}", 9) };
     let fan_out = FanOut { app: start_default_app(), call: &call, batch: &batch, role: PRIMARY };
-    for (elements, is_whole, counts) in [(vec![0, 1], false, (2, 2)), (vec![0, 1, 2], true, (3, 1))] {
+    for (elements, is_whole, counts) in [(vec![0, 1], false, (2, 2)), (vec![0, 1, 2], true, (3, 1))]
+    {
         let sub_call = fan_out.sub_call(&SubRequest { elements, is_whole });
         let expected = sub_call.expected_results.unwrap();
         assert_eq!((expected.inputs, expected.results), counts);

@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::cache::Cache;
 use crate::clock::now;
 use crate::cohere::client::{Call, Cohere, limit_error};
+use crate::cohere::models::Model;
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
@@ -16,7 +17,6 @@ use crate::pipeline::attempts::{CallAnswer, make_attempts};
 use crate::pipeline::chat::Chat;
 use crate::pipeline::endpoint_rules::{EndpointRules, IntoChunks};
 use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
-use crate::cohere::models::Model;
 use crate::record::{CallStats, RequestRecord};
 use crate::resilience::state::{SharedRounds, UpstreamState};
 use crate::secrets::cached::CachedSecret;
@@ -113,7 +113,8 @@ impl CallAnswer for ScriptedAnswer {
         stats.key_version = app.cohere.read_key_version().await;
         stats.upstream_id = Some(call.model.clone());
         let trace = HeaderValue::from_str(&call.model).unwrap();
-        stats.response_headers = HeaderMap::from_iter([("x-debug-trace-id".parse().unwrap(), trace)]);
+        stats.response_headers =
+            HeaderMap::from_iter([("x-debug-trace-id".parse().unwrap(), trace)]);
         let (count, most) = UNDER_WAY.get();
         UNDER_WAY.set((count + 1, most.max(count + 1)));
         let outcome = play_word(&next_word(call, stats.attempts), call).await;
