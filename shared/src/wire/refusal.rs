@@ -293,6 +293,18 @@ mod tests {
     }
 
     #[test]
+    fn id_is_told_whole_or_not_at_all() {
+        let digits = "7".repeat(MAX_NAME_BYTES);
+        assert_eq!(read_id(digits.as_bytes()), Some(digits.clone()));
+        assert_eq!(read_id(format!("{digits}7").as_bytes()), None);
+        let quoted = format!("\"{digits}\"");
+        assert_eq!(read_id(quoted.as_bytes()), Some(digits.clone()));
+        assert_eq!(read_id(format!("\"{digits}7\"").as_bytes()), None);
+        assert_eq!(read_id(b"\" \""), None);
+        assert_eq!(bound_text("too hot").as_deref(), Some("too hot"));
+    }
+
+    #[test]
     fn whole_answer_is_no_error_object() {
         let is_error = |body: &str| Refusal::read(body.as_bytes()).is_error_object;
         assert!(is_error(r#"{"id":"i","message":"no"}"#));

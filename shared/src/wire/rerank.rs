@@ -170,6 +170,30 @@ mod tests {
     }
 
     #[test]
+    fn expected_results_are_those_asked_for_unless_a_field_is_unknown() {
+        let expected = |rest: &str| {
+            let body = format!(r#"{{"query":"q","documents":["a","b","c"]{rest}}}"#);
+            let request = RerankRequest::parse(Bytes::from(body)).unwrap();
+            let expected = request.into_upstream("r".into()).expected_results?;
+            Some((expected.inputs, expected.results))
+        };
+        assert_eq!(expected(""), Some((3, 3)));
+        assert_eq!(expected(r#","top_n":1"#), Some((3, 1)));
+        assert_eq!(expected(r#","top_n":2.0"#), Some((3, 2)));
+        assert_eq!(expected(r#","top_n":9"#), Some((3, 3)));
+        assert_eq!(expected(r#","new":1"#), None);
+    }
+
+    #[test]
+    fn model_is_read_where_it_is_named() {
+        let model = |rest: &str| {
+            let body = format!(r#"{{"query":"q","documents":["a"]{rest}}}"#);
+            RerankRequest::parse(Bytes::from(body)).unwrap().model()
+        };
+        assert_eq!((model(r#","model":"m""#), model("")), (Some("m".into()), None));
+    }
+
+    #[test]
     fn missing_model_is_added_at_the_end() {
         let sent = |body: &str| {
             let request = RerankRequest::parse(Bytes::from(body.to_string())).unwrap();

@@ -210,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn bare_value_ends_with_its_text_and_has_a_byte() {
+        assert_eq!(value_end(b"[12", 1), Some(3));
+        assert_eq!(value_end(b"12 ,", 0), Some(2));
+        assert_eq!(value_end(b",1", 0), None);
+        assert_eq!(value_end(b"1", 1), None);
+    }
+
+    #[test]
     fn top_level_keys_are_found_and_nested_ones_are_not() {
         let json = br#" {"id":"x","n":{"meta":1},"embeddings":{"float":[[0.1,-2e-3],[ 4 ]],"b":["q]"]},"meta" : {"a":"}"} } "#;
         let [meta, embeddings, none] = find_top_level(json, ["meta", "embeddings", "zz"]).unwrap();
