@@ -43,6 +43,8 @@ PACKAGES = {"Fn::Sub": "${ArtifactBucket.Arn}/*"}
 TRANSFORM = arn("cloudformation", "transform/Serverless-2016-10-31", account="aws")
 KEYS = arn("kms", "key/*")
 THROUGH_SECRETS_MANAGER = {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+# Stacks in one account have secrets of the same names; CloudFormation tags what it makes.
+OF_THIS_STACK = {"secretsmanager:ResourceTag/aws:cloudformation:stack-name": {"Ref": "StackName"}}
 BOUNDED = {"iam:PermissionsBoundary": {"Ref": "FunctionBoundary"}}
 # AWS defines what this role may do, so that making it gives nobody a right.
 API_GATEWAYS_ROLE = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServiceRoleForAPIGateway"
@@ -50,7 +52,7 @@ API_GATEWAYS_ROLE = "role/aws-service-role/ops.apigateway.amazonaws.com/AWSServi
 DEPLOY = {
     "ChangeTheStack": allow(
         "cloudformation CreateChangeSet DeleteChangeSet DescribeChangeSet DescribeStackEvents DescribeStackResource"
-        " DescribeStacks ExecuteChangeSet GetTemplate ListStackResources",
+        " DescribeStacks ExecuteChangeSet GetTemplate ListChangeSets ListStackResources",
         arn("cloudformation", "stack/${StackName}/*"),
     ),
     "TransformIt": allow("cloudformation CreateChangeSet", TRANSFORM),
@@ -60,11 +62,12 @@ DEPLOY = {
     "HandOverToCloudFormation": allow("iam PassRole", of("ServiceRole"), {"iam:PassedToService": "cloudformation.amazonaws.com"}),
     "UploadThePackage": allow("s3 GetObject PutObject", PACKAGES),
     "FindThePackage": allow("s3 GetBucketLocation ListBucket", of("ArtifactBucket")),
-    "CompareWhatRuns": allow("lambda GetFunctionConcurrency GetFunctionConfiguration", FUNCTIONS),
+    "CompareWhatRuns": allow("lambda GetAlias GetFunctionConcurrency GetFunctionConfiguration", FUNCTIONS),
     "RecordTheRelease": allow("ssm GetParameter PutParameter", arn("ssm", "parameter/cohere-gateway/${StackName}/release")),
     "MakeTheSyntheticClient": allow(
         "secretsmanager DescribeSecret GetSecretValue ListSecretVersionIds PutSecretValue UpdateSecretVersionStage",
         secrets("SyntheticClient", "Clients"),
+        OF_THIS_STACK,
     ),
     "UseTheSecretsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_SECRETS_MANAGER),
     "CountTheSyntheticClient": allow(
@@ -110,6 +113,7 @@ BOUNDARY = {
     "ReadAndRotateSecrets": allow(
         "secretsmanager DescribeSecret GetSecretValue PutSecretValue UpdateSecretVersionStage",
         secrets("Clients", "CohereApiKey"),
+        OF_THIS_STACK,
     ),
     "UseTheSecretsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_SECRETS_MANAGER),
     "Trace": allow("xray PutTelemetryRecords PutTraceSegments", "*"),
