@@ -134,7 +134,8 @@ async fn sam_that_is_absent_or_old_is_told() {
     let deployment = Deployment::prepare("sam").await;
     let absent = deployment.deploy(&["--sam", "no-such-sam"]).await;
     assert!(
-        read_refusal(&deployment, &absent).contains("pip install aws-sam-cli==1.170.0"),
+        read_refusal(&deployment, &absent)
+            .contains("there is no command no-such-sam: pipx install aws-sam-cli==1.170.0"),
         "{absent:?}"
     );
     for (version, told) in

@@ -108,6 +108,65 @@ async fn ended_sign_on_says_so() {
 }
 
 #[tokio::test]
+async fn profile_that_is_nowhere_is_wrong_usage() {
+    let running = start_gateway().await;
+    for more in [&[][..], &[("AWS_ACCESS_KEY_ID", "FAKE"), ("AWS_SECRET_ACCESS_KEY", "fake")]] {
+        let more = [more, &[("AWS_PROFILE", "MARK")]].concat();
+        let typo = list_with_profile(&running, "typo", "region = us-east-1", &more).await;
+        assert_eq!((typo.code, typo.stdout.as_str()), (2, ""), "{typo:?}");
+        assert!(typo.stderr.contains("AWS_PROFILE names a profile that is in no file"), "{typo:?}");
+        assert!(
+            typo.stderr.contains("there are: it\n") && !typo.stderr.contains("MARK"),
+            "{typo:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn missing_region_and_credentials_are_wrong_usage() {
+    let running = start_gateway().await;
+    let no_machine = ("AWS_EC2_METADATA_DISABLED", "true");
+    for (command, told) in [
+        (&["clients", "list"][..], "there are no AWS credentials; set AWS_ACCESS_KEY_ID"),
+        (&["key", "status"], "there are no AWS credentials; set AWS_ACCESS_KEY_ID"),
+    ] {
+        let mut command = prepare(&running, command);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        check_usage(command.envs([no_machine]), told).await;
+    }
+    for variable in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+        for (region, told) in [
+            ("us east 1 MARK", format!("{variable} is no region of AWS: one such as eu-west-1")),
+            ("us-east-1a", format!("{variable} is no region of AWS")),
+            ("", "no AWS region is set: set AWS_REGION".to_string()),
+        ] {
+            let mut command = prepare(&running, &["clients", "list"]);
+            command.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+            check_usage(command.env(variable, region), &told).await;
+        }
+    }
+    let path = write_file("odd-region", "[profile it]\nregion = Us-East-1\n");
+    let mut command = prepare(&running, &["clients", "list"]);
+    command.env_remove("AWS_REGION").env_remove("AWS_DEFAULT_REGION");
+    command.env("AWS_CONFIG_FILE", path).env("AWS_PROFILE", "it");
+    check_usage(&mut command, "the region of the profile is no region of AWS").await;
+}
+
+/// Prepares a command whose home has no file of AWS.
+fn prepare(running: &Running, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = ops::prepare_command(running, ops::build_binary());
+    command.args(arguments).env("HOME", "/nonexistent");
+    command
+}
+
+async fn check_usage(command: &mut tokio::process::Command, told: &str) {
+    let output = command.output().await.expect("ops ends");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{said}");
+    assert!(said.starts_with(&format!("error: {told}")) && !said.contains("MARK"), "{said}");
+}
+
+#[tokio::test]
 async fn https_goes_through_the_proxy_of_the_environment() {
     let running = start_gateway().await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -2,9 +2,10 @@
 //!
 //! Everything goes over the gateway's own HTTP client: the SDK's would bring a second library of TLS.
 
+use crate::login::{check_profile, find_region};
 use crate::output::mask;
 use crate::problem::{Usage, explain_credentials};
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
@@ -34,6 +35,7 @@ impl Session {
     /// Finds out all that a call needs; of AWS it asks the credentials alone, where they come from there.
     pub async fn open() -> anyhow::Result<Self> {
         check_endpoints()?;
+        check_profile().await?;
         let transport = connect()?;
         let times =
             TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
@@ -42,16 +44,13 @@ impl Session {
             .timeout_config(times)
             .load()
             .await;
-        let region = config
-            .region()
-            .context("no AWS region is set: set AWS_REGION, or a profile by AWS_PROFILE")?
-            .to_string();
+        let region = find_region(&config)?;
         if let Some(url) = config.endpoint_url() {
             check_endpoint("the profile's endpoint_url", url)?;
         }
         let provider = config.credentials_provider().context("no way to find credentials")?;
         let credentials = provider.provide_credentials().await;
-        let credentials = credentials.map_err(|error| anyhow!(explain_credentials(&error)))?;
+        let credentials = credentials.map_err(|error| explain_credentials(&error))?;
         mask(credentials.secret_access_key());
         mask(credentials.session_token().unwrap_or_default());
         // Asked once: a program that gives credentials may ask its user for them.

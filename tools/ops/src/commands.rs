@@ -23,7 +23,7 @@ use std::process::ExitCode;
     version,
     after_help = "\
 Secret values are read from standard input and never from an argument, which others could see.
-Standard output is data, standard error is words. Exit codes: 0 done, 1 not done, 2 wrong usage.
+Standard output is data, standard error is words. Exit codes: 0 done, 1 not done, 2 wrong usage or settings.
 
 With `cargo run` going in another terminal, paste the AWS_… line it prints and try:
   ops clients add search-service

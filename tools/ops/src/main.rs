@@ -5,6 +5,7 @@ mod aws;
 mod client_list;
 mod commands;
 mod deploy;
+mod login;
 mod output;
 mod problem;
 mod signed_call;

@@ -1,5 +1,6 @@
 //! What AWS says, in words that tell what to do.
 
+use anyhow::anyhow;
 use aws_credential_types::provider::error::CredentialsError;
 use shared::secrets::secrets_manager::StoreError;
 use shared::telemetry::redact;
@@ -47,12 +48,17 @@ fn explain_unsent(cause: &(dyn Error + Send + Sync + 'static)) -> String {
     format!("{}; check the region, AWS_ENDPOINT_URL and the network", chain(cause))
 }
 
-/// Explains why there are no credentials, in the words of whoever should have given them.
-pub fn explain_credentials(error: &CredentialsError) -> String {
+/// Where credentials may come from.
+const NO_CREDENTIALS: &str = "there are no AWS credentials; set AWS_ACCESS_KEY_ID and its siblings, \
+                              or a profile by AWS_PROFILE";
+/// A machine's own credentials, which are looked for where nothing else is set.
+const LAST_RESORT: &str = "IMDS";
+
+/// Explains why there are no credentials, in the words of whoever should have given them. Wrong usage is where nobody
+/// was named that could give any.
+pub fn explain_credentials(error: &CredentialsError) -> anyhow::Error {
     if let CredentialsError::CredentialsNotLoaded(_) = error {
-        return "there are no AWS credentials; set AWS_ACCESS_KEY_ID and its siblings, \
-                or a profile by AWS_PROFILE"
-            .to_string();
+        return Usage(NO_CREDENTIALS.to_string()).into();
     }
     let causes = std::iter::successors(error.source(), |error| (*error).source());
     let mut said: Vec<String> = causes.map(|cause| in_one_line(&cause.to_string())).collect();
@@ -62,7 +68,10 @@ pub fn explain_credentials(error: &CredentialsError) -> String {
         true => error.to_string(),
         false => said.join(": "),
     };
-    format!("AWS gives no credentials: {said}; sign in again, such as by: aws sso login")
+    if said.contains(LAST_RESORT) {
+        return Usage(format!("{NO_CREDENTIALS}; this machine has none of its own: {said}")).into();
+    }
+    anyhow!("AWS gives no credentials: {said}; sign in again, such as by: aws sso login")
 }
 
 /// Returns what an error and its causes say, each up to where it begins to quote.

@@ -12,14 +12,17 @@ use std::process::{Command, Stdio};
 /// The oldest version whose deployments are known to be right; it is the one that `tests/template` uses.
 const OLDEST: [u64; 3] = [1, 170, 0];
 
+/// As the first runbook has it, which a test compares.
+const INSTALL: &str = "pipx install aws-sam-cli==1.170.0, or into an environment of its own, and name it by --sam PATH \
+                       (docs/runbooks/first-deployment.md)";
+
 /// Refuses a `sam` that is absent or too old.
 pub fn check_version(sam: &str) -> anyhow::Result<String> {
-    let install = "install it: pip install aws-sam-cli==1.170.0";
     let output = Command::new(sam).arg("--version").stdin(Stdio::null()).output();
     let output = match output {
         Ok(output) => output,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("there is no command {sam}: {install}")
+            bail!("there is no command {sam}: {INSTALL}")
         }
         Err(error) => bail!("{sam} cannot be run: {error}"),
     };
@@ -28,11 +31,11 @@ pub fn check_version(sam: &str) -> anyhow::Result<String> {
     let numbers: Vec<u64> = version.split('.').filter_map(|part| part.parse().ok()).collect();
     ensure!(
         output.status.success() && numbers.len() == OLDEST.len(),
-        "{sam} --version tells no version: {install}"
+        "{sam} --version tells no version: {INSTALL}"
     );
     ensure!(
         numbers[..] >= OLDEST[..],
-        "sam is {version}, and 1.170.0 or newer is needed: {install}"
+        "sam is {version}, and 1.170.0 or newer is needed: {INSTALL}"
     );
     Ok(version)
 }
@@ -127,6 +130,14 @@ fn words() -> anyhow::Result<Stdio> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn advice_to_install_sam_is_that_of_the_runbook() {
+        let page = include_str!("../../../../docs/runbooks/first-deployment.md");
+        let command = INSTALL.split(',').next().unwrap();
+        assert!(page.contains(&format!("`{command}`")), "{command}");
+        assert!(command.ends_with(&OLDEST.map(|number| number.to_string()).join(".")));
+    }
 
     #[test]
     fn pair_is_written_as_sam_reads_it() {
