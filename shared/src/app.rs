@@ -4,12 +4,13 @@ use crate::cache::Cache;
 use crate::cohere::client::Cohere;
 use crate::cohere::models;
 use crate::config::{Config, SecretConfig};
+use crate::cost::Prices;
 use crate::health::HealthCheck;
 use crate::resilience::state::UpstreamState;
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::{ApiKey, KeySource};
 use crate::secrets::secrets_manager::SecretsManager;
-use crate::telemetry::metrics;
+use crate::telemetry::event_line::set_origin;
 use crate::telemetry::model_names::learn_model;
 use crate::transport::Transport;
 use std::error::Error;
@@ -21,6 +22,7 @@ pub struct App {
     pub health: HealthCheck,
     pub upstream_state: UpstreamState,
     pub cache: Cache,
+    pub prices: Prices,
 }
 
 impl App {
@@ -29,7 +31,7 @@ impl App {
     /// # Errors
     /// A part cannot be built, which is a defect of the build.
     pub async fn start(config: Config) -> Result<&'static App, Box<dyn Error + Send + Sync>> {
-        metrics::set_service(&config.service);
+        set_origin(&config.service, &config.version);
         learn_models(&config);
         let transport = Transport::new(&config.http)?;
         let SecretConfig { id, store_url, .. } = &config.key;
@@ -41,7 +43,8 @@ impl App {
         let health = HealthCheck::new(config.health.clone());
         let upstream_state = UpstreamState::new(config.resilience);
         let cache = Cache::new(config.cache);
-        Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache })))
+        let prices = Prices::new(config.prices.clone());
+        Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache, prices })))
     }
 }
 

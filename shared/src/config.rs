@@ -13,6 +13,7 @@ mod health;
 mod http;
 mod limits;
 mod models;
+mod prices;
 mod reader;
 mod resilience;
 pub mod rotation;
@@ -31,6 +32,7 @@ pub use health::HealthConfig;
 pub use http::{HttpConfig, is_loopback};
 pub use limits::LimitsConfig;
 pub use models::ModelsConfig;
+pub use prices::{PricesConfig, UnitPrice};
 pub use resilience::{BreakerConfig, ResilienceConfig};
 pub use secrets::SecretConfig;
 pub use service::DEFAULT_SERVICE;
@@ -50,6 +52,7 @@ pub struct Config {
     pub key: SecretConfig,
     pub models: ModelsConfig,
     pub fallback: FallbackConfig,
+    pub prices: PricesConfig,
     pub resilience: ResilienceConfig,
     pub limits: LimitsConfig,
     pub cache: CacheConfig,
@@ -71,6 +74,7 @@ impl Config {
             key: SecretConfig::read_of_key(&mut reader),
             models: ModelsConfig::read_from(&mut reader),
             fallback: FallbackConfig::read_from(&mut reader),
+            prices: PricesConfig::read_from(&mut reader),
             resilience: ResilienceConfig::read_from(&mut reader),
             limits: LimitsConfig::read_from(&mut reader),
             cache: CacheConfig::read_from(&mut reader),

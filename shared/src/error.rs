@@ -101,6 +101,33 @@ impl Code {
     }
 }
 
+impl Code {
+    /// Tells whether the gateway or Cohere is at fault, and neither the caller nor a rate.
+    pub fn is_server_fault(self) -> bool {
+        match self {
+            Code::InvalidRequest
+            | Code::Unauthorized
+            | Code::ModelNotAllowed
+            | Code::NotFound
+            | Code::ModelRetired
+            | Code::TooLarge
+            | Code::RateLimited
+            | Code::QuotaExhausted
+            | Code::ClientThrottled => false,
+            Code::Internal
+            | Code::UpstreamAuth
+            | Code::UpstreamBilling
+            | Code::UpstreamMalformed
+            | Code::UpstreamError
+            | Code::UpstreamUnreachable
+            | Code::CircuitOpen
+            | Code::KeyMissing
+            | Code::UpstreamTimeout
+            | Code::Deadline => true,
+        }
+    }
+}
+
 /// What a failure says about Cohere, which decides what is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {

@@ -11,6 +11,7 @@ use crate::config::vars::Environment;
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
+use crate::telemetry::invocation::{InvocationIds, within_invocation};
 use http::Response;
 use http_body_util::BodyDataStream;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
@@ -34,8 +35,9 @@ where
             tcp_nodelay::switch_off_delay();
             let LambdaEvent { payload, context } = event;
             let incoming = Incoming::new(payload.get(), &context.request_id, context.deadline);
+            let ids = InvocationIds::new(&incoming.request_id, context.xray_trace_id.as_deref());
             let answer = handler(app, incoming);
-            async move { Ok::<_, Error>(into_stream(answer.await)) }
+            within_invocation(ids, async move { Ok::<_, Error>(into_stream(answer.await)) })
         });
         lambda_runtime::run_concurrent(service).await
     })
@@ -71,8 +73,10 @@ where
     run_to_end(function, async move {
         let state = start(Environment).await?;
         let service = service_fn(move |event: LambdaEvent<I>| {
-            let answer = handler(state, event.payload);
-            async move { answer.await.map_err(describe_error) }
+            let LambdaEvent { payload, context } = event;
+            let ids = InvocationIds::new(&context.request_id, context.xray_trace_id.as_deref());
+            let answer = handler(state, payload);
+            within_invocation(ids, async move { answer.await.map_err(describe_error) })
         });
         lambda_runtime::run_concurrent(service).await
     })

@@ -22,6 +22,7 @@ pub mod cache;
 pub mod clock;
 pub mod cohere;
 pub mod config;
+pub mod cost;
 pub mod deadline;
 pub mod edge;
 pub mod endpoint;

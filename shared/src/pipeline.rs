@@ -21,7 +21,7 @@ use crate::app::App;
 use crate::cohere::models::{self, Lifetime};
 use crate::config::ModelsConfig;
 use crate::deadline::Deadline;
-use crate::edge::identity::Identity;
+use crate::edge::identity::{Identity, is_marked};
 use crate::edge::request::Incoming;
 use crate::edge::response::{self, Body};
 use crate::endpoint::Endpoint;
@@ -45,7 +45,7 @@ enum Completed {
 
 /// Answers one request of an endpoint.
 async fn handle<E: EndpointRules>(app: &'static App, incoming: Incoming) -> Response<Body> {
-    let mut log = RequestLog::new(E::ENDPOINT);
+    let mut log = RequestLog::new(E::ENDPOINT, &app.prices);
     let mut response = match catch_panic(answer_request::<E>(app, incoming, &mut log)).await {
         Ok(Completed::Stream(stream)) => return stream.into_response(),
         Ok(Completed::Whole(response)) => response,
@@ -89,6 +89,7 @@ fn accept_request<E: EndpointRules>(
 ) -> Result<GatewayRequest> {
     let (config, record) = (&app.config, &mut log.record);
     record.request_id.clone_from(&incoming.request_id);
+    record.is_marked = is_marked(incoming.authorizer.as_ref());
     let identity = Identity::from_context(incoming.authorizer.as_ref())?;
     record.client = Some(identity.client.clone());
 
@@ -108,6 +109,7 @@ fn accept_request<E: EndpointRules>(
         false => E::times(&config.times, &upstream),
     };
     let options = incoming.read_options(times.longest)?;
+    record.has_own_deadline = options.timeout.is_some();
     let invocation = incoming.invocation_left.saturating_sub(config.times.margin);
     // Who names a time knows the request better than its `max_tokens` does.
     let total = if options.timeout.is_some() { times.longest } else { times.total };

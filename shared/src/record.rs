@@ -2,15 +2,17 @@
 //!
 //! Scope: invocation. It holds ids, names, numbers and codes, and no body, prompt, key or token.
 
+mod bill;
 mod billed_units;
 mod call_stats;
 
+pub use bill::Bill;
 pub use billed_units::{BilledUnits, KNOWN_NAMES};
 pub use call_stats::CallStats;
 
 use crate::clock::{Instant, now};
 use crate::endpoint::Endpoint;
-use crate::error::GatewayError;
+use crate::error::{Code, GatewayError};
 use std::time::Duration;
 
 /// What the cache could answer of a request.
@@ -29,6 +31,11 @@ pub enum CacheOutcome {
 impl CacheOutcome {
     /// All of them, for the documents' checks.
     pub const ALL: [Self; 5] = [Self::Hit, Self::Partial, Self::Miss, Self::Bypass, Self::Off];
+
+    /// Tells whether the cache was asked for the request's inputs.
+    pub fn was_asked(self) -> bool {
+        matches!(self, Self::Hit | Self::Partial | Self::Miss)
+    }
 
     /// Returns the word of the `x-gateway-cache` header.
     pub fn as_str(self) -> &'static str {
@@ -63,13 +70,14 @@ pub struct RequestRecord {
     pub started: Instant,
     pub request_id: String,
     pub client: Option<String>,
+    /// A call of a rollout's own, which alerts do not count.
+    pub is_marked: bool,
     /// The model that answers.
     pub model: Option<String>,
     pub stream: bool,
     /// Status of the answer's head.
     pub status: u16,
     pub calls: CallStats,
-    pub billed: BilledUnits,
     pub batch: BatchStats,
     /// The requested model, where the fallback answered.
     pub fallback_from: Option<String>,
@@ -77,21 +85,30 @@ pub struct RequestRecord {
     pub model_warning: Option<String>,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
+    /// The caller has named a time of its own.
+    pub has_own_deadline: bool,
     /// Time until a stream's first event went to the caller.
     pub first_event: Option<Duration>,
+    /// What of that the gateway itself has taken.
+    pub first_event_gateway_time: Option<Duration>,
     pub failure: Option<FailureRecord>,
 }
 
 /// Why a request failed, in words for the log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct FailureRecord {
-    pub code: &'static str,
+    /// `None` where the caller of a stream went away before its end.
+    pub code: Option<Code>,
     pub detail: Option<String>,
     pub upstream_status: Option<u16>,
 }
 
-/// The code of a stream whose caller went away before its end.
-const ABANDONED: &str = "abandoned";
+impl FailureRecord {
+    /// Returns the word of the log.
+    pub fn code_name(&self) -> &'static str {
+        self.code.map_or("abandoned", Code::as_str)
+    }
+}
 
 impl RequestRecord {
     /// Starts the record of a request that has just come in.
@@ -101,16 +118,18 @@ impl RequestRecord {
             started: now(),
             request_id: String::new(),
             client: None,
+            is_marked: false,
             model: None,
             stream: false,
             status: 0,
             calls: CallStats::default(),
-            billed: BilledUnits::default(),
             batch: BatchStats::default(),
             fallback_from: None,
             model_warning: None,
             chosen_max_tokens: None,
+            has_own_deadline: false,
             first_event: None,
+            first_event_gateway_time: None,
             failure: None,
         }
     }
@@ -118,7 +137,7 @@ impl RequestRecord {
     /// Records why the request failed.
     pub fn record_failure(&mut self, error: &GatewayError) {
         self.failure = Some(FailureRecord {
-            code: error.code.as_str(),
+            code: Some(error.code),
             detail: error.detail.clone(),
             upstream_status: error.upstream.as_ref().map(|upstream| upstream.status),
         });
@@ -126,7 +145,7 @@ impl RequestRecord {
 
     /// Records that the caller went away before a stream's end was written.
     pub fn record_abandoned(&mut self) {
-        self.failure = Some(FailureRecord { code: ABANDONED, ..FailureRecord::default() });
+        self.failure = Some(FailureRecord { code: None, detail: None, upstream_status: None });
     }
 
     /// Records that the fallback has answered, and with which bound of tokens.
@@ -135,9 +154,41 @@ impl RequestRecord {
         self.chosen_max_tokens = chosen_max_tokens;
     }
 
-    /// Returns the time the gateway itself has taken so far.
+    /// Records that a stream's first event goes to the caller now.
+    pub fn record_first_event(&mut self) {
+        self.first_event = Some(now() - self.started);
+        self.first_event_gateway_time = Some(self.gateway_time());
+    }
+
+    /// Returns the time the gateway itself has taken so far; waiting for Cohere, or on purpose, is not its own.
     pub fn gateway_time(&self) -> Duration {
-        (now() - self.started).saturating_sub(self.calls.upstream_time)
+        let CallStats { upstream_time, waiting_time, .. } = self.calls;
+        (now() - self.started).saturating_sub(upstream_time + waiting_time)
+    }
+
+    /// Returns the code of the failure, where there is one that the caller was told.
+    pub fn failure_code(&self) -> Option<Code> {
+        self.failure.as_ref()?.code
+    }
+
+    /// Tells whether the gateway or Cohere was at fault: an answer of 500 and above or a stream that
+    /// ended so, but not at a time that the caller had set.
+    pub fn is_server_error(&self) -> bool {
+        match self.failure_code() {
+            Some(Code::Deadline) => !self.has_own_deadline,
+            Some(code) => code.is_server_fault(),
+            None => false,
+        }
+    }
+
+    /// Tells whether Cohere's rate, or the cooldown after it, was met.
+    pub fn is_rate_limited(&self) -> bool {
+        self.calls.was_throttled || self.failure_code() == Some(Code::RateLimited)
+    }
+
+    /// Tells whether the end of a month's quota was met.
+    pub fn is_quota_exhausted(&self) -> bool {
+        self.calls.met_quota || self.failure_code() == Some(Code::QuotaExhausted)
     }
 }
 

@@ -5,7 +5,7 @@ use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
 use std::path::Path;
 
 /// Modules of the shared crate from top to bottom; a module imports only from lower rows.
-const LAYERS: [&[&str]; 9] = [
+const LAYERS: [&[&str]; 10] = [
     &["lambda", "pipeline"],
     &["app"],
     &["health"],
@@ -13,6 +13,7 @@ const LAYERS: [&[&str]; 9] = [
     &["secrets"],
     &["cache", "resilience", "transport"],
     &["batch", "edge", "telemetry"],
+    &["cost"],
     &["wire", "record", "deadline", "config"],
     &["error", "endpoint", "clock", "lock", "panic_on_request"],
 ];

@@ -7,6 +7,7 @@
 //! list is read once more, at most every half minute.
 
 mod response;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
@@ -24,11 +25,12 @@ use shared::secrets::clients::Clients;
 use shared::secrets::secrets_manager::SecretsManager;
 use shared::secrets::source::SecretSource;
 use shared::secrets::token::is_token;
-use shared::telemetry::{metrics, redact};
+use shared::telemetry::event_line::set_origin;
 use shared::transport::Transport;
 use std::error::Error;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
+use verdict::VerdictLine;
 
 /// Decides who comes in. Scope: environment.
 pub struct Authorizer {
@@ -43,7 +45,7 @@ impl Authorizer {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = AuthorizerConfig::from_vars(&vars)?;
-        metrics::set_service(&config.service);
+        set_origin(&config.service, &config.version);
         let transport = Transport::new(&config.http)?;
         let SecretConfig { id, store_url, .. } = &config.clients;
         let source = SecretsManager::new(&transport, id, store_url.as_deref()).await;
@@ -71,17 +73,12 @@ impl Authorizer {
         // comes in.
         let question = serde_json::from_str(question.get()).unwrap_or_default();
         let judged = AssertUnwindSafe(self.judge(&question)).catch_unwind().await;
-        match judged.unwrap_or(Err(Refusal::NotJudged(NotJudged("internal error")))) {
+        let judged = judged.unwrap_or(Err(Refusal::NotJudged(NotJudged("internal error"))));
+        VerdictLine { is_marked: is_marked(&question) }.write(&judged);
+        match judged {
             Ok(allowed) => Ok(allowed),
-            Err(Refusal::Denied { reason, client }) => {
-                let client = client.as_deref().map(redact::redact_id);
-                tracing::info!(event = "caller_denied", reason, client, "denied");
-                Ok(AuthorizerResponse::deny())
-            }
-            Err(Refusal::NotJudged(failure)) => {
-                tracing::error!(event = "caller_not_judged", reason = failure.0, "not judged");
-                Err(failure)
-            }
+            Err(Refusal::Denied { .. }) => Ok(AuthorizerResponse::deny()),
+            Err(Refusal::NotJudged(failure)) => Err(failure),
         }
     }
 
@@ -119,6 +116,11 @@ impl Authorizer {
         let response = AuthorizerResponse::allow(client, method_arn, &self.shared_usage_plan_key);
         response.ok_or(NotJudged("the method has no usable ARN").into())
     }
+}
+
+/// Tells whether a question is a rollout's own: API Gateway's have no such context.
+fn is_marked(question: &Value) -> bool {
+    question["requestContext"]["authorizer"]["gate"] == "true"
 }
 
 /// Why a caller does not come in.

@@ -42,6 +42,11 @@ impl AuthorizerResponse {
         })
     }
 
+    /// Returns the name of the client, or `unknown`.
+    pub(crate) fn client(&self) -> &str {
+        &self.principal_id
+    }
+
     /// Denies everything, whatever was asked.
     pub(crate) fn deny() -> Self {
         Self {

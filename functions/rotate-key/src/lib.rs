@@ -17,6 +17,7 @@ use shared::config::rotation::RotationConfig;
 use shared::config::vars::Vars;
 use shared::secrets::key::{days_since, write_age};
 use shared::secrets::secrets_manager::{CURRENT, PENDING, SecretsManager, StoreError};
+use shared::telemetry::event_line::set_origin;
 use shared::telemetry::metrics::{self, Metric};
 use shared::telemetry::redact;
 use shared::transport::Transport;
@@ -79,7 +80,7 @@ impl Rotator {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = RotationConfig::from_vars(&vars)?;
-        metrics::set_service(&config.service);
+        set_origin(&config.service, &config.version);
         let transport = Transport::new(&config.http)?;
         let (id, url) = (&config.secret_id, config.store_url.as_deref());
         let secrets = SecretsManager::new(&transport, id, url).await;

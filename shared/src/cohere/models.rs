@@ -196,6 +196,16 @@ pub fn choose_max_tokens(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cost::CATALOGUE as CATALOGUE_OF_PRICES;
+
+    #[test]
+    fn catalogue_of_prices_names_known_models_each_once() {
+        for (number, (id, _)) in CATALOGUE_OF_PRICES.iter().enumerate() {
+            assert!(find_model(id).is_some(), "{id} is no model");
+            let earlier = &CATALOGUE_OF_PRICES[..number];
+            assert!(earlier.iter().all(|(earlier, _)| earlier != id), "{id} stands twice");
+        }
+    }
 
     #[test]
     fn thinking_models_get_their_maximum_and_unknown_ones_a_modest_bound() {

@@ -14,6 +14,8 @@ settings! {
 #[derive(Clone, Debug)]
 pub struct AuthorizerConfig {
     pub service: String,
+    /// The function's version on Lambda.
+    pub version: String,
     pub http: HttpConfig,
     pub clients: SecretConfig,
     /// `GATEWAY_SHARED_USAGE_PLAN_KEY`
@@ -29,6 +31,7 @@ impl AuthorizerConfig {
         let mut reader = Reader::new(vars);
         let config = Self {
             service: service::read_service(&mut reader),
+            version: reader.read_function_version(),
             http: HttpConfig::read_from(&mut reader),
             clients: SecretConfig::read_of_clients(&mut reader),
             shared_usage_plan_key: reader.read_text(&GATEWAY_SHARED_USAGE_PLAN_KEY),

@@ -1,13 +1,13 @@
 //! The tables of all concerns, and `docs/configuration.md`, which is printed from them.
 
 use super::setting::{Setting, SettingKind};
-use super::{authorizer, cache, fallback, health, http, limits, models, resilience, rotation};
-use super::{secrets, service, times};
+use super::{authorizer, cache, fallback, health, http, limits, models, prices};
+use super::{resilience, rotation, secrets, service, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 12] = [
+const CONCERNS: [(&str, &[Setting]); 13] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -15,6 +15,7 @@ const CONCERNS: [(&str, &[Setting]); 12] = [
     ("Rotation of the key", rotation::SETTINGS),
     ("Models", models::SETTINGS),
     ("Fallback", fallback::SETTINGS),
+    ("Prices", prices::SETTINGS),
     ("Circuit breaker and refused key", resilience::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Cache", cache::SETTINGS),

@@ -14,6 +14,8 @@ settings! {
 #[derive(Clone, Debug)]
 pub struct RotationConfig {
     pub service: String,
+    /// The function's version on Lambda.
+    pub version: String,
     pub http: HttpConfig,
     pub secret_id: String,
     /// Where its store is, unless where the region says: `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
@@ -33,6 +35,7 @@ impl RotationConfig {
         let mut reader = Reader::new(vars);
         let config = Self {
             service: service::read_service(&mut reader),
+            version: reader.read_function_version(),
             http: HttpConfig::read_from(&mut reader),
             secret_id: secrets::read_key_id(&mut reader),
             store_url: reader.read_secrets_url(),

@@ -44,6 +44,9 @@ pub struct AuthorizerContext {
     pub client: Option<Value>,
     #[serde(deserialize_with = "keep_null")]
     pub models: Option<Value>,
+    /// Marks a call of a rollout's own. Only who invokes the function itself can set it: our authorizer never
+    /// does, and no header comes here.
+    pub gate: Option<Value>,
 }
 
 /// Reads `null` as a value that is there: a restriction of that form must not become none.

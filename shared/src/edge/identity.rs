@@ -12,6 +12,12 @@ pub struct Identity {
     models: Option<Vec<String>>,
 }
 
+/// Tells whether a call is marked as a rollout's own: alerts do not count it.
+pub fn is_marked(authorizer: Option<&AuthorizerContext>) -> bool {
+    let gate = authorizer.and_then(|context| context.gate.as_ref());
+    gate.and_then(Value::as_str) == Some("true")
+}
+
 impl Identity {
     /// Reads the identity of a request.
     ///

@@ -95,7 +95,10 @@ impl Attempts<'_> {
         if stats.attempts > 0 {
             match self.state().charge_fallback(failure.cause()) {
                 Some(extra) => charge = CallCharge::Extra(extra),
-                None => return Err(with_empty_budget(failure.clone())),
+                None => {
+                    stats.found_budget_empty = true;
+                    return Err(with_empty_budget(failure.clone()));
+                }
             }
         }
         let answer = self.attempt(permit, charge, stats).await;
@@ -118,12 +121,17 @@ impl Attempts<'_> {
                 None => CallCharge::FirstCall,
                 Some(error) => match self.charge_retry(error) {
                     Some(charge) => charge,
-                    None => return Err(with_empty_budget(error.clone())),
+                    None => {
+                        stats.found_budget_empty = true;
+                        return Err(with_empty_budget(error.clone()));
+                    }
                 },
             };
             if !wait.is_zero() {
                 self.waited += wait;
+                let started = now();
                 tokio::time::sleep(wait).await;
+                stats.add_waiting(started);
             }
             let started = now();
             let error = match self.attempt(permit, charge, stats).await {
@@ -212,6 +220,7 @@ impl Attempts<'_> {
             Err(error) => error,
         };
         permit.report(CallOutcome::from(error.cause()));
+        stats.record_limit(error.cause());
         if error.cause() == Cause::Throttled {
             state.record_throttle(*endpoint, model, error.retry_after);
             error.retry_after.get_or_insert(state.cooldown_left(*endpoint, model));

@@ -37,7 +37,6 @@ pub(super) struct Chat;
 /// A chat that is answered whole.
 pub(super) struct ChatAnswer {
     body: Bytes,
-    billed: BilledUnits,
 }
 
 impl EndpointRules for Chat {
@@ -86,8 +85,8 @@ impl CallAnswer for ChatAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no chat answer"));
         };
         stats.upstream_id = id.and_then(read_id);
-        let billed = BilledUnits::parse_usage(usage);
-        Ok(Self { billed, body })
+        stats.record_billed(&call.model, &BilledUnits::parse_usage(usage));
+        Ok(Self { body })
     }
 }
 
@@ -96,11 +95,7 @@ impl ModelAnswer<Chat> for ChatAnswer {
         let call = request.whole_call();
         let rounds = SharedRounds::default();
         // Boxed: a request's future is moved about until it is first polled, and the calls in it are large.
-        let attempts =
-            Box::pin(make_attempts(request.app, &call, request.role, &rounds, &mut record.calls));
-        let answer: Self = attempts.await?;
-        record.billed = answer.billed.clone();
-        Ok(answer)
+        Box::pin(make_attempts(request.app, &call, request.role, &rounds, &mut record.calls)).await
     }
 }
 

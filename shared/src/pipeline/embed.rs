@@ -86,6 +86,7 @@ impl CallAnswer for EmbedAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);
+        stats.record_billed(&call.model, &read_usage(&answer.bytes, &answer.envelope));
         if let Some(expected) = &call.expected_results {
             answer.check(expected).map_err(|wrong| classify::malformed_answer(&wrong))?;
         }
@@ -141,10 +142,7 @@ async fn answer_plan(
         let fetched = fan_out.fetch_all(sub_requests, &mut record.calls, |sub_request, answer| {
             plan.store_answer(sub_request, answer);
         });
-        for (sub_request, answer) in fetched.await? {
-            record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
-            answers.push((sub_request, answer));
-        }
+        answers.extend(fetched.await?);
         match plan.write_answer(table, &answers, id)? {
             WrittenAnswer::Complete(chunks) => return Ok(Some(chunks)),
             WrittenAnswer::UnknownParts => return Ok(None),

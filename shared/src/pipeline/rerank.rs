@@ -71,6 +71,7 @@ impl CallAnswer for RerankAnswer {
             return Err(classify::malformed_answer("the JSON is broken, or no rerank answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);
+        stats.record_billed(&call.model, &read_usage(&answer.bytes, &answer.envelope));
         if let Some(expected) = &call.expected_results {
             answer.check(expected).map_err(|wrong| classify::malformed_answer(&wrong))?;
         }
@@ -202,7 +203,6 @@ impl<'a> RerankPlan<'a> {
             self.store_answer(sub_request, answer);
         });
         for (sub_request, answer) in fetched.await? {
-            record.billed.add(&read_usage(&answer.bytes, &answer.envelope));
             if let Some(number) = self.number_of(&sub_request) {
                 answers[number] = Some(SubAnswer { answer, is_cached: false });
             }

@@ -25,6 +25,7 @@ use crate::lock::lock_anyway;
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::record::{BilledUnits, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit};
+use crate::telemetry::invocation::within_invocation;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::frames::split_frames;
 use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
@@ -102,23 +103,17 @@ pub(super) async fn open_stream(
     let opened = timeout(times.keep_alive, &mut pending).await;
     let Ok((record, opened)) = opened else {
         log.record.calls.attempts = 1;
-        let mut answer = StreamingAnswer::new(times, deadline, take_log(log));
+        let mut answer = StreamingAnswer::new(times, deadline, log.take());
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         return Ok(Box::new(answer));
     };
     log.record = record;
     let opened = opened?;
-    let mut answer = StreamingAnswer::new(times, deadline, take_log(log));
+    let mut answer = StreamingAnswer::new(times, deadline, log.take());
     answer.phase = StreamPhase::Ready(opened.first, opened.events);
     answer.permit = opened.permit;
     Ok(Box::new(answer))
-}
-
-/// Takes the log from a handler that has nothing left to say.
-fn take_log(log: &mut RequestLog) -> RequestLog {
-    let endpoint = log.record.endpoint;
-    std::mem::replace(log, RequestLog::new(endpoint))
 }
 
 async fn open_with_fallback(
@@ -152,11 +147,20 @@ impl StreamingAnswer {
         let event_stream = HeaderValue::from_static("text/event-stream");
         OwnHeader::ContentType.set(response.headers_mut(), event_stream);
         add_headers(&mut response, &mut self.log.record);
-        let frames = unfold(AnswerSlot::new(self), |slot| async move {
-            let mut answer = slot.take_answer()?;
-            let chunk = answer.next_or_failure().await?;
-            slot.put_answer_back(answer);
-            Some((Ok::<_, Infallible>(Frame::data(chunk)), slot))
+        let ids = self.log.ids();
+        let frames = unfold(AnswerSlot::new(self), move |slot| {
+            // The runtime asks for frames after the handler has returned.
+            let ids = ids.clone();
+            async move {
+                let mut answer = slot.take_answer()?;
+                let next = answer.next_or_failure();
+                let chunk = match ids {
+                    Some(ids) => within_invocation(ids, next).await?,
+                    None => next.await?,
+                };
+                slot.put_answer_back(answer);
+                Some((Ok::<_, Infallible>(Frame::data(chunk)), slot))
+            }
         });
         response.map(|_| StreamBody::new(Box::pin(frames)).boxed_unsync())
     }
@@ -183,9 +187,8 @@ impl StreamingAnswer {
     }
 
     fn send_first(&mut self, first: Bytes, events: EventReader) -> Bytes {
-        let record = &mut self.log.record;
         self.last_heard = now();
-        record.first_event = Some(self.last_heard - record.started);
+        self.log.record.record_first_event();
         self.pass_frames(first, events)
     }
 
@@ -288,10 +291,15 @@ impl StreamingAnswer {
     fn record_end(&mut self, end: MessageEnd) {
         self.ended_at = Some(now());
         self.report_outcome(CallOutcome::Success);
-        self.log.record.billed = BilledUnits::parse_usage(&end.usage);
+        self.record_billed(&BilledUnits::parse_usage(&end.usage));
         if let Some(failure) = end.failure {
             self.log.record.record_failure(&classify::from_stream_end(&failure));
         }
+    }
+
+    fn record_billed(&mut self, units: &BilledUnits) {
+        let RequestRecord { model, calls, .. } = &mut self.log.record;
+        calls.record_billed(model.as_deref().unwrap_or_default(), units);
     }
 
     fn report_outcome(&mut self, outcome: CallOutcome) {
@@ -327,7 +335,9 @@ impl StreamingAnswer {
 
     fn write_log(&mut self) {
         // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
-        self.log.record.billed.set_missing("output_tokens", self.delta_count);
+        let RequestRecord { model, calls, .. } = &mut self.log.record;
+        let model = model.as_deref().unwrap_or_default();
+        calls.bill.set_missing(model, "output_tokens", self.delta_count);
         self.log.write_line();
     }
 }
@@ -393,7 +403,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
         let deadline = Deadline::new(now(), total, None, total);
-        let mut answer = StreamingAnswer::new(times, deadline, RequestLog::new(Endpoint::Chat));
+        let mut answer = StreamingAnswer::new(
+            times,
+            deadline,
+            RequestLog::new(Endpoint::Chat, Box::leak(Box::default())),
+        );
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         Box::new(answer)

@@ -3,6 +3,7 @@
 //! The formatter of the logging library builds the same line through a general serializer, at several
 //! times the instructions; a request's line is a tenth of what a request costs here.
 
+use super::invocation::InvocationIds;
 use std::error::Error;
 use std::fmt::{self, Debug};
 use tracing::Event;
@@ -22,9 +23,21 @@ pub fn write_event(writer: &mut Writer<'_>, event: &Event<'_>) -> fmt::Result {
     let mut fields = FieldWriter { writer, result: Ok(()) };
     event.record(&mut fields);
     fields.result?;
+    write_ids(writer)?;
     writer.write_str(",\"target\":")?;
     write_string(writer, metadata.target())?;
     writer.write_str("}\n")
+}
+
+fn write_ids(writer: &mut Writer<'_>) -> fmt::Result {
+    let Some(ids) = InvocationIds::current() else { return Ok(()) };
+    let mut result = Ok(());
+    ids.for_each(|name, id| {
+        if result.is_ok() {
+            result = write!(writer, ",\"{name}\":").and_then(|()| write_string(writer, id));
+        }
+    });
+    result
 }
 
 /// Writes fields as they come, until one cannot be written.
@@ -78,7 +91,7 @@ impl Visit for FieldWriter<'_, '_> {
 }
 
 /// Writes a text as a JSON string; most need no escapes.
-fn write_string(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
+pub(super) fn write_string(writer: &mut impl fmt::Write, text: &str) -> fmt::Result {
     let needs_escapes = text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
     if needs_escapes {
         return writer.write_str(&serde_json::Value::from(text).to_string());

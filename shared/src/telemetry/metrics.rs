@@ -1,24 +1,44 @@
-//! Metrics in CloudWatch's embedded format: one JSON object a line on stdout, nothing around it.
+//! What is measured: names, units and dimensions, in one list.
 //!
 //! A metric exists only as a row of `metrics!`, so that no raw name can be written and
-//! `docs/metrics.md` is printed from all of them. Model and client are fields and never dimensions:
-//! each value of a dimension is one more metric to pay. Source: the embedded metric format
-//! specification.
+//! `docs/metrics.md` is printed from all of them. A metric has only the sets of dimensions that an alarm or a
+//! widget reads; model, client and request are fields and never dimensions: each value of a dimension is one
+//! more metric to pay.
 
-use crate::clock::since_epoch;
-use crate::config::DEFAULT_SERVICE;
 use crate::endpoint::Endpoint;
+use crate::telemetry::event_line::EventLine;
 use crate::telemetry::model_names::name_model;
 use crate::telemetry::redact;
-use serde_json::{Value, json};
-use std::io::Write;
-use std::sync::OnceLock;
+use serde_json::Value;
 
 /// Where CloudWatch shows the metrics.
 pub const NAMESPACE: &str = "CohereGateway";
 
-/// The stack's name, set once at the start.
-static SERVICE: OnceLock<String> = OnceLock::new();
+/// Bytes of a line with one metric, about.
+const ONE_METRIC_BYTES: usize = 384;
+
+/// What CloudWatch tells the values of one metric apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dimension {
+    /// The stack's name.
+    Service,
+    Endpoint,
+    /// The number of the function's published version.
+    FunctionVersion,
+}
+
+impl Dimension {
+    pub const ALL: [Self; 3] = [Self::Service, Self::Endpoint, Self::FunctionVersion];
+
+    /// Returns the name in CloudWatch.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Service => "Service",
+            Self::Endpoint => "Endpoint",
+            Self::FunctionVersion => "FunctionVersion",
+        }
+    }
+}
 
 /// Declares the metrics: a row has the unit in CloudWatch's word, the sets of dimensions under which
 /// CloudWatch keeps the metric, and the fields beside its value. `docs/metrics.md` is printed from the rows.
@@ -48,12 +68,19 @@ macro_rules! metrics {
                 match self { $(Metric::$name => $unit,)+ }
             }
 
+            /// Returns name and unit as the embedded format has them.
+            pub(super) fn definition(self) -> &'static str {
+                match self { $(Metric::$name => concat!(
+                    "{\"Name\":\"", stringify!($name), "\",\"Unit\":\"", $unit, "\"}"
+                ),)+ }
+            }
+
             /// Returns the sets of dimensions under which CloudWatch keeps the metric.
-            pub fn dimension_sets(self) -> &'static [&'static [&'static str]] {
+            pub fn dimension_sets(self) -> &'static [&'static [Dimension]] {
                 match self { $(Metric::$name => $sets,)+ }
             }
 
-            /// Returns what stands beside the value, to be searched in the log.
+            /// Returns what stands beside the value where no request's line does, to be searched in the log.
             pub fn fields(self) -> &'static [&'static str] {
                 match self { $(Metric::$name => $fields,)+ }
             }
@@ -61,10 +88,83 @@ macro_rules! metrics {
     };
 }
 
-const BY_SERVICE: &[&[&str]] = &[&["Service"]];
-const BY_SERVICE_AND_ENDPOINT: &[&[&str]] = &[&["Service"], &["Service", "Endpoint"]];
+use Dimension::{Endpoint as EndpointName, FunctionVersion, Service};
+
+const BY_SERVICE: &[&[Dimension]] = &[&[Service]];
+const BY_ENDPOINT: &[&[Dimension]] = &[&[Service, EndpointName]];
+const BY_SERVICE_AND_ENDPOINT: &[&[Dimension]] = &[&[Service], &[Service, EndpointName]];
+const BY_VERSION: &[&[Dimension]] = &[&[Service, EndpointName, FunctionVersion]];
+/// The authorizer has no endpoint.
+const BY_AUTHORIZER_VERSION: &[&[Dimension]] = &[&[Service, FunctionVersion]];
 
 metrics! {
+    /// Requests that have ended, in whatever way.
+    Requests: "Count", BY_SERVICE_AND_ENDPOINT, &[];
+    /// Requests that failed by a fault of the gateway or of Cohere: answers of 500 and above and streams that ended in ERROR, but not at a time that the caller had set. 0 for the others.
+    ServerError: "Count", BY_SERVICE_AND_ENDPOINT, &[];
+    /// Every answer of 500 and above. 0 for the others.
+    Answered5xx: "Count", BY_ENDPOINT, &[];
+    /// Requests that met a 429 of Cohere, or were answered 429 by the gateway in a cooldown. 0 for the others.
+    RateLimited: "Count", BY_SERVICE, &[];
+    /// Requests that met the end of a month's quota.
+    QuotaExhausted: "Count", BY_SERVICE, &[];
+    /// Requests that failed because Cohere refuses the key, which reading it anew did not mend.
+    KeyRefused: "Count", BY_SERVICE, &[];
+    /// Requests that failed because Cohere refuses the account for payment.
+    BillingRefused: "Count", BY_SERVICE, &[];
+    /// Requests that another model answered than the one asked for. 0 for the others.
+    Fallback: "Count", BY_SERVICE, &[];
+    /// Requests that were not tried again because the retry budget was empty.
+    RetryBudgetEmpty: "Count", BY_SERVICE, &[];
+    /// Requests that a trial key has served.
+    TrialKey: "Count", BY_SERVICE, &[];
+    /// Time to the whole answer, or to a stream's first event; of a stream without one, to its end.
+    Latency: "Milliseconds", BY_ENDPOINT, &[];
+    /// Time to a stream's first event.
+    FirstEventLatency: "Milliseconds", BY_ENDPOINT, &[];
+    /// Length of a stream, from the request to its end.
+    StreamDuration: "Milliseconds", BY_ENDPOINT, &[];
+    /// Of a chat that is answered whole with 50 output tokens or more: its time by output token.
+    OutputTokenTime: "Milliseconds", BY_ENDPOINT, &[];
+    /// Time that the gateway itself has added before the answer, or before a stream's first event: neither waiting for Cohere nor for a cooldown or a backoff.
+    GatewayTime: "Milliseconds", BY_ENDPOINT, &[];
+    /// Time that a request has waited in the gateway for a cooldown or a backoff, where it has.
+    WaitingTime: "Milliseconds", BY_ENDPOINT, &[];
+    /// Tokens that Cohere has billed as input.
+    InputTokens: "Count", BY_SERVICE, &[];
+    /// Tokens that Cohere has billed as output.
+    OutputTokens: "Count", BY_SERVICE, &[];
+    // CloudWatch has no money.
+    /// What Cohere bills, in millionths of a US dollar, marked calls included.
+    CostMicroUsd: "None", BY_SERVICE_AND_ENDPOINT, &[];
+    /// Requests whose bill has something without a known price; `CostMicroUsd` lacks it.
+    UnpricedModel: "Count", BY_SERVICE, &[];
+    /// Inputs of requests that the cache was asked for.
+    CacheInputs: "Count", BY_ENDPOINT, &[];
+    /// Those of them that it has answered.
+    CacheHits: "Count", BY_ENDPOINT, &[];
+    /// Requests of one version of a function, marked calls included. A gate compares versions by this and the next ones.
+    GateRequests: "Count", BY_VERSION, &[];
+    /// As `ServerError`, by version.
+    GateServerError: "Count", BY_VERSION, &[];
+    /// As `RateLimited`, by version.
+    GateRateLimited: "Count", BY_VERSION, &[];
+    /// Of chat the time to a stream's first event; of embed and rerank that of the slowest call of Cohere.
+    GateLatency: "Milliseconds", BY_VERSION, &[];
+    /// As `GatewayTime`, by version, without an environment's first request.
+    GateGatewayTime: "Milliseconds", BY_VERSION, &[];
+    /// Callers that the authorizer has let in.
+    AuthorizerAllowed: "Count", BY_SERVICE, &[];
+    /// Callers that the authorizer has refused.
+    AuthorizerDenied: "Count", BY_SERVICE, &[];
+    /// Callers of whom the authorizer could not say who they are.
+    AuthorizerFailed: "Count", BY_SERVICE, &[];
+    /// As `AuthorizerAllowed`, by version, marked calls included; 0 for other verdicts.
+    GateAllowed: "Count", BY_AUTHORIZER_VERSION, &[];
+    /// As `AuthorizerDenied`, by version; 0 for other verdicts.
+    GateDenied: "Count", BY_AUTHORIZER_VERSION, &[];
+    /// As `AuthorizerFailed`, by version; 0 for other verdicts.
+    GateFailed: "Count", BY_AUTHORIZER_VERSION, &[];
     /// A circuit breaker has opened: calls of one model are refused for a while.
     BreakerOpened: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
     /// An open circuit breaker has let one call through, to probe the model.
@@ -78,72 +178,72 @@ metrics! {
     KeyAgeDays: "None", BY_SERVICE, &["KeyVersion"];
 }
 
-/// Sets the value of the dimension `Service`.
-pub fn set_service(service: &str) {
-    let _ = SERVICE.set(service.to_string());
-}
-
 /// Writes that something happened once to a model.
 pub fn count_for_model(metric: Metric, endpoint: Endpoint, model: &str) {
-    write_line(&for_model(metric, endpoint, model));
+    let mut line = EventLine::of_metrics(ONE_METRIC_BYTES);
+    line.set_endpoint(endpoint);
+    line.add("Model", redact::redact_id(&name_model(model)));
+    line.count(metric, 1);
+    line.write();
 }
 
-/// Writes that something happened once to the whole service.
+/// Writes that something happened once to the whole service; `fields` is an object of texts.
 pub fn count_for_service(metric: Metric, fields: Value) {
-    write_line(&build_document(metric, 1.into(), fields));
+    let mut line = start_line(metric, &fields);
+    line.count(metric, 1);
+    line.write();
 }
 
-/// Writes a value of the whole service.
+/// Writes a value of the whole service; `fields` is an object of texts.
 pub fn gauge_for_service(metric: Metric, value: f64, fields: Value) {
-    write_line(&build_document(metric, value.into(), fields));
+    let mut line = start_line(metric, &fields);
+    line.measure(metric, value);
+    line.write();
 }
 
-fn for_model(metric: Metric, endpoint: Endpoint, model: &str) -> Value {
-    let fields =
-        json!({ "Endpoint": endpoint.name(), "Model": redact::redact_id(&name_model(model)) });
-    build_document(metric, 1.into(), fields)
-}
-
-fn build_document(metric: Metric, value: Value, fields: Value) -> Value {
-    let mut document = fields;
-    document["_aws"] = json!({
-        "Timestamp": since_epoch().as_millis() as u64,
-        "CloudWatchMetrics": [{
-            "Namespace": NAMESPACE,
-            "Dimensions": metric.dimension_sets(),
-            "Metrics": [{ "Name": metric.name(), "Unit": metric.unit() }],
-        }],
-    });
-    document["Service"] = SERVICE.get().map(String::as_str).unwrap_or(DEFAULT_SERVICE).into();
-    document[metric.name()] = value;
-    for name in metric.dimension_sets().iter().copied().flatten().chain(metric.fields()) {
-        debug_assert!(document[name].is_string(), "{metric:?} has no {name}");
+fn start_line(metric: Metric, fields: &Value) -> EventLine {
+    let mut line = EventLine::of_metrics(ONE_METRIC_BYTES);
+    for name in metric.fields() {
+        debug_assert!(fields[name].is_string(), "{metric:?} has no {name}");
+        line.add(name, fields[name].as_str());
     }
-    document
+    line
 }
 
-fn write_line(document: &Value) {
-    // A closed stdout is no reason to fail a request.
-    let _ = writeln!(std::io::stdout().lock(), "{document}");
+/// What the page says before its table.
+const PAGE_HEAD: &str = "# Metrics
+
+Every function writes its metrics into its log, in CloudWatch's embedded format, from which CloudWatch makes
+metrics in the namespace `CohereGateway`. `Service` is the stack's name, `Endpoint` one of ENDPOINTS,
+`FunctionVersion` the number of the function's version. The line that carries a request's metrics is the
+request's line itself ([logging](logging.md)); what Cohere billed, the model and the client are its fields, which
+cost nothing and are searched with Logs Insights ([cost](cost.md)).
+
+A *marked call* writes the metrics whose names begin with `Gate`, and its cost; every other request writes both kinds. Alerts
+read what is not `Gate…`, so that a rollout's own calls wake nobody.
+
+A function's log format must stay `Text` (or its level INFO): CloudWatch takes a line without a level of its own as INFO.
+
+";
+
+fn name_dimensions(set: &[Dimension]) -> String {
+    set.iter().map(|dimension| dimension.name()).collect::<Vec<_>>().join(", ")
 }
 
 /// Prints the page `docs/metrics.md`.
 pub fn print_markdown() -> String {
     let endpoints = Endpoint::ALL.map(|endpoint| format!("`{}`", endpoint.name())).join(", ");
-    let mut page = format!(
-        "# Metrics\n\n\
-         Every function writes its metrics into its log, in CloudWatch's embedded format, from which \
-         CloudWatch makes\nmetrics in the namespace `{NAMESPACE}`. `Service` is the stack's name, \
-         `Endpoint` one of {endpoints}.\n\
-         Fields stand beside a value in the log line and cost nothing; they are searched with Logs \
-         Insights.\n\n\
-         | metric | unit | dimensions | fields | what |\n|---|---|---|---|---|\n"
-    );
+    let mut page = PAGE_HEAD.replace("ENDPOINTS", &endpoints);
+    page += "| metric | unit | dimensions | what |\n|---|---|---|---|\n";
     for metric in Metric::ALL {
-        let sets: Vec<_> = metric.dimension_sets().iter().map(|set| set.join(", ")).collect();
+        let sets = metric.dimension_sets().iter();
+        let sets: Vec<_> = sets.map(|set| name_dimensions(set)).collect();
         let (name, unit, about) = (metric.name(), metric.unit(), metric.about());
-        let fields = metric.fields().join("`, `");
-        page += &format!("| `{name}` | {unit} | {} | `{fields}` | {about} |\n", sets.join("; "));
+        let mut fields = metric.fields().join("`, `");
+        if !fields.is_empty() {
+            fields = format!(" Beside it: `{fields}`.");
+        }
+        page += &format!("| `{name}` | {unit} | {} | {about}{fields} |\n", sets.join("; "));
     }
     page
 }
@@ -151,24 +251,6 @@ pub fn print_markdown() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn documents_hold_dimensions_and_value_at_the_root() {
-        let age = build_document(Metric::KeyAgeDays, 1.into(), json!({ "KeyVersion": "v" }));
-        for document in [for_model(Metric::BreakerOpened, Endpoint::Chat, "m"), age] {
-            let directive = &document["_aws"]["CloudWatchMetrics"][0];
-            for name in directive["Dimensions"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .flat_map(|set| set.as_array().unwrap())
-            {
-                assert!(document[name.as_str().unwrap()].is_string(), "{name}");
-            }
-            assert_eq!(document[directive["Metrics"][0]["Name"].as_str().unwrap()], 1);
-            assert!(document["_aws"]["Timestamp"].is_u64());
-        }
-    }
 
     #[test]
     fn page_is_printed_from_the_metrics() {

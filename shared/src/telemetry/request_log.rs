@@ -1,25 +1,47 @@
-//! The one log line of a request.
+//! The one line of a request: its event, and the metrics that CloudWatch makes of it.
 //!
 //! It holds ids, names, numbers and codes. Bodies, prompts, keys and tokens have no field here, so
 //! they cannot be logged by mistake.
 
+use super::event_line::{EventLine, Level};
+use super::invocation::InvocationIds;
+use super::request_metrics::RequestMetrics;
 use crate::clock::now;
+use crate::cost::Prices;
 use crate::endpoint::Endpoint;
-use crate::record::{FailureRecord, RequestRecord, to_millis};
+use crate::record::{KNOWN_NAMES, RequestRecord};
 use crate::telemetry::model_names::name_model;
 use crate::telemetry::redact;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether this environment has ended no request yet.
+static IS_FIRST: AtomicBool = AtomicBool::new(true);
 
 /// The record of a request and its line, written once, at the request's end. Scope: invocation.
 #[derive(Debug)]
 pub struct RequestLog {
     pub record: RequestRecord,
+    prices: &'static Prices,
+    ids: Option<InvocationIds>,
     is_written: bool,
 }
 
 impl RequestLog {
     /// Starts the log of a request that has just come in.
-    pub fn new(endpoint: Endpoint) -> Self {
-        Self { record: RequestRecord::new(endpoint), is_written: false }
+    pub fn new(endpoint: Endpoint, prices: &'static Prices) -> Self {
+        let ids = InvocationIds::current();
+        Self { record: RequestRecord::new(endpoint), prices, ids, is_written: false }
+    }
+
+    /// Returns the ids that the line has.
+    pub fn ids(&self) -> Option<InvocationIds> {
+        self.ids.clone()
+    }
+
+    /// Takes the log from a handler that has nothing left to say.
+    pub fn take(&mut self) -> Self {
+        let emptied = Self::new(self.record.endpoint, self.prices);
+        std::mem::replace(self, emptied)
     }
 
     /// Tells whether the line is written.
@@ -29,10 +51,20 @@ impl RequestLog {
 
     /// Writes the line; a second call writes nothing.
     pub fn write_line(&mut self) {
-        if !self.is_written {
-            self.is_written = true;
-            log_record(&self.record);
+        if self.is_written {
+            return;
         }
+        self.is_written = true;
+        let cost = self.prices.price(&self.record.calls.bill);
+        let is_first = IS_FIRST.swap(false, Ordering::Relaxed);
+        let mut line = EventLine::new(Level::Info, "request_ended", "request");
+        if let Some(ids) = &self.ids {
+            line.add_invocation(ids);
+        }
+        add_request(&mut line, &self.record);
+        add_calls(&mut line, &self.record);
+        RequestMetrics { record: &self.record, cost, is_first }.add_to(&mut line);
+        line.write();
     }
 }
 
@@ -46,49 +78,45 @@ fn name_in_log(id: &str) -> String {
     redact::redact_id(&name_model(id)).to_string()
 }
 
-fn log_record(record: &RequestRecord) {
-    let RequestRecord { calls, billed, batch, .. } = record;
-    let none = FailureRecord::default();
-    let failure = record.failure.as_ref().unwrap_or(&none);
+/// Adds who asked for what, and what became of it.
+fn add_request(line: &mut EventLine, record: &RequestRecord) {
+    let failure = record.failure.as_ref();
+    line.add("endpoint", record.endpoint.name());
+    line.add("client", record.client.as_deref().map(redact::redact_id));
+    line.add("marked", only_if(record.is_marked, true));
+    line.add("model", record.model.as_deref().map(name_in_log).as_deref());
+    line.add("stream", record.stream);
+    line.add("status", record.status);
+    line.add("code", failure.map(|failure| failure.code_name()));
+    line.add("detail", failure.and_then(|failure| failure.detail.as_deref()));
+    line.add("upstream_status", failure.and_then(|failure| failure.upstream_status));
+    line.add("duration_ms", now() - record.started);
+    line.add("first_event_ms", record.first_event);
+    let fell_back_from = record.fallback_from.as_deref().map(name_in_log);
+    line.add("fell_back_from", fell_back_from.as_deref());
+    line.add("deprecated", only_if(record.model_warning.is_some(), true));
+}
+
+/// Adds what the calls of Cohere came to, and what they are billed.
+fn add_calls(line: &mut EventLine, record: &RequestRecord) {
+    let RequestRecord { calls, batch, .. } = record;
     let is_batch = batch.inputs > 0;
     let is_trial = calls.response_headers.contains_key("x-trial-endpoint-call-limit");
-    tracing::info!(
-        event = "request_ended",
-        endpoint = record.endpoint.name(),
-        request_id = redact::redact_id(&record.request_id),
-        client = record.client.as_deref().map(redact::redact_id),
-        model = record.model.as_deref().map(name_in_log),
-        stream = record.stream,
-        status = record.status,
-        code = only_if(record.failure.is_some(), failure.code),
-        detail = failure.detail,
-        upstream_status = failure.upstream_status,
-        upstream_id = calls.upstream_id.as_deref().map(redact::redact_id),
-        duration_ms = to_millis(now() - record.started),
-        upstream_ms = to_millis(calls.upstream_time),
-        first_event_ms = record.first_event.map(to_millis),
-        attempts = calls.attempts,
-        protocol = calls.protocol,
-        fell_back_from = record.fallback_from.as_deref().map(name_in_log),
-        deprecated = only_if(record.model_warning.is_some(), true),
-        input_tokens = billed.amount("input_tokens"),
-        output_tokens = billed.amount("output_tokens"),
-        search_units = billed.amount("search_units"),
-        images = billed.amount("images"),
-        image_tokens = billed.amount("image_tokens"),
-        cached_tokens = billed.amount("cached_tokens"),
-        reasoning_tokens = billed.amount("reasoning_tokens"),
-        pages = billed.amount("pages"),
-        classifications = billed.amount("classifications"),
-        other_units = billed.describe_unknown(),
-        inputs = only_if(is_batch, batch.inputs),
-        parts = only_if(is_batch, batch.sub_requests),
-        cache = only_if(is_batch, batch.cache.as_str()),
-        cache_hits = only_if(is_batch, batch.hits),
-        cache_misses = only_if(is_batch, batch.misses),
-        inputs_saved = only_if(is_batch, batch.inputs.saturating_sub(batch.misses)),
-        key_version = calls.key_version,
-        trial_key = only_if(is_trial, true),
-        "request"
-    );
+    line.add("upstream_id", calls.upstream_id.as_deref().map(redact::redact_id));
+    line.add("upstream_ms", calls.upstream_time);
+    line.add("waiting_ms", only_if(!calls.waiting_time.is_zero(), calls.waiting_time));
+    line.add("attempts", calls.attempts);
+    line.add("protocol", calls.protocol);
+    for unit in KNOWN_NAMES {
+        line.add(unit, calls.bill.amount(unit));
+    }
+    line.add("other_units", calls.bill.describe_unknown().as_deref());
+    line.add("inputs", only_if(is_batch, batch.inputs));
+    line.add("parts", only_if(is_batch, batch.sub_requests));
+    line.add("cache", only_if(is_batch, batch.cache.as_str()));
+    line.add("cache_hits", only_if(is_batch, batch.hits));
+    line.add("cache_misses", only_if(is_batch, batch.misses));
+    line.add("inputs_saved", only_if(is_batch, batch.inputs.saturating_sub(batch.misses)));
+    line.add("key_version", calls.key_version.as_deref());
+    line.add("trial_key", only_if(is_trial, true));
 }

@@ -2,6 +2,7 @@
 //! arguments along, no event prints a whole value, and every event and field stands in `docs/logging.md`.
 
 use gateway_tests::source_files::{ROOT, find_rust_files, read_code};
+use shared::record::KNOWN_NAMES;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -13,9 +14,14 @@ const BANNED: [(&str, &[&str]); 8] = [
     ("instrument", &[]),
     ("panic_any", &[]),
     ("set_hook", &["telemetry/init.rs"]),
-    ("io::stdout", &["telemetry/init.rs", "telemetry/metrics.rs"]),
+    ("io::stdout", &["telemetry/init.rs", "telemetry/event_line.rs"]),
     ("io::stderr", &["telemetry/code_location.rs"]),
 ];
+
+/// Fields of every line that belongs to an invocation.
+const EVERY_LINE: [&str; 2] = ["request_id", "trace_id"];
+/// Where the fields of every line, and those beside a metric, are put together.
+const COMMON_LINES: [&str; 2] = ["telemetry/event_line.rs", "telemetry/metrics.rs"];
 
 /// An event as the sources write it.
 struct Event {
@@ -77,7 +83,9 @@ fn event_never_prints_a_whole_value() {
 #[test]
 fn events_and_fields_match_the_document() {
     let doc = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
-    let (mut lines, mut names, mut fields) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
+    let mut fields = BTreeSet::from(EVERY_LINE.map(str::to_string));
+    fields.extend(KNOWN_NAMES.map(str::to_string));
     for (path, code) in read_sources() {
         for event in find_events(&code) {
             let line =
@@ -88,6 +96,7 @@ fn events_and_fields_match_the_document() {
             lines.insert((name.to_string(), line));
             fields.extend(event.field_names());
         }
+        fields.extend(find_added_fields(&path, &code));
     }
     assert_eq!(read_pairs(&doc, "events"), lines, "events in docs/logging.md, and in the sources");
     assert_eq!(
@@ -117,8 +126,26 @@ fn read_table_rows(doc: &str, table: &str) -> BTreeSet<String> {
     cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_string).collect()
 }
 
+/// Returns the fields that a file adds to a line of its own.
+fn find_added_fields(path: &str, code: &str) -> Vec<String> {
+    if COMMON_LINES.iter().any(|home| path.ends_with(home)) {
+        return Vec::new();
+    }
+    let calls = code.split("line.add(").skip(1).map(|rest| rest.trim_start());
+    let names = calls.filter_map(|rest| rest.strip_prefix('"')?.split('"').next());
+    names.map(str::to_string).collect()
+}
+
 /// Finds the events that a piece of code writes.
 fn find_events(code: &str) -> Vec<Event> {
+    let lines = code.split("EventLine::new(").skip(1).filter_map(|rest| {
+        let [level, name, message] = &split_arguments(rest)[..] else { return None };
+        Some(Event {
+            level: level.rsplit("::").next()?.to_uppercase(),
+            message: message.trim_matches('"').to_string(),
+            fields: vec![format!("event = {name}")],
+        })
+    });
     let calls = code.split("tracing::").skip(1).filter_map(|rest| {
         let (level, arguments) = rest.split_once("!(")?;
         let arguments = split_arguments(arguments);
@@ -126,9 +153,9 @@ fn find_events(code: &str) -> Vec<Event> {
         let message = message.trim_matches('"').to_string();
         Some(Event { level: level.to_uppercase(), message, fields: fields.to_vec() })
     });
-    calls
-        .filter(|event| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&event.level.as_str()))
-        .collect()
+    let calls = calls
+        .filter(|event| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&event.level.as_str()));
+    lines.chain(calls).collect()
 }
 
 /// Splits the arguments of a call at its own commas, up to its closing bracket.
@@ -164,4 +191,9 @@ fn event_parser_reads_level_message_and_fields() {
         (1, "WARN", "what, then")
     );
     assert_eq!(events[0].fields, ["a", "b = f(x, \"(,\")", "c = %d"]);
+    let code = "let mut line = EventLine::new(Level::Info, \"done\", \"it is\"); \
+                line.add(\n\"a\", 1); line.add(name, 2);";
+    let events = find_events(code);
+    assert_eq!((events.len(), events[0].level.as_str(), events[0].name()), (1, "INFO", Some("done")));
+    assert_eq!(find_added_fields("a.rs", code), ["a"]);
 }
