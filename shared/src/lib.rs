@@ -11,6 +11,7 @@
 //! → secrets
 //! → cache resilience transport
 //! → batch edge telemetry
+//! → cost
 //! → wire record deadline config
 //! → error endpoint clock lock panic_on_request
 //! ```

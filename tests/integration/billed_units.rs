@@ -39,7 +39,7 @@ async fn every_billed_unit_is_logged() {
         stub.plan_answer(write_json(200, &answer));
         let answer = running.send(path, body).await;
         assert_eq!(answer.status, 200, "{path}");
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
+        let line = running.wait_for_request(answer.header("x-request-id")).await;
         let start = line.find('{').expect("a line of JSON");
         let line: Value = serde_json::from_str(&line[start..]).expect("a line of JSON");
         for (name, amount) in expected.as_object().expect("an object") {

@@ -381,7 +381,7 @@ async fn request_is_one_log_line_without_content() {
     stub.plan_answer(write_json(400, &json!({ "message": "MARK-REFUSAL" })));
     let body = r#"{"messages":[{"role":"user","content":"MARK-PROMPT"}]}"#;
     let answer = running.send("/v2/chat", body).await;
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     for field in [
         r#""endpoint":"chat""#,
         r#""client":"local""#,
@@ -392,7 +392,7 @@ async fn request_is_one_log_line_without_content() {
         assert!(line.contains(field), "{field} in {line}");
     }
     let refused = running.send("/v2/chat", body).await;
-    running.wait_for_line(refused.header("x-request-id")).await;
+    running.wait_for_request(refused.header("x-request-id")).await;
     let all = running.read_lines().join("\n");
     assert_eq!(all.matches("\"message\":\"request\"").count(), 2, "{all}");
     for mark in ["MARK", FAKE_KEY, running.gateway.token.as_str()] {

@@ -11,6 +11,7 @@ mod contract;
 mod contributing;
 mod documents;
 mod encodings;
+mod events;
 mod faults;
 mod half_characters;
 mod hanging_cohere;

@@ -64,7 +64,8 @@ fn exists((name, dimensions): &Watched) -> bool {
     let has_set = |metric: &&Metric| {
         let mut sets = metric.dimension_sets().iter();
         sets.any(|set| {
-            set.iter().map(|dimension| dimension.name().to_string()).collect::<BTreeSet<_>>() == *dimensions
+            set.iter().map(|dimension| dimension.name().to_string()).collect::<BTreeSet<_>>()
+                == *dimensions
         })
     };
     Metric::ALL.iter().filter(|metric| metric.name() == name).any(|metric| has_set(&metric))

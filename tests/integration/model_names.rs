@@ -39,7 +39,7 @@ async fn id_that_cohere_answers_to_is_shown() {
     stub.plan_answer(write_json(200, &json!({ "message": {} })));
     let answer = running.send("/v2/chat", chat_with("my-fine-tuned-ft")).await;
     assert_eq!(answer.header("x-gateway-model"), "my-fine-tuned-ft");
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     assert!(line.contains("\"model\":\"my-fine-tuned-ft\""), "{line}");
     stub.plan_answer(write_json(400, &json!({ "message": "no" })));
     let refused = running.send("/v2/chat", chat_with("my-fine-tuned-ft")).await;

@@ -27,7 +27,7 @@ async fn handler_panic_is_one_internal_error() {
     let answer = running.send("/v2/chat", GOOD.replace("hi", PanicPoint::Handler.mark())).await;
     assert_eq!((answer.status, answer.json()["code"].as_str()), (500, Some("internal")));
     assert_eq!(answer.json()["message"], "internal error");
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
     assert_unharmed(&stub, &running, "chat", PanicPoint::Handler).await;
 }
@@ -51,7 +51,7 @@ async fn stream_panic_ends_as_cohere_would() {
         "{text}"
     );
     assert!(!text.contains(PanicPoint::Stream.mark()));
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     assert!(line.contains("\"code\":\"internal\""), "{line}");
     assert_unharmed(&stub, &running, "chat", PanicPoint::Stream).await;
 }

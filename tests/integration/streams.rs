@@ -50,7 +50,7 @@ async fn frames_pass_unchanged_however_cut() {
             assert_eq!((answer.status, answer.header("content-type")), (200, "text/event-stream"));
             assert_eq!(body_text(&answer), whole, "pieces of {size}");
             assert_eq!(answer.header("x-debug-trace-id"), "t");
-            let line = running.wait_for_line(answer.header("x-request-id")).await;
+            let line = running.wait_for_request(answer.header("x-request-id")).await;
             assert!(
                 line.contains("\"output_tokens\":3") && line.contains("first_event_ms"),
                 "{line}"
@@ -237,7 +237,7 @@ async fn failure_after_content_ends_as_cohere_would() {
             assert_eq!(answer.status, 200);
             assert!(text.starts_with(&[START, DELTA].concat()), "{code}: {text}");
             assert_eq!(failed_ending(&text)["error_type"], code, "{text}");
-            let line = running.wait_for_line(answer.header("x-request-id")).await;
+            let line = running.wait_for_request(answer.header("x-request-id")).await;
             assert!(line.contains(&format!("\"code\":\"{code}\"")), "{line}");
             assert!(line.contains("\"output_tokens\":"), "{line}");
         }
@@ -340,7 +340,7 @@ async fn caller_who_leaves_is_logged_and_harmless() {
         stub.plan_answer(write_stream(&[], &[[START, DELTA, END, DONE].concat().as_bytes()]));
         let answer = read_answer(running.post("/v2/chat").body(CHAT)).await;
         assert_eq!(body_text(&answer), [START, DELTA, END, DONE].concat());
-        running.wait_for_line(&request_id).await;
+        running.wait_for_request(&request_id).await;
     }
 }
 
@@ -362,7 +362,7 @@ async fn stream_of_a_caller_who_has_left_ends_here() {
         let environment = running.gateway.process_ids("chat");
         let left = Instant::now();
         drop(response);
-        let line = running.wait_for_line(&request_id).await;
+        let line = running.wait_for_request(&request_id).await;
         assert!(line.contains("\"code\":\"abandoned\""), "{line}");
         assert!(left.elapsed() < Duration::from_secs(5), "{:?}", left.elapsed());
         // The same environment serves the next caller.
@@ -394,7 +394,7 @@ async fn stream_request_is_one_log_line_however_it_ends() {
     for (steps, field) in endings {
         stub.plan_answer(steps);
         let answer = running.send("/v2/chat", CHAT).await;
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
+        let line = running.wait_for_request(answer.header("x-request-id")).await;
         assert!(line.contains(field), "{field} in {line}");
     }
     let all = running.read_lines().join("\n");

@@ -46,7 +46,7 @@ async fn upstream_with_its_certificate_is_reached() {
         stub.answer_others(move |_| way.good_steps());
         let answer = way.send_request(&running, "deny").await;
         assert_eq!(answer.status, 200);
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
+        let line = running.wait_for_request(answer.header("x-request-id")).await;
         assert!(line.contains(&format!("\"protocol\":\"{name}\"")), "{line}");
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Returns the logged id of Cohere's for an answer.
 async fn read_logged_id(running: &Running, answer: &Answer) -> Option<String> {
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     let (_, line) = line.split_once(": ").expect("a function's name before it");
     let line: Value = serde_json::from_str(line).expect("a JSON line");
     line["upstream_id"].as_str().map(str::to_string)

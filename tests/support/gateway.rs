@@ -183,13 +183,23 @@ impl Running {
 
     /// Waits until a function has written a line that holds `text`, at most 5 seconds.
     pub async fn wait_for_line(&self, text: &str) -> String {
+        self.wait_for_line_with(&[text]).await
+    }
+
+    /// Waits for the line of the request with this id, at most 5 seconds.
+    pub async fn wait_for_request(&self, id: &str) -> String {
+        self.wait_for_line_with(&["\"event\":\"request_ended\"", id]).await
+    }
+
+    async fn wait_for_line_with(&self, texts: &[&str]) -> String {
         for _ in 0..500 {
-            if let Some(line) = self.read_lines().into_iter().find(|line| line.contains(text)) {
+            let mut lines = self.read_lines().into_iter();
+            if let Some(line) = lines.find(|line| texts.iter().all(|text| line.contains(text))) {
                 return line;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
-        panic!("no line with {text:?} in {:#?}", self.read_lines());
+        panic!("no line with {texts:?} in {:#?}", self.read_lines());
     }
 }
 

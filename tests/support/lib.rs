@@ -3,6 +3,7 @@
 
 pub mod aws_account;
 pub mod deployment;
+pub mod event;
 pub mod exchange;
 pub mod gateway;
 pub mod ops;

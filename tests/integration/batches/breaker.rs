@@ -95,7 +95,7 @@ async fn simultaneous_sub_request_failures_count_once() {
     let (answered, ()) = tokio::join!(cohere.send_counted("/v2/embed", &body, &[]), failing);
     answered.assert_embeds(EMBED, &texts);
     assert_eq!(answered.cache_and_calls(), ("miss", 10));
-    cohere.running.wait_for_line(answered.answer.header("x-request-id")).await;
+    cohere.running.wait_for_request(answered.answer.header("x-request-id")).await;
     assert_eq!(count_breaker_lines(&cohere.running, "open"), 0);
     assert_eq!(
         cohere.embed_texts(&number_texts("next", 0..480)).await.cache_and_calls(),

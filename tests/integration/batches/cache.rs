@@ -151,7 +151,7 @@ async fn cache_is_per_client_unless_shared() {
         assert_eq!(other.status, 200, "{:?}", other.body);
         let told = ["x-gateway-cache", "x-gateway-attempts"].map(|name| other.header(name));
         assert_eq!((told[0], told[1]), expected, "shared: {shared}");
-        let line = cohere.running.wait_for_line(other.header("x-request-id")).await;
+        let line = cohere.running.wait_for_request(other.header("x-request-id")).await;
         assert!(line.contains("\"client\":\"other\""), "{line}");
         assert_eq!(
             cohere.embed_texts(&texts).await.cache_and_calls(),

@@ -110,7 +110,7 @@ async fn request_log_tells_how_it_was_split() {
     texts.extend(number_texts("sea", 100..160));
     let answered = cohere.embed_texts(&texts).await;
     assert_eq!(answered.cache_and_calls(), ("partial", 2));
-    let line = cohere.running.wait_for_line(answered.answer.header("x-request-id")).await;
+    let line = cohere.running.wait_for_request(answered.answer.header("x-request-id")).await;
     for field in [
         r#""inputs":260"#,
         r#""parts":2"#,

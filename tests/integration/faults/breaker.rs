@@ -99,7 +99,7 @@ async fn half_open_breaker_admits_exactly_one_probe() {
     assert_eq!(stub.seen().len() - before, 5, "one probe, and then one call a request");
 
     let last = send_counted(&stub, &running).await.0;
-    running.wait_for_line(last.header("x-request-id")).await;
+    running.wait_for_request(last.header("x-request-id")).await;
     let changes = ["open", "half-open", "closed"].map(|state| count_breaker_lines(&running, state));
     assert_eq!(changes, [2, 2, 1]);
 }

@@ -60,7 +60,7 @@ async fn chat_fallback_lowers_max_tokens_and_says_so() {
     assert_eq!((&sent[3]["model"], &sent[3]["max_tokens"]), (&json!(FALLBACK), &json!(4000)));
     assert_eq!(sent[3]["temperature"], json!(0.3));
     assert_eq!(answer.header("x-gateway-max-tokens"), "4000", "the gateway chose what was sent");
-    let line = running.wait_for_line(answer.header("x-request-id")).await;
+    let line = running.wait_for_request(answer.header("x-request-id")).await;
     assert!(line.contains("\"fell_back_from\":\"command-a-03-2025\""), "{line}");
 
     let chosen = send_chat(&running, json!({}), None).await;

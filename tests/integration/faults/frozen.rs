@@ -38,7 +38,7 @@ async fn send_chat(running: &Running) -> Answer {
 async fn assert_unharmed(running: &Running, answer: &Answer) {
     assert_eq!((answer.status, answer.body.as_ref()), (200, Way::Chat.good_body().as_bytes()));
     assert!(["1", "2"].contains(&answer.header("x-gateway-attempts")), "{:?}", answer.headers);
-    running.wait_for_line(answer.header("x-request-id")).await;
+    running.wait_for_request(answer.header("x-request-id")).await;
     assert_eq!(count_breaker_lines(running, "open"), 0);
 }
 

@@ -166,7 +166,7 @@ async fn abandon_stream(suite: &mut Suite) {
     let id = response.headers()["x-request-id"].to_str().unwrap().to_string();
     assert!(response.chunk().await.unwrap().is_some());
     drop(response);
-    suite.running.wait_for_line(&id).await;
+    suite.running.wait_for_request(&id).await;
 }
 
 /// The open route, while Cohere refuses its call in many words.

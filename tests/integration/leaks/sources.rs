@@ -153,8 +153,9 @@ fn find_events(code: &str) -> Vec<Event> {
         let message = message.trim_matches('"').to_string();
         Some(Event { level: level.to_uppercase(), message, fields: fields.to_vec() })
     });
-    let calls = calls
-        .filter(|event| ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&event.level.as_str()));
+    let calls = calls.filter(|event| {
+        ["ERROR", "WARN", "INFO", "DEBUG", "TRACE"].contains(&event.level.as_str())
+    });
     lines.chain(calls).collect()
 }
 
@@ -194,6 +195,9 @@ fn event_parser_reads_level_message_and_fields() {
     let code = "let mut line = EventLine::new(Level::Info, \"done\", \"it is\"); \
                 line.add(\n\"a\", 1); line.add(name, 2);";
     let events = find_events(code);
-    assert_eq!((events.len(), events[0].level.as_str(), events[0].name()), (1, "INFO", Some("done")));
+    assert_eq!(
+        (events.len(), events[0].level.as_str(), events[0].name()),
+        (1, "INFO", Some("done"))
+    );
     assert_eq!(find_added_fields("a.rs", code), ["a"]);
 }

@@ -32,7 +32,7 @@ async fn every_line_end_passes_as_it_came() {
             // The LF of a last CRLF may come after all has been said.
             let passed = body_text(&answer);
             assert_eq!(passed.trim_end(), sent.trim_end(), "{line_end:?} in pieces of {size}");
-            let line = running.wait_for_line(answer.header("x-request-id")).await;
+            let line = running.wait_for_request(answer.header("x-request-id")).await;
             assert!(line.contains("\"output_tokens\":3") && !line.contains("code"), "{line}");
         }
     }
@@ -114,7 +114,7 @@ async fn done_without_message_end_is_a_failed_ending() {
         let text = body_text(&answer);
         assert!(text.starts_with(&[START, DELTA].concat()), "{text}");
         assert_eq!(failed_ending(&text)["error"], CUT_SHORT);
-        let line = running.wait_for_line(answer.header("x-request-id")).await;
+        let line = running.wait_for_request(answer.header("x-request-id")).await;
         assert!(line.contains("\"code\":\"upstream_malformed\""), "{line}");
     }
 }

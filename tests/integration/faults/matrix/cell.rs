@@ -93,7 +93,7 @@ impl Lane {
         self.refresh(way).await;
         let allowed = self.strike(way, fault, "allow").await;
         // Whatever it has written is there by then, so that the next cell does not count it.
-        let line = self.running.wait_for_line(allowed.answer.header("x-request-id")).await;
+        let line = self.running.wait_for_request(allowed.answer.header("x-request-id")).await;
         let of_fallback = allowed.attempts.saturating_sub(alone.attempts);
         if fault.shows_calls() {
             assert_eq!(alone.seen, [alone.attempts, 0], "{fault:?}, {way:?}: no fallback allowed");
@@ -192,7 +192,7 @@ impl Lane {
         };
         let called = self.calls(way)[0] - before[0];
         assert_eq!(called, usize::from(then == Then::Called), "{way:?}: calls of the next request");
-        self.running.wait_for_line(answer.header("x-request-id")).await;
+        self.running.wait_for_request(answer.header("x-request-id")).await;
         let opened = count_breaker_lines(&self.running, "open") - opened_before;
         assert_eq!(
             opened,
