@@ -9,6 +9,7 @@ mod billed_units;
 mod clients;
 mod contract;
 mod contributing;
+mod cost_page;
 mod documents;
 mod encodings;
 mod events;

@@ -6,7 +6,8 @@ import re
 from stack import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, without_value
 
 OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
-CALLS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
+ASKS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
+CALLS_COHERE = {**ASKS_COHERE, "GATEWAY_PRICES": {"Ref": "Prices"}}
 # The variables of each function beside those of all: one line for a new variable.
 VARIABLES = {
     "Chat": CALLS_COHERE,
@@ -17,7 +18,7 @@ VARIABLES = {
         "GATEWAY_CLIENTS_SECRET_ID": own_or_existing("Clients"),
         "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},
     },
-    "RotateKey": {**CALLS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
+    "RotateKey": {**ASKS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
 }
 # Its schedule needs one environment at times, so nobody can reserve any.
 NOT_RESERVED = {"RotateKey"}

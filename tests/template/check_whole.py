@@ -13,12 +13,15 @@ CONSOLE = "Metadata.AWS::CloudFormation::Interface"
 SECRET_ARN = r"^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^*?]+-[A-Za-z0-9]{6})?$"
 RESERVE = "^(none|0|[1-9][0-9]{0,5})$"
 SWITCH = ["off", "on"]
+UNIT_PRICE = r"[a-z_]+:[0-9]{1,9}(\.[0-9]{1,6})?"
+PRICES_OF_A_MODEL = rf"[^=,+:\s]+={UNIT_PRICE}(\+{UNIT_PRICE})*"
 DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
 # Default, and bound: a pattern, a list of values, or the least number.
 PARAMETERS = {
     "UpstreamUrl": ("https://api.cohere.com", r"^https://[^\s/?#]+[^\s?#]*$"),
     "AllowTrialKey": ("off", SWITCH),
+    "Prices": ("none", r"^(none|{0}(,{0})*)$".replace("{0}", PRICES_OF_A_MODEL)),
     "ClientRequestsPerSecond": (50, 1),
     "ClientBurst": (100, 1),
     "ClientRequestsPerDay": (500_000, 1),

@@ -166,11 +166,11 @@ metrics! {
     /// As `AuthorizerFailed`, by version; 0 for other verdicts.
     GateFailed: "Count", BY_AUTHORIZER_VERSION, &[];
     /// A circuit breaker has opened: calls of one model are refused for a while.
-    BreakerOpened: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
+    BreakerOpened: "Count", BY_ENDPOINT, &["Model"];
     /// An open circuit breaker has let one call through, to probe the model.
-    BreakerHalfOpened: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
+    BreakerHalfOpened: "Count", BY_ENDPOINT, &["Model"];
     /// A circuit breaker has closed: the model answers again.
-    BreakerClosed: "Count", BY_SERVICE_AND_ENDPOINT, &["Model"];
+    BreakerClosed: "Count", BY_ENDPOINT, &["Model"];
     /// A step of the key's rotation has failed; the log line beside it says why.
     RotationFailed: "Count", BY_SERVICE, &["Step", "Code"];
     // CloudWatch has no days.

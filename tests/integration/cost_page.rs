@@ -1,0 +1,126 @@
+//! `docs/cost.md`: its prices are those of the code, and what the stack costs is computed from the code's own
+//! metrics and the template's own resources.
+
+use gateway_tests::source_files::ROOT;
+use serde_json::Value;
+use shared::cost::{AS_OF, CATALOGUE};
+use shared::endpoint::Endpoint;
+use shared::telemetry::metrics::{Dimension, Metric};
+use std::path::Path;
+
+/// The most that a stack may cost in a month beside its requests, in dollars.
+const MAX_USD: f64 = 40.0;
+
+/// AWS's list prices in us-east-1, in dollars a month, as of 2026-11. Sources: aws.amazon.com/cloudwatch/pricing,
+/// /secrets-manager/pricing and /kms/pricing.
+const METRIC_USD: f64 = 0.30;
+const RESOURCES: [(&str, &str, f64); 5] = [
+    ("AWS::CloudWatch::Alarm", "alarms, for each metric they watch", 0.10),
+    ("AWS::CloudWatch::CompositeAlarm", "composite alarms", 0.50),
+    ("AWS::CloudWatch::Dashboard", "dashboards", 3.00),
+    ("AWS::SecretsManager::Secret", "secrets", 0.40),
+    ("AWS::KMS::Key", "keys", 1.00),
+];
+
+#[test]
+fn page_has_the_prices_and_costs_of_the_code() {
+    let path = Path::new(ROOT).join("docs/cost.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let fresh = replace_part(&page, "prices", &print_prices());
+    let fresh = replace_part(&fresh, "stack", &print_stack());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, fresh).unwrap();
+    } else {
+        assert!(page == fresh, "docs/cost.md is stale: run with UPDATE_DOCS=1");
+    }
+}
+
+#[test]
+fn busy_stack_costs_no_more_than_its_limit() {
+    let busy = METRIC_USD * count_series(|_| true) as f64 + resource_rows().1;
+    assert!(busy <= MAX_USD, "a busy stack costs ${busy:.2} a month");
+}
+
+fn replace_part(page: &str, name: &str, part: &str) -> String {
+    let (start, end) = (format!("<!-- {name}:start -->\n"), format!("<!-- {name}:end -->\n"));
+    let (before, rest) = page.split_once(&start).expect("a start");
+    let (_, after) = rest.split_once(&end).expect("an end");
+    format!("{before}{start}{part}{end}{after}")
+}
+
+fn print_prices() -> String {
+    let mut table = format!(
+        "List prices as of {AS_OF}, in dollars for a million units:\n\n| model | prices |\n|---|---|\n"
+    );
+    for (model, prices) in CATALOGUE {
+        let prices = prices.iter().map(|(unit, micro_usd)| {
+            format!("`{unit}` {}", *micro_usd as f64 / 1_000_000.0)
+        });
+        table += &format!("| `{model}` | {} |\n", prices.collect::<Vec<_>>().join(", "));
+    }
+    table
+}
+
+fn print_stack() -> String {
+    let (rows, resources) = resource_rows();
+    let (idle, busy) = (count_series(is_written_without_requests), count_series(|_| true));
+    let metrics = |count: usize| METRIC_USD * count as f64;
+    format!(
+        "| what | count | $ a month |\n|---|---|---|\n{rows}\
+         | metrics of an idle stack, $0.30 each | {idle} | {:.2} |\n\
+         | metrics of a busy stack | {busy} | {:.2} |\n\
+         | **idle, in all** | | **{:.2}** |\n\
+         | **busy, in all** | | **{:.2}** |\n",
+        metrics(idle),
+        metrics(busy),
+        resources + metrics(idle),
+        resources + metrics(busy),
+    )
+}
+
+/// Counts the metrics that CloudWatch bills: each set of values of dimensions is one.
+fn count_series(is_counted: impl Fn(Metric) -> bool) -> usize {
+    let metrics = Metric::ALL.iter().filter(|metric| is_counted(**metric));
+    metrics.map(|metric| metric.dimension_sets().iter().map(|set| count_values(*metric, set)).sum::<usize>()).sum()
+}
+
+fn count_values(metric: Metric, set: &[Dimension]) -> usize {
+    let of_one = |dimension: &Dimension| match dimension {
+        // While a rollout is on there are two versions, for minutes.
+        Dimension::Service | Dimension::FunctionVersion => 1,
+        Dimension::Endpoint => match metric {
+            Metric::FirstEventLatency | Metric::StreamDuration | Metric::OutputTokenTime => 1,
+            Metric::CacheInputs | Metric::CacheHits => 2,
+            _ => Endpoint::ALL.len(),
+        },
+    };
+    set.iter().map(of_one).product()
+}
+
+fn is_written_without_requests(metric: Metric) -> bool {
+    let name = metric.name();
+    name.starts_with("Probe") || name.starts_with("FrontDoor") || metric == Metric::KeyAgeDays
+}
+
+/// Returns a row for each kind of resource that has a price, and what they cost together.
+fn resource_rows() -> (String, f64) {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).unwrap();
+    let template = cloudformation::read_template(&text).unwrap();
+    let resources: Vec<_> = template["Resources"].as_object().unwrap().values().collect();
+    let (mut rows, mut total) = (String::new(), 0.0);
+    for (kind, name, price) in RESOURCES {
+        let of_kind = resources.iter().filter(|resource| resource["Type"] == kind);
+        let count: usize = of_kind.map(|resource| count_billed(resource)).sum();
+        total += price * count as f64;
+        rows += &format!("| {name}, ${price:.2} each | {count} | {:.2} |\n", price * count as f64);
+    }
+    (rows, total)
+}
+
+/// Returns how many times a resource is billed: an alarm for each metric in it.
+fn count_billed(resource: &Value) -> usize {
+    match resource["Properties"]["Metrics"].as_array() {
+        Some(metrics) => metrics.iter().filter(|one| one.get("MetricStat").is_some()).count(),
+        None => 1,
+    }
+}
