@@ -17,6 +17,7 @@ use shared::batch::embed::{EmbedBatch, Table};
 use shared::cache::Cache;
 use shared::cohere::client::Cohere;
 use shared::config::Config;
+use shared::cost::Prices;
 use shared::edge::request::Incoming;
 use shared::health::HealthCheck;
 use shared::pipeline;
@@ -55,6 +56,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
         health: HealthCheck::new(config.health.clone()),
         upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),
+        prices: Prices::new(config.prices.clone()),
         config,
     }))
 }

@@ -53,9 +53,9 @@ fn print_prices() -> String {
         "List prices as of {AS_OF}, in dollars for a million units:\n\n| model | prices |\n|---|---|\n"
     );
     for (model, prices) in CATALOGUE {
-        let prices = prices.iter().map(|(unit, micro_usd)| {
-            format!("`{unit}` {}", *micro_usd as f64 / 1_000_000.0)
-        });
+        let prices = prices
+            .iter()
+            .map(|(unit, micro_usd)| format!("`{unit}` {}", *micro_usd as f64 / 1_000_000.0));
         table += &format!("| `{model}` | {} |\n", prices.collect::<Vec<_>>().join(", "));
     }
     table
@@ -81,7 +81,11 @@ fn print_stack() -> String {
 /// Counts the metrics that CloudWatch bills: each set of values of dimensions is one.
 fn count_series(is_counted: impl Fn(Metric) -> bool) -> usize {
     let metrics = Metric::ALL.iter().filter(|metric| is_counted(**metric));
-    metrics.map(|metric| metric.dimension_sets().iter().map(|set| count_values(*metric, set)).sum::<usize>()).sum()
+    metrics
+        .map(|metric| {
+            metric.dimension_sets().iter().map(|set| count_values(*metric, set)).sum::<usize>()
+        })
+        .sum()
 }
 
 fn count_values(metric: Metric, set: &[Dimension]) -> usize {

@@ -156,8 +156,10 @@ async fn waits_are_no_gateway_time() {
     let (stub, running) = gateway::start_with_stub(&[("GATEWAY_FALLBACKS", "none")]).await;
     stub.plan_answer(write_json(500, &json!({ "message": "oh" })));
     stub.plan_answer(write_json(200, &json!({ "message": {} })));
-    let event = send_for_event(&running, "/v2/chat", CHAT).await;
+    let answer = running.send("/v2/chat", CHAT).await;
+    let event = wait_for_event(&running, ENDED, 0).await;
     let (metrics, _) = check_event(&event);
+    assert!(answer.header("server-timing").contains(", waiting;dur="), "{answer:?}");
     let waited = event["waiting_ms"].as_f64().expect("a backoff");
     assert_eq!((&event["attempts"], metrics["WaitingTime"]), (&json!(2), waited));
     let parts = waited + event["upstream_ms"].as_f64().unwrap() + metrics["GatewayTime"];

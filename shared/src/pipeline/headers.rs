@@ -41,6 +41,10 @@ fn server_timing(record: &RequestRecord) -> String {
     let mut timing = String::with_capacity(48);
     push_millis(&mut timing, "upstream;dur=", record.calls.upstream_time);
     push_millis(&mut timing, ", gateway;dur=", record.gateway_time());
+    let waiting = record.calls.waiting_time;
+    if !waiting.is_zero() {
+        push_millis(&mut timing, ", waiting;dur=", waiting);
+    }
     timing
 }
 

@@ -157,6 +157,13 @@ fn is_timing(text: &str) -> bool {
         let number = part.strip_prefix(name).and_then(|rest| rest.strip_prefix(";dur="));
         number.is_some_and(|number| number.parse::<f64>().is_ok_and(|number| number >= 0.0))
     };
-    text.split_once(", ")
-        .is_some_and(|(first, second)| duration(first, "upstream") && duration(second, "gateway"))
+    match text.split(", ").collect::<Vec<_>>()[..] {
+        [upstream, gateway] => duration(upstream, "upstream") && duration(gateway, "gateway"),
+        [upstream, gateway, waiting] => {
+            duration(upstream, "upstream")
+                && duration(gateway, "gateway")
+                && duration(waiting, "waiting")
+        }
+        _ => false,
+    }
 }
