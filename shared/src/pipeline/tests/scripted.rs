@@ -9,6 +9,7 @@ use crate::clock::now;
 use crate::cohere::client::{Call, Cohere, limit_error};
 use crate::cohere::models::Model;
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
+use crate::cost::Prices;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result, UpstreamAnswer};
@@ -80,6 +81,7 @@ pub(in crate::pipeline) fn start_app_at(
         health: HealthCheck::new(config.health.clone()),
         upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),
+        prices: Prices::new(config.prices.clone()),
         config,
     }))
 }
