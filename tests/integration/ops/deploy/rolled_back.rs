@@ -34,7 +34,35 @@ async fn rolled_back_revision_is_deployed_again_with_a_salt() {
     deployment.write_code("chat", "changed once more");
     let other = deployment.deploy(&[]).await;
     assert_eq!(read_function(&other, "chat")["version"], "4");
-    assert_eq!(read_function(&other, "chat")["salt"], Value::Null);
+    assert!(!other.stderr.contains("rolled back"), "{other:?}");
+}
+
+#[tokio::test]
+async fn rolled_back_revision_is_told_apart_after_others_too() {
+    let deployment = Deployment::prepare("later-again").await;
+    deployment.deploy(&[]).await.data();
+    deployment.write_code("chat", "changed");
+    deployment.account.state().failure = Some(Failure::Resource("no", "UPDATE_ROLLBACK_COMPLETE"));
+    deployment.deploy(&[]).await.problem();
+    deployment.write_code("chat", "chat");
+    for code in ["changed", "changed once more"] {
+        deployment.write_code("embed", code);
+        let other = deployment.deploy(&[]).await;
+        assert_eq!(read_function(&other, "chat")["version"], "1");
+    }
+    deployment.write_code("chat", "changed");
+    let again = deployment.deploy(&[]).await;
+    assert_eq!(read_function(&again, "chat")["version"], "3", "{again:?}");
+}
+
+#[tokio::test]
+async fn new_stack_gets_every_version_whatever_its_name_had() {
+    let deployment = Deployment::prepare("same-name").await;
+    deployment.deploy(&[]).await.data();
+    deployment.account.end_stack();
+    let anew = deployment.deploy(&[]).await;
+    anew.data();
+    assert!(anew.stderr.contains("new versions of: authorizer, chat, embed, health,"), "{anew:?}");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use crate::aws::Session;
 use crate::deploy::commit::{find_commit, tell_other_source};
 use crate::deploy::record::{Release, read_release};
 use crate::deploy::revision::{Function, hash_text};
-use crate::deploy::salt::{find_salt, salt_revisions};
+use crate::deploy::salt::{find_salt, is_rolled_back, salt_revisions};
 use crate::deploy::sam;
 use crate::deploy::settings::{Parameters, read_pair};
 use crate::deploy::stack::Stack;
@@ -88,19 +88,23 @@ impl Deploy {
         }
         let last = read_release(&session, &plan.stack).await?;
         let mut functions = plan.find_functions(&parameters)?;
-        salt(&mut functions, last.as_ref(), before.as_ref());
+        let is_new = before.as_ref().is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS");
+        // What a deleted stack of this name had tells nothing of this one.
+        let live = last.as_ref().filter(|_| !is_new);
+        let salt = salt(&mut functions, live, before.as_ref());
         plan.write_template(&functions)?;
         let commit = find_commit(&plan.root, &functions);
         tell_other_source(&plan.root, &commit);
-        tell_new_versions(&functions, last.as_ref());
+        tell_new_versions(&functions, live);
         let deployment = self.prepare_sam(&plan, &parameters);
         change::run_sam(&plan, &session, before.is_some(), &deployment).await?;
         let deployed = Deployed {
             session: &session,
             stack: &plan.stack,
             functions: &functions,
-            last: last.as_ref(),
-            is_new: before.is_none_or(|stack| stack.status == "REVIEW_IN_PROGRESS"),
+            live,
+            is_new,
+            salt,
             wait: Duration::from_secs(self.wait_secs),
             commit,
             parameters: &parameters,
@@ -128,16 +132,23 @@ impl Deploy {
     }
 }
 
-/// Gives other revisions to what a deployment that was rolled back has published, and tells it.
-fn salt(functions: &mut [Function], last: Option<&Release>, before: Option<&Stack>) {
-    let salted = salt_revisions(functions, last, before.and_then(find_salt));
-    if !salted.is_empty() {
+/// Tells new revisions from those that a rolled-back deployment has published, and returns what is mixed into them.
+fn salt(
+    functions: &mut [Function],
+    live: Option<&Release>,
+    before: Option<&Stack>,
+) -> Option<String> {
+    let before = before?;
+    let salt = find_salt(before, live);
+    let salted = salt_revisions(functions, live, salt.as_deref());
+    if is_rolled_back(before) && !salted.is_empty() {
         say(&format!(
             "the last deployment was rolled back, and AWS Lambda publishes none of its versions again: another \
              revision for {}",
             salted.join(", ")
         ));
     }
+    salt
 }
 
 fn tell_new_versions(functions: &[Function], last: Option<&Release>) {

@@ -21,6 +21,9 @@ pub struct Release {
     pub parameters_sha256: String,
     /// `ok`, `key_missing` or `failed`.
     pub smoke_test: String,
+    /// What is mixed into new revisions since a deployment was rolled back: see `salt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
     /// By folder.
     pub functions: BTreeMap<String, ReleasedFunction>,
 }
@@ -30,7 +33,7 @@ pub struct Release {
 pub struct ReleasedFunction {
     pub version: String,
     pub revision: String,
-    /// What was mixed into the revision, if anything: see `salt`.
+    /// What was mixed into this revision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
 }
@@ -100,6 +103,7 @@ mod tests {
             commit: "f".repeat(40) + "+",
             parameters_sha256: "f".repeat(64),
             smoke_test: "key_missing".into(),
+            salt: Some("2026-11-26T12:00:00.000Z".into()),
             functions: (0..20).map(function).collect(),
         };
         let text = serde_json::to_string(&release).unwrap();

@@ -10,11 +10,17 @@ use crate::deploy::stack::Stack;
 /// Status of a stack whose last update was rolled back.
 const ROLLED_BACK: &str = "UPDATE_ROLLBACK_COMPLETE";
 
-/// Returns what tells the next deployment's versions from those of one that was rolled back.
-pub fn find_salt(stack: &Stack) -> Option<&str> {
-    match stack.status == ROLLED_BACK {
-        true => stack.last_updated.as_deref(),
-        false => None,
+/// Tells whether the last update of a stack was rolled back.
+pub fn is_rolled_back(stack: &Stack) -> bool {
+    stack.status == ROLLED_BACK
+}
+
+/// Returns what tells new versions from those of the last deployment that was rolled back, whenever that was: what
+/// it has made may be what somebody deploys much later.
+pub fn find_salt(stack: &Stack, last: Option<&Release>) -> Option<String> {
+    match is_rolled_back(stack) {
+        true => stack.last_updated.clone(),
+        false => last.and_then(|release| release.salt.clone()),
     }
 }
 
@@ -78,14 +84,16 @@ mod tests {
     }
 
     #[test]
-    fn salt_is_only_of_a_stack_that_was_rolled_back() {
-        let mut stack = Stack { last_updated: Some("then".into()), ..Stack::default() };
-        for status in ["UPDATE_COMPLETE", "CREATE_COMPLETE", "REVIEW_IN_PROGRESS"] {
+    fn salt_is_the_time_of_the_last_roll_back() {
+        let mut stack = Stack { last_updated: Some("now".into()), ..Stack::default() };
+        let last = Release { salt: Some("then".into()), ..Release::default() };
+        for status in ["UPDATE_COMPLETE", "CREATE_COMPLETE"] {
             stack.status = status.into();
-            assert_eq!(find_salt(&stack), None, "{status}");
+            assert_eq!(find_salt(&stack, None), None, "{status}");
+            assert_eq!(find_salt(&stack, Some(&last)).as_deref(), Some("then"), "{status}");
         }
         stack.status = ROLLED_BACK.into();
-        assert_eq!(find_salt(&stack), Some("then"));
+        assert_eq!(find_salt(&stack, Some(&last)).as_deref(), Some("now"));
     }
 
     #[test]

@@ -25,8 +25,10 @@ pub struct Deployed<'a> {
     pub functions: &'a [Function],
     /// Whether the stack did not exist before.
     pub is_new: bool,
-    /// What was recorded before.
-    pub last: Option<&'a Release>,
+    /// What was recorded of it before.
+    pub live: Option<&'a Release>,
+    /// What is mixed into new revisions.
+    pub salt: Option<String>,
     pub wait: Duration,
     pub commit: String,
     pub parameters: &'a Parameters,
@@ -59,6 +61,7 @@ impl Deployed<'_> {
             commit: self.commit,
             parameters_sha256: self.parameters_sha256,
             smoke_test: smoke_test.to_string(),
+            salt: self.salt,
             functions,
         };
         let number = record_release(self.session, self.stack, &release).await?;
@@ -84,7 +87,7 @@ impl Deployed<'_> {
 
     /// Refuses a gateway that has lost its Cohere key; one that never had any is as it should be.
     fn check_key(&self, verdict: Verdict, stack: &Stack) -> anyhow::Result<Verdict> {
-        if verdict != Verdict::KeyMissing || was_without_key(self.is_new, self.last) {
+        if verdict != Verdict::KeyMissing || was_without_key(self.live) {
             return Ok(verdict);
         }
         let secret = find_output(stack, "CohereApiKeySecretArn")?;
@@ -107,9 +110,9 @@ impl Deployed<'_> {
     }
 }
 
-/// Tells whether a stack has never had a Cohere key, as far as the last release tells.
-fn was_without_key(is_new: bool, last: Option<&Release>) -> bool {
-    is_new || last.is_none_or(|last| last.smoke_test == KEY_MISSING)
+/// Tells whether a stack has never had a Cohere key, as far as its last release tells; a new one has none.
+fn was_without_key(live: Option<&Release>) -> bool {
+    live.is_none_or(|last| last.smoke_test == KEY_MISSING)
 }
 
 /// Refuses a stack whose parameters are not those meant: of the versions alone it could not be told.
@@ -151,11 +154,10 @@ mod tests {
     fn key_may_be_missing_where_none_was_before() {
         let release =
             |smoke_test: &str| Release { smoke_test: smoke_test.to_string(), ..Release::default() };
-        assert!(was_without_key(false, None));
-        assert!(was_without_key(false, Some(&release("key_missing"))));
-        assert!(was_without_key(true, Some(&release("ok"))), "the record of a deleted stack");
+        assert!(was_without_key(None));
+        assert!(was_without_key(Some(&release("key_missing"))));
         for had in ["ok", "failed", ""] {
-            assert!(!was_without_key(false, Some(&release(had))), "{had}");
+            assert!(!was_without_key(Some(&release(had))), "{had}");
         }
     }
 }
