@@ -120,3 +120,49 @@ pub(super) fn unescape_key(key: &[u8]) -> Cow<'_, [u8]> {
 fn offset_in(text: &[u8], piece: &[u8]) -> usize {
     piece.as_ptr() as usize - text.as_ptr() as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Envelope {
+        Envelope::read(json.as_bytes(), |_, _, _| None).unwrap()
+    }
+
+    #[test]
+    fn parts_are_found_where_they_stand() {
+        let json = r#" {"id":"x","new":[1],"meta":{"billed_units":{}}} "#;
+        let envelope = read(json);
+        assert_eq!(envelope.read_id(json.as_bytes()).as_deref(), Some("x"));
+        let meta = envelope.meta.unwrap();
+        assert_eq!((&json[meta], &json[envelope.end..]), (r#"{"billed_units":{}}"#, "} "));
+        let [new] = &envelope.others[..] else { panic!("{:?}", envelope.others) };
+        assert_eq!((&json[new.name.clone()], &json[new.value.clone()]), ("new", "[1]"));
+        assert_eq!(read("{}").read_id(b"{}"), None);
+    }
+
+    #[test]
+    fn answer_is_known_where_nothing_may_depend_on_the_inputs() {
+        for (fields, is_known) in [
+            (r#""id":"x","response_type":"y""#, true),
+            (r#""id":7"#, false),
+            (r#""id":"x","id":"y""#, false),
+            (r#""new":1"#, false),
+            (r#""meta":7"#, false),
+            (r#""meta":{},"meta":{}"#, false),
+            (r#""meta":{"api_version":{},"billed_units":{},"tokens":{}}"#, true),
+            (r#""meta":{"tokens":{},"tokens":{}}"#, false),
+            (r#""meta":{"tokens":1}"#, false),
+            (r#""meta":{"cached_tokens":1}"#, true),
+            (r#""meta":{"cached_tokens":null}"#, true),
+            (r#""meta":{"cached_tokens":"1"}"#, false),
+            (r#""meta":{"warnings":[]}"#, true),
+            (r#""meta":{"warnings":"old"}"#, false),
+            (r#""meta":{"new":1}"#, false),
+        ] {
+            let envelope = read(&format!("{{{fields}}}"));
+            assert_eq!(envelope.is_known, is_known, "{fields}");
+            assert_eq!(envelope.has_warnings, fields.contains("warnings"), "{fields}");
+        }
+    }
+}

@@ -207,6 +207,28 @@ mod tests {
         assert_eq!(buffer.waiting_bytes(), 0);
     }
 
+    #[test]
+    fn mark_is_told_from_what_is_none_by_its_three_bytes() {
+        let mut buffer = FrameBuffer::default();
+        assert_eq!(buffer.push(Bytes::from_static(b"\n")), Some(Bytes::from_static(b"\n")));
+        let mut buffer = FrameBuffer::default();
+        assert_eq!(buffer.push(Bytes::from_static(BYTE_ORDER_MARK)), None);
+        assert_eq!(buffer.waiting_bytes(), 0);
+        let marked = ["\u{feff}", EVENTS].concat();
+        let (taken, _) = push_all([EVENTS.as_bytes(), marked.as_bytes()].into_iter());
+        assert_eq!(taken.concat(), [EVENTS, &marked].concat().as_bytes());
+    }
+
+    #[test]
+    fn whole_events_are_not_copied_and_the_rest_waits() {
+        let mut buffer = FrameBuffer::default();
+        let chunk = Bytes::from(EVENTS);
+        assert_eq!(buffer.push(chunk.clone()).unwrap().as_ptr(), chunk.as_ptr());
+        assert_eq!(buffer.push(Bytes::from_static(b"data: 1")), None);
+        assert_eq!((buffer.waiting_bytes(), buffer.take_rest()), (7, Bytes::from("data: 1")));
+        assert_eq!(buffer.waiting_bytes(), 0);
+    }
+
     /// Returns the shortest of three times.
     fn measure(work: impl Fn()) -> Duration {
         let timed = (0..3).map(|_| {

@@ -302,6 +302,17 @@ mod tests {
         assert_eq!(read_id(format!("\"{digits}7\"").as_bytes()), None);
         assert_eq!(read_id(b"\" \""), None);
         assert_eq!(bound_text("too hot").as_deref(), Some("too hot"));
+        assert!(bound_text(&"a".repeat(MAX_MESSAGE_BYTES + 1)).unwrap().ends_with("a…"));
+    }
+
+    #[test]
+    fn words_are_looked_for_in_five_objects() {
+        let nest = |objects: usize| {
+            let body = [r#"{"message":"#.repeat(objects), "\"no\"".into(), "}".repeat(objects)];
+            message(&body.concat())
+        };
+        assert_eq!(nest(5).as_deref(), Some("no"));
+        assert_eq!(nest(6).as_deref(), Some(r#"{"message":"no"}"#));
     }
 
     #[test]

@@ -152,3 +152,69 @@ fn unknown_parts_are_joined_where_all_inputs_are_asked_in_order() {
     assert_eq!(fits(json!(["a", "b", "c"]), 1, &[0, 1]), Err(Misfit::UnknownParts));
     assert_eq!(fits(json!(["a", "b", "a"]), 1, &[0, 1]), Err(Misfit::UnknownParts));
 }
+
+/// Returns the form of an answer to one text, where it may be cached.
+fn shape_of(text: &str, types: &[&str]) -> Option<Shape> {
+    let batch = batch(&json!({ "texts": ["a"] }), true);
+    let answer = EmbedAnswer::parse(Bytes::from(text.to_string())).unwrap();
+    let types: Vec<_> = types.iter().map(|name| name.to_string()).collect();
+    Shape::to_cache(&answer, &batch.read_columns(&answer, 1), &types)
+}
+
+#[test]
+fn answer_is_cached_where_its_cells_and_counts_say_all() {
+    for (text, is_cacheable) in [
+        (r#"{"id":"x","texts":["a"],"embeddings":{"float":[[1]]},"meta":{}}"#, true),
+        (r#"{"embeddings":{"float":[[1]]},"images":[]}"#, true),
+        (r#"{"embeddings":{"float":[[1]]},"images":[1]}"#, false),
+        (r#"{"embeddings":{"float":[[1]]},"images":null}"#, false),
+        (r#"{"embeddings":{"float":[[1]]},"new":1}"#, false),
+        (r#"{"embeddings":{"float":[[1]]},"meta":{"warnings":[]}}"#, false),
+        (r#"{"embeddings":{"float":[[1]]},"meta":{ "tokens":{}}}"#, false),
+        (r#"{"embeddings":{"float":[null]}}"#, false),
+        (r#"{"texts":[null],"embeddings":{"float":[[1]]}}"#, false),
+        (r#"{"texts":[7],"embeddings":{"float":[[1]]}}"#, false),
+        (r#"{"embeddings":{"float":[[1] ]}}"#, false),
+    ] {
+        assert_eq!(shape_of(text, &["float"]).is_some(), is_cacheable, "{text}");
+    }
+}
+
+#[test]
+fn eight_latest_forms_are_kept_that_no_other_covers() {
+    let names: Vec<_> = (0..10).map(|number| format!("t{number}")).collect();
+    let form = |names: &[&str]| {
+        let types: Vec<_> = names.iter().map(|name| format!("\"{name}\":[[1]]")).collect();
+        let text = format!(r#"{{"embeddings":{{{}}}}}"#, types.join(","));
+        shape_of(&text, names).unwrap()
+    };
+    let names_of = |shapes: &[Shape]| -> Vec<Vec<String>> {
+        let columns = shapes.iter().map(|shape| shape.columns().iter());
+        columns
+            .map(|columns| columns.map(|c| String::from_utf8_lossy(&c.name).into()).collect())
+            .collect()
+    };
+    let mut shapes = Vec::new();
+    for name in &names {
+        shapes = form(&[name]).merge_with(&shapes);
+    }
+    let latest: Vec<_> = names[2..].iter().map(|name| vec![name.clone()]).collect();
+    assert_eq!(names_of(&shapes), latest);
+    let both = form(&["t8", "t9"]).merge_with(&shapes[6..]);
+    assert_eq!(names_of(&both), [vec!["t8", "t9"]]);
+    assert_eq!(names_of(&form(&["t9"]).merge_with(&both)), [vec!["t9"]]);
+}
+
+#[test]
+fn form_holds_its_text_and_its_columns() {
+    let size = |names: &[&str]| {
+        let types: Vec<_> = names.iter().map(|name| format!("\"{name}\":[[1]]")).collect();
+        let text = format!(r#"{{"embeddings":{{{}}}}}"#, types.join(","));
+        shape_of(&text, names).unwrap().memory_size()
+    };
+    let (one, three) = (size(&["a"]), size(&["a", "b", "c"]));
+    let column = size_of::<Column>() + size_of::<String>();
+    // The results are not part of the text.
+    assert_eq!(three - one, 2 * column);
+    assert!(one > column && one < column + 300, "{one}");
+}

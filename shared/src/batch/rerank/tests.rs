@@ -165,3 +165,15 @@ fn template_holds_its_text_twice_and_its_slots() {
     // The results, and the place before the last brace.
     assert!((2_050..2_100).contains(&size), "{size}");
 }
+
+#[test]
+fn joined_answer_has_the_form_of_a_fresh_one() {
+    let sub_answer = |text: &'static str, is_cached| SubAnswer {
+        answer: RerankAnswer::parse(Bytes::from_static(text.as_bytes())).unwrap(),
+        is_cached,
+    };
+    let cached = sub_answer(r#"{"id":"old","results":[]}"#, true);
+    let fresh = sub_answer(r#"{"results":[],"new":1,"id":"x"}"#, false);
+    let written = batch(None).write_answer(&[cached, fresh], b"\"ours\"").unwrap().concat();
+    assert_eq!(written, br#"{"results":[],"new":1,"id":"x"}"#);
+}
