@@ -287,6 +287,8 @@ mod tests {
             (": ka\n\n", StreamEvent::Comment),
             ("id: 7\nretry: 9\n\n", StreamEvent::Comment),
             ("\n", StreamEvent::Comment),
+            ("database: 1\n\n", StreamEvent::Comment),
+            ("event: message-end\n\n", StreamEvent::MessageEnd(MessageEnd::default())),
             ("event: tool-plan-delta\ndata: {}\n\n", StreamEvent::Delta),
             ("data: {\"type\":\"content-delta\"}\n\n", StreamEvent::Delta),
             ("event: content-start\ndata: {}\n\n", StreamEvent::Content),

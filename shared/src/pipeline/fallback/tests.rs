@@ -141,6 +141,20 @@ fn tokens_are_lowered_to_a_limit_that_there_is() {
     assert_eq!(lower("rerank-v3.5", 4_001), None);
 }
 
+#[test]
+fn fallback_is_an_active_model_of_the_endpoint() {
+    for (fallback, is_one) in
+        [("command-r-08-2024", true), ("c4ai-aya-expanse-8b", false), ("rerank-v3.5", false)]
+    {
+        let pair = format!("command-a-03-2025={fallback}");
+        let vars = [("GATEWAY_SECRET_ID", "key"), ("GATEWAY_FALLBACKS", &pair)];
+        let config = Config::from_vars(&vars).unwrap();
+        let request = request::<Chat>(r#"{"messages":[{}]}"#, None);
+        let chosen = choose_fallback::<Chat>(&config.fallback, &request);
+        assert_eq!(chosen.is_some(), is_one, "{fallback}");
+    }
+}
+
 /// Answers a chat, and tells the code or the model, the calls, whose headers and id it has, and the
 /// requested model where another is told.
 async fn answer(app: &'static App, script: &str) -> (String, u32, String, Option<String>) {

@@ -14,9 +14,7 @@ pub enum CellForm {
     Vectors(usize),
     /// Strings of so many bytes, quotes included.
     Strings(usize),
-    /// Strings of different lengths.
-    Texts,
-    /// Anything else, or of everything something.
+    /// Anything else, of several lengths, or of everything something.
     Other,
 }
 
@@ -197,12 +195,7 @@ fn read_cell(json: &[u8], at: usize) -> Option<(usize, CellForm)> {
 }
 
 fn join_forms(one: CellForm, other: CellForm) -> CellForm {
-    use CellForm::{Other, Strings, Texts};
-    match (one, other) {
-        _ if one == other => one,
-        (Strings(_) | Texts, Strings(_)) => Texts,
-        _ => Other,
-    }
+    if one == other { one } else { CellForm::Other }
 }
 
 #[cfg(test)]

@@ -86,6 +86,8 @@ fn invalid_json_is_refused_without_quoting_it() {
     assert!(!problem("{\"secret\": nope}").contains("secret"));
     let deep = format!("{{\"x\":{}1{}}}", "[".repeat(200), "]".repeat(200));
     assert_eq!(problem(&deep), "invalid request: body: is nested deeper than 128 levels");
+    let deepest = format!("{{\"x\":{}1{}}}", "[".repeat(127), "]".repeat(127));
+    assert!(RequestObject::parse(Bytes::from(deepest), KNOWN).is_ok());
     let message =
         RequestObject::parse(Bytes::from_static(b"{\"x\":\"\xff\"}"), KNOWN).unwrap_err().message;
     assert!(message.starts_with("invalid request: body: is not UTF-8, at byte 6"), "{message}");

@@ -97,15 +97,12 @@ fn read_result(json: &[u8], at: usize) -> Option<RankedResult> {
         // Of two, no two parsers take the same.
         if place.replace(at..end).is_some() { None } else { Some(end) }
     })?;
-    let (index_span, score) = (index?, &json[score?]);
-    let index = &json[index_span.clone()];
-    let is_number = matches!(score[0], b'-' | b'0'..=b'9');
-    if !index.iter().all(u8::is_ascii_digit) || !is_number {
-        return None;
-    }
+    // What is no number of its kind cannot be read as one.
+    let (index_span, score) = (index?, parse_text::<f64>(&json[score?])?);
+    let index = parse_text(&json[index_span.clone()])?;
     // Minus zero is equal to zero, but not in the total order of doubles.
-    let score = parse_text::<f64>(score)? + 0.0;
-    let result = RankedResult { span: at..end, index: parse_text(index)?, index_span, score };
+    let score = score + 0.0;
+    let result = RankedResult { span: at..end, index, index_span, score };
     if score.is_finite() { Some(result) } else { None }
 }
 
@@ -138,7 +135,10 @@ mod tests {
             r#"[{"index":1.0,"relevance_score":1}]"#,
             r#"[{"index":1,"relevance_score":"1"}]"#,
             r#"[{"index":1,"relevance_score":null}]"#,
+            r#"[{"index":1,"relevance_score":true}]"#,
             r#"[{"index":1,"relevance_score":1e999}]"#,
+            r#"[{"index":-0,"relevance_score":1}]"#,
+            r#"[{"index":1e0,"relevance_score":1}]"#,
             r#"[{"index":1,"relevance_score":0.5,"index":0}]"#,
             r#"[7]"#,
         ] {

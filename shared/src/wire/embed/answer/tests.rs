@@ -95,6 +95,10 @@ fn asked_type_is_there_by_name_and_unknown_ones_pass() {
     let answer = parse(&ANSWER.replace("[3]", "[3,4]").replace("base64", "new")).unwrap();
     assert_eq!(answer.check(&asked(vec!["float"])), Ok(()));
     assert!(answer.check(&asked(vec!["int8"])).is_err());
+    let echo = parse(r#"{"embeddings":{"float":[[1],[2]]},"texts":["a"]}"#).unwrap();
+    assert_eq!(echo.check(&asked(vec!["float"])), Ok(()));
+    let known: Vec<_> = answer.arrays.iter().map(AnswerArray::has_known_type).collect();
+    assert_eq!(known, [false, true, false]);
     let odd = parse(r#"{"embeddings":{"new":[null],"newer":{"a":1}},"x":[]}"#).unwrap();
     assert_eq!(odd.check(&asked(vec![])), Ok(()));
     // The form of embeddings without types.
@@ -112,6 +116,7 @@ fn results_that_stand_twice_are_no_answer() {
         (r#""texts":"#, r#""texts":[],"texts":"#),
         (r#""meta":"#, r#""embeddings":{},"meta":"#),
         (r#""meta":"#, r#""embeddings":[],"meta":"#),
+        (r#""embeddings":"#, r#""embeddings":7,"embeddings":"#),
     ] {
         let twice = ANSWER.replacen(from, to, 1);
         assert!(parse(&twice).is_none(), "{twice}");
