@@ -83,9 +83,8 @@ async fn silent_stream_is_kept_alive_and_ends_in_its_time() {
     assert!(body.starts_with(": ka\n") && body.ends_with(DONE), "{body}");
     let (_, body, _) =
         play_stream(keep_alive, &[(0, START), (0, DELTA), (50, END), (0, DONE)]).await;
-    let (before, after) = body.split_once(": ka\n").unwrap();
-    assert_eq!(before, [START, DELTA].concat());
-    assert!(after.ends_with(&[END, DONE].concat()) && !after.contains("ERROR"), "{after}");
+    assert!(body.contains(": ka\n"), "{body}");
+    assert_eq!(body.replace(": ka\n", ""), [START, DELTA, END, DONE].concat());
 
     let idle = ("GATEWAY_STREAM_IDLE_TIMEOUT_MS", "100");
     let (_, body, _) = play_stream(idle, &[(0, START), (0, DELTA), (2_000, END)]).await;
