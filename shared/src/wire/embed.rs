@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn request_tells_what_is_asked_for() {
+        let parse = |rest: &str| {
+            let body = format!(r#"{{"model":"m","input_type":"x","images":["a","b"]{rest}}}"#);
+            EmbedRequest::parse(Bytes::from(body)).unwrap()
+        };
+        let request = parse(r#","output_dimension":256"#);
+        assert_eq!((request.model(), request.source(), request.input_count()), ("m", "images", 2));
+        assert_eq!(request.output_dimension(), Some(256.0));
+        assert_eq!(parse("").output_dimension(), None);
+    }
+
+    #[test]
     fn expected_bytes_follow_inputs_length_and_types() {
         let expected = |types: &str| {
             let body = format!(
