@@ -283,4 +283,4 @@ impl<T: FieldValue> FieldValue for Option<T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

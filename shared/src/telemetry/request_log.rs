@@ -55,8 +55,12 @@ impl RequestLog {
             return;
         }
         self.is_written = true;
-        let cost = self.prices.price(&self.record.calls.bill);
         let is_first = IS_FIRST.swap(false, Ordering::Relaxed);
+        self.build_line(is_first).write();
+    }
+
+    fn build_line(&self, is_first: bool) -> EventLine {
+        let cost = self.prices.price(&self.record.calls.bill);
         let mut line = EventLine::new(Level::Info, "request_ended", "request");
         if let Some(ids) = &self.ids {
             line.add_invocation(ids);
@@ -64,7 +68,7 @@ impl RequestLog {
         add_request(&mut line, &self.record);
         add_calls(&mut line, &self.record);
         RequestMetrics { record: &self.record, cost, is_first }.add_to(&mut line);
-        line.write();
+        line
     }
 }
 
@@ -119,4 +123,73 @@ fn add_calls(line: &mut EventLine, record: &RequestRecord) {
     line.add("inputs_saved", only_if(is_batch, batch.inputs.saturating_sub(batch.misses)));
     line.add("key_version", calls.key_version.as_deref());
     line.add("trial_key", only_if(is_trial, true));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Code, GatewayError};
+    use crate::record::{BatchStats, BilledUnits, CacheOutcome};
+    use crate::telemetry::event_line::tests::{check_embedded_format, read};
+    use http::HeaderValue;
+    use std::time::Duration;
+
+    /// Returns the log of a request to which everything has happened that can.
+    fn full_log(endpoint: Endpoint) -> RequestLog {
+        let mut log = RequestLog::new(endpoint, Box::leak(Box::default()));
+        let record = &mut log.record;
+        record.model = Some("a".into());
+        record.client = Some("c".into());
+        record.stream = true;
+        record.status = 503;
+        record.record_failure(&GatewayError::new(Code::QuotaExhausted, "m").with_detail("d"));
+        record.record_fallback("b", Some(1));
+        record.model_warning = Some("w".into());
+        record.record_first_event();
+        record.batch = BatchStats {
+            cache: CacheOutcome::Partial,
+            inputs: 3,
+            hits: 1,
+            misses: 2,
+            sub_requests: 1,
+        };
+        let calls = &mut record.calls;
+        let units = KNOWN_NAMES.map(|name| format!("\"{name}\":60")).join(",");
+        let units = format!("{{{units},\"of_tomorrow\":1}}");
+        calls.record_billed("a", &BilledUnits::parse(units.as_bytes()));
+        calls.upstream_id = Some("u".into());
+        calls.key_version = Some("k".into());
+        calls.protocol = Some("h2");
+        calls.waiting_time = Duration::from_millis(5);
+        calls.slowest_call = Duration::from_millis(7);
+        calls.was_throttled = true;
+        calls.found_budget_empty = true;
+        let trial = HeaderValue::from_static("20");
+        calls.response_headers.insert("x-trial-endpoint-call-limit", trial);
+        log
+    }
+
+    #[test]
+    fn line_in_which_everything_happened_is_one_cloudwatch_takes() {
+        for endpoint in Endpoint::ALL {
+            let line = read(full_log(endpoint).build_line(false));
+            check_embedded_format(&line);
+            for name in ["UnpricedModel", "QuotaExhausted", "TrialKey", "WaitingTime", "CacheHits"]
+            {
+                assert!(line[name].as_f64().is_some_and(|value| value > 0.0), "{name} in {line}");
+            }
+            assert_eq!(
+                (&line["code"], &line["cache"]),
+                (&"quota_exhausted".into(), &"partial".into())
+            );
+        }
+    }
+
+    #[test]
+    fn first_request_of_an_environment_gates_no_gateway_time() {
+        let log = full_log(Endpoint::Rerank);
+        assert!(read(log.build_line(true)).get("GateGatewayTime").is_none());
+        assert!(read(log.build_line(false))["GateGatewayTime"].is_number());
+        assert_eq!(read(log.build_line(true))["GateLatency"], 7.0);
+    }
 }

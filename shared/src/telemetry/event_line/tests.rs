@@ -1,18 +1,51 @@
 use super::*;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// Most metrics that CloudWatch takes from one directive; it drops more in silence.
 const MAX_METRICS: usize = 100;
 
-fn read(line: EventLine) -> Value {
+/// The names at the root of a line, as they are written.
+#[derive(Default)]
+struct Names(Vec<String>);
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a line")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Names, M::Error> {
+                let mut names = Names::default();
+                while let Some((name, IgnoredAny)) = map.next_entry()? {
+                    names.0.push(name);
+                }
+                Ok(names)
+            }
+        }
+        deserializer.deserialize_map(NamesVisitor)
+    }
+}
+
+pub(in crate::telemetry) fn read(line: EventLine) -> Value {
     let text = line.finish();
     assert!(text.ends_with("}\n") && text.matches('\n').count() == 1, "{text}");
+    let Names(mut names) = serde_json::from_str(&text).unwrap();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "a name stands twice in {text}");
     serde_json::from_str(&text).unwrap()
 }
 
 /// Checks what CloudWatch reads of a line; it tells nobody what it does not take.
-fn check_embedded_format(line: &Value) {
+pub(in crate::telemetry) fn check_embedded_format(line: &Value) {
     let aws = &line["_aws"];
     assert!(aws["Timestamp"].is_u64());
     let mut names = BTreeSet::new();
