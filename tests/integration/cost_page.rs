@@ -41,6 +41,44 @@ fn busy_stack_costs_no_more_than_its_limit() {
     assert!(busy <= MAX_USD, "a busy stack costs ${busy:.2} a month");
 }
 
+#[test]
+fn queries_name_fields_and_metrics_that_exist() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/cost.md")).unwrap();
+    let fields = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
+    let queries: Vec<_> =
+        page.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(queries.len() >= 4, "only {} queries were found", queries.len());
+    for query in queries {
+        let unquoted: String = query.split('"').step_by(2).collect();
+        // What a query names itself stands after `as`.
+        let after_as = unquoted.split(" as ").skip(1);
+        let own: Vec<_> = after_as.filter_map(|rest| rest.split([',', ' ', '\n']).next()).collect();
+        for word in unquoted.split(|c: char| !c.is_alphanumeric() && !"_@".contains(c)) {
+            let is_name = word.starts_with(char::is_alphabetic);
+            if !is_name || QUERY_WORDS.contains(&word) || own.contains(&word) {
+                continue;
+            }
+            let is_metric = Metric::ALL.iter().any(|metric| metric.name() == word);
+            assert!(is_metric || fields.contains(&format!("`{word}`")), "{word} in {query}");
+        }
+    }
+}
+
+/// Words of the query language.
+const QUERY_WORDS: [&str; 11] = [
+    "filter",
+    "stats",
+    "sum",
+    "count",
+    "as",
+    "by",
+    "sort",
+    "desc",
+    "and",
+    "ispresent",
+    "datefloor",
+];
+
 fn replace_part(page: &str, name: &str, part: &str) -> String {
     let (start, end) = (format!("<!-- {name}:start -->\n"), format!("<!-- {name}:end -->\n"));
     let (before, rest) = page.split_once(&start).expect("a start");

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Bytes of a request's line, about.
-const USUAL_BYTES: usize = 2_048;
+const USUAL_BYTES: usize = 3_072;
 /// Of a request's metrics, about.
 const USUAL_METRICS: usize = 24;
 
