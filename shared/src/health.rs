@@ -15,27 +15,24 @@ use http::HeaderMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// How well Cohere answers.
+/// How well Cohere answers, and whose affair it is where it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     Healthy,
     /// It answers, but is throttled or only on the fallback model.
     Degraded,
-    Down,
+    /// No connection, no answer in time, a server error, or an answer that cannot be read.
+    Unreachable,
+    /// It answers and refuses both models, which the settings name.
+    ModelsRefused,
     /// The gateway has no key, so nobody could ask.
     KeyMissing,
-}
-
-impl Status {
-    /// Returns what is known of Cohere.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Status::Healthy => "healthy",
-            Status::Degraded => "degraded",
-            Status::Down => "down",
-            Status::KeyMissing => "unknown",
-        }
-    }
+    /// The key is refused, and there is no newer one.
+    KeyRefused,
+    /// The account is refused for payment.
+    Billing,
+    /// The account's month is used up.
+    QuotaUsedUp,
 }
 
 /// The result of one check.
@@ -74,22 +71,20 @@ impl HealthCheck {
 
     async fn check(&self, cohere: &Cohere) -> Report {
         let started = now();
-        let mut status = self.try_model(cohere, &self.config.model).await;
+        let mut tried = self.try_model(cohere, &self.config.model).await;
         // A refusal of the model itself says nothing about Cohere, so a second model is tried.
-        if status.is_none() {
-            let second = self.try_model(cohere, &self.config.fallback_model).await;
-            status = Some(if second == Some(Status::Healthy) {
-                Status::Degraded
-            } else {
-                second.unwrap_or(Status::Down)
-            });
+        if tried.may_be_of_the_model {
+            tried = self.try_model(cohere, &self.config.fallback_model).await;
+            if tried.status == Status::Healthy {
+                tried.status = Status::Degraded;
+            }
         }
-        let status = status.unwrap_or(Status::Down);
+        let status = tried.status;
         Report { status, latency: now() - started, timestamp: format_iso8601(since_epoch()) }
     }
 
-    /// Chats one token; `None` where Cohere refuses the request for this model.
-    async fn try_model(&self, cohere: &Cohere, model: &str) -> Option<Status> {
+    /// Chats one token.
+    async fn try_model(&self, cohere: &Cohere, model: &str) -> TriedModel {
         let timeout = self.config.timeout;
         let call = Call {
             endpoint: Endpoint::Chat,
@@ -104,23 +99,49 @@ impl HealthCheck {
         let mut answer = cohere.call(&call, &mut stats).await;
         // A key that has just been replaced is no fault of Cohere's, as with any request.
         if let Err(error) = &answer
-            && error.code == Code::UpstreamAuth
+            && is_key_refused(error)
             && cohere.read_newer_key(stats.key_version.as_deref().unwrap_or_default()).await
         {
             answer = cohere.call(&call, &mut stats).await;
         }
         match answer {
-            Ok(_) => Some(Status::Healthy),
+            Ok(_) => TriedModel { status: Status::Healthy, may_be_of_the_model: false },
             Err(error) => {
                 log_failed_check(model, &error);
-                match error.code {
-                    Code::RateLimited | Code::QuotaExhausted => Some(Status::Degraded),
-                    Code::InvalidRequest => None,
-                    Code::KeyMissing => Some(Status::KeyMissing),
-                    _ => Some(Status::Down),
-                }
+                let may_be_of_the_model = error.code == Code::InvalidRequest;
+                TriedModel { status: find_status(&error), may_be_of_the_model }
             }
         }
+    }
+}
+
+/// What one model's chat says.
+struct TriedModel {
+    status: Status,
+    /// Another model may be served all the same.
+    may_be_of_the_model: bool,
+}
+
+/// Tells whether Cohere refuses the key, or what it may do: a newer one may be served.
+fn is_key_refused(error: &GatewayError) -> bool {
+    let status = error.upstream.as_ref().map(|upstream| upstream.status);
+    match error.code {
+        Code::UpstreamAuth => true,
+        Code::InvalidRequest => status == Some(403),
+        _ => false,
+    }
+}
+
+/// Returns what a failed chat says.
+fn find_status(error: &GatewayError) -> Status {
+    match error.code {
+        _ if is_key_refused(error) => Status::KeyRefused,
+        Code::RateLimited => Status::Degraded,
+        Code::QuotaExhausted => Status::QuotaUsedUp,
+        Code::UpstreamBilling => Status::Billing,
+        Code::KeyMissing => Status::KeyMissing,
+        Code::InvalidRequest | Code::ModelRetired | Code::ModelNotAllowed => Status::ModelsRefused,
+        _ => Status::Unreachable,
     }
 }
 
@@ -135,4 +156,31 @@ fn log_failed_check(model: &str, error: &GatewayError) {
         detail,
         "health check failed"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohere::classify::from_response;
+
+    #[test]
+    fn only_a_failing_cohere_is_unreachable() {
+        let refusal = br#"{"id":"i","message":"no"}"#;
+        for (status, body, expected) in [
+            (500, &refusal[..], Status::Unreachable),
+            (503, b"<html>", Status::Unreachable),
+            (408, refusal, Status::Unreachable),
+            (403, b"<html>", Status::Unreachable),
+            (401, refusal, Status::KeyRefused),
+            (403, refusal, Status::KeyRefused),
+            (402, refusal, Status::Billing),
+            (404, refusal, Status::ModelsRefused),
+            (429, refusal, Status::Degraded),
+            (429, br#"{"message":"1000 API calls / month"}"#, Status::QuotaUsedUp),
+        ] {
+            assert_eq!(find_status(&from_response(status, &HeaderMap::new(), body)), expected);
+        }
+        assert_eq!(find_status(&GatewayError::new(Code::KeyMissing, "")), Status::KeyMissing);
+        assert_eq!(find_status(&GatewayError::new(Code::UpstreamTimeout, "")), Status::Unreachable);
+    }
 }

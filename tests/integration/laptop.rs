@@ -1,9 +1,16 @@
-//! What a web page of elsewhere could send to a gateway on a laptop: refused before anything is spent.
+//! The program that `cargo run` starts: what it prints, and what a web page of elsewhere could send to it,
+//! which is refused before anything is spent.
 
 use gateway_tests::gateway::{self, read_answer};
 use gateway_tests::stub::write_json;
 use http::Method;
-use serde_json::json;
+use local::LOCAL_TOKEN;
+use local::build::{Build, binary_directory};
+use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
 
 const BODY: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -38,4 +45,76 @@ async fn foreign_page_reaches_no_secret_either() {
         let request = reqwest::Client::builder().no_proxy().build().unwrap().post(url);
         assert_eq!(read_answer(request.header("host", "evil.example")).await.status, 421, "{url}");
     }
+}
+
+#[tokio::test]
+async fn log_as_json_is_every_line_and_nothing_else() {
+    let lines = print_a_request(&["--log", "json"], "\"KeyAgeDays\"").await;
+    for line in &lines {
+        let read: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        assert!(read.is_object(), "{line}");
+    }
+    let has = |text: &str| lines.iter().any(|line| line.contains(text));
+    assert!(has("\"event\":\"request_ended\"") && has("\"_aws\":{"), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn log_for_a_person_names_the_function_and_no_metric() {
+    let lines = print_a_request(&[], "\"request_ended\"").await;
+    let written = lines.iter().find(|line| line.contains("request_ended")).unwrap();
+    assert!(written.contains("chat | {\"timestamp\":"), "{written}");
+    assert!(!lines.iter().any(|line| line.contains("_aws")), "{lines:#?}");
+}
+
+/// Starts the program, chats once and returns what it prints on standard output, up to a line with `last`.
+async fn print_a_request(arguments: &[&str], last: &str) -> Vec<String> {
+    let build = || gateway::build_functions(Build::Debug);
+    tokio::task::spawn_blocking(build).await.expect("the build");
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = free.local_addr().unwrap().port().to_string();
+    drop(free);
+    let mut program = Command::new(binary_directory(Build::Debug).join("cohere-gateway"));
+    program.args(["--port", &port]).args(arguments).env_remove("CO_API_KEY").kill_on_drop(true);
+    program.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = program.spawn().expect("the program");
+    let (stdout, stderr) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (mut printed, mut hints) = (BufReader::new(stdout).lines(), BufReader::new(stderr).lines());
+    // The commands to copy are the sign that it listens: on standard error where the rest is a program's.
+    let mut lines = match arguments.is_empty() {
+        true => read_to(&mut printed, "Authorization").await,
+        false => {
+            read_to(&mut hints, "Authorization").await;
+            Vec::new()
+        }
+    };
+    let chat = reqwest::Client::builder().no_proxy().build().unwrap();
+    let chat = chat.post(format!("http://127.0.0.1:{port}/v2/chat"));
+    let answer = read_answer(chat.bearer_auth(LOCAL_TOKEN).body(BODY)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for text in ["request_ended", last] {
+        if !lines.iter().any(|line: &String| line.contains(text)) {
+            lines.extend(read_to(&mut printed, text).await);
+        }
+    }
+    lines
+}
+
+/// Reads lines up to one with this text, for at most ten seconds.
+async fn read_to<R: AsyncRead + Unpin>(
+    from: &mut tokio::io::Lines<BufReader<R>>,
+    text: &str,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let read = async {
+        while let Ok(Some(line)) = from.next_line().await {
+            lines.push(line);
+            if lines.last().is_some_and(|line| line.contains(text)) {
+                return true;
+            }
+        }
+        false
+    };
+    let found = tokio::time::timeout(Duration::from_secs(10), read).await;
+    assert_eq!(found, Ok(true), "no line with {text} in {lines:#?}");
+    lines
 }

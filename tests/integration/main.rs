@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod aws_metrics;
 mod bad_input;
 mod batches;
 mod billed_units;
@@ -25,6 +26,7 @@ mod model_names;
 mod ops;
 mod panics;
 mod parameters;
+mod probe;
 mod recorded;
 mod refusals;
 mod refused_by_api_gateway;

@@ -82,6 +82,10 @@ SERVICE = {
     "Functions": allow("lambda *", FUNCTIONS),
     "Api": allow("apigateway DELETE GET PATCH POST PUT", arn("apigateway", "/*", account="")),
     "Logs": allow("logs *", LOGS),
+    "Schedule": allow(
+        "events DeleteRule DescribeRule ListTargetsByRule PutRule PutTargets RemoveTargets TagResource UntagResource",
+        arn("events", "rule/${StackName}-*"),
+    ),
     "FindLogs": allow("logs DescribeLogGroups", "*"),
     # No value of a secret is read.
     "Secrets": allow(
@@ -115,6 +119,7 @@ BOUNDARY = {
         secrets("Clients", "CohereApiKey"),
         OF_THIS_STACK,
     ),
+    "ReadTheSyntheticToken": allow("secretsmanager GetSecretValue", secrets("SyntheticClient"), OF_THIS_STACK),
     "UseTheSecretsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_SECRETS_MANAGER),
     "Trace": allow("xray PutTelemetryRecords PutTraceSegments", "*"),
 }

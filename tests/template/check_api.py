@@ -139,7 +139,8 @@ def the_authorizer_is_asked_through_its_alias():
 @check(
     put(f"{API}.CacheClusterEnabled", True),
     put(f"{API}.CanarySetting", {"PercentTraffic": 10}),
-    put(f"{API}.TracingEnabled", True),
+    put(f"{API}.TracingEnabled", False),
+    remove("Globals.Api.TracingEnabled"),
     put(f"{API}.Variables", {"stage": "live"}),
     put(f"{SETTINGS}.0.DataTraceEnabled", True),
     put(f"{SETTINGS}.0.CachingEnabled", True),
@@ -159,6 +160,7 @@ def the_one_stage_throttles_and_does_no_more():
     assert found == {
         "RestApiId": {"Ref": "Api"},
         "DeploymentId": {"Ref": deployment},
+        "TracingEnabled": True,
         "MethodSettings": [
             {"HttpMethod": "*", "ResourcePath": "/*", **rate({"Ref": "RouteRequestsPerSecond"}, {"Ref": "RouteBurst"})},
             {"HttpMethod": "GET", "ResourcePath": "/~1api~1health", **rate(2, 5)},

@@ -19,9 +19,14 @@ VARIABLES = {
         "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},
     },
     "RotateKey": {**ASKS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
+    "Probe": {
+        **CALLS_COHERE,
+        "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient"),
+        "GATEWAY_PROBE_URL": {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${ApiliveStage}"},
+    },
 }
-# Its schedule needs one environment at times, so nobody can reserve any.
-NOT_RESERVED = {"RotateKey"}
+# Their schedules need one environment at times, so nobody can reserve any.
+NOT_RESERVED = {"RotateKey", "Probe"}
 WHERE = "Resources.{}Function.Properties"
 CHAT = WHERE.format("Chat")
 AUTHORIZER_VARIABLES = WHERE.format("Authorizer") + ".Environment.Variables"
@@ -47,6 +52,8 @@ def functions_are_the_folders():
     put("Globals.Function.Architectures", ["x86_64"]),
     put("Globals.Function.LoggingConfig", {"LogFormat": "JSON", "ApplicationLogLevel": "WARN"}),
     put("Globals.Function.Environment.Variables.GATEWAY_VERSION", "1"),
+    put("Globals.Function.Tracing", "PassThrough"),
+    remove("Globals.Function.Tracing"),
     put("Globals.Function.Layers", ["arn:aws:lambda:us-east-1:123456789012:layer:another:1"]),
     put(f"{CHAT}.MemorySize", 1024),
     put(f"{CHAT}.Timeout", 60),
@@ -57,6 +64,7 @@ def functions_are_the_folders():
     put(f"{CHAT}.Environment.Variables.GATEWAY_SECRET_ID", {"Ref": "CohereApiKeySecret"}),
     put(WHERE.format("Embed") + ".Role", {"Fn::GetAtt": ["ChatRole", "Arn"]}),
     put(WHERE.format("RotateKey") + ".ReservedConcurrentExecutions", 1),
+    put(WHERE.format("Probe") + ".Environment.Variables.GATEWAY_PROBE_URL", "https://gateway.example.com"),
     put(f"{AUTHORIZER_VARIABLES}.GATEWAY_SECRET_ID", own_or_existing("CohereApiKey")),
     put(f"{AUTHORIZER_VARIABLES}.GATEWAY_KEY", "{{resolve:secretsmanager:key:SecretString}}"),
     remove(f"{AUTHORIZER_VARIABLES}.GATEWAY_CLIENTS_SECRET_ID"),
@@ -70,6 +78,7 @@ def a_function_is_given_this_and_no_more():
             "Architectures": ["arm64"],
             "MemorySize": 256,
             "Timeout": seconds,
+            "TracingConfig": {"Mode": "Active"},
             "Environment": {"Variables": OF_ALL | VARIABLES[name]},
             "Role": {"Fn::GetAtt": [f"{name}Role", "Arn"]},
             "LoggingConfig": {"LogGroup": {"Ref": f"{name}Logs"}},
@@ -131,6 +140,7 @@ def alias_of(operation):
     put(f"{ROTATE_PERMISSION}.Action", "lambda:*"),
     remove(f"{ROTATE_PERMISSION}.SourceAccount"),
     remove(f"{ROTATE_PERMISSION}.SourceArn"),
+    put("Resources.ProbePermission.Properties.SourceArn", "arn:aws:events:us-east-1:123456789012:rule/*"),
 )
 def services_invoke_for_this_stack_alone():
     expected = [
@@ -146,6 +156,12 @@ def services_invoke_for_this_stack_alone():
         "Principal": "secretsmanager.amazonaws.com",
         "SourceAccount": {"Ref": "AWS::AccountId"},
         "SourceArn": own_or_existing("CohereApiKey"),
+    })
+    expected.append({
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": "ProbeFunctionAliaslive"},
+        "Principal": "events.amazonaws.com",
+        "SourceArn": {"Fn::GetAtt": ["ProbeRule", "Arn"]},
     })
     found = [permission["Properties"] for permission in of_type("AWS::Lambda::Permission").values()]
     assert sorted(map(json.dumps, found)) == sorted(map(json.dumps, expected)), found

@@ -16,6 +16,9 @@ def logs(function):
 
 
 def secret(function):
+    if function == "Probe":
+        both = [own_or_existing("CohereApiKey"), own_or_existing("SyntheticClient")]
+        return {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": both}
     name = "Clients" if function == "Authorizer" else "CohereApiKey"
     actions = [f"secretsmanager:{action}" for action in ROTATES]
     allowed = actions if function == "RotateKey" else "secretsmanager:GetSecretValue"
@@ -60,6 +63,7 @@ def allowed(function):
     put(STATEMENTS.format("Embed") + ".2.Action", ["xray:*"]),
     put(STATEMENTS.format("Rerank") + ".3", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}),
     remove(STATEMENTS.format("RotateKey") + ".4"),
+    put(STATEMENTS.format("Probe") + ".1.Resource.1", own_or_existing("Clients")),
 )
 def a_role_is_lambdas_and_allows_this_alone():
     trust = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})

@@ -3,7 +3,7 @@
 from stack import FUNCTIONS, RESOURCES, check, own_or_existing, put, remove, without_value
 
 SECRETS = ("CohereApiKey", "Clients", "SyntheticClient")
-# Retain would leave three secrets and six log groups behind at each creation that fails.
+# Retain would leave three secrets and a log group for each function behind at each creation that fails.
 OUTLIVES = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 ROTATION = "Resources.CohereApiKeyRotation.Properties"
 

@@ -38,6 +38,7 @@ PARAMETERS = {
     "SecretsKmsKeyArn": ("", r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$"),
     "DomainName": ("", r"^(([a-z0-9-]+\.)+[a-z]{2,})?$"),
     "CertificateArn": ("", r"^(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$"),
+    "ProbeSchedule": ("5", ["1", "5", "15", "off"]),
     "LogRetentionDays": (30, DAYS),
     "AccessLogs": ("off", SWITCH),
     "PermissionsBoundaryArn": ("", r"^(arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[^*?]+)?$"),
@@ -57,6 +58,8 @@ CONDITIONS = {
     "HasPermissionsBoundary": ("not", "PermissionsBoundaryArn", ""),
     "HasDomainName": ("not", "DomainName", ""),
     "HasAccessLogs": ("AccessLogs", "on"),
+    "HasProbeSchedule": ("not", "ProbeSchedule", "off"),
+    "ProbesEveryMinute": ("ProbeSchedule", "1"),
 }
 
 
@@ -85,6 +88,7 @@ OUTPUTS = {
     "RequestLogGroups": ({"Fn::Join": [" ", [{"Ref": f"{name}Logs"} for name in ("Chat", "Embed", "Rerank", "Health")]]}, None),
     "AuthorizerLogGroup": ({"Ref": "AuthorizerLogs"}, None),
     "RotateKeyLogGroup": ({"Ref": "RotateKeyLogs"}, None),
+    "ProbeLogGroup": ({"Ref": "ProbeLogs"}, None),
 }
 
 # Resources that belong to no function. Permissions to invoke are compared in check_functions.py.
@@ -104,6 +108,8 @@ OTHERS = {
     "ClientsSecret": "AWS::SecretsManager::Secret",
     "SyntheticClientSecret": "AWS::SecretsManager::Secret",
     "CohereApiKeyRotation": "AWS::SecretsManager::RotationSchedule",
+    "ProbeRule": "AWS::Events::Rule",
+    "ProbeFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
 }
 # What each function has.
 OF_A_FUNCTION = {
@@ -134,7 +140,8 @@ def the_stack_has_these_resources_and_no_other():
 
 # Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
 MARKED = {
-    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Lambda::Version", "AWS::Logs::LogGroup",
+    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Events::Rule", "AWS::Lambda::Permission",
+    "AWS::Lambda::Version", "AWS::Logs::LogGroup",
     "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret",
 }
 

@@ -15,7 +15,7 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation a
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each function's time in seconds, which is that of its routes too.
-FUNCTIONS = {"Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60}
+FUNCTIONS = {"Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60}
 # The function that serves each route.
 ROUTES = {
     ("/v2/chat", "post"): "Chat",

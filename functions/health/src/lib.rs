@@ -31,7 +31,7 @@ pub async fn answer_request(app: &App, incoming: Incoming) -> http::Response<Bod
     let body = HealthBody {
         status: overall,
         cohere: CohereBody {
-            status: report.status.as_str(),
+            status: describe_cohere(report.status),
             latency_ms: report.latency.as_millis() as u64,
         },
         timestamp: &report.timestamp,
@@ -45,8 +45,22 @@ pub async fn answer_request(app: &App, incoming: Incoming) -> http::Response<Bod
 fn summarize_status(cohere: Status) -> (StatusCode, &'static str) {
     match cohere {
         Status::Healthy => (StatusCode::OK, "ok"),
-        Status::Degraded => (StatusCode::OK, "degraded"),
-        Status::Down => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+        Status::Degraded | Status::QuotaUsedUp => (StatusCode::OK, "degraded"),
+        Status::Unreachable | Status::ModelsRefused | Status::KeyRefused | Status::Billing => {
+            (StatusCode::SERVICE_UNAVAILABLE, "degraded")
+        }
         Status::KeyMissing => (StatusCode::SERVICE_UNAVAILABLE, "key_missing"),
+    }
+}
+
+/// Says how Cohere is. The route is open, so it tells nobody what is wrong with the key or the account.
+fn describe_cohere(status: Status) -> &'static str {
+    match status {
+        Status::Healthy => "healthy",
+        Status::Degraded | Status::QuotaUsedUp => "degraded",
+        Status::Unreachable | Status::ModelsRefused | Status::KeyRefused | Status::Billing => {
+            "down"
+        }
+        Status::KeyMissing => "unknown",
     }
 }

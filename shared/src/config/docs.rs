@@ -2,12 +2,12 @@
 
 use super::setting::{Setting, SettingKind};
 use super::{authorizer, cache, fallback, health, http, limits, models, prices};
-use super::{resilience, rotation, secrets, service, times};
+use super::{probe, resilience, rotation, secrets, service, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 13] = [
+const CONCERNS: [(&str, &[Setting]); 14] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -21,6 +21,7 @@ const CONCERNS: [(&str, &[Setting]); 13] = [
     ("Cache", cache::SETTINGS),
     ("Times", times::SETTINGS),
     ("Health check", health::SETTINGS),
+    ("Probe", probe::SETTINGS),
 ];
 
 const HEAD: &str = "\
@@ -112,7 +113,10 @@ mod tests {
         assert_eq!(names.len(), all_settings().count());
         for setting in all_settings() {
             assert!(setting.name.starts_with("GATEWAY_"), "{}", setting.name);
-            let default = setting.accepts.default.unwrap_or("1000");
+            let default = match setting.accepts.kind {
+                SettingKind::Form(_) => setting.accepts.default.unwrap_or("https://example.com"),
+                _ => setting.accepts.default.unwrap_or("1000"),
+            };
             assert_eq!(setting.find_problem(default), None);
         }
     }

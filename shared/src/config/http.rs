@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A URL to which a key may be sent.
-const URL: Form = Form {
+pub(super) const URL: Form = Form {
     documented: "`https://…`, or `http://…` on loopback",
     required: "https://… is required, or http://… on loopback, without a user",
     takes: is_accepted_url,

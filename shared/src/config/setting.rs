@@ -67,6 +67,10 @@ pub(super) const fn of_form(form: &'static Form, default: &'static str) -> Accep
     Accepted { kind: SettingKind::Form(form), default: Some(default) }
 }
 
+pub(super) const fn required_of_form(form: &'static Form) -> Accepted {
+    Accepted { kind: SettingKind::Form(form), default: None }
+}
+
 /// Longest time a setting may name: an invocation lasts at most 15 minutes.
 pub(super) const MAX_MS: u64 = 900_000;
 

@@ -176,6 +176,22 @@ metrics! {
     // CloudWatch has no days.
     /// Age of the Cohere key in use, written whenever it is read.
     KeyAgeDays: "None", BY_SERVICE, &["KeyVersion"];
+    /// The probe has found Cohere in order; each look writes this one and the next five, one of them as 1.
+    ProbeOk: "Count", BY_SERVICE, &[];
+    /// Cohere answers the probe, but is throttled, or not on the model that is asked first.
+    ProbeDegraded: "Count", BY_SERVICE, &[];
+    /// Cohere cannot be reached, is too slow or answers with server errors.
+    ProbeUnreachable: "Count", BY_SERVICE, &[];
+    /// The gateway has no Cohere key.
+    ProbeKeyMissing: "Count", BY_SERVICE, &[];
+    /// Cohere refuses the key, and there is no newer one.
+    ProbeKeyRefused: "Count", BY_SERVICE, &[];
+    /// Cohere refuses the account for payment, or its month is used up.
+    ProbeBilling: "Count", BY_SERVICE, &[];
+    /// The public address serves the synthetic client; both are 0 while there is no such client.
+    FrontDoorOk: "Count", BY_SERVICE, &[];
+    /// The public address does not serve the synthetic client, and that is no fault of Cohere's.
+    FrontDoorFailed: "Count", BY_SERVICE, &[];
 }
 
 /// Writes that something happened once to a model.

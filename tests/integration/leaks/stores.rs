@@ -1,15 +1,16 @@
 //! Secrets that cannot be used, a store that fails over them, and keys that a rotation tries.
 
-use super::marked::{SECRET, TEXT, marked_requests};
+use super::marked::{SECRET, TEXT, TOKEN, answer_marked, marked_requests};
 use super::suite::{May, Suite};
 use gateway_tests::rotation::{NEXT, STEPS};
 use gateway_tests::stub::write_json;
-use local::secrets_manager::{API_KEY, Behaviour, CLIENTS};
+use local::secrets_manager::{API_KEY, Behaviour, CLIENTS, SYNTHETIC_CLIENT};
 use serde_json::json;
 
 pub async fn play(suite: &mut Suite) {
     spoil_rotations(suite).await;
     spoil_keys(suite).await;
+    spoil_probes(suite).await;
     spoil_clients(suite).await;
 }
 
@@ -69,6 +70,34 @@ async fn spoil_keys(suite: &mut Suite) {
         key_missing(suite, path, &body.to_string()).await;
     }
     suite.running.gateway.secrets.behave(Behaviour::Normal);
+}
+
+/// Looks of the probe: with the marked token and key, at a Cohere that repeats both, and with secrets that are none.
+async fn spoil_probes(suite: &mut Suite) {
+    let said = json!({ "message": format!("{TEXT} {SECRET}"), "code": SECRET });
+    for token in [TOKEN.to_string(), format!("{SECRET} {TEXT}"), format!("cgw_{SECRET}-of-nobody")]
+    {
+        suite.running.gateway.secrets.put(SYNTHETIC_CLIENT, &token);
+        suite.stub.answer_others(answer_marked);
+        look(suite).await;
+        for status in [302, 401, 403, 404, 429, 500] {
+            let answered = write_json(status, &said);
+            suite.stub.answer_others(move |_| answered.clone());
+            look(suite).await;
+        }
+    }
+    for behaviour in [Behaviour::Garbled, Behaviour::Failing, Behaviour::Denying] {
+        suite.running.gateway.secrets.behave(behaviour);
+        suite.running.gateway.kill("probe").await;
+        look(suite).await;
+    }
+    suite.running.gateway.secrets.behave(Behaviour::Normal);
+}
+
+async fn look(suite: &Suite) {
+    let event = json!({ "detail": TEXT, TEXT: SECRET }).to_string();
+    let seen = suite.running.gateway.invoke("probe", event).await.expect("a look never fails");
+    suite.assert_no_secret(&seen, "a look");
 }
 
 async fn key_missing(suite: &mut Suite, path: &str, body: &str) {

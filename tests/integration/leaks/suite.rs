@@ -130,9 +130,12 @@ impl Suite {
         for id in self.request_ids.iter().filter(|id| !id.is_empty()).step_by(10) {
             assert!(Search::of(id).found_in(&all).is_some(), "{id} is not in the log");
         }
-        for place in
-            ["shared/src/panic_on_request.rs:", "another crate's event", "\"message\":\"rotation\""]
-        {
+        for place in [
+            "shared/src/panic_on_request.rs:",
+            "another crate's event",
+            "\"message\":\"rotation\"",
+            "\"message\":\"probe\"",
+        ] {
             assert!(Search::of(place).found_in(&all).is_some(), "{place:?} is not in the log");
         }
         for code in [

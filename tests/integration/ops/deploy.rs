@@ -36,7 +36,7 @@ async fn first_deployment_ends_with_a_recorded_release() {
         "account 123456789012 as arn:aws:iam::123456789012:user/operator, region us-east-1, sam 1.170.0",
         "stack cohere-gateway-dev is new",
         "the build says something",
-        "new versions of: authorizer, chat, embed, health, rerank, rotate-key",
+        "new versions of: authorizer, chat, embed, health, probe, rerank, rotate-key",
         "sam deploys",
         "live versions are as deployed: authorizer 1,",
         "made the synthetic client",

@@ -16,6 +16,7 @@ mod throttle;
 mod usage_plans;
 
 use crate::aws_account::{ACCOUNT, API, REGION};
+use crate::aws_metrics::MeasuredApi;
 use crate::lambda::Function;
 use crate::output::Output;
 use crate::template::{self, Template};
@@ -47,11 +48,10 @@ pub use control_plane::control_router;
 pub use usage_plans::UsagePlans;
 
 pub struct ApiGateway {
-    stage: String,
+    api: MeasuredApi,
     routes: Vec<Route>,
     authorizer: Authorizer,
     responses: GatewayResponses,
-    output: Output,
 }
 
 struct Route {
@@ -75,7 +75,11 @@ impl ApiGateway {
         });
         let authorizer = &template.authorizer;
         Ok(ApiGateway {
-            stage: template.stage.clone(),
+            api: MeasuredApi {
+                name: template.api_name.clone(),
+                stage: template.stage.clone(),
+                output,
+            },
             routes: routes.collect(),
             authorizer: Authorizer::new(
                 authorizer.clone(),
@@ -83,7 +87,6 @@ impl ApiGateway {
                 usage_plans,
             ),
             responses: GatewayResponses::new(template.responses.clone()),
-            output,
         })
     }
 
@@ -95,17 +98,32 @@ impl ApiGateway {
     fn method_arn(&self, route: &template::TemplateRoute) -> String {
         format!(
             "arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{}{}",
-            self.stage, route.method, route.path
+            self.api.stage, route.method, route.path
         )
     }
 
-    async fn answer_request(&self, id: &str, request: Request) -> Result<Response, Rejection> {
+    fn find_route(&self, method: &str, path: &str) -> Option<&Route> {
+        self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
+    }
+
+    /// Answers and tells of a request that gets no answer of a function.
+    fn refuse(&self, rejection: &Rejection, id: &str, method: &str, path: &str) -> Response {
+        let response = self.responses.response_to(rejection, id);
+        let status = response.status().as_u16();
+        let response_type = rejection.response_type();
+        RefusedRequest { id, method, path, status, response_type }.write_line(&self.api.output);
+        response
+    }
+
+    async fn answer_request(
+        &self,
+        id: &str,
+        route: Option<&Route>,
+        request: Request,
+    ) -> Result<Response, Rejection> {
         let (parts, body) = request.into_parts();
         let body = read_body(body).await;
-        let (method, path) = (parts.method.as_str(), parts.uri.path());
-        let Some(Route { route, function, bucket }) =
-            self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
-        else {
+        let Some(Route { route, function, bucket }) = route else {
             // With an Authorization header API Gateway takes the request for an IAM-signed one.
             let signed = parts.headers.contains_key("authorization");
             return Err(if signed {
@@ -123,7 +141,8 @@ impl ApiGateway {
             true => Some(self.authorizer.authorize(&parts.headers, &self.method_arn(route)).await?),
             false => None,
         };
-        let request = ProxyRequest { id, stage: &self.stage, resource: &route.path, parts: &parts };
+        let request =
+            ProxyRequest { id, stage: &self.api.stage, resource: &route.path, parts: &parts };
         let event = request.to_event(&body?, caller);
         if event.len() > EVENT_LIMIT_BYTES {
             return Err(Rejection::RequestTooLarge);
@@ -142,19 +161,14 @@ impl ApiGateway {
 async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
     let id = Uuid::new_v4().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let rejection = match api_gateway.answer_request(&id, request).await {
-        Ok(response) => return response,
-        Err(rejection) => rejection,
+    let route = api_gateway.find_route(method.as_str(), &path);
+    let answer = api_gateway.answer_request(&id, route, request).await;
+    let response = match answer {
+        Ok(response) => response,
+        Err(rejection) => api_gateway.refuse(&rejection, &id, method.as_str(), &path),
     };
-    let response = api_gateway.responses.response_to(&rejection, &id);
-    let refused = RefusedRequest {
-        id: &id,
-        method: method.as_str(),
-        path: &path,
-        status: response.status().as_u16(),
-        response_type: rejection.response_type(),
-    };
-    refused.write_line(&api_gateway.output);
+    let measured = route.map(|Route { route, .. }| (route.method.as_str(), route.path.as_str()));
+    api_gateway.api.count_request(measured, response.status().as_u16());
     response
 }
 

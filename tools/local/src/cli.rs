@@ -3,9 +3,9 @@
 mod hints;
 
 use crate::build::{self, Build};
-use crate::{LOCAL_TOKEN, Options, Upstream, start_stack};
+use crate::{LOCAL_TOKEN, Options, Output, Upstream, start_stack};
 use anyhow::{Context, bail, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use http::Uri;
 use shared::secrets::token::TOKEN_PREFIX;
 use std::io::Write;
@@ -29,9 +29,18 @@ pub struct Arguments {
     /// A setting of the functions; may be repeated
     #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
+    /// How the functions' lines are printed: for a person, or all of them as they are, metrics too
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
+    log: LogForm,
     /// Build and run optimized functions
     #[arg(long)]
     release: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogForm {
+    Text,
+    Json,
 }
 
 /// Runs the program from its arguments to its exit code.
@@ -48,13 +57,19 @@ pub async fn run_command_line() -> ExitCode {
 async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
     let unused_key = arguments.upstream.is_none() && key.is_some();
+    let log = arguments.log;
     let options = arguments.into_options(key)?;
     build::build_functions(options.build)?;
     let stack = tokio::select! {
         stack = start_stack(options) => stack?,
         signal = wait_for_interrupt() => return signal,
     };
-    let _ = std::io::stdout().write_all(hints::startup_text(&stack, unused_key).as_bytes());
+    let hints = hints::startup_text(&stack, unused_key);
+    let _ = match log {
+        LogForm::Text => std::io::stdout().write_all(hints.as_bytes()),
+        // Standard output is for a program then.
+        LogForm::Json => std::io::stderr().write_all(hints.as_bytes()),
+    };
     let signal = wait_for_interrupt().await;
     stack.stop().await;
     signal
@@ -81,6 +96,10 @@ impl Arguments {
             token,
             settings: self.settings,
             build: if self.release { Build::Release } else { Build::Debug },
+            output: match self.log {
+                LogForm::Text => Output::Terminal,
+                LogForm::Json => Output::Json,
+            },
             ..Options::default()
         })
     }
@@ -202,6 +221,16 @@ mod tests {
         ] {
             assert!(parse_upstream_url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn lines_are_for_a_person_unless_asked() {
+        let output_of = |arguments: &[&str]| {
+            parse_arguments(arguments).unwrap().into_options(None).unwrap().output
+        };
+        assert!(matches!(output_of(&[]), Output::Terminal));
+        assert!(matches!(output_of(&["--log", "json"]), Output::Json));
+        assert!(parse_arguments(&["--log", "xml"]).is_err());
     }
 
     #[test]

@@ -9,9 +9,11 @@
 
 pub mod api_gateway;
 mod aws_account;
+mod aws_metrics;
 pub mod build;
 pub mod cli;
 pub mod cohere_sandbox;
+mod invoke_api;
 mod lambda;
 mod loopback;
 mod output;

@@ -1,5 +1,10 @@
 //! Where the lines of the functions appear: in the terminal with the function's name, or in a test.
 
+mod readable;
+
+use readable::make_readable;
+use serde_json::json;
+use shared::clock::{format_iso8601, since_epoch};
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,33 +14,50 @@ pub type LineHandler = Arc<dyn Fn(&str, &str) + Send + Sync>;
 /// Where lines go.
 #[derive(Clone, Default)]
 pub enum Output {
-    /// Standard output, each line after the function's name; grey where that is a terminal.
+    /// Standard output for a person: each line after the function's name, without metrics; grey where that is a
+    /// terminal.
     #[default]
     Terminal,
+    /// Standard output for a program: each line exactly as the function wrote it, metrics too.
+    Json,
     /// To a function, such as a test's.
     To(LineHandler),
 }
 
 impl Output {
+    /// Writes a line as a function wrote it.
     pub fn write_line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
-            // Metrics are for CloudWatch; the log lines beside them tell a person the same.
-            Output::Terminal if is_metric(line) => {}
+            Output::Json => write_to_stdout(line),
             Output::Terminal => {
-                let mut out = std::io::stdout().lock();
-                let coloured = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                let Some(line) = make_readable(line) else { return };
+                let coloured =
+                    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
                 let (muted, plain) = if coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-                // A closed pipe is no reason to stop the gateway.
-                let _ = writeln!(out, "{muted}{function:>10} | {line}{plain}");
+                write_to_stdout(&format!("{muted}{function:>10} | {line}{plain}"));
             }
+        }
+    }
+
+    /// Writes a sentence of this tool about a function, as JSON among lines of JSON.
+    pub fn write_note(&self, function: &str, text: &str) {
+        match self {
+            Output::To(_) | Output::Terminal => self.write_line(function, text),
+            Output::Json => write_to_stdout(&describe_note(function, text)),
         }
     }
 }
 
-/// Whether a line is in CloudWatch's embedded metric format.
-fn is_metric(line: &str) -> bool {
-    line.starts_with('{') && line.contains("\"_aws\":{")
+fn describe_note(function: &str, text: &str) -> String {
+    let timestamp = format_iso8601(since_epoch());
+    json!({ "timestamp": timestamp, "level": "INFO", "message": text, "function": function })
+        .to_string()
+}
+
+fn write_to_stdout(line: &str) {
+    // A closed pipe is no reason to stop the gateway.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
 /// Lines of one process, held back until it is clear whether its start succeeds.
@@ -80,12 +102,14 @@ impl ProcessLines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     #[test]
-    fn metric_line_differs_from_mention_of_one() {
-        assert!(is_metric(r#"{"KeyAgeDays":0.1,"_aws":{"CloudWatchMetrics":[]}}"#));
-        for line in [r#"{"level":"WARN","message":"breaker"}"#, r#"panic at "_aws":{"#, ""] {
-            assert!(!is_metric(line), "{line}");
-        }
+    fn note_is_a_line_of_json() {
+        let note: Value = serde_json::from_str(&describe_note("chat", "was \"killed\"")).unwrap();
+        assert_eq!(
+            (&note["function"], &note["message"]),
+            (&json!("chat"), &json!("was \"killed\""))
+        );
     }
 }

@@ -4,6 +4,7 @@ use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
 use crate::build::Build;
 use crate::cohere_sandbox::{CohereSandbox, Key};
+use crate::invoke_api::invoke_router;
 use crate::lambda::{Function, Launch, Limits};
 use crate::output::Output;
 use crate::secrets_manager::{self, SecretsManager};
@@ -113,16 +114,12 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let (secrets_listener, secrets_address) = loopback::bind_port(0).await?;
     let usage_plans = Arc::new(UsagePlans::new(template.usage_plans.clone(), &template.api_keys));
     let control = control_router(usage_plans.clone(), &credential.access_key);
-    tokio::spawn(loopback::serve_until_stopped(
-        secrets_listener,
-        secrets.to_router().merge(control),
-        stop.subscribe(),
-    ));
-
     let secrets_url = format!("http://{secrets_address}");
     let aws = credential.tool_variables(&secrets_url);
     let mut variables = credential.function_variables();
     variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
+    let url = format!("http://{address}");
+    variables.push(("GATEWAY_PROBE_URL".to_owned(), url.clone()));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::binary_directory(options.build);
@@ -147,9 +144,14 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
             functions.get(&rotation.function).context("a rotation's function is missing")?;
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
+    let invoke = invoke_router(functions.clone(), &credential.access_key);
+    tokio::spawn(loopback::serve_until_stopped(
+        secrets_listener,
+        secrets.to_router().merge(control).merge(invoke),
+        stop.subscribe(),
+    ));
     let api_gateway =
         ApiGateway::new(&template, &functions, usage_plans.clone(), options.output.clone())?;
-    let url = format!("http://{address}");
     let token = options.token;
     let stack =
         Stack { url, upstream_url, token, sandbox, secrets, usage_plans, aws, functions, stop };

@@ -30,6 +30,7 @@ pub const TEXT: &str = include_str!("../../../template.yaml");
 /// Everything a template says that matters on loopback.
 #[derive(Debug)]
 pub struct Template {
+    pub api_name: String,
     pub stage: String,
     pub functions: Vec<TemplateFunction>,
     pub routes: Vec<TemplateRoute>,
@@ -117,6 +118,7 @@ impl Template {
                 .into_iter()
                 .map(|(_, r)| r.into_rotation())
                 .collect::<anyhow::Result<_>>()?,
+            api_name: api.name,
             stage: api.stage_name,
         })
     }

@@ -1,6 +1,7 @@
 //! The part of API Gateway's own API that makes, finds and deletes keys, for this run's credentials only.
 
 use super::usage_plans::{PlanError, UsagePlans};
+use crate::aws_account::is_signed_with;
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
@@ -110,12 +111,8 @@ async fn add_to_plan(
 }
 
 impl ControlPlane {
-    /// The signature itself is not verified: the credential it names must be this run's.
     fn check_credential(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let authorization = headers.get("authorization").and_then(|value| value.to_str().ok());
-        let credential = authorization.and_then(|value| value.split_once("Credential="));
-        let access_key = credential.and_then(|(_, credential)| credential.split('/').next());
-        if access_key == Some(self.access_key.as_str()) {
+        if is_signed_with(headers, &self.access_key) {
             return Ok(());
         }
         let message = "The security token included in the request is invalid.";

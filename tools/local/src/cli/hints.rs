@@ -50,7 +50,10 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
     text += &format!(
         "\n  keys and clients, from another terminal:\n\
          \x20 export{aws}\n\
-         \x20 cargo run -q -p ops -- --help\n"
+         \x20 cargo run -q -p ops -- --help\n\
+         \n  and one look of the probe, which AWS would take every few minutes:\n\
+         \x20 curl -sS --aws-sigv4 aws:amz:us-east-1:lambda --user $AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY \\\n\
+         \x20   -X POST $AWS_ENDPOINT_URL/2015-03-31/functions/probe/invocations\n"
     );
     if stack.sandbox.is_some() {
         text += &format!(

@@ -9,7 +9,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::invocation::{Invocation, InvocationError, NextInvocation, Payload};
+use super::invocation::{EndedInvocation, Invocation, InvocationError, NextInvocation, Payload};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot, watch};
 use tokio::time::{Duration, Instant};
@@ -47,6 +47,17 @@ struct RunningInvocation {
     answer: Option<oneshot::Sender<Result<Payload, InvocationError>>>,
     /// Its answer is complete, and the child is about to ask for more.
     answered: bool,
+    /// The answer is the report of an error.
+    has_failed: bool,
+    started: Instant,
+    ended: oneshot::Sender<EndedInvocation>,
+}
+
+impl RunningInvocation {
+    fn tell_end(self, has_failed: bool) {
+        let duration = self.started.elapsed();
+        let _ = self.ended.send(EndedInvocation { has_failed, duration });
+    }
 }
 
 impl Environment {
@@ -91,7 +102,10 @@ impl Environment {
             }
             first
         });
-        state.running = None;
+        if let Some(running) = state.running.take() {
+            let has_failed = running.has_failed;
+            running.tell_end(has_failed);
+        }
         self.deadline.send_replace(None);
         if state.waiting.is_some() { None } else { state.slot.take() }
     }
@@ -101,12 +115,15 @@ impl Environment {
         loop {
             {
                 let mut state = self.lock_state();
-                if let Some(Invocation { id, event, answer, slot }) = state.waiting.take() {
+                if let Some(Invocation { id, event, answer, ended, slot }) = state.waiting.take() {
                     state.slot = Some(slot);
                     state.running = Some(RunningInvocation {
                         id: id.clone(),
                         answer: Some(answer),
                         answered: false,
+                        has_failed: false,
+                        started: Instant::now(),
+                        ended,
                     });
                     self.deadline.send_replace(Some(Instant::now() + limit));
                     return NextInvocation { id, event };
@@ -131,6 +148,13 @@ impl Environment {
         }
     }
 
+    /// Notes that the running invocation has ended with a report of an error.
+    pub fn mark_failed(&self) {
+        if let Some(running) = &mut self.lock_state().running {
+            (running.answered, running.has_failed) = (true, true);
+        }
+    }
+
     /// Whether it has answered and is about to ask for work.
     pub fn is_returning(&self) -> bool {
         match &self.lock_state().running {
@@ -149,11 +173,19 @@ impl Environment {
     pub fn mark_ended(&self, why: &str) {
         let mut state = self.lock_state();
         self.phase.send_replace(Phase::Ended(why.to_owned()));
-        let waiting = state.waiting.take().map(|invocation| invocation.answer);
-        let running = state.running.take().and_then(|running| running.answer);
         state.slot = None;
-        for answer in waiting.into_iter().chain(running) {
-            let _ = answer.send(Err(InvocationError::Crashed(why.to_owned())));
+        let crash = || Err(InvocationError::Crashed(why.to_owned()));
+        if let Some(Invocation { answer, ended, .. }) = state.waiting.take() {
+            let _ = ended.send(EndedInvocation { has_failed: true, duration: Duration::ZERO });
+            let _ = answer.send(crash());
+        }
+        if let Some(mut running) = state.running.take() {
+            let answer = running.answer.take();
+            let has_failed = running.has_failed || !running.answered;
+            running.tell_end(has_failed);
+            if let Some(answer) = answer {
+                let _ = answer.send(crash());
+            }
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::environment::Environment;
 use super::environments::Environments;
-use super::invocation::{Invocation, InvocationError, Payload};
+use super::invocation::{EndedInvocation, Invocation, InvocationError, Payload};
 use super::launch::Launch;
 use super::process;
+use crate::aws_metrics::{describe_invocation, describe_throttle};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,25 +53,34 @@ impl Function {
         self.launch.name()
     }
 
+    /// The name it is deployed under.
+    pub fn deployed_name(&self) -> String {
+        self.launch.deployed_name()
+    }
+
     /// The ARN under which AWS invokes it.
     pub fn arn(&self) -> String {
         self.launch.arn()
     }
 
-    /// Writes a line about the function where its own lines appear.
-    pub fn write_line(&self, text: &str) {
-        self.launch.write_line(text);
+    /// Writes a sentence about the function where its own lines appear.
+    pub fn write_note(&self, text: &str) {
+        self.launch.write_note(text);
     }
 
     /// Sends one event; waits for a free environment where no further one may be started.
     pub async fn invoke(&self, event: Bytes) -> Result<Payload, InvocationError> {
         let slots = self.slots.clone().acquire_owned();
         let Ok(Ok(slot)) = tokio::time::timeout(self.limits.wait, slots).await else {
+            self.launch.write_metrics(&describe_throttle(&self.launch.deployed_name()));
             return Err(InvocationError::Throttled);
         };
         self.invoked.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let mut invocation = Invocation { id: Uuid::new_v4().to_string(), event, answer, slot };
+        let (ended, end) = oneshot::channel();
+        tokio::spawn(write_end(self.launch.clone(), end));
+        let id = Uuid::new_v4().to_string();
+        let mut invocation = Invocation { id, event, answer, ended, slot };
         // Ends: each round takes one idle environment from the list, and a new one has not ended.
         loop {
             match self.find_environment().await.assign(invocation) {
@@ -149,5 +159,14 @@ impl Function {
     /// Waits until every environment is gone; the stop signal must have been given.
     pub async fn wait_until_stopped(&self) {
         self.environments.wait_until_stopped().await;
+    }
+}
+
+/// Writes what Lambda counts of an invocation once it has ended.
+async fn write_end(launch: Arc<Launch>, end: oneshot::Receiver<EndedInvocation>) {
+    // Without an end its caller has left before an environment took it.
+    if let Ok(EndedInvocation { has_failed, duration }) = end.await {
+        let function = launch.deployed_name();
+        launch.write_metrics(&describe_invocation(&function, has_failed, duration));
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Why there is no answer.
@@ -71,12 +72,21 @@ impl Payload {
     }
 }
 
-/// One event, where its answer goes, and the slot it occupies.
+/// How an invocation ended, for what Lambda counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EndedInvocation {
+    /// The function reported an error, crashed or ran out of time; a 500 that it answers is none.
+    pub has_failed: bool,
+    pub duration: Duration,
+}
+
+/// One event, where its answer and its end are told, and the slot it occupies.
 #[derive(Debug)]
 pub struct Invocation {
     pub id: String,
     pub event: Bytes,
     pub answer: oneshot::Sender<Result<Payload, InvocationError>>,
+    pub ended: oneshot::Sender<EndedInvocation>,
     pub slot: OwnedSemaphorePermit,
 }
 

@@ -5,8 +5,10 @@
 //! its own: a Ctrl-C in the terminal reaches this tool alone, which then ends every child.
 
 use crate::aws_account::{ACCOUNT, REGION};
+use crate::aws_metrics::{ALIAS, VERSION};
 use crate::output::Output;
 use crate::template;
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -35,17 +37,27 @@ impl Launch {
 
     /// The ARN under which API Gateway invokes it: that of its alias.
     pub fn arn(&self) -> String {
-        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:live", self.deployed_name())
+        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:{ALIAS}", self.deployed_name())
     }
 
     /// Functions are deployed under the stack's name and their resource.
-    fn deployed_name(&self) -> String {
+    pub fn deployed_name(&self) -> String {
         format!("{}-{}", self.stack, self.function.resource)
     }
 
-    /// Writes a line about the function where its own lines appear.
-    pub fn write_line(&self, text: &str) {
-        self.output.write_line(self.name(), text);
+    /// Writes a line of the function's own.
+    pub fn write_line(&self, line: &str) {
+        self.output.write_line(self.name(), line);
+    }
+
+    /// Writes a sentence about the function where its own lines appear.
+    pub fn write_note(&self, text: &str) {
+        self.output.write_note(self.name(), text);
+    }
+
+    /// Writes what Lambda publishes about the function.
+    pub fn write_metrics(&self, line: &Value) {
+        self.output.write_line("lambda", &line.to_string());
     }
 
     pub fn build_command(&self, runtime_api: &str) -> Command {
@@ -56,7 +68,7 @@ impl Launch {
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .env("AWS_LAMBDA_FUNCTION_NAME", &deployed_name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", VERSION)
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{deployed_name}"))

@@ -45,7 +45,7 @@ pub async fn run_environment(session: Session, mut stop: watch::Receiver<bool>) 
         let starting = environments.remove(environment, &why) == Phase::Starting;
         if !stopping && (busy || starting) {
             let when = if starting { "at its start" } else { "during a request" };
-            launch.write_line(&format!("environment {number} {why} {when}"));
+            launch.write_note(&format!("environment {number} {why} {when}"));
         }
     }
     drop(end);

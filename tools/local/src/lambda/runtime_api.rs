@@ -104,14 +104,14 @@ async fn handle_error(
         return unknown_invocation_response();
     };
     let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
-    environment.mark_answered();
+    environment.mark_failed();
     let _ = answer.send(Err(InvocationError::Reported(report)));
     accepted_response()
 }
 
 async fn handle_init_error(State(Session { launch, .. }): State<Session>, body: Body) -> Response {
     let report = to_bytes(body, ERROR_LIMIT_BYTES).await.unwrap_or_default();
-    launch.write_line(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
+    launch.write_note(&format!("reports at its start: {}", String::from_utf8_lossy(&report)));
     accepted_response()
 }
 

@@ -71,7 +71,7 @@ impl SecretsManager {
                 Err(failure) => Err(failure.to_string()),
             };
             if let Err(problem) = outcome {
-                function.write_line(&format!("the rotation of {name} ends at {step}: {problem}"));
+                function.write_note(&format!("the rotation of {name} ends at {step}: {problem}"));
                 completed = false;
                 break;
             }

@@ -169,6 +169,7 @@ fn find_setting<'a>(settings: &'a [MethodSetting], event: &ApiEvent) -> Option<&
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ApiProperties {
+    pub name: String,
     pub stage_name: String,
     pub auth: Auth,
     #[serde(default)]

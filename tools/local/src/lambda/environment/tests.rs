@@ -17,7 +17,8 @@ fn environment() -> Environment {
 fn invocation(id: &str, slots: &Arc<Semaphore>) -> (Invocation, Answered) {
     let (answer, answered) = oneshot::channel();
     let slot = slots.clone().try_acquire_owned().unwrap();
-    (Invocation { id: id.to_owned(), event: Bytes::from("{}"), answer, slot }, answered)
+    let (ended, _) = oneshot::channel();
+    (Invocation { id: id.to_owned(), event: Bytes::from("{}"), answer, ended, slot }, answered)
 }
 
 #[tokio::test(start_paused = true)]

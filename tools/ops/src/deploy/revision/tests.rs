@@ -5,8 +5,8 @@ use crate::deploy::settings::settle_parameters;
 use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../../../../template.yaml");
-const ALL: &[&str] = &["authorizer", "chat", "embed", "health", "rerank", "rotate-key"];
-const OF_COHERE: &[&str] = &["chat", "embed", "health", "rerank", "rotate-key"];
+const ALL: &[&str] = &["authorizer", "chat", "embed", "health", "probe", "rerank", "rotate-key"];
+const OF_COHERE: &[&str] = &["chat", "embed", "health", "probe", "rerank", "rotate-key"];
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fake-AbCdEf";
 
 /// Every parameter, another value for it, and the functions that get a new version then.
@@ -27,12 +27,13 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("AuthorizerReservedConcurrency", "7", &[]),
     ("ExistingCohereApiKeySecretArn", ARN, OF_COHERE),
     ("ExistingClientsSecretArn", ARN, &["authorizer"]),
-    ("ExistingSyntheticClientSecretArn", ARN, &[]),
+    ("ExistingSyntheticClientSecretArn", ARN, &["probe"]),
     ("SecretsKmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/fake", &[]),
     ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/fake", &[]),
     ("DomainName", "gateway.example.com", &[]),
     ("CertificateArn", "arn:aws:acm:eu-west-1:123456789012:certificate/fake", &[]),
     ("AccessLogs", "on", &[]),
+    ("ProbeSchedule", "15", &[]),
 ];
 
 /// A folder with built functions that say no more than their names.
@@ -126,7 +127,7 @@ fn property_of_a_version_makes_another_one_and_no_other_does() {
     let before = repository.find_revisions(TEMPLATE, "it", &none);
     for (from, to, concerned) in [
         ("    MemorySize: 256\n", "    MemorySize: 512\n", ALL),
-        ("    Handler: bootstrap\n", "    Handler: bootstrap\n    Tracing: Active\n", ALL),
+        ("    Tracing: Active\n", "    Tracing: PassThrough\n", ALL),
         ("      Timeout: 900\n", "      Timeout: 800\n", &["chat"]),
         ("LogGroup: !Ref ChatLogs", "LogGroup: !Ref EmbedLogs", &["chat"]),
         ("      Description: POST /v2/chat\n", "      Description: Chat\n", &["chat"]),
@@ -173,10 +174,10 @@ fn function_without_its_condition_is_told() {
     let text = TEMPLATE
         .replacen("Conditions:\n", "Conditions:\n  Tried: !Equals [!Ref AllowTrialKey, 'on']\n", 1)
         .replacen("  ChatFunction:\n", "  ChatFunction:\n    Condition: Tried\n", 1);
-    for (value, expected) in [("on", 6), ("off", 5)] {
+    for (value, expected) in [("on", 7), ("off", 6)] {
         let given = [("AllowTrialKey".to_string(), value.to_string())].into();
         let functions = repository.find_revisions(&text, "it", &given);
-        assert_eq!(functions.len(), 6, "each has its folder in the generated template");
+        assert_eq!(functions.len(), 7, "each has its folder in the generated template");
         assert_eq!(functions.iter().filter(|function| function.is_created).count(), expected);
     }
 }
