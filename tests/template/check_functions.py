@@ -3,7 +3,7 @@
 import json
 import re
 
-from stack import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, without_value
+from stack import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, the_stage, without_value
 
 OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
 ASKS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
@@ -19,12 +19,9 @@ VARIABLES = {
         "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},
     },
     "RotateKey": {**ASKS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
-    "Probe": {
-        **CALLS_COHERE,
-        "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient"),
-        "GATEWAY_PROBE_URL": {"Fn::Sub": "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${ApiliveStage}"},
-    },
+    "Probe": {**ASKS_COHERE, "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")},
 }
+ADDRESS = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/"
 # Their schedules need one environment at times, so nobody can reserve any.
 NOT_RESERVED = {"RotateKey", "Probe"}
 WHERE = "Resources.{}Function.Properties"
@@ -86,6 +83,9 @@ def a_function_is_given_this_and_no_more():
         }
         if name not in NOT_RESERVED:
             expected["ReservedConcurrentExecutions"] = without_value(f"{name}HasReserve", {"Ref": f"{name}ReservedConcurrency"})
+        if name == "Probe":
+            address = {"Fn::Sub": f"{ADDRESS}${{{the_stage()[0]}}}"}
+            expected["Environment"]["Variables"]["GATEWAY_PROBE_URL"] = address
         found = dict(RESOURCES[f"{name}Function"]["Properties"])
         assert found.pop("Description"), name
         assert found == expected, (name, found)

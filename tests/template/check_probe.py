@@ -34,6 +34,7 @@ def a_schedule_asks_the_probe_unless_it_is_off():
 def a_look_is_not_repeated():
     ((_, config),) = of_type("AWS::Lambda::EventInvokeConfig").items()
     assert config["Properties"] == {
+        "DestinationConfig": {},
         "FunctionName": {"Ref": "ProbeFunction"},
         "Qualifier": "live",
         "MaximumEventAgeInSeconds": 60,

@@ -140,7 +140,8 @@ def the_stack_has_these_resources_and_no_other():
 
 # Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
 MARKED = {
-    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Events::Rule", "AWS::Lambda::Permission",
+    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Events::Rule",
+    "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
     "AWS::Lambda::Version", "AWS::Logs::LogGroup",
     "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret",
 }

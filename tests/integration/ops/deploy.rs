@@ -298,6 +298,6 @@ async fn template_alone_asks_nothing_of_aws() {
     assert_eq!(done.code, 0, "{done:?}");
     let path = deployment.folder.join("target/deploy/template.yaml");
     let text = std::fs::read_to_string(path).unwrap();
-    assert_eq!(text.matches("AutoPublishCodeSha256: '").count(), 6);
+    assert_eq!(text.matches("AutoPublishCodeSha256: '").count(), 7);
     assert_eq!(deployment.account.actions(), Default::default());
 }
