@@ -19,6 +19,7 @@ use shared::health::HealthCheck;
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::key::{ApiKey, KeySource};
 use shared::secrets::secrets_manager::SecretsManager;
+use shared::telemetry::event_line::set_origin;
 use shared::telemetry::metrics::{self, Metric};
 use shared::transport::Transport;
 use std::convert::Infallible;
@@ -45,7 +46,7 @@ impl Probe {
     /// A bad setting.
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = ProbeConfig::from_vars(&vars)?;
-        metrics::set_service(&config.service);
+        set_origin(&config.service, &config.version);
         let transport = Transport::new(&config.http)?;
         let (id, url) = (&config.key.id, config.key.store_url.as_deref());
         let store = SecretsManager::new(&transport, id, url).await;

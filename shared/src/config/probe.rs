@@ -22,6 +22,8 @@ settings! {
 #[derive(Clone, Debug)]
 pub struct ProbeConfig {
     pub service: String,
+    /// The function's version on Lambda.
+    pub version: String,
     pub http: HttpConfig,
     pub key: SecretConfig,
     /// As the health check has them, but for the time that a result is kept: none.
@@ -53,6 +55,7 @@ impl ProbeConfig {
         health.cache = Duration::ZERO;
         let config = Self {
             service: service::read_service(&mut reader),
+            version: reader.read_function_version(),
             http: HttpConfig::read_from(&mut reader),
             key: SecretConfig::read_of_key(&mut reader),
             health,
