@@ -38,6 +38,18 @@ fn expected_answer_over_the_limit_is_refused() {
 }
 
 #[test]
+fn answer_may_have_all_bytes_of_the_limit() {
+    let body = r#"{"model":"embed-v4.0","input_type":"x","texts":["a","b"]}"#;
+    // Two embeddings of 1 536 numbers, each about 13 bytes.
+    for (limit, is_taken) in [("39936", true), ("39935", false)] {
+        let vars = [("GATEWAY_SECRET_ID", "key"), ("GATEWAY_EMBED_MAX_ANSWER_BYTES", limit)];
+        let config = Config::from_vars(&vars).unwrap();
+        let outcome = Embed::validate(Bytes::from_static(body.as_bytes()), &config);
+        assert_eq!(outcome.is_ok(), is_taken, "{limit}");
+    }
+}
+
+#[test]
 fn unknown_dimension_is_refused_with_the_known_ones() {
     assert_eq!(
         problem("embed-v4.0", 1, r#","output_dimension":300"#).1,
@@ -48,6 +60,11 @@ fn unknown_dimension_is_refused_with_the_known_ones() {
         "invalid request: output_dimension: is not taken by embed-english-v3.0, whose embeddings have 1024 numbers"
     );
     assert!(validate("of-tomorrow", 1, r#","output_dimension":300"#).is_ok());
+    assert!(validate("of-tomorrow", 1, r#","output_dimension":1"#).is_ok());
+    assert_eq!(
+        problem("of-tomorrow", 1, r#","output_dimension":0"#).1,
+        "invalid request: output_dimension: must be at least 1, got 0"
+    );
 }
 
 #[test]
@@ -66,4 +83,14 @@ fn one_image_calls_are_bounded() {
         error.message,
         "images: embed-english-v3.0 takes one a call, at most 96 calls are made for one request, got 97"
     );
+}
+
+#[test]
+fn only_images_of_an_old_model_go_one_by_one() {
+    assert_eq!(inputs_per_call("embed-english-v3.0", "images"), 1);
+    for (model, source) in
+        [("embed-english-v3.0", "texts"), ("embed-v4.0", "images"), ("of-tomorrow", "images")]
+    {
+        assert_eq!(inputs_per_call(model, source), 96, "{model} {source}");
+    }
 }

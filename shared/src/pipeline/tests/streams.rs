@@ -1,6 +1,6 @@
 use super::answers::NONE;
 use super::calls::ask_chat;
-use super::stub::{start, stream};
+use super::stub::{json, start, stream};
 
 const STREAM: &str = r#"{"messages":[{}],"model":"command-r-08-2024","stream":true}"#;
 const START: &str = "event: message-start\ndata: {\"id\":\"s\"}\n\n";
@@ -27,7 +27,9 @@ async fn play_stream(setting: (&str, &str), pieces: &[(u64, &str)]) -> (u16, Str
 #[tokio::test]
 async fn stream_passes_to_its_end_and_no_further() {
     let whole = [START, DELTA, END, DONE].concat();
+    let comments = ": ka\n\n".repeat(10_000);
     for pieces in [
+        vec![(0, &comments[..]), (20, &whole)],
         vec![(0, &whole[..])],
         vec![(0, START), (20, DELTA), (20, END), (20, DONE)],
         vec![(0, ": ka\n\n"), (20, &whole)],
@@ -39,6 +41,28 @@ async fn stream_passes_to_its_end_and_no_further() {
         let (status, body, calls) = play_stream(NONE, &pieces).await;
         let body = body.trim_start_matches(": ka\n\n");
         assert_eq!((status, body, calls), (200, &whole[..], 1), "{pieces:?}");
+    }
+}
+
+#[tokio::test]
+async fn stream_that_ends_well_forgives_earlier_failures() {
+    let (app, _) = start(NONE, |_, number| match number {
+        3 => stream(&[(0, START), (200, DELTA), (0, END), (0, DONE)]),
+        _ => json("oops"),
+    })
+    .await;
+    let whole = STREAM.replace(r#","stream":true"#, "");
+    // Three failures and three more are not five in a row.
+    for (body, status, attempts) in [(&whole[..], 502, "3"), (STREAM, 200, "1"), (&whole, 502, "3")]
+    {
+        let (got, headers, _) = ask_chat(app, body).await;
+        assert_eq!((got, headers["x-gateway-attempts"].to_str().unwrap()), (status, attempts));
+        if status == 200 {
+            // Until there is content Cohere is waited for.
+            let timing = headers["server-timing"].to_str().unwrap();
+            let upstream = timing.strip_prefix("upstream;dur=").unwrap().split('.').next().unwrap();
+            assert!(upstream.parse::<u64>().unwrap() >= 200, "{timing}");
+        }
     }
 }
 
