@@ -33,6 +33,14 @@ fn coheres_type_and_warning_win() {
 }
 
 #[test]
+fn waiting_is_told_where_there_was_some() {
+    let mut record = RequestRecord::new(Endpoint::Chat);
+    assert!(!server_timing(&record).contains("waiting"));
+    record.calls.waiting_time = Duration::from_micros(5_001);
+    assert!(server_timing(&record).ends_with(", waiting;dur=5.001"));
+}
+
+#[test]
 fn times_are_milliseconds_with_three_digits() {
     for (micros, text) in [(0, "a0.000"), (1_234_056, "a1234.056"), (999, "a0.999")] {
         let mut timing = String::new();
