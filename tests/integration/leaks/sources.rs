@@ -106,6 +106,16 @@ fn events_and_fields_match_the_document() {
     );
 }
 
+#[test]
+fn fields_with_another_name_are_fields() {
+    let read =
+        |page: &str| std::fs::read_to_string(Path::new(ROOT).join("docs").join(page)).unwrap();
+    let fields = read_table_rows(&read("logging.md"), "fields");
+    let renamed = read_table_rows(&read("opentelemetry.md"), "opentelemetry");
+    assert!(renamed.len() > 10, "{renamed:?}");
+    assert_eq!(renamed.difference(&fields).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
 /// Returns the first two cells of a table's rows, without their backticks.
 fn read_pairs(doc: &str, table: &str) -> BTreeSet<(String, String)> {
     let rows = find_table(doc, table).lines().filter(|line| line.starts_with("| `"));
