@@ -53,7 +53,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     let key = CachedSecret::new(Box::new(FixedKey), config.key.clone(), ApiKey::parse);
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, &config.http.upstream_url, key).unwrap(),
-        health: HealthCheck::new(config.health.clone()),
+        health: HealthCheck::new(config.health.clone(), config.prices.clone()),
         upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),

@@ -40,7 +40,7 @@ impl App {
         let key = CachedSecret::new(Box::new(source), config.key.clone(), ApiKey::parse);
         let cohere = Cohere::new(transport, &config.http.upstream_url, key)?;
         cohere.read_key_ahead().await;
-        let health = HealthCheck::new(config.health.clone());
+        let health = HealthCheck::new(config.health.clone(), config.prices.clone());
         let upstream_state = UpstreamState::new(config.resilience);
         let cache = Cache::new(config.cache);
         let prices = Prices::new(config.prices.clone());

@@ -6,11 +6,18 @@
 use crate::clock::{Instant, format_iso8601, now, since_epoch};
 use crate::cohere::client::{Call, Cohere};
 use crate::cohere::ping::ping_body;
-use crate::config::HealthConfig;
+use crate::config::{HealthConfig, PricesConfig};
+use crate::cost::Prices;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError};
-use crate::record::CallStats;
+use crate::record::{BilledUnits, CallStats};
+use crate::telemetry::event_line::{EventLine, Level};
+use crate::telemetry::invocation::InvocationIds;
+use crate::telemetry::metrics::Metric;
+use crate::telemetry::model_names::name_model;
+use crate::telemetry::redact::redact_id;
+use crate::wire::chat::find_parts;
 use http::HeaderMap;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -47,13 +54,14 @@ pub struct Report {
 /// Checks Cohere and keeps the result.
 pub struct HealthCheck {
     config: HealthConfig,
+    prices: Prices,
     // Held over the check on purpose: one caller checks, the others wait for its result.
     last: Mutex<Option<(Report, Instant)>>,
 }
 
 impl HealthCheck {
-    pub fn new(config: HealthConfig) -> Self {
-        Self { config, last: Mutex::new(None) }
+    pub fn new(config: HealthConfig, prices: PricesConfig) -> Self {
+        Self { config, prices: Prices::new(prices), last: Mutex::new(None) }
     }
 
     /// Returns the latest result, checking anew where its time is over.
@@ -105,13 +113,37 @@ impl HealthCheck {
             answer = cohere.call(&call, &mut stats).await;
         }
         match answer {
-            Ok(_) => TriedModel { status: Status::Healthy, may_be_of_the_model: false },
+            Ok(body) => {
+                let usage = find_parts(&body).map(|parts| parts.usage).unwrap_or_default();
+                stats.record_billed(model, &BilledUnits::parse_usage(usage));
+                self.write_line(model, &stats);
+                TriedModel { status: Status::Healthy, may_be_of_the_model: false }
+            }
             Err(error) => {
                 log_failed_check(model, &error);
                 let may_be_of_the_model = error.code == Code::InvalidRequest;
                 TriedModel { status: find_status(&error), may_be_of_the_model }
             }
         }
+    }
+}
+
+impl HealthCheck {
+    /// Writes that Cohere has answered, and what that costs.
+    fn write_line(&self, model: &str, stats: &CallStats) {
+        let cost = self.prices.price(&stats.bill);
+        let mut line = EventLine::new(Level::Info, "health_checked", "health check");
+        if let Some(ids) = InvocationIds::current() {
+            line.add_invocation(&ids);
+        }
+        line.add("model", redact_id(&name_model(model)));
+        line.add("upstream_ms", stats.upstream_time);
+        line.set_endpoint(Endpoint::Chat);
+        line.count(Metric::CostMicroUsd, cost.micro_usd);
+        if cost.is_unpriced {
+            line.count(Metric::UnpricedModel, 1);
+        }
+        line.write();
     }
 }
 

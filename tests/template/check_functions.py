@@ -19,7 +19,7 @@ VARIABLES = {
         "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},
     },
     "RotateKey": {**ASKS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
-    "Probe": {**ASKS_COHERE, "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")},
+    "Probe": {**CALLS_COHERE, "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")},
 }
 ADDRESS = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/"
 # Their schedules need one environment at times, so nobody can reserve any.

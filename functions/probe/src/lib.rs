@@ -1,7 +1,7 @@
 //! Tells faults of Cohere from those of the gateway: asks Cohere itself, and calls the public address as a client.
 //!
-//! Nothing that is found fails the invocation: what was seen stands in one line and in metrics of which every look
-//! writes each one, as 0 or 1.
+//! Nothing that is found fails the invocation: what was seen stands in one line, whose metrics are 0 or 1, each
+//! in every look.
 
 mod cohere;
 mod front_door;
@@ -11,7 +11,6 @@ use front_door::{FrontDoor, FrontDoorOutcome};
 use futures_util::future::join;
 use serde::Serialize;
 use serde::de::IgnoredAny;
-use serde_json::json;
 use shared::cohere::client::Cohere;
 use shared::config::ProbeConfig;
 use shared::config::vars::Vars;
@@ -19,8 +18,9 @@ use shared::health::HealthCheck;
 use shared::secrets::cached::CachedSecret;
 use shared::secrets::key::{ApiKey, KeySource};
 use shared::secrets::secrets_manager::SecretsManager;
-use shared::telemetry::event_line::set_origin;
-use shared::telemetry::metrics::{self, Metric};
+use shared::telemetry::event_line::{EventLine, Level, set_origin};
+use shared::telemetry::invocation::InvocationIds;
+use shared::telemetry::metrics::Metric;
 use shared::transport::Transport;
 use std::convert::Infallible;
 use std::error::Error;
@@ -55,7 +55,7 @@ impl Probe {
         let key = CachedSecret::new(source, config.key, ApiKey::parse);
         let cohere = Cohere::new(transport.clone(), &config.http.upstream_url, key)?;
         let front_door = FrontDoor::new(transport, token, limit, config.front_door);
-        let check = HealthCheck::new(config.health);
+        let check = HealthCheck::new(config.health, config.prices);
         Ok(Box::leak(Box::new(Self { cohere, check, front_door })))
     }
 
@@ -66,31 +66,26 @@ impl Probe {
     pub async fn look(&'static self, _event: IgnoredAny) -> Result<Seen, Infallible> {
         let (report, door) = join(self.check.report(&self.cohere), self.front_door.walk()).await;
         let outcome = CohereOutcome::from_status(report.status);
-        let cohere_ms = report.latency.as_millis() as u64;
         let seen = Seen { cohere: outcome.as_str(), front_door: door.outcome.as_str() };
-        let (check, embed) = (&door.check, &door.embed);
-        tracing::info!(
-            event = "probe_ended",
-            cohere = seen.cohere,
-            cohere_ms,
-            front_door = seen.front_door,
-            check_status = check.status,
-            check_code = check.code,
-            embed_status = embed.status,
-            embed_code = embed.code,
-            problem = door.problem(),
-            "probe"
-        );
-        for (metric, which) in CohereOutcome::METRICS {
-            write_flag(metric, outcome == which);
+        let mut line = EventLine::new(Level::Info, "probe_ended", "probe");
+        if let Some(ids) = InvocationIds::current() {
+            line.add_invocation(&ids);
         }
-        write_flag(Metric::FrontDoorOk, door.outcome == FrontDoorOutcome::Ok);
-        write_flag(Metric::FrontDoorFailed, door.outcome == FrontDoorOutcome::Failed);
+        line.add("cohere", seen.cohere);
+        line.add("cohere_ms", report.latency);
+        line.add("front_door", seen.front_door);
+        line.add("check_status", door.check.status);
+        line.add("check_code", door.check.code);
+        line.add("embed_status", door.embed.status);
+        line.add("embed_code", door.embed.code);
+        line.add("problem", door.problem().as_deref());
+        // Zeros too: an alarm counts both.
+        for (metric, which) in CohereOutcome::METRICS {
+            line.count_if(metric, outcome == which);
+        }
+        line.count_if(Metric::FrontDoorOk, door.outcome == FrontDoorOutcome::Ok);
+        line.count_if(Metric::FrontDoorFailed, door.outcome == FrontDoorOutcome::Failed);
+        line.write();
         Ok(seen)
     }
-}
-
-/// Writes 1 or 0: alarms count both.
-fn write_flag(metric: Metric, is_so: bool) {
-    metrics::gauge_for_service(metric, f64::from(u8::from(is_so)), json!({}));
 }

@@ -4,7 +4,7 @@ use super::http::URL;
 use super::reader::Reader;
 use super::setting::{number, required_of_form, required_text, settings, text};
 use super::vars::Vars;
-use super::{ConfigError, HealthConfig, HttpConfig, SecretConfig, service};
+use super::{ConfigError, HealthConfig, HttpConfig, PricesConfig, SecretConfig, service};
 use std::time::Duration;
 
 settings! {
@@ -28,6 +28,7 @@ pub struct ProbeConfig {
     pub key: SecretConfig,
     /// As the health check has them, but for the time that a result is kept: none.
     pub health: HealthConfig,
+    pub prices: PricesConfig,
     pub front_door: FrontDoorConfig,
 }
 
@@ -59,6 +60,7 @@ impl ProbeConfig {
             http: HttpConfig::read_from(&mut reader),
             key: SecretConfig::read_of_key(&mut reader),
             health,
+            prices: PricesConfig::read_from(&mut reader),
             front_door: FrontDoorConfig::read_from(&mut reader),
         };
         reader.finish(config)

@@ -1,7 +1,7 @@
 //! Cost counts all that Cohere bills for a request, whoever sees the answer.
 
 use super::{ENDED, check_event, send_for_event};
-use gateway_tests::event::{read_events, wait_for_event};
+use gateway_tests::event::{read_events, read_metrics, wait_for_event};
 use gateway_tests::gateway;
 use gateway_tests::stub::write_json;
 use serde_json::{Value, json};
@@ -54,6 +54,19 @@ async fn answer_costs_its_units_at_the_models_price() {
         assert_eq!(metrics["CostMicroUsd"], micro_usd, "{event}");
         assert_eq!(counted.contains("UnpricedModel"), is_unpriced, "{event}");
     }
+}
+
+#[tokio::test]
+async fn health_check_costs_its_token() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    stub.plan_answer(write_json(200, &chat_answer(1_000_000, 0)));
+    for _ in 0..2 {
+        let asked = running.request_without_token(http::Method::GET, "/api/health");
+        assert_eq!(gateway::read_answer(asked).await.status, 200);
+    }
+    let event = wait_for_event(&running, "health_checked", 0).await;
+    assert_eq!(read_metrics(&event)["CostMicroUsd"], 37_500.0, "{event}");
+    assert_eq!(read_events(&running, "health_checked").len(), 1, "a kept result costs nothing");
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn every_answer_of_cohere_has_its_outcome() {
             (line["cohere"].as_str(), &look.ones[..]),
             (Some(outcome), &[metric.to_string()][..])
         );
-        assert!(line["cohere_ms"].is_u64(), "{line}");
+        assert!(line["cohere_ms"].is_number(), "{line}");
         // There is no synthetic client, as after a first deployment.
         assert_eq!(line["front_door"], "not_checked", "{line}");
         assert_eq!(line["problem"], "there is no synthetic client yet");

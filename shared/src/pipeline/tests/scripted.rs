@@ -78,7 +78,7 @@ pub(in crate::pipeline) fn start_app_at(
     let cohere = Cohere::new(transport, &config.http.upstream_url, key).unwrap();
     Box::leak(Box::new(App {
         cohere,
-        health: HealthCheck::new(config.health.clone()),
+        health: HealthCheck::new(config.health.clone(), config.prices.clone()),
         upstream_state: UpstreamState::new(config.resilience),
         cache: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),

@@ -18,7 +18,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("RouteRequestsPerSecond", "1001", &[]),
     ("RouteBurst", "2001", &[]),
     ("AllowTrialKey", "on", &["rotate-key"]),
-    ("Prices", "fake=input_tokens:1", &["chat", "embed", "health", "rerank"]),
+    ("Prices", "fake=input_tokens:1", &["chat", "embed", "health", "probe", "rerank"]),
     ("LogRetentionDays", "7", &[]),
     ("ChatReservedConcurrency", "7", &[]),
     ("EmbedReservedConcurrency", "7", &[]),
