@@ -76,7 +76,6 @@ FITTING = {
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/0-0",
     "SecretsKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0-0",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/x",
-    "Prices": "x=input_tokens:1",
 }
 BESIDE = {"DomainName": {"CertificateArn": FITTING["CertificateArn"]}}
 
