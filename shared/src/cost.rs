@@ -47,17 +47,19 @@ impl Prices {
     pub fn price(&self, bill: &Bill) -> Cost {
         let (mut pico, mut is_unpriced) = (0u64, false);
         for (model, units) in bill.iter() {
+            // An answer that names no units was hardly free.
+            is_unpriced |= units.is_empty();
             for (unit, amount) in units.iter() {
                 if is_told_by_another(unit, units) {
                     continue;
                 }
                 match (amount.as_f64(), self.find_price(model, unit)) {
                     (Some(0.0), _) => {}
-                    (Some(amount), Some(price)) => {
+                    (Some(amount), Some(price)) if amount > 0.0 => {
                         // Whole numbers below 2^53 are exact: nine thousand dollars.
                         pico = pico.saturating_add((amount * price as f64).round() as u64);
                     }
-                    (None, _) | (_, None) => is_unpriced = true,
+                    _ => is_unpriced = true,
                 }
             }
         }

@@ -230,6 +230,11 @@ impl GatewayError {
         }
     }
 
+    /// Returns the id under which Cohere knows the failed call, where it told one.
+    pub fn upstream_id(&self) -> Option<&str> {
+        self.upstream.as_ref()?.id.as_deref()
+    }
+
     /// Adds what only the log may know.
     pub fn with_detail(mut self, detail: impl fmt::Display) -> Self {
         self.detail = Some(detail.to_string());

@@ -85,7 +85,7 @@ pub struct RequestRecord {
     pub model_warning: Option<String>,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
-    /// The caller has named a time of its own.
+    /// The caller has set the time: by an option, or by not reading a stream.
     pub has_own_deadline: bool,
     /// Time until a stream's first event went to the caller.
     pub first_event: Option<Duration>,
@@ -181,9 +181,11 @@ impl RequestRecord {
         }
     }
 
-    /// Tells whether Cohere's rate, or the cooldown after it, was met.
+    /// Tells whether a 429 of Cohere, or the cooldown after it, was met.
     pub fn is_rate_limited(&self) -> bool {
-        self.calls.was_throttled || self.failure_code() == Some(Code::RateLimited)
+        self.calls.was_throttled
+            || self.failure_code() == Some(Code::RateLimited)
+            || self.is_quota_exhausted()
     }
 
     /// Tells whether the end of a month's quota was met.

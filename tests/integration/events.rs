@@ -71,7 +71,11 @@ fn failures_of_cohere() -> Vec<Failure> {
     vec![
         ("invalid_request", said(422, "no"), &[]),
         ("rate_limited", said(429, "past the per minute request limit"), &["RateLimited"]),
-        ("quota_exhausted", said(429, "limited to 1000 API calls / month."), &["QuotaExhausted"]),
+        (
+            "quota_exhausted",
+            said(429, "limited to 1000 API calls / month."),
+            &["QuotaExhausted", "RateLimited"],
+        ),
         ("upstream_auth", said(401, "bad key"), &["Answered5xx", "KeyRefused", "ServerError"]),
         ("upstream_billing", said(402, "pay"), &["Answered5xx", "BillingRefused", "ServerError"]),
         ("upstream_malformed", cut, &["Answered5xx", "ServerError"]),

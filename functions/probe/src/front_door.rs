@@ -66,14 +66,25 @@ pub(crate) struct DoorSeen {
     pub(crate) outcome: FrontDoorOutcome,
     pub(crate) check: CallSeen,
     pub(crate) embed: CallSeen,
-    not_checked: Option<String>,
+    /// Why nothing was called.
+    not_called: Option<String>,
 }
 
 impl DoorSeen {
+    fn failed(problem: String) -> Self {
+        Self::without_token(FrontDoorOutcome::Failed, problem)
+    }
+
+    /// Tells why nothing was called.
+    fn without_token(outcome: FrontDoorOutcome, problem: String) -> Self {
+        let (check, embed) = (CallSeen::default(), CallSeen::default());
+        Self { outcome, check, embed, not_called: Some(problem) }
+    }
+
     /// Says which call has failed and why, or why nothing was called.
     pub(crate) fn problem(&self) -> Option<String> {
         let failed = [(CHECK, &self.check.problem), (EMBED, &self.embed.problem)];
-        let mut said: Vec<_> = self.not_checked.iter().cloned().collect();
+        let mut said: Vec<_> = self.not_called.iter().cloned().collect();
         for (path, problem) in failed {
             said.extend(problem.as_ref().map(|problem| format!("{path}: {problem}")));
         }
@@ -95,16 +106,7 @@ impl FrontDoor {
     pub(crate) async fn walk(&self) -> DoorSeen {
         let authorization = match self.read_authorization().await {
             Ok(authorization) => authorization,
-            Err(problem) => {
-                let (check, embed) = (CallSeen::default(), CallSeen::default());
-                let not_checked = Some(problem);
-                return DoorSeen {
-                    outcome: FrontDoorOutcome::NotChecked,
-                    check,
-                    embed,
-                    not_checked,
-                };
-            }
+            Err(unread) => return unread,
         };
         let body = json!({
             "model": self.config.embed_model,
@@ -118,28 +120,35 @@ impl FrontDoor {
         let (check, embed) = join(check, embed).await;
         let is_ok = check.problem.is_none() && embed.problem.is_none();
         let outcome = if is_ok { FrontDoorOutcome::Ok } else { FrontDoorOutcome::Failed };
-        DoorSeen { outcome, check, embed, not_checked: None }
+        DoorSeen { outcome, check, embed, not_called: None }
     }
 
     /// Reads the token anew: it is made, and replaced, while the function runs.
-    async fn read_authorization(&self) -> Result<HeaderValue, String> {
+    ///
+    /// # Errors
+    /// Without any token nothing was checked; one that cannot be read or used opens no door.
+    async fn read_authorization(&self) -> Result<HeaderValue, DoorSeen> {
         let read = tokio::time::timeout(self.token_limit, self.token.find_version(CURRENT, None));
         let found = match read.await {
-            Ok(found) => found.map_err(|error| format!("the token is not read: {error}"))?,
-            Err(_) => return Err("the token is not read in time".to_string()),
+            Ok(Ok(found)) => found,
+            Ok(Err(error)) => {
+                return Err(DoorSeen::failed(format!("the token is not read: {error}")));
+            }
+            Err(_) => return Err(DoorSeen::failed("the token is not read in time".to_string())),
         };
         let Some(version) = found else {
-            return Err("there is no synthetic client yet".to_string());
+            let problem = "there is no synthetic client yet".to_string();
+            return Err(DoorSeen::without_token(FrontDoorOutcome::NotChecked, problem));
         };
         let token = version.text.expose().trim();
-        let no_token = || "the secret of the synthetic client holds no token".to_string();
-        if !is_token(token) {
-            return Err(no_token());
+        if is_token(token)
+            && let Ok(mut value) = HeaderValue::from_str(&format!("Bearer {token}"))
+        {
+            value.set_sensitive(true);
+            return Ok(value);
         }
-        let mut value =
-            HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| no_token())?;
-        value.set_sensitive(true);
-        Ok(value)
+        let problem = "the secret of the synthetic client holds no token";
+        Err(DoorSeen::failed(problem.to_string()))
     }
 
     async fn call(

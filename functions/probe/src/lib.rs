@@ -12,6 +12,7 @@ use futures_util::future::join;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use shared::cohere::client::Cohere;
+use shared::cohere::models;
 use shared::config::ProbeConfig;
 use shared::config::vars::Vars;
 use shared::health::HealthCheck;
@@ -21,6 +22,7 @@ use shared::secrets::secrets_manager::SecretsManager;
 use shared::telemetry::event_line::{EventLine, Level, set_origin};
 use shared::telemetry::invocation::InvocationIds;
 use shared::telemetry::metrics::Metric;
+use shared::telemetry::model_names::learn_model;
 use shared::transport::Transport;
 use std::convert::Infallible;
 use std::error::Error;
@@ -47,6 +49,10 @@ impl Probe {
     pub async fn start(vars: impl Vars) -> Result<&'static Self, Box<dyn Error + Send + Sync>> {
         let config = ProbeConfig::from_vars(&vars)?;
         set_origin(&config.service, &config.version);
+        models::all_ids().for_each(learn_model);
+        [&config.health.model, &config.health.fallback_model]
+            .into_iter()
+            .for_each(|id| learn_model(id));
         let transport = Transport::new(&config.http)?;
         let (id, url) = (&config.key.id, config.key.store_url.as_deref());
         let store = SecretsManager::new(&transport, id, url).await;

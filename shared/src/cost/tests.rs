@@ -30,7 +30,6 @@ fn list_prices_are_those_of_the_sources() {
         ("rerank-v5.0-fast", r#"{"text_tokens":1000}"#, 20),
         ("rerank-v5.0-fast", r#"{"text_tokens":1000,"input_tokens":1000}"#, 20),
         ("command-a-03-2025", r#"{"input_tokens":10,"cached_tokens":8,"reasoning_tokens":3}"#, 25),
-        ("command-a-03-2025", "{}", 0),
     ] {
         assert_eq!(price(model, units), (micro_usd, false), "{model} {units}");
     }
@@ -44,6 +43,8 @@ fn what_has_no_price_is_told_and_never_free() {
         ("command-a-03-2025", r#"{"input_tokens":1000,"search_units":1}"#, 2_500),
         ("embed-english-v3.0", r#"{"images":1}"#, 0),
         ("embed-v4.0", r#"{"input_tokens":"many"}"#, 0),
+        ("embed-v4.0", r#"{"input_tokens":-5}"#, 0),
+        ("command-a-03-2025", "{}", 0),
     ] {
         assert_eq!(price(model, units), (micro_usd, true), "{model} {units}");
     }

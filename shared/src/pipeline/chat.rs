@@ -82,6 +82,7 @@ impl CallAnswer for ChatAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
         let Some(ChatAnswerParts { id, usage }) = find_parts(&body) else {
+            stats.record_billed(&call.model, &BilledUnits::find_in(&body));
             return Err(classify::malformed_answer("the JSON is broken, or no chat answer"));
         };
         stats.upstream_id = id.and_then(read_id);

@@ -26,7 +26,7 @@ use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Result};
-use crate::record::{BatchStats, CallStats, RequestRecord};
+use crate::record::{BatchStats, BilledUnits, CallStats, RequestRecord};
 use crate::wire::UpstreamRequest;
 use crate::wire::embed::{self as wire, EmbedAnswer, EmbedRequest};
 use crate::wire::object::RequestObject;
@@ -82,7 +82,8 @@ fn has_dimension(model: &Model, length: f64) -> bool {
 impl CallAnswer for EmbedAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
-        let Some(answer) = EmbedAnswer::parse(body) else {
+        let Some(answer) = EmbedAnswer::parse(body.clone()) else {
+            stats.record_billed(&call.model, &BilledUnits::find_in(&body));
             return Err(classify::malformed_answer("the JSON is broken, or no embed answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);

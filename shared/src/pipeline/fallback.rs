@@ -66,6 +66,7 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
                 event = "fallback_failed",
                 model = redact::redact_id(&fallback.model),
                 code = second.code.as_str(),
+                upstream_id = second.upstream_id().map(redact::redact_id),
                 detail = second.detail,
                 "the fallback failed too"
             );

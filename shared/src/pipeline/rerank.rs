@@ -23,7 +23,7 @@ use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::endpoint::Endpoint;
 use crate::error::Result;
-use crate::record::{BatchStats, CallStats, RequestRecord};
+use crate::record::{BatchStats, BilledUnits, CallStats, RequestRecord};
 use crate::wire::UpstreamRequest;
 use crate::wire::object::RequestObject;
 use crate::wire::rerank::{self as wire, RerankAnswer, RerankRequest};
@@ -67,7 +67,8 @@ impl EndpointRules for Rerank {
 impl CallAnswer for RerankAnswer {
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let body = app.cohere.call(call, stats).await?;
-        let Some(answer) = RerankAnswer::parse(body) else {
+        let Some(answer) = RerankAnswer::parse(body.clone()) else {
+            stats.record_billed(&call.model, &BilledUnits::find_in(&body));
             return Err(classify::malformed_answer("the JSON is broken, or no rerank answer"));
         };
         stats.upstream_id = answer.envelope.read_id(&answer.bytes);

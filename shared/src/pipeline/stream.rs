@@ -322,6 +322,7 @@ impl StreamingAnswer {
 impl StreamingAnswer {
     /// Ends a stream that nobody has read to its end in its time, and writes its line.
     fn time_out(&mut self) {
+        self.log.record.has_own_deadline = true;
         let last = match self.ended_at {
             Some(_) => self.finish_stream(),
             None => Some(self.fail_stream(self.deadline.error())),

@@ -24,6 +24,21 @@ pub const KNOWN_NAMES: [&str; 9] = [
     "classifications",
 ];
 
+/// Most units without a name here that are told of one answer.
+const MAX_UNKNOWN: usize = 8;
+/// Longest word of a unit.
+const MAX_NAME_CHARS: usize = 40;
+
+fn describe_unit((name, amount): (&str, &Value)) -> String {
+    let is_word = name.len() <= MAX_NAME_CHARS
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let name = if is_word { name } else { "(no name)" };
+    match amount.is_number() {
+        true => format!("{name}={amount}"),
+        false => format!("{name}=(no number)"),
+    }
+}
+
 /// Names and amounts, each name once.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BilledUnits(Vec<(Cow<'static, str>, Value)>);
@@ -57,6 +72,26 @@ impl BilledUnits {
         units
     }
 
+    /// Reads what an answer that cannot be used was billed.
+    pub fn find_in(answer: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Answer<'a> {
+            #[serde(borrow)]
+            usage: Option<&'a RawValue>,
+            #[serde(borrow)]
+            meta: Option<&'a RawValue>,
+        }
+        let answer: Answer = serde_json::from_slice(answer).unwrap_or_default();
+        let usage = answer.usage.or(answer.meta).map(RawValue::get).unwrap_or_default();
+        Self::parse_usage(usage.as_bytes())
+    }
+
+    /// Tells whether nothing is named, which is not the same as amounts of zero.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the amount of a unit; `None` where it was not billed.
     pub fn amount(&self, name: &str) -> Option<f64> {
         let (_, amount) = self.0.iter().find(|(known, _)| known == name)?;
@@ -69,15 +104,16 @@ impl BilledUnits {
     }
 
     /// Returns the units that have no name here, as `name=amount`; `None` where there are none.
+    ///
+    /// A name that is no word of a unit, and an amount that is no number, are not repeated: they may be any
+    /// text. Of many units the first are told.
     pub fn describe_unknown(&self) -> Option<String> {
-        let mut described = String::new();
-        for (name, amount) in self.iter().filter(|(name, _)| !KNOWN_NAMES.contains(name)) {
-            if !described.is_empty() {
-                described.push(' ');
-            }
-            described += &format!("{name}={amount}");
+        let unknown = self.iter().filter(|(name, _)| !KNOWN_NAMES.contains(name));
+        let mut described: Vec<_> = unknown.take(MAX_UNKNOWN + 1).map(describe_unit).collect();
+        if described.len() > MAX_UNKNOWN {
+            described[MAX_UNKNOWN] = "…".into();
         }
-        Some(described).filter(|described| !described.is_empty())
+        Some(described.join(" ")).filter(|described| !described.is_empty())
     }
 
     /// Adds what another call was billed.
@@ -177,8 +213,9 @@ impl<'de> Deserialize<'de> for BilledUnits {
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<BilledUnits, M::Error> {
                 let mut units = Vec::with_capacity(4);
-                while let Some((UnitName(name), amount)) = map.next_entry()? {
-                    units.push((name, amount));
+                while let Some((UnitName(name), amount)) = map.next_entry::<_, &RawValue>()? {
+                    // A number beyond all numbers is no reason to lose the others.
+                    units.push((name, parse_raw(amount).unwrap_or_default()));
                 }
                 Ok(BilledUnits(units))
             }
@@ -212,10 +249,47 @@ mod tests {
     #[test]
     fn unknown_units_are_kept_and_described() {
         let units = units(r#"{"input_tokens":4,"audio_seconds":3.5,"moods":null}"#);
-        assert_eq!(units.describe_unknown().as_deref(), Some("audio_seconds=3.5 moods=null"));
+        let described = "audio_seconds=3.5 moods=(no number)";
+        assert_eq!(units.describe_unknown().as_deref(), Some(described));
         assert_eq!(units.amount("audio_seconds"), Some(3.5));
         assert_eq!(units.amount("moods"), None);
         assert_eq!(self::units("{}").describe_unknown(), None);
+    }
+
+    #[test]
+    fn units_that_are_any_text_are_neither_told_nor_many() {
+        let named = units(r#"{"a prompt":1,"FAKEKEY0123":2,"moods":"a prompt"}"#);
+        assert_eq!(
+            named.describe_unknown().as_deref(),
+            Some("(no name)=1 (no name)=2 moods=(no number)")
+        );
+        let many: Vec<_> =
+            (0..1_000).map(|number| format!("\"u{}\":1", "_".repeat(number % 30))).collect();
+        let many = units(&format!("{{{}}}", many.join(","))).describe_unknown().unwrap();
+        assert!(many.len() < 400 && many.ends_with(" …"), "{many}");
+    }
+
+    #[test]
+    fn number_beyond_all_costs_no_other_unit() {
+        let units = units(r#"{"input_tokens":4,"zz":1e400,"output_tokens":5}"#);
+        assert_eq!(
+            (units.amount("input_tokens"), units.amount("output_tokens")),
+            (Some(4.0), Some(5.0))
+        );
+        assert_eq!(units.amount("zz"), None);
+    }
+
+    #[test]
+    fn unusable_answer_tells_what_it_was_billed() {
+        for answer in [
+            r#"{"id":"x","usage":{"billed_units":{"input_tokens":7}}}"#,
+            r#"{"embeddings":[],"meta":{"billed_units":{"input_tokens":7}}}"#,
+        ] {
+            assert_eq!(BilledUnits::find_in(answer.as_bytes()).amount("input_tokens"), Some(7.0));
+        }
+        for other in ["[]", "{", r#"{"usage":7}"#] {
+            assert!(BilledUnits::find_in(other.as_bytes()).is_empty(), "{other}");
+        }
     }
 
     #[test]

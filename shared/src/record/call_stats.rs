@@ -2,7 +2,7 @@
 
 use super::{Bill, BilledUnits};
 use crate::clock::{Instant, now};
-use crate::error::{Cause, GatewayError, UpstreamAnswer};
+use crate::error::{Cause, GatewayError};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
@@ -71,8 +71,8 @@ impl CallStats {
 
     /// Records the id under which Cohere knows a call that failed.
     pub fn record_failed_call(&mut self, error: &GatewayError) {
-        if let Some(UpstreamAnswer { id: Some(id), .. }) = error.upstream.as_deref() {
-            self.upstream_id = Some(id.clone());
+        if let Some(id) = error.upstream_id() {
+            self.upstream_id = Some(id.to_string());
         }
     }
 

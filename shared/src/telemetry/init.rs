@@ -4,6 +4,7 @@
 //! and only tell their location: the runtime crate would print whole events, prompts included, at TRACE.
 
 use crate::config::vars::Vars;
+use crate::telemetry::event_line::open_log;
 use crate::telemetry::{code_location, json_line};
 use std::fmt;
 use std::str::FromStr;
@@ -39,6 +40,7 @@ pub fn start_logging(function: &'static str, vars: &impl Vars) {
     let level =
         vars.all_vars().into_iter().find(|(name, _)| name == "RUST_LOG").map(|(_, value)| value);
     let own = OwnCrates::of_function(function);
+    open_log();
     let _ = build_subscriber(own, level.as_deref(), std::io::stdout).try_init();
 }
 

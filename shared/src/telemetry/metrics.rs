@@ -100,7 +100,7 @@ const BY_AUTHORIZER_VERSION: &[&[Dimension]] = &[&[Service, FunctionVersion]];
 metrics! {
     /// Requests that have ended, in whatever way.
     Requests: "Count", BY_SERVICE_AND_ENDPOINT, &[];
-    /// Requests that failed by a fault of the gateway or of Cohere: answers of 500 and above and streams that ended in ERROR, but not at a time that the caller had set. 0 for the others.
+    /// Requests that failed by a fault of the gateway or of Cohere: answers of 500 and above, and streams that ended in ERROR with the code of such an answer; but not at a time that the caller had set, by an option or by not reading. 0 for the others.
     ServerError: "Count", BY_SERVICE_AND_ENDPOINT, &[];
     /// Every answer of 500 and above. 0 for the others.
     Answered5xx: "Count", BY_ENDPOINT, &[];
@@ -235,8 +235,9 @@ metrics in the namespace `CohereGateway`. `Service` is the stack's name, `Endpoi
 request's line itself ([logging](logging.md)); what Cohere billed, the model and the client are its fields, which
 cost nothing and are searched with Logs Insights ([cost](cost.md)).
 
-A *marked call* writes the metrics whose names begin with `Gate`, and its cost; every other request writes both kinds. Alerts
-read what is not `Gate…`, so that a rollout's own calls wake nobody.
+The event of a *marked call* has the metrics whose names begin with `Gate`, and its cost; that of every other request has both
+kinds. Alerts read what is not `Gate…`, so that a rollout's own calls wake nobody. Breakers and the key's age are of an
+environment and not of a call: whoever meets them writes them.
 
 A function's log format must stay `Text` (or its level INFO): CloudWatch takes a line without a level of its own as INFO.
 

@@ -92,6 +92,13 @@ async fn answers_that_no_caller_sees_are_paid_too() {
     stub.plan_answer(write_json(200, &answer(json!([[1], [2]]))));
     let event = send_for_event(&running, "/v2/embed", &texts.to_string()).await;
     assert_eq!((&event["status"], &event["CostMicroUsd"]), (&json!(200), &json!(240)), "{event}");
+    // Nor is one that is no answer at all, but says what it was billed.
+    let broken = json!({ "id": "x", "meta": { "billed_units": { "input_tokens": 1_000 } } });
+    stub.plan_answer(write_json(200, &broken));
+    stub.plan_answer(write_json(200, &answer(json!([[1], [2]]))));
+    let others = texts.to_string().replace("\"b\"", "\"c\"").replace("\"a\"", "\"d\"");
+    let event = send_for_event(&running, "/v2/embed", &others).await;
+    assert_eq!(event["CostMicroUsd"], 240, "{event}");
     // A hit is free.
     let event = send_for_event(&running, "/v2/embed", &texts.to_string()).await;
     assert_eq!((&event["cache"], &event["CostMicroUsd"]), (&json!("hit"), &json!(0)), "{event}");

@@ -7,13 +7,14 @@ use crate::clock::now;
 use crate::cohere::classify;
 use crate::cohere::client::{Call, limit_error};
 use crate::cohere::events::EventReader;
-use crate::error::Result;
+use crate::error::{GatewayError, Result};
 use crate::pipeline::attempts::{CallAnswer, make_attempts};
 use crate::pipeline::chat::Chat;
 use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
-use crate::record::{CallStats, RequestRecord};
+use crate::record::{BilledUnits, CallStats, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds};
 use crate::wire::frames::split_frames;
+use crate::wire::refusal::Refusal;
 use crate::wire::stream::{self, MessageEnd, StreamEvent};
 use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
@@ -76,7 +77,7 @@ async fn read_until_content(
         let Some(frames) = events.next_frames().await? else {
             return Err(classify::cut_short("the stream ended before any content"));
         };
-        let has_content = find_content(&frames, stats)?;
+        let has_content = find_content(&frames, &call.model, stats)?;
         // Mostly one piece holds all, and needs no copy.
         if has_content && held.is_empty() {
             return Ok(OpenedStream { first: frames, events, permit: None });
@@ -91,21 +92,26 @@ async fn read_until_content(
     }
 }
 
+fn failed_opening(failure: &Refusal, stats: &mut CallStats) -> GatewayError {
+    let error = classify::from_stream_end(failure);
+    stats.record_failed_call(&error);
+    error
+}
+
 /// Tells whether there is an event after `message-start` among these frames.
 ///
 /// # Errors
 /// The stream ends before any content, with an error or without a word.
-fn find_content(frames: &Bytes, stats: &mut CallStats) -> Result<bool> {
+fn find_content(frames: &Bytes, model: &str, stats: &mut CallStats) -> Result<bool> {
     for frame in split_frames(frames) {
         match stream::read_event(&frame) {
             StreamEvent::MessageStart { id } => stats.upstream_id = id,
             StreamEvent::Comment => {}
-            StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), .. })
-            | StreamEvent::Failure(failure) => {
-                let error = classify::from_stream_end(&failure);
-                stats.record_failed_call(&error);
-                return Err(error);
+            StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), usage }) => {
+                stats.record_billed(model, &BilledUnits::parse_usage(&usage));
+                return Err(failed_opening(&failure, stats));
             }
+            StreamEvent::Failure(failure) => return Err(failed_opening(&failure, stats)),
             StreamEvent::Done => {
                 return Err(classify::cut_short("the stream is done before any content"));
             }

@@ -99,13 +99,15 @@ impl Lane {
             assert_eq!(alone.seen, [alone.attempts, 0], "{fault:?}, {way:?}: no fallback allowed");
             assert_eq!(allowed.seen, [alone.attempts, of_fallback], "{fault:?}, {way:?}: {line}");
         }
+        let has_fallen_back = !allowed.answer.header("x-gateway-fallback-from").is_empty();
         let fallback = match (of_fallback, said(way, &allowed.answer)) {
-            (0, _) => "–".into(),
-            (1, said) if said == "200" => {
+            // Where the stub does not see each call, a resend more or less is no sign of whose answer it is.
+            (_, said) if said == "200" && has_fallen_back => {
                 assert_eq!(allowed.answer.header("x-gateway-fallback-from"), way.model());
                 assert_eq!(allowed.answer.header("x-gateway-model"), way.fallback());
                 "answers".into()
             }
+            (0, _) => "–".into(),
             (_, told) if told == said(way, &alone.answer) => "fails too".into(),
             (calls, said) => format!("{calls} calls, {said}"),
         };
