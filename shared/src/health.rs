@@ -185,7 +185,6 @@ fn log_failed_check(model: &str, error: &GatewayError) {
         model,
         code,
         upstream_status = status,
-        upstream_id = error.upstream_id().map(redact_id),
         detail,
         "health check failed"
     );
