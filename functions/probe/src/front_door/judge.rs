@@ -34,10 +34,10 @@ fn judge_error(status: u16, body: &[u8]) -> Result<Option<Code>, String> {
 /// Reads the code of an error body, if it is one of ours.
 pub(super) fn read_code(body: &[u8]) -> Option<Code> {
     #[derive(Deserialize)]
-    struct ErrorBody {
+    struct GatewayRefusal {
         code: String,
     }
-    let said: ErrorBody = serde_json::from_slice(body).ok()?;
+    let said: GatewayRefusal = serde_json::from_slice(body).ok()?;
     Code::ALL.into_iter().find(|code| code.as_str() == said.code)
 }
 
