@@ -133,9 +133,7 @@ impl HealthCheck {
     fn write_line(&self, model: &str, stats: &CallStats) {
         let cost = self.prices.price(&stats.bill);
         let mut line = EventLine::new(Level::Info, "health_checked", "health check");
-        if let Some(ids) = InvocationIds::current() {
-            line.add_invocation(&ids);
-        }
+        line.add_invocation(InvocationIds::current().as_ref());
         line.add("model", redact_id(&name_model(model)));
         line.add("upstream_ms", stats.upstream_time);
         line.set_endpoint(Endpoint::Chat);

@@ -188,6 +188,11 @@ impl RequestRecord {
             || self.is_quota_exhausted()
     }
 
+    /// Tells whether a trial key has served the request.
+    pub fn has_trial_key(&self) -> bool {
+        self.calls.response_headers.contains_key("x-trial-endpoint-call-limit")
+    }
+
     /// Tells whether the end of a month's quota was met.
     pub fn is_quota_exhausted(&self) -> bool {
         self.calls.met_quota || self.failure_code() == Some(Code::QuotaExhausted)

@@ -34,9 +34,7 @@ impl VerdictLine {
                 (line, Metric::AuthorizerFailed)
             }
         };
-        if let Some(ids) = InvocationIds::current() {
-            line.add_invocation(&ids);
-        }
+        line.add_invocation(InvocationIds::current().as_ref());
         if !self.is_marked {
             line.count(metric, 1);
         }

@@ -74,9 +74,7 @@ impl Probe {
         let outcome = CohereOutcome::from_status(report.status);
         let seen = Seen { cohere: outcome.as_str(), front_door: door.outcome.as_str() };
         let mut line = EventLine::new(Level::Info, "probe_ended", "probe");
-        if let Some(ids) = InvocationIds::current() {
-            line.add_invocation(&ids);
-        }
+        line.add_invocation(InvocationIds::current().as_ref());
         line.add("cohere", seen.cohere);
         line.add("cohere_ms", report.latency);
         line.add("front_door", seen.front_door);

@@ -87,9 +87,11 @@ impl EventLine {
         Self { text, metrics: Vec::with_capacity(USUAL_METRICS), endpoint: None }
     }
 
-    /// Adds the ids of an invocation.
-    pub fn add_invocation(&mut self, ids: &InvocationIds) {
-        ids.for_each(|name, id| self.add(name, id));
+    /// Adds the ids of an invocation, where there is one.
+    pub fn add_invocation(&mut self, ids: Option<&InvocationIds>) {
+        if let Some(ids) = ids {
+            ids.for_each(|name, id| self.add(name, id));
+        }
     }
 
     /// Sets the value of the dimension `Endpoint`.

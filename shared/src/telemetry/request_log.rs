@@ -62,9 +62,7 @@ impl RequestLog {
     fn build_line(&self, is_first: bool) -> EventLine {
         let cost = self.prices.price(&self.record.calls.bill);
         let mut line = EventLine::new(Level::Info, "request_ended", "request");
-        if let Some(ids) = &self.ids {
-            line.add_invocation(ids);
-        }
+        line.add_invocation(self.ids.as_ref());
         add_request(&mut line, &self.record);
         add_calls(&mut line, &self.record);
         RequestMetrics { record: &self.record, cost, is_first }.add_to(&mut line);
@@ -105,7 +103,6 @@ fn add_request(line: &mut EventLine, record: &RequestRecord) {
 fn add_calls(line: &mut EventLine, record: &RequestRecord) {
     let RequestRecord { calls, batch, .. } = record;
     let is_batch = batch.inputs > 0;
-    let is_trial = calls.response_headers.contains_key("x-trial-endpoint-call-limit");
     line.add("upstream_id", calls.upstream_id.as_deref().map(redact::redact_id));
     line.add("upstream_ms", calls.upstream_time);
     line.add("waiting_ms", only_if(!calls.waiting_time.is_zero(), calls.waiting_time));
@@ -122,7 +119,7 @@ fn add_calls(line: &mut EventLine, record: &RequestRecord) {
     line.add("cache_misses", only_if(is_batch, batch.misses));
     line.add("inputs_saved", only_if(is_batch, batch.inputs.saturating_sub(batch.misses)));
     line.add("key_version", calls.key_version.as_deref());
-    line.add("trial_key", only_if(is_trial, true));
+    line.add("trial_key", only_if(record.has_trial_key(), true));
 }
 
 #[cfg(test)]

@@ -38,7 +38,6 @@ impl RequestMetrics<'_> {
     fn add_outcome(&self, line: &mut EventLine) {
         let record = self.record;
         let code = record.failure_code();
-        let is_trial = record.calls.response_headers.contains_key("x-trial-endpoint-call-limit");
         line.count(Metric::Requests, 1);
         line.count_if(Metric::ServerError, record.is_server_error());
         line.count_if(Metric::Answered5xx, record.status >= SERVER_ERROR);
@@ -49,7 +48,7 @@ impl RequestMetrics<'_> {
             (Metric::KeyRefused, code == Some(Code::UpstreamAuth)),
             (Metric::BillingRefused, code == Some(Code::UpstreamBilling)),
             (Metric::RetryBudgetEmpty, record.calls.found_budget_empty),
-            (Metric::TrialKey, is_trial),
+            (Metric::TrialKey, record.has_trial_key()),
         ];
         for (metric, has_happened) in rare {
             if has_happened {
