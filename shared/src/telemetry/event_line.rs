@@ -67,6 +67,13 @@ pub struct EventLine {
     text: String,
     metrics: Vec<Metric>,
     endpoint: Option<Endpoint>,
+    other: Option<OtherFunction>,
+}
+
+/// A function that a line of another one is about.
+struct OtherFunction {
+    name: String,
+    version: String,
 }
 
 impl EventLine {
@@ -84,7 +91,7 @@ impl EventLine {
     pub(super) fn of_metrics(bytes: usize) -> Self {
         let mut text = String::with_capacity(bytes);
         text.push('{');
-        Self { text, metrics: Vec::with_capacity(USUAL_METRICS), endpoint: None }
+        Self { text, metrics: Vec::with_capacity(USUAL_METRICS), endpoint: None, other: None }
     }
 
     /// Adds the ids of an invocation, where there is one.
@@ -97,6 +104,12 @@ impl EventLine {
     /// Sets the value of the dimension `Endpoint`.
     pub fn set_endpoint(&mut self, endpoint: Endpoint) {
         self.endpoint = Some(endpoint);
+    }
+
+    /// Sets what the line is about where that is another function: its name is the value of the dimension
+    /// `Endpoint`, and its version that of `FunctionVersion`.
+    pub fn set_function(&mut self, name: &str, version: &str) {
+        self.other = Some(OtherFunction { name: name.to_string(), version: version.to_string() });
     }
 
     /// Adds a field; one without a value is left out.
@@ -156,6 +169,7 @@ impl EventLine {
     }
 
     fn add_dimensions(&mut self, metrics: &[Metric]) {
+        let other = self.other.take();
         for dimension in Dimension::ALL {
             let is_used = |metric: &Metric| {
                 metric.dimension_sets().iter().any(|set| set.contains(&dimension))
@@ -163,10 +177,12 @@ impl EventLine {
             if !metrics.iter().any(is_used) {
                 continue;
             }
-            let value = match dimension {
-                Dimension::Service => service(),
-                Dimension::FunctionVersion => function_version(),
-                Dimension::Endpoint => {
+            let value = match (dimension, &other) {
+                (Dimension::Service, _) => service(),
+                (Dimension::FunctionVersion, Some(function)) => &function.version,
+                (Dimension::FunctionVersion, None) => function_version(),
+                (Dimension::Endpoint, Some(function)) => &function.name,
+                (Dimension::Endpoint, None) => {
                     debug_assert!(self.endpoint.is_some(), "a metric has no endpoint");
                     self.endpoint.map(Endpoint::name).unwrap_or_default()
                 }

@@ -110,3 +110,14 @@ fn line_without_metrics_is_no_metric_line() {
         assert!(line.get(absent).is_none(), "{absent}");
     }
 }
+
+#[test]
+fn line_about_another_function_names_that_one() {
+    let mut line = EventLine::of_metrics(0);
+    line.set_function("authorizer", "12");
+    line.count(Metric::GateMismatch, 0);
+    let line = read(line);
+    check_embedded_format(&line);
+    assert_eq!((&line["Endpoint"], &line["FunctionVersion"]), (&json!("authorizer"), &json!("12")));
+    assert_eq!(line["GateMismatch"], 0);
+}
