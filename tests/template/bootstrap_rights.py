@@ -82,11 +82,19 @@ SERVICE = {
     "Functions": allow("lambda *", FUNCTIONS),
     "Api": allow("apigateway DELETE GET PATCH POST PUT", arn("apigateway", "/*", account="")),
     "Logs": allow("logs *", LOGS),
-    "Schedule": allow(
-        "events DeleteRule DescribeRule ListTargetsByRule PutRule PutTargets RemoveTargets TagResource UntagResource",
-        arn("events", "rule/${StackName}-*"),
-    ),
+    "Schedule": allow("events *", arn("events", "rule/${StackName}-*")),
     "FindLogs": allow("logs DescribeLogGroups", "*"),
+    "Alarms": allow("cloudwatch *", arn("cloudwatch", "alarm:${StackName}-*")),
+    "CompositeAlarms": allow("cloudwatch DescribeAlarms PutCompositeAlarm", "*"),
+    "Topics": allow("sns *", arn("sns", "${StackName}-*")),
+    "MakeTheTopicsKey": allow("kms CreateKey TagResource", "*"),
+    # Whoever may change the policy of a key may use it.
+    "KeepTheTopicsKey": allow(
+        "kms DescribeKey DisableKeyRotation EnableKeyRotation GetKeyPolicy GetKeyRotationStatus ListResourceTags"
+        " PutKeyPolicy ScheduleKeyDeletion UntagResource UpdateKeyDescription",
+        KEYS,
+        {"aws:ResourceTag/aws:cloudformation:stack-name": {"Ref": "StackName"}},
+    ),
     # No value of a secret is read.
     "Secrets": allow(
         "secretsmanager CancelRotateSecret CreateSecret DeleteSecret DescribeSecret RotateSecret TagResource UntagResource"

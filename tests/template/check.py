@@ -8,11 +8,12 @@ one and silently is not. Each check names changes of the template that it must n
 import json
 import sys
 
-import check_api  # noqa: F401 - the checks of these six run with those below
+import check_api  # noqa: F401 - the checks of these run with those below
 import check_functions  # noqa: F401
 import check_probe  # noqa: F401
 import check_roles  # noqa: F401
 import check_secrets  # noqa: F401
+import check_topics  # noqa: F401
 import check_whole  # noqa: F401
 from stack import RESOURCES, ROOT, STACK, check, put, read_template, remove, run_checks, the_stage, transform_template
 

@@ -6,7 +6,7 @@ changes in one of these parts of the template is noticed, since each table is co
 
 import json
 
-from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove
+from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
 from tables import compare_conditions, compare_outputs, compare_parameters, expression, strip_hash
 
 CONSOLE = "Metadata.AWS::CloudFormation::Interface"
@@ -15,6 +15,8 @@ RESERVE = "^(none|0|[1-9][0-9]{0,5})$"
 SWITCH = ["off", "on"]
 UNIT_PRICE = r"[a-z_]+:[0-9]{1,9}(\.[0-9]{1,6})?"
 PRICES_OF_A_MODEL = rf"[^=,+:\s]+={UNIT_PRICE}(\+{UNIT_PRICE})*"
+EMAIL = r"^([^@\s]+@[^@\s]+)?$"
+TOPIC_ARN = r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$"
 DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
 # Default, and bound: a pattern, a list of values, or the least number.
@@ -38,6 +40,10 @@ PARAMETERS = {
     "SecretsKmsKeyArn": ("", r"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+)?$"),
     "DomainName": ("", r"^(([a-z0-9-]+\.)+[a-z]{2,})?$"),
     "CertificateArn": ("", r"^(arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[A-Za-z0-9-]+)?$"),
+    "P1Email": ("", EMAIL),
+    "P2Email": ("", EMAIL),
+    "ExistingP1TopicArn": ("", TOPIC_ARN),
+    "ExistingP2TopicArn": ("", TOPIC_ARN),
     "ProbeSchedule": ("5", ["1", "5", "15", "off"]),
     "LogRetentionDays": (30, DAYS),
     "AccessLogs": ("off", SWITCH),
@@ -60,6 +66,11 @@ CONDITIONS = {
     "HasAccessLogs": ("AccessLogs", "on"),
     "HasProbeSchedule": ("not", "ProbeSchedule", "off"),
     "ProbesEveryMinute": ("ProbeSchedule", "1"),
+    "MakesP1Topic": ("ExistingP1TopicArn", ""),
+    "MakesP2Topic": ("ExistingP2TopicArn", ""),
+    "MakesTopics": ("either", "MakesP1Topic", "MakesP2Topic"),
+    "HasP1Email": ("not", "P1Email", ""),
+    "HasP2Email": ("not", "P2Email", ""),
 }
 
 
@@ -89,6 +100,8 @@ OUTPUTS = {
     "AuthorizerLogGroup": ({"Ref": "AuthorizerLogs"}, None),
     "RotateKeyLogGroup": ({"Ref": "RotateKeyLogs"}, None),
     "ProbeLogGroup": ({"Ref": "ProbeLogs"}, None),
+    "P1TopicArn": (topic("P1"), None),
+    "P2TopicArn": (topic("P2"), None),
 }
 
 # Resources that belong to no function. Permissions to invoke are compared in check_functions.py.
@@ -109,6 +122,13 @@ OTHERS = {
     "SyntheticClientSecret": "AWS::SecretsManager::Secret",
     "CohereApiKeyRotation": "AWS::SecretsManager::RotationSchedule",
     "ProbeRule": "AWS::Events::Rule",
+    "AlertsKey": "AWS::KMS::Key",
+    "P1Topic": "AWS::SNS::Topic",
+    "P1TopicPolicy": "AWS::SNS::TopicPolicy",
+    "P1Subscription": "AWS::SNS::Subscription",
+    "P2Topic": "AWS::SNS::Topic",
+    "P2TopicPolicy": "AWS::SNS::TopicPolicy",
+    "P2Subscription": "AWS::SNS::Subscription",
     "ProbeFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
 }
 # What each function has.
@@ -141,8 +161,9 @@ def the_stack_has_these_resources_and_no_other():
 # Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
 MARKED = {
     "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Events::Rule",
-    "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
+    "AWS::KMS::Key", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
     "AWS::Lambda::Version", "AWS::Logs::LogGroup",
+    "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy",
     "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret",
 }
 

@@ -57,6 +57,11 @@ def own_or_existing(secret):
     return {"Fn::If": [f"Makes{secret}Secret", {"Ref": f"{secret}Secret"}, {"Ref": f"Existing{secret}SecretArn"}]}
 
 
+def topic(severity):
+    """The stack's own topic for alerts of a severity, or the one that a parameter names."""
+    return {"Fn::If": [f"Makes{severity}Topic", {"Ref": f"{severity}Topic"}, {"Ref": f"Existing{severity}TopicArn"}]}
+
+
 def without_value(condition, value):
     """The value where the condition holds, and nothing otherwise."""
     return {"Fn::If": [condition, value, {"Ref": "AWS::NoValue"}]}

@@ -6,7 +6,12 @@ from changes import TEMPLATE
 
 
 def expression(words):
-    """`("Name", "x")` is true where the parameter is x, `("not", "Name", "x")` where it is not."""
+    """`("Name", "x")` is true where the parameter is x, `("not", "Name", "x")` where it is not.
+
+    `("either", "A", "B")` is true where one of two conditions is.
+    """
+    if words[0] == "either":
+        return {"Fn::Or": [{"Condition": name} for name in words[1:]]}
     if words[0] == "not":
         return {"Fn::Not": [expression(words[1:])]}
     return {"Fn::Equals": [{"Ref": words[0]}, words[1]]}

@@ -86,7 +86,11 @@ fn operator_policy_covers_every_resource_of_the_template() {
             ("AWS::Logs", "LogGroup") => "logs:*",
             ("AWS::ApiGateway", _) | ("AWS::Serverless", "Api") => "apigateway:PATCH",
             ("AWS::SecretsManager", "Secret" | "RotationSchedule") => "secretsmanager:CreateSecret",
-            ("AWS::Events", "Rule") => "events:PutRule",
+            ("AWS::Events", "Rule") => "events:*",
+            ("AWS::SNS", _) => "sns:*",
+            ("AWS::KMS", "Key") => "kms:CreateKey",
+            ("AWS::CloudWatch", "Alarm") => "cloudwatch:*",
+            ("AWS::CloudWatch", "CompositeAlarm") => "cloudwatch:PutCompositeAlarm",
             ("AWS::IAM", "Role") => "iam:CreateRole",
             _ => panic!("{name} is a {kind}: let the policy allow its making, and say so here"),
         };
