@@ -40,3 +40,4 @@ mod test_ca;
 mod unreadable_clients;
 mod upstream_id;
 mod usage_plans;
+mod versions;

@@ -5,6 +5,7 @@ pub mod aws_account;
 pub mod deployment;
 pub mod event;
 pub mod exchange;
+pub mod faulty_version;
 pub mod gateway;
 pub mod ops;
 pub mod raw_event;

@@ -4,20 +4,18 @@
 //! lines of this run reads both kinds in one way. A line is about one request or one invocation, and
 //! has zeros where AWS publishes them: an average is then a rate, as it is there.
 
+use crate::lambda::Qualifier;
 use crate::output::Output;
 use serde_json::{Value, json};
 use shared::clock::since_epoch;
 use std::time::Duration;
 
-/// The alias that everything is invoked by.
-pub const ALIAS: &str = "live";
-/// The version that it points to, as functions are told.
-pub const VERSION: &str = "1";
-
 const BY_STAGE: &[&[&str]] = &[&["ApiName"], &["ApiName", "Stage"]];
 const BY_METHOD: &[&[&str]] =
     &[&["ApiName"], &["ApiName", "Stage"], &["ApiName", "Stage", "Resource", "Method"]];
-const BY_FUNCTION: &[&[&str]] = &[
+const BY_FUNCTION: &[&[&str]] = &[&[], &["FunctionName"], &["FunctionName", "Resource"]];
+/// Lambda names the executed version only where an alias has chosen it.
+const BY_ALIAS: &[&[&str]] = &[
     &[],
     &["FunctionName"],
     &["FunctionName", "Resource"],
@@ -55,27 +53,41 @@ impl MeasuredApi {
     }
 }
 
-/// Describes an invocation that has ended; `function` is the name that it is deployed under.
-pub fn describe_invocation(function: &str, has_failed: bool, duration: Duration) -> Value {
+/// A function as it was invoked.
+pub struct Invoked {
+    /// The name that it is deployed under.
+    pub function: String,
+    pub qualifier: Qualifier,
+    /// The version that has run.
+    pub executed: u32,
+}
+
+/// Describes an invocation that has ended.
+pub fn describe_invocation(invoked: &Invoked, has_failed: bool, duration: Duration) -> Value {
     let metrics = [
         ("Invocations", "Count", 1.0),
         ("Errors", "Count", count(has_failed)),
         ("Throttles", "Count", 0.0),
         ("Duration", "Milliseconds", duration.as_secs_f64() * 1000.0),
     ];
-    name_function(write_metrics("AWS/Lambda", BY_FUNCTION, &metrics), function)
+    write_of_function(invoked, &metrics)
 }
 
 /// Describes an invocation that was not taken, which AWS counts as nothing else.
-pub fn describe_throttle(function: &str) -> Value {
-    let metrics = [("Throttles", "Count", 1.0)];
-    name_function(write_metrics("AWS/Lambda", BY_FUNCTION, &metrics), function)
+pub fn describe_throttle(invoked: &Invoked) -> Value {
+    write_of_function(invoked, &[("Throttles", "Count", 1.0)])
 }
 
-fn name_function(mut line: Value, function: &str) -> Value {
+fn write_of_function(invoked: &Invoked, metrics: &[(&str, &str, f64)]) -> Value {
+    let Invoked { function, qualifier, executed } = invoked;
+    let by_alias = *qualifier == Qualifier::Alias;
+    let sets = if by_alias { BY_ALIAS } else { BY_FUNCTION };
+    let mut line = write_metrics("AWS/Lambda", sets, metrics);
     line["FunctionName"] = json!(function);
-    line["Resource"] = json!(format!("{function}:{ALIAS}"));
-    line["ExecutedVersion"] = json!(VERSION);
+    line["Resource"] = json!(qualifier.qualify(function));
+    if by_alias {
+        line["ExecutedVersion"] = json!(executed.to_string());
+    }
     line
 }
 
@@ -137,14 +149,37 @@ mod tests {
         assert!(elsewhere.get("Resource").is_none(), "{elsewhere}");
     }
 
+    fn invoke_by(qualifier: Qualifier) -> Invoked {
+        Invoked { function: "a-function".to_owned(), qualifier, executed: 7 }
+    }
+
     #[test]
     fn throttle_is_neither_invocation_nor_error() {
-        let throttle = describe_throttle("a-function");
+        let throttle = describe_throttle(&invoke_by(Qualifier::Alias));
         assert_whole(&throttle);
         assert_eq!(throttle["Resource"], "a-function:live");
         assert!(throttle.get("Invocations").is_none() && throttle.get("Errors").is_none());
-        let failed = describe_invocation("a-function", true, Duration::from_millis(1500));
+        let time = Duration::from_millis(1500);
+        let failed = describe_invocation(&invoke_by(Qualifier::Alias), true, time);
         assert_whole(&failed);
         assert_eq!((&failed["Errors"], &failed["Duration"]), (&json!(1.0), &json!(1500.0)));
+    }
+
+    #[test]
+    fn executed_version_is_named_of_an_alias_alone() {
+        for (qualifier, resource, executed, sets) in [
+            (Qualifier::Alias, "a-function:live", json!("7"), 4),
+            (Qualifier::Version(7), "a-function:7", Value::Null, 3),
+            (Qualifier::None, "a-function", Value::Null, 3),
+        ] {
+            let line = describe_invocation(&invoke_by(qualifier), false, Duration::ZERO);
+            assert_whole(&line);
+            assert_eq!(
+                (&line["Resource"], &line["ExecutedVersion"]),
+                (&json!(resource), &executed)
+            );
+            let counted = line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].as_array().unwrap();
+            assert_eq!(counted.len(), sets, "{line}");
+        }
     }
 }

@@ -47,6 +47,9 @@ use reply::Reply;
 /// Larger than any body the real API accepts.
 const MAX_BODY_BYTES: usize = 128 << 20;
 
+/// Where Cohere's status page tells programs how it is.
+const STATUS_PAGE: &str = "/api/v2/status.json";
+
 impl CohereSandbox {
     /// The HTTP service.
     pub fn to_router(&self) -> Router {
@@ -88,6 +91,10 @@ async fn handle_request(State(sandbox): State<CohereSandbox>, request: Request) 
     let request = ReceivedRequest::from_parts(&parts, body);
     if request.path.starts_with("/_sandbox/") {
         return admin::answer_admin(&sandbox, &request).into_response();
+    }
+    // On another host than the API, which fails by itself.
+    if request.path == STATUS_PAGE {
+        return admin::answer_status_page(&sandbox).into_response();
     }
     let fault = sandbox.fault_for(&request);
     sandbox.record_request(request.clone());

@@ -12,6 +12,7 @@ mod aws_account;
 mod aws_metrics;
 pub mod build;
 pub mod cli;
+pub mod code_deploy;
 pub mod cohere_sandbox;
 mod invoke_api;
 mod lambda;
@@ -21,6 +22,7 @@ pub mod secrets_manager;
 mod stack;
 pub mod template;
 
+pub use lambda::{NewVersion, Routing, WeightedVersion};
 pub use output::Output;
 pub use stack::{Options, STACK_NAME, Stack, Upstream, start_stack};
 

@@ -1,17 +1,22 @@
 //! One running stack: every part is started in order, and all are stopped together.
 
+mod credential;
+mod versions;
+
 use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
 use crate::build::Build;
+use crate::code_deploy::{self, CodeDeploy};
 use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::invoke_api::invoke_router;
-use crate::lambda::{Function, Launch, Limits};
+use crate::lambda::{FIRST_VERSION, Function, Launch, Limits};
 use crate::output::Output;
 use crate::secrets_manager::{self, SecretsManager};
 use crate::template::{self, ReferenceValues, Template};
 use crate::{LOCAL_TOKEN, build, loopback};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
+use credential::Credential;
 use futures_util::future::join_all;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -88,6 +93,7 @@ pub struct Stack {
     pub sandbox: Option<CohereSandbox>,
     pub secrets: SecretsManager,
     pub usage_plans: Arc<UsagePlans>,
+    pub code_deploy: CodeDeploy,
     /// Variables with which AWS's own tools, and `ops`, reach this run's secrets and API keys.
     pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
@@ -117,7 +123,9 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let secrets_url = format!("http://{secrets_address}");
     let aws = credential.tool_variables(&secrets_url);
     let mut variables = credential.function_variables();
-    variables.push(("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), secrets_url));
+    for service in ["CODEDEPLOY", "LAMBDA", "SECRETS_MANAGER"] {
+        variables.push((format!("AWS_ENDPOINT_URL_{service}"), secrets_url.clone()));
+    }
     let url = format!("http://{address}");
     variables.push(("GATEWAY_PROBE_URL".to_owned(), url.clone()));
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
@@ -126,6 +134,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let mut functions = BTreeMap::new();
     for function in &template.functions {
         let launch = Launch {
+            version: FIRST_VERSION,
             function: function.clone(),
             binary: find_binary(&directory, &function.name)?,
             stack: STACK_NAME.to_owned(),
@@ -145,16 +154,30 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         secrets.rotate_with(&rotation.secret_id, function.clone());
     }
     let invoke = invoke_router(functions.clone(), &credential.access_key);
+    let code_deploy = CodeDeploy::new(&credential.access_key);
+    // Its calls go to the same path as those of Secrets Manager.
+    let code_deploy_layer =
+        axum::middleware::from_fn_with_state(code_deploy.clone(), code_deploy::answer_or_pass);
     tokio::spawn(loopback::serve_until_stopped(
         secrets_listener,
-        secrets.to_router().merge(control).merge(invoke),
+        secrets.to_router().merge(control).merge(invoke).layer(code_deploy_layer),
         stop.subscribe(),
     ));
     let api_gateway =
         ApiGateway::new(&template, &functions, usage_plans.clone(), options.output.clone())?;
     let token = options.token;
-    let stack =
-        Stack { url, upstream_url, token, sandbox, secrets, usage_plans, aws, functions, stop };
+    let stack = Stack {
+        url,
+        upstream_url,
+        token,
+        sandbox,
+        secrets,
+        usage_plans,
+        code_deploy,
+        aws,
+        functions,
+        stop,
+    };
     stack.warm_up_functions().await?;
     tokio::spawn(loopback::serve_until_stopped(
         listener,
@@ -306,40 +329,4 @@ fn reference_values(upstream_url: &str) -> ReferenceValues {
 /// 32 random hexadecimal digits.
 fn random_hex() -> String {
     Uuid::new_v4().simple().to_string()
-}
-
-/// AWS credentials that are accepted in this run only.
-struct Credential {
-    access_key: String,
-    secret_key: String,
-    session_token: String,
-}
-
-impl Credential {
-    fn new_random() -> Self {
-        Credential {
-            access_key: format!("LOCAL{}", random_hex()[..15].to_uppercase()),
-            secret_key: random_hex(),
-            session_token: random_hex(),
-        }
-    }
-
-    /// What a shell needs to reach the secrets; functions get the region from Lambda.
-    fn tool_variables(&self, endpoint_url: &str) -> Vec<(String, String)> {
-        let variables = [
-            ("AWS_ENDPOINT_URL", endpoint_url),
-            ("AWS_REGION", REGION),
-            ("AWS_ACCESS_KEY_ID", &self.access_key),
-            ("AWS_SECRET_ACCESS_KEY", &self.secret_key),
-        ];
-        variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
-    }
-
-    fn function_variables(&self) -> Vec<(String, String)> {
-        vec![
-            ("AWS_ACCESS_KEY_ID".to_owned(), self.access_key.clone()),
-            ("AWS_SECRET_ACCESS_KEY".to_owned(), self.secret_key.clone()),
-            ("AWS_SESSION_TOKEN".to_owned(), self.session_token.clone()),
-        ]
-    }
 }

@@ -2,7 +2,8 @@
 //!
 //! `PUT /_sandbox/faults` takes a JSON list of fault lines, `GET /_sandbox/requests` and
 //! `GET /_sandbox/count` tell what arrived, `PUT` and `DELETE /_sandbox/keys/{key}` change the
-//! accepted keys (`?trial=true` for a trial key). None of this exists on the real API.
+//! accepted keys (`?trial=true` for a trial key), `PUT /_sandbox/status/{indicator}` what the status page
+//! says. None of this exists on the real API.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -24,6 +25,11 @@ pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -
             sandbox.accept_key(Key { value: key_of(path).unwrap_or_default().to_owned(), trial });
             Ok(json!({ "accepted": true, "trial": trial }))
         }
+        ("PUT", _) if path.starts_with("status/") => {
+            let indicator = path.trim_start_matches("status/");
+            sandbox.set_status(indicator);
+            Ok(json!({ "indicator": indicator }))
+        }
         ("DELETE", _) if key_of(path).is_some() => {
             sandbox.revoke_key(key_of(path).unwrap_or_default());
             Ok(json!({ "revoked": true }))
@@ -35,6 +41,21 @@ pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -
         Err(problem) => Reply::from_json(json!({ "message": problem }).to_string())
             .with_status(StatusCode::BAD_REQUEST),
     }
+}
+
+/// The page that tells how Cohere is, in the form of `status.cohere.com/api/v2/status.json`.
+pub(super) fn answer_status_page(sandbox: &CohereSandbox) -> Reply {
+    let said = sandbox.lock_state().status.clone();
+    let indicator = said.unwrap_or_else(|| "none".to_owned());
+    let description =
+        if indicator == "none" { "All Systems Operational" } else { "Not as it should be" };
+    Reply::from_json(
+        json!({
+            "page": { "id": "sandbox", "name": "Cohere sandbox", "time_zone": "Etc/UTC" },
+            "status": { "indicator": indicator, "description": description },
+        })
+        .to_string(),
+    )
 }
 
 fn key_of(path: &str) -> Option<&str> {

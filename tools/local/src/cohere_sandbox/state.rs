@@ -26,6 +26,8 @@ pub(super) struct SandboxState {
     planned: VecDeque<Fault>,
     received: VecDeque<ReceivedRequest>,
     pub(super) received_count: u64,
+    /// What the status page says, in the word of its API; `none` where nothing is wrong.
+    pub(super) status: Option<String>,
 }
 
 impl CohereSandbox {
@@ -49,6 +51,11 @@ impl CohereSandbox {
     /// Refuses that key from now on.
     pub fn revoke_key(&self, value: &str) {
         self.lock_state().keys.revoke(value);
+    }
+
+    /// Lets the status page say this, such as `major`; `none` is what it says by itself.
+    pub fn set_status(&self, indicator: &str) {
+        self.lock_state().status = Some(indicator.to_owned());
     }
 
     /// Plans faults for the next API requests, one each, in order, replacing what was planned.

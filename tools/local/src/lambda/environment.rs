@@ -25,6 +25,8 @@ pub enum Phase {
 #[derive(Debug)]
 pub struct Environment {
     pub number: usize,
+    /// A caller waits for its start, and reports what it says there.
+    pub is_awaited: bool,
     state: Mutex<EnvironmentState>,
     arrived: Notify,
     phase: watch::Sender<Phase>,
@@ -61,9 +63,10 @@ impl RunningInvocation {
 }
 
 impl Environment {
-    pub fn new(number: usize, start_limit: Duration) -> Self {
+    pub fn new(number: usize, is_awaited: bool, start_limit: Duration) -> Self {
         Environment {
             number,
+            is_awaited,
             state: Mutex::default(),
             arrived: Notify::new(),
             phase: watch::Sender::new(Phase::Starting),
@@ -115,7 +118,9 @@ impl Environment {
         loop {
             {
                 let mut state = self.lock_state();
-                if let Some(Invocation { id, event, answer, ended, slot }) = state.waiting.take() {
+                if let Some(Invocation { id, arn, event, answer, ended, slot }) =
+                    state.waiting.take()
+                {
                     state.slot = Some(slot);
                     state.running = Some(RunningInvocation {
                         id: id.clone(),
@@ -126,7 +131,7 @@ impl Environment {
                         ended,
                     });
                     self.deadline.send_replace(Some(Instant::now() + limit));
-                    return NextInvocation { id, event };
+                    return NextInvocation { id, arn, event };
                 }
             }
             self.arrived.notified().await;

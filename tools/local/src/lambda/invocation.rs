@@ -1,5 +1,6 @@
 //! One invocation: the event on its way to a function, and the answer on its way back.
 
+use super::routing::ALIAS;
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
@@ -80,10 +81,43 @@ pub struct EndedInvocation {
     pub duration: Duration,
 }
 
+/// By what a function is invoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Qualifier {
+    /// By its name alone: the newest code. AWS runs what is not published yet, which here never differs.
+    None,
+    /// By the alias that everything is invoked by.
+    Alias,
+    /// By the number of a version.
+    Version(u32),
+}
+
+impl Qualifier {
+    /// Reads what stands behind the function's name.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "" | "$LATEST" => Some(Qualifier::None),
+            ALIAS => Some(Qualifier::Alias),
+            number => number.parse().ok().map(Qualifier::Version),
+        }
+    }
+
+    /// The function's name with this behind it, as ARNs and metrics have it.
+    pub fn qualify(self, function: &str) -> String {
+        match self {
+            Qualifier::None => function.to_owned(),
+            Qualifier::Alias => format!("{function}:{ALIAS}"),
+            Qualifier::Version(number) => format!("{function}:{number}"),
+        }
+    }
+}
+
 /// One event, where its answer and its end are told, and the slot it occupies.
 #[derive(Debug)]
 pub struct Invocation {
     pub id: String,
+    /// Under which the function was invoked.
+    pub arn: String,
     pub event: Bytes,
     pub answer: oneshot::Sender<Result<Payload, InvocationError>>,
     pub ended: oneshot::Sender<EndedInvocation>,
@@ -94,5 +128,6 @@ pub struct Invocation {
 #[derive(Debug)]
 pub struct NextInvocation {
     pub id: String,
+    pub arn: String,
     pub event: Bytes,
 }

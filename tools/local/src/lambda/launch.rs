@@ -4,8 +4,8 @@
 //! developer's shell (a real key, AWS credentials, a proxy) can reach it. It is a process group of
 //! its own: a Ctrl-C in the terminal reaches this tool alone, which then ends every child.
 
+use super::invocation::Qualifier;
 use crate::aws_account::{ACCOUNT, REGION};
-use crate::aws_metrics::{ALIAS, VERSION};
 use crate::output::Output;
 use crate::template;
 use serde_json::Value;
@@ -14,8 +14,11 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// Everything needed to start a process of a function.
+/// Everything needed to start a process of one version of a function.
+#[derive(Clone)]
 pub struct Launch {
+    /// Number of the version.
+    pub version: u32,
     pub function: template::TemplateFunction,
     pub binary: PathBuf,
     /// Name of the CloudFormation stack that this run stands for.
@@ -35,9 +38,10 @@ impl Launch {
         self.function.timeout
     }
 
-    /// The ARN under which API Gateway invokes it: that of its alias.
-    pub fn arn(&self) -> String {
-        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}:{ALIAS}", self.deployed_name())
+    /// The ARN under which it is invoked.
+    pub fn arn(&self, qualifier: Qualifier) -> String {
+        let name = qualifier.qualify(&self.deployed_name());
+        format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")
     }
 
     /// Functions are deployed under the stack's name and their resource.
@@ -68,7 +72,7 @@ impl Launch {
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
             .env("AWS_LAMBDA_FUNCTION_NAME", &deployed_name)
-            .env("AWS_LAMBDA_FUNCTION_VERSION", VERSION)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", self.version.to_string())
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory_mb.to_string())
             .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
             .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{deployed_name}"))

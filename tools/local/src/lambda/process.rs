@@ -36,8 +36,8 @@ pub async fn run_environment(session: Session, mut stop: watch::Receiver<bool>) 
     let stopping = *stop.borrow() || stop.has_changed().is_err();
     let number = environment.number;
     let held_lines = lines.take_held();
-    if environment.phase() == Phase::Starting && number == 1 {
-        // The caller that waits for the first environment reports its lines, once.
+    if environment.phase() == Phase::Starting && environment.is_awaited {
+        // Its caller reports the lines, once.
         let said = held_lines.iter().map(|line| format!("\n  {}", extract_message(line)));
         environments.remove(environment, &format!("it {why}{}", said.collect::<String>()));
     } else {

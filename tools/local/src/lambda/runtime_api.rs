@@ -48,7 +48,7 @@ async fn handle_next(State(session): State<Session>) -> Response {
     let headers = [
         ("lambda-runtime-aws-request-id", work.id),
         ("lambda-runtime-deadline-ms", (time_since_epoch() + timeout).as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", launch.arn()),
+        ("lambda-runtime-invoked-function-arn", work.arn),
         ("lambda-runtime-trace-id", new_trace_id()),
         ("content-type", "application/json".to_owned()),
     ];

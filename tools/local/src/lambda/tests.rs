@@ -5,8 +5,17 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom, as `lambda.rs` says it; a file imports only from those after its own.
-const ORDER: [&str; 7] =
-    ["function", "process", "runtime_api", "environments", "environment", "invocation", "launch"];
+const ORDER: [&str; 9] = [
+    "function",
+    "version",
+    "process",
+    "runtime_api",
+    "environments",
+    "environment",
+    "launch",
+    "invocation",
+    "routing",
+];
 
 fn position(module: &str) -> usize {
     let position = ORDER.iter().position(|name| *name == module);

@@ -101,3 +101,16 @@ async fn models_are_listed_by_endpoint_and_page() {
     assert_eq!(get("/v1/models/embed-v4.0").await.json()["context_length"], 128_000);
     assert_eq!(get("/v1/models/nothing").await.status, 404);
 }
+
+#[tokio::test]
+async fn status_page_says_what_it_is_told() {
+    let sandbox = sandbox();
+    sandbox.plan_faults(vec!["status=503".parse().unwrap()]);
+    let page = "/api/v2/status.json";
+    let answer = send(&sandbox, "GET", page, &[], String::new()).await;
+    assert_eq!((answer.status, &answer.json()["status"]["indicator"]), (200, &json!("none")));
+    send(&sandbox, "PUT", "/_sandbox/status/major", &[], String::new()).await;
+    let told = send(&sandbox, "GET", page, &[], String::new()).await.json();
+    assert_eq!(told["status"]["indicator"], "major");
+    assert!(sandbox.requests().is_empty(), "the page is no part of the API");
+}

@@ -11,14 +11,24 @@ const LIMIT: Duration = Duration::from_secs(60);
 type Answered = oneshot::Receiver<Result<Payload, InvocationError>>;
 
 fn environment() -> Environment {
-    Environment::new(1, Duration::from_secs(10))
+    Environment::new(1, true, Duration::from_secs(10))
 }
 
 fn invocation(id: &str, slots: &Arc<Semaphore>) -> (Invocation, Answered) {
     let (answer, answered) = oneshot::channel();
     let slot = slots.clone().try_acquire_owned().unwrap();
     let (ended, _) = oneshot::channel();
-    (Invocation { id: id.to_owned(), event: Bytes::from("{}"), answer, ended, slot }, answered)
+    (
+        Invocation {
+            id: id.to_owned(),
+            arn: String::new(),
+            event: Bytes::from("{}"),
+            answer,
+            ended,
+            slot,
+        },
+        answered,
+    )
 }
 
 #[tokio::test(start_paused = true)]
