@@ -92,6 +92,9 @@ impl Evaluation {
             }
             _ => {
                 if name == "Fn::GetAtt" {
+                    if let Some(value) = self.known.get(&join_attribute(argument)) {
+                        return Some(Value::from(value.as_str()));
+                    }
                     self.note_attribute(argument);
                 }
                 let argument = self.evaluate(argument)?;
@@ -103,6 +106,9 @@ impl Evaluation {
 
     /// Calls a function whose arguments have their values.
     fn combine(&mut self, name: &str, argument: &Value) -> Option<Value> {
+        if name == "Fn::ToJsonString" {
+            return Some(argument.to_string().into());
+        }
         let parts = argument.as_array()?;
         match (name, parts.as_slice()) {
             ("Fn::Sub", [Value::String(text), Value::Object(values)]) => {
@@ -198,6 +204,14 @@ impl Evaluation {
     fn fail(&mut self, problem: String) -> bool {
         self.problem.get_or_insert(problem);
         false
+    }
+}
+
+/// An attribute in the form in which `Fn::Sub` names it: `Function.Arn`.
+fn join_attribute(argument: &Value) -> String {
+    match argument {
+        Value::Array(parts) => parts.iter().map(plain_text).collect::<Vec<_>>().join("."),
+        name => plain_text(name),
     }
 }
 

@@ -54,6 +54,21 @@ fn functions_give_what_cloudformation_does() {
 }
 
 #[test]
+fn attribute_may_have_a_value() {
+    let resources = properties(&[("Role.Arn", "arn:role")]);
+    assert_eq!(resources["Function"]["Properties"]["Role"], "arn:role");
+}
+
+#[test]
+fn structure_becomes_a_text_of_json() {
+    let text =
+        "Resources: {A: {Type: T, Body: {Fn::ToJsonString: {a: !Ref B, b: [1, !Sub '${B}']}}}}";
+    let names = ReferenceValues::from([("B".to_owned(), "it".to_owned())]);
+    let resolved = resolve_template(text, names).unwrap();
+    assert_eq!(resolved["Resources"]["A"]["Body"], r#"{"a":"it","b":[1,"it"]}"#);
+}
+
+#[test]
 fn value_of_a_parameter_chooses_the_branch() {
     let resources = properties(&[("Given", "arn:given"), ("Reserve", "7"), ("Size", "512")]);
     let function = &resources["Function"]["Properties"];

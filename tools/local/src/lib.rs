@@ -12,6 +12,7 @@ mod aws_account;
 mod aws_metrics;
 pub mod build;
 pub mod cli;
+pub mod cloudwatch;
 pub mod code_deploy;
 pub mod cohere_sandbox;
 mod invoke_api;

@@ -1,0 +1,418 @@
+//! What CloudWatch would do with the lines of a run: keep metrics, evaluate the template's alarms, tell of them.
+//!
+//! There is no clock, no waiting and no I/O here. Whoever feeds it says when each line was written, so that days
+//! pass in milliseconds, and asks it to go on to a time: every whole minute on the way is evaluated, as CloudWatch
+//! evaluates a minute; an alarm that spans more than a day is evaluated at full hours. What was recorded
+//! until before that minute is looked at; a line that comes late changes later evaluations only.
+//!
+//! ```text
+//! line ─ embedded_format ─► metric_store ─► query, expression ─► evaluation ─► state ─► rule ─► actions
+//!                                           └ definition: the template's alarms ┘
+//! ```
+//! Sources: CloudWatch user guide, "Alarm evaluation", "Configuring how CloudWatch alarms treat missing data",
+//! "Alarm evaluation window", "Alarm warm-up periods", "Suppressing composite alarm actions".
+
+mod actions;
+mod definition;
+mod embedded_format;
+mod evaluation;
+mod expression;
+mod metric_store;
+mod query;
+mod reference_values;
+mod rule;
+mod statistic;
+#[cfg(test)]
+mod tests;
+
+pub use actions::SuppressionPeriods;
+pub use definition::{
+    Actions, AlarmDefinition, AlarmKind, CompositeAlarm, MetricAlarm, Suppressor, WarmUp, Window,
+    read_alarms,
+};
+pub use embedded_format::{Datum, Defect, read_line};
+pub use evaluation::{Comparison, Criterion, MissingData};
+pub use expression::Expression;
+pub use metric_store::{MetricId, SeriesId};
+pub use query::{MetricQuery, MetricStat, QuerySource};
+pub use reference_values::{log_group_name, reference_values};
+pub use rule::Rule;
+pub use statistic::Statistic;
+
+use actions::HeldActions;
+use anyhow::{anyhow, bail, ensure};
+use expression::Value;
+use metric_store::{HOUR, MINUTE, MetricStore};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+const DAY: u64 = 24 * HOUR;
+const WEEK: u64 = 7 * DAY;
+/// The epoch was a Thursday; CloudWatch's weeks begin on Mondays.
+const FIRST_MONDAY: u64 = 4 * DAY;
+
+/// State of an alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Ok,
+    Alarm,
+    InsufficientData,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            State::Ok => "OK",
+            State::Alarm => "ALARM",
+            State::InsufficientData => "INSUFFICIENT_DATA",
+        })
+    }
+}
+
+/// An alarm that has gone from one state into another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub at: Duration,
+    pub alarm: String,
+    pub from: State,
+    pub to: State,
+    pub reason: String,
+}
+
+/// An action that was carried out: one topic was told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Notification {
+    pub at: Duration,
+    pub alarm: String,
+    pub state: State,
+    pub topic: String,
+}
+
+/// Metrics and alarms of one account; cheap to copy, to begin several runs with the same alarms.
+#[derive(Clone)]
+pub struct CloudWatch {
+    store: MetricStore,
+    /// Each after those that its rule names.
+    alarms: Vec<Alarm>,
+    places: BTreeMap<String, usize>,
+    started: u64,
+    /// The minute that was evaluated last.
+    evaluated: u64,
+    history: Vec<Change>,
+    notifications: Vec<Notification>,
+}
+
+#[derive(Clone)]
+struct Alarm {
+    definition: Arc<AlarmDefinition>,
+    state: State,
+    /// What was looked at last, the oldest first.
+    points: Vec<Option<f64>>,
+    is_warm: bool,
+    held: HeldActions,
+}
+
+impl CloudWatch {
+    /// Reads the alarms of a template whose references have their values; all begin without data.
+    pub fn from_template(resolved: &Json, start: Duration) -> anyhow::Result<CloudWatch> {
+        let definitions = order_alarms(read_alarms(resolved)?)?;
+        let started = start.as_secs() - start.as_secs() % MINUTE;
+        let mut cloudwatch = CloudWatch {
+            store: MetricStore::default(),
+            alarms: Vec::new(),
+            places: BTreeMap::new(),
+            started,
+            evaluated: started,
+            history: Vec::new(),
+            notifications: Vec::new(),
+        };
+        for definition in definitions {
+            let place = cloudwatch.alarms.len();
+            cloudwatch.places.insert(definition.name.clone(), place);
+            if let Some(name) = &definition.given_name {
+                cloudwatch.places.insert(name.clone(), place);
+            }
+            cloudwatch.alarms.push(Alarm {
+                definition: Arc::new(definition),
+                state: State::InsufficientData,
+                points: Vec::new(),
+                is_warm: false,
+                held: HeldActions::default(),
+            });
+        }
+        Ok(cloudwatch)
+    }
+
+    /// Takes a line of a function or of AWS itself; one that names no metric is ignored, a broken one is an error.
+    pub fn record_line(&mut self, at: Duration, line: &str) -> anyhow::Result<()> {
+        let data = read_line(line).map_err(|defect| anyhow!("{defect}: {line}"))?;
+        self.record(at, &data);
+        Ok(())
+    }
+
+    /// Takes a line as [`crate::Output`] tells it; a broken one of a function is counted for its log group.
+    pub fn record_output(&mut self, at: Duration, writer: &str, line: &str) {
+        match read_line(line) {
+            Ok(data) => self.record(at, &data),
+            Err(defect) => {
+                let group = ("LogGroupName".to_owned(), log_group_name(writer));
+                let id = self.place_metric(&MetricId {
+                    namespace: "AWS/Logs".to_owned(),
+                    name: defect.metric().to_owned(),
+                    dimensions: BTreeMap::from([group]),
+                });
+                self.record_value(at, id, 1.0);
+            }
+        }
+    }
+
+    /// Takes the values of a line that was read before.
+    pub fn record(&mut self, at: Duration, data: &[Datum]) {
+        for datum in data {
+            let id = self.place_metric(&datum.metric);
+            self.record_value(at, id, datum.value);
+        }
+    }
+
+    /// Returns the place of a metric, for [`Self::record_value`]; it need not have a value yet.
+    pub fn place_metric(&mut self, metric: &MetricId) -> SeriesId {
+        self.store.place_metric(metric)
+    }
+
+    /// Takes one value of a metric.
+    pub fn record_value(&mut self, at: Duration, id: SeriesId, value: f64) {
+        self.store.add_value(id, at.as_secs(), value);
+    }
+
+    /// Evaluates every alarm at each whole minute up to a time.
+    pub fn advance_to(&mut self, now: Duration) {
+        while self.evaluated + MINUTE <= now.as_secs() {
+            self.evaluated += MINUTE;
+            self.evaluate_minute(self.evaluated);
+        }
+    }
+
+    /// Returns the state of an alarm; a name that is no alarm's is a mistake of the caller.
+    pub fn state(&self, alarm: &str) -> State {
+        self.find_alarm(alarm).state
+    }
+
+    /// Returns the datapoints that were looked at last against the threshold, the oldest first; of a composite
+    /// alarm its members' states.
+    pub fn reason(&self, alarm: &str) -> String {
+        self.describe_state(self.find_alarm(alarm))
+    }
+
+    /// Returns every change of a state, the oldest first.
+    pub fn history(&self) -> &[Change] {
+        &self.history
+    }
+
+    /// Returns every action that was carried out, the oldest first.
+    pub fn notifications(&self) -> &[Notification] {
+        &self.notifications
+    }
+
+    /// Returns the alarms, each after those that its rule names.
+    pub fn alarms(&self) -> impl Iterator<Item = &AlarmDefinition> {
+        self.alarms.iter().map(|alarm| alarm.definition.as_ref())
+    }
+
+    /// Returns every metric that has a value, in no order.
+    pub fn metrics(&self) -> impl Iterator<Item = &MetricId> {
+        self.store.metrics()
+    }
+
+    /// Returns a metric's datapoints by the ends of their periods, from one time to another.
+    pub fn values(
+        &self,
+        stat: &MetricStat,
+        from: Duration,
+        to: Duration,
+    ) -> Vec<(Duration, Option<f64>)> {
+        let length = to.saturating_sub(from).as_secs() / stat.period;
+        let window =
+            query::Window { end: to.as_secs(), period: stat.period, length: length as usize };
+        let ends = window.periods().map(|(_, end)| Duration::from_secs(end));
+        ends.zip(query::read_points(&self.store, stat, window)).collect()
+    }
+
+    fn find_alarm(&self, alarm: &str) -> &Alarm {
+        let place = self.places.get(alarm).unwrap_or_else(|| panic!("there is no alarm {alarm}"));
+        &self.alarms[*place]
+    }
+
+    fn state_of(&self, alarm: &str) -> State {
+        self.places.get(alarm).map_or(State::InsufficientData, |place| self.alarms[*place].state)
+    }
+
+    fn evaluate_minute(&mut self, now: u64) {
+        let mut has_changed = vec![false; self.alarms.len()];
+        for (place, has_changed) in has_changed.iter_mut().enumerate() {
+            let definition = self.alarms[place].definition.clone();
+            let state = match &definition.kind {
+                AlarmKind::Metric(alarm) => self.judge_metrics(place, alarm, now),
+                AlarmKind::Composite(composite) => Some(self.judge_rule(composite)),
+            };
+            if let Some(state) = state {
+                *has_changed = self.set_state(place, now, state);
+            }
+        }
+        for (place, has_changed) in has_changed.into_iter().enumerate() {
+            self.carry_out_actions(place, now, has_changed);
+        }
+    }
+
+    /// Returns the new state of an alarm; `None` where it is not evaluated, or keeps its state.
+    fn judge_metrics(&mut self, place: usize, alarm: &MetricAlarm, now: u64) -> Option<State> {
+        if alarm.span() > DAY && !now.is_multiple_of(HOUR) {
+            return None;
+        }
+        let end = match alarm.window {
+            Window::Sliding => now,
+            Window::WallClock => find_wall_clock_end(now, alarm.period),
+        };
+        let window = query::Window { end, period: alarm.period, length: alarm.criterion.range() };
+        let points = self.read_watched(alarm, window);
+        if !self.alarms[place].is_warm && !self.is_warm_now(alarm, &points, now) {
+            return None;
+        }
+        let is_breached = |value: f64| alarm.comparison.is_breached_by(value, alarm.threshold);
+        let breaches: Vec<_> = points.iter().rev().map(|point| point.map(is_breached)).collect();
+        self.alarms[place].is_warm = true;
+        self.alarms[place].points = points;
+        alarm.criterion.judge(&breaches)
+    }
+
+    fn read_watched(&self, alarm: &MetricAlarm, window: query::Window) -> Vec<Option<f64>> {
+        let no_search = |_: &str, _| Vec::new();
+        let values =
+            query::evaluate_queries(&self.store, &alarm.queries, &alarm.order, window, &no_search);
+        // An expression was checked when it was read; what still fails has no datapoint, as in CloudWatch.
+        let Ok(mut values) = values else { return vec![None; window.length] };
+        match values[alarm.watched].take() {
+            Some(Value::Series(points)) => points,
+            _ => vec![None; window.length],
+        }
+    }
+
+    fn is_warm_now(&self, alarm: &MetricAlarm, points: &[Option<f64>], now: u64) -> bool {
+        let Some(warm_up) = alarm.warm_up else { return true };
+        let is_over = now >= self.started + warm_up.minutes * MINUTE;
+        let found = points.iter().rev().take(alarm.criterion.periods).flatten().count();
+        is_over || (!warm_up.is_whole && found == alarm.criterion.periods)
+    }
+
+    fn judge_rule(&self, composite: &CompositeAlarm) -> State {
+        let holds = composite.rule.holds(&|alarm| self.state_of(alarm));
+        if holds { State::Alarm } else { State::Ok }
+    }
+
+    /// Sets the state of an alarm and tells whether it is another one.
+    fn set_state(&mut self, place: usize, now: u64, state: State) -> bool {
+        let from = std::mem::replace(&mut self.alarms[place].state, state);
+        if from == state {
+            return false;
+        }
+        let alarm = &self.alarms[place];
+        let change = Change {
+            at: Duration::from_secs(now),
+            alarm: alarm.definition.name.clone(),
+            from,
+            to: state,
+            reason: self.describe_state(alarm),
+        };
+        self.history.push(change);
+        true
+    }
+
+    fn describe_state(&self, alarm: &Alarm) -> String {
+        match &alarm.definition.kind {
+            AlarmKind::Metric(metric) => describe_points(metric, &alarm.points),
+            AlarmKind::Composite(composite) => {
+                let members = composite.rule.members();
+                let describe = |alarm: &&str| format!("{alarm} is {}", self.state_of(alarm));
+                members.iter().map(describe).collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+
+    fn carry_out_actions(&mut self, place: usize, now: u64, has_changed: bool) {
+        let definition = self.alarms[place].definition.clone();
+        let acts = match &definition.kind {
+            AlarmKind::Composite(CompositeAlarm { suppressor: Some(suppressor), .. }) => {
+                let is_in_alarm = self.state_of(&suppressor.alarm) == State::Alarm;
+                let held = &mut self.alarms[place].held;
+                held.advance(now, has_changed, suppressor.periods, is_in_alarm)
+            }
+            _ => has_changed,
+        };
+        if !acts {
+            return;
+        }
+        let state = self.alarms[place].state;
+        for topic in definition.actions.on(state) {
+            self.notifications.push(Notification {
+                at: Duration::from_secs(now),
+                alarm: definition.name.clone(),
+                state,
+                topic: topic.clone(),
+            });
+        }
+    }
+}
+
+/// Returns the end of the last whole period of the clock, or of the calendar in UTC.
+fn find_wall_clock_end(now: u64, period: u64) -> u64 {
+    let offset = if period == WEEK { FIRST_MONDAY } else { 0 };
+    (now - offset) / period * period + offset
+}
+
+/// Says which datapoints were looked at, the oldest first, and what is expected of them.
+fn describe_points(alarm: &MetricAlarm, points: &[Option<f64>]) -> String {
+    let shown: Vec<_> = points.iter().map(describe_point).collect();
+    let (criterion, symbol) = (alarm.criterion, alarm.comparison.symbol());
+    let (to_alarm, periods, threshold) = (criterion.to_alarm, criterion.periods, alarm.threshold);
+    format!("{to_alarm} of {periods} datapoints {symbol} {threshold}: {}", shown.join(" "))
+}
+
+fn describe_point(point: &Option<f64>) -> String {
+    // Four digits are enough for a person.
+    point.map_or("-".to_owned(), |value| ((value * 1e4).round() / 1e4).to_string())
+}
+
+/// Puts each alarm after those that it depends on.
+fn order_alarms(mut alarms: Vec<AlarmDefinition>) -> anyhow::Result<Vec<AlarmDefinition>> {
+    let mut known = Vec::new();
+    for alarm in &alarms {
+        known.extend([alarm.name.clone()].into_iter().chain(alarm.given_name.clone()));
+    }
+    for alarm in &alarms {
+        for needed in needed_alarms(alarm) {
+            ensure!(known.contains(&needed), "{} names {needed}, which is no alarm", alarm.name);
+        }
+    }
+    let mut ordered: Vec<AlarmDefinition> = Vec::new();
+    while !alarms.is_empty() {
+        let is_there = |needed: &String| {
+            ordered
+                .iter()
+                .any(|alarm| alarm.name == *needed || alarm.given_name.as_ref() == Some(needed))
+        };
+        let ready = alarms.iter().position(|alarm| needed_alarms(alarm).iter().all(is_there));
+        let Some(ready) = ready else { bail!("{} depends on itself", alarms[0].name) };
+        ordered.push(alarms.remove(ready));
+    }
+    Ok(ordered)
+}
+
+fn needed_alarms(alarm: &AlarmDefinition) -> Vec<String> {
+    let mut needed: Vec<String> = alarm.members().into_iter().map(str::to_owned).collect();
+    if let AlarmKind::Composite(CompositeAlarm { suppressor: Some(suppressor), .. }) = &alarm.kind {
+        needed.push(suppressor.alarm.clone());
+    }
+    needed
+}
