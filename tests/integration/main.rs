@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod alarms;
 mod architecture;
 mod aws_metrics;
 mod bad_input;
@@ -27,6 +28,7 @@ mod ops;
 mod panics;
 mod parameters;
 mod probe;
+mod queries;
 mod recorded;
 mod refusals;
 mod refused_by_api_gateway;

@@ -1,111 +1,192 @@
-//! Alarms of the template watch metrics that exist, under dimensions that they have.
+//! Alarms of the template watch metrics that exist, under dimensions and values that they have: those of the gateway's own
+//! lines and those that AWS publishes of functions, API and logs.
 
 use gateway_tests::source_files::ROOT;
-use saphyr::{LoadableYamlNode, Yaml};
+use local::aws_metrics::write_one_of_each;
+use serde_json::Value;
+use shared::endpoint::Endpoint;
 use shared::telemetry::metrics::{Metric, NAMESPACE};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A metric as an alarm names it, with the names of its dimensions.
-type Watched = (String, BTreeSet<String>);
-
-#[test]
-fn alarms_watch_metrics_that_exist() {
-    let template = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).unwrap();
-    let watched = watched_metrics(&template);
-    if watched.is_empty() {
-        eprintln!("no alarm of template.yaml watches a metric of {NAMESPACE} yet");
-    }
-    for watched in watched {
-        assert!(exists(&watched), "an alarm watches {watched:?}, which is not in docs/metrics.md");
-    }
+/// A metric as an alarm names it.
+#[derive(Clone, Debug, PartialEq)]
+struct Watched {
+    alarm: String,
+    namespace: String,
+    name: String,
+    dimensions: BTreeMap<String, String>,
 }
 
-#[test]
-fn unknown_metrics_and_wrong_dimensions_are_found() {
-    let template = "
-Resources:
-  Known:
-    Type: AWS::CloudWatch::Alarm
-    Properties:
-      Namespace: CohereGateway
-      MetricName: KeyAgeDays
-      Dimensions: [{Name: Service, Value: !Ref AWS::StackName}]
-  Unknown:
-    Type: AWS::CloudWatch::Alarm
-    Properties: {Namespace: CohereGateway, MetricName: KeyAge}
-  ByModel:
-    Type: AWS::CloudWatch::Alarm
-    Properties:
-      Metrics:
-        - Id: m1
-          MetricStat:
-            Stat: Sum
-            Metric: !If
-              - IsLive
-              - Namespace: CohereGateway
-                MetricName: BreakerOpened
-                Dimensions: [{Name: Service, Value: x}, {Name: Model, Value: y}]
-              - !Ref AWS::NoValue
-  Foreign:
-    Type: AWS::CloudWatch::Alarm
-    Properties: {Namespace: AWS/Lambda, MetricName: Errors}
-  NoAlarm:
-    Type: AWS::CloudWatch::Dashboard
-    Properties: {Namespace: CohereGateway, MetricName: Other}
-";
-    let watched = watched_metrics(template);
-    let unknown: Vec<_> = watched.iter().filter(|watched| !exists(watched)).collect();
-    let names: Vec<_> = unknown.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!((watched.len(), names), (3, vec!["KeyAge", "BreakerOpened"]));
+/// What a name of a metric may stand for.
+struct Known {
+    /// Namespace, name and names of dimensions.
+    metrics: BTreeSet<(String, String, BTreeSet<String>)>,
+    /// By the name of a dimension.
+    values: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
-fn exists((name, dimensions): &Watched) -> bool {
-    let has_set = |metric: &&Metric| {
-        let mut sets = metric.dimension_sets().iter();
-        sets.any(|set| {
-            set.iter().map(|dimension| dimension.name().to_string()).collect::<BTreeSet<_>>()
-                == *dimensions
-        })
-    };
-    Metric::ALL.iter().filter(|metric| metric.name() == name).any(|metric| has_set(&metric))
+fn read_template() -> Value {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("template.yaml")).unwrap();
+    cloudformation::read_template(&text).unwrap()
 }
 
-/// Returns every metric of ours that an alarm of the template names.
-fn watched_metrics(template: &str) -> Vec<Watched> {
-    let documents = Yaml::load_from_str(template).expect("YAML");
-    let resources =
-        field(&documents[0], "Resources").and_then(Yaml::as_mapping).expect("resources");
-    let alarms = resources
-        .values()
-        .filter(|resource| text(resource, "Type") == Some("AWS::CloudWatch::Alarm"));
+/// Returns every metric that an alarm of the template names.
+fn watched_metrics(template: &Value) -> Vec<Watched> {
     let mut found = Vec::new();
-    for alarm in alarms {
-        collect_metrics(alarm, &mut found);
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        if resource["Type"] == "AWS::CloudWatch::Alarm" {
+            collect_metrics(name, &resource["Properties"], &mut found);
+        }
     }
     found
 }
 
-fn collect_metrics(node: &Yaml, found: &mut Vec<Watched>) {
-    if text(node, "Namespace") == Some(NAMESPACE)
-        && let Some(name) = text(node, "MetricName")
+fn collect_metrics(alarm: &str, node: &Value, found: &mut Vec<Watched>) {
+    if let (Some(namespace), Some(name)) = (node["Namespace"].as_str(), node["MetricName"].as_str())
     {
-        let dimensions = field(node, "Dimensions").and_then(Yaml::as_sequence);
-        let dimensions = dimensions.into_iter().flatten().filter_map(|one| text(one, "Name"));
-        found.push((name.to_string(), dimensions.map(str::to_string).collect()));
+        let dimensions = node["Dimensions"].as_array().into_iter().flatten();
+        let dimensions = dimensions.map(|one| (text_of(&one["Name"]), text_of(&one["Value"])));
+        let (namespace, name) = (namespace.to_string(), name.to_string());
+        let dimensions = dimensions.collect();
+        found.push(Watched { alarm: alarm.to_string(), namespace, name, dimensions });
     }
     match node {
-        Yaml::Mapping(fields) => fields.values().for_each(|value| collect_metrics(value, found)),
-        Yaml::Sequence(items) => items.iter().for_each(|item| collect_metrics(item, found)),
-        Yaml::Tagged(_, inner) => collect_metrics(inner, found),
+        Value::Object(fields) => fields.values().for_each(|one| collect_metrics(alarm, one, found)),
+        Value::Array(items) => items.iter().for_each(|one| collect_metrics(alarm, one, found)),
         _ => {}
     }
 }
 
-fn field<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a Yaml<'a>> {
-    node.as_mapping_get(name)
+/// A text, or the function of CloudFormation that makes it, as JSON.
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
 }
 
-fn text<'a>(node: &'a Yaml<'a>, name: &str) -> Option<&'a str> {
-    field(node, name).and_then(Yaml::as_str)
+impl Known {
+    fn from_template(template: &Value) -> Self {
+        let mut metrics = BTreeSet::new();
+        for metric in Metric::ALL {
+            for set in metric.dimension_sets() {
+                let names = set.iter().map(|one| one.name().to_string()).collect();
+                metrics.insert((NAMESPACE.to_string(), metric.name().to_string(), names));
+            }
+        }
+        for line in write_one_of_each() {
+            add_published(&line, &mut metrics);
+        }
+        for name in ["EMFParsingErrors", "EMFValidationErrors"] {
+            let by_group = BTreeSet::from(["LogGroupName".to_string()]);
+            metrics.insert(("AWS/Logs".to_string(), name.to_string(), by_group));
+        }
+        Known { metrics, values: read_values(template) }
+    }
+
+    /// Tells what is wrong with a metric that an alarm names.
+    fn find_problem(&self, watched: &Watched) -> Option<String> {
+        let names: BTreeSet<_> = watched.dimensions.keys().cloned().collect();
+        let metric = (watched.namespace.clone(), watched.name.clone(), names);
+        if !self.metrics.contains(&metric) {
+            return Some(format!("no line has {watched:?}"));
+        }
+        for (name, value) in &watched.dimensions {
+            if !self.values[name.as_str()].contains(value) {
+                return Some(format!("{name} is never {value}: {watched:?}"));
+            }
+        }
+        None
+    }
+}
+
+/// Adds the metrics of a line that AWS's stand-in writes; what is wider than a route or an alias counts others too.
+fn add_published(line: &Value, metrics: &mut BTreeSet<(String, String, BTreeSet<String>)>) {
+    let directive = &line["_aws"]["CloudWatchMetrics"][0];
+    for set in directive["Dimensions"].as_array().unwrap() {
+        let names: BTreeSet<_> = set.as_array().unwrap().iter().map(text_of).collect();
+        if !names.contains("Resource") {
+            continue;
+        }
+        for metric in directive["Metrics"].as_array().unwrap() {
+            let namespace = text_of(&directive["Namespace"]);
+            metrics.insert((namespace, text_of(&metric["Name"]), names.clone()));
+        }
+    }
+}
+
+/// Returns the values that each dimension can have, as the template writes them.
+fn read_values(template: &Value) -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut values: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |name, value: String| values.entry(name).or_default().insert(value);
+    add("Service", r#"{"Ref":"AWS::StackName"}"#.to_string());
+    // A rollout compares functions without an endpoint too, under their names.
+    for name in Endpoint::ALL.map(Endpoint::name).into_iter().chain(["authorizer", "health"]) {
+        add("Endpoint", name.to_string());
+    }
+    for (name, resource) in template["Resources"].as_object().unwrap() {
+        let properties = &resource["Properties"];
+        if resource["Type"] == "AWS::Serverless::Api" {
+            add("ApiName", text_of(&properties["Name"]));
+            add("Stage", text_of(&properties["StageName"]));
+        }
+        if resource["Type"] != "AWS::Serverless::Function" {
+            continue;
+        }
+        let version = format!(r#"{{"Fn::GetAtt":["{name}","Version.Version"]}}"#);
+        for dimension in ["FunctionVersion", "ExecutedVersion"] {
+            add(dimension, version.clone());
+        }
+        add("FunctionName", format!(r#"{{"Ref":"{name}"}}"#));
+        let alias = text_of(&properties["AutoPublishAlias"]);
+        add("Resource", format!(r#"{{"Fn::Sub":"${{{name}}}:{alias}"}}"#));
+        add("LogGroupName", text_of(&properties["LoggingConfig"]["LogGroup"]));
+        for event in properties["Events"].as_object().into_iter().flatten() {
+            add("Resource", text_of(&event.1["Properties"]["Path"]));
+            add("Method", text_of(&event.1["Properties"]["Method"]));
+        }
+    }
+    values
+}
+
+#[test]
+fn alarms_watch_metrics_that_exist() {
+    let template = read_template();
+    let (known, watched) = (Known::from_template(&template), watched_metrics(&template));
+    assert!(watched.len() > 40, "only {} metrics are watched", watched.len());
+    let problems: Vec<_> = watched.iter().filter_map(|one| known.find_problem(one)).collect();
+    assert_eq!(problems, [""; 0]);
+}
+
+#[test]
+fn every_misspelled_metric_and_dimension_is_found() {
+    let template = read_template();
+    let known = Known::from_template(&template);
+    for right in watched_metrics(&template) {
+        for wrong in misspell(&right) {
+            assert!(known.find_problem(&wrong).is_some(), "{wrong:?} is taken");
+        }
+    }
+}
+
+/// Returns a metric with each of its words misspelled in turn, and one of AWS's with each dimension left out.
+fn misspell(right: &Watched) -> Vec<Watched> {
+    let mut wrong = vec![
+        Watched { namespace: format!("{}s", right.namespace), ..right.clone() },
+        Watched { name: format!("{}s", right.name), ..right.clone() },
+    ];
+    for (name, value) in &right.dimensions {
+        let changes = [
+            None,
+            Some((format!("{name}s"), value.clone())),
+            Some((name.clone(), format!("{value}s"))),
+        ];
+        // Of the gateway's own metrics some are kept for all endpoints too.
+        let first = usize::from(right.namespace == NAMESPACE);
+        for changed in changes.into_iter().skip(first) {
+            let mut dimensions = right.dimensions.clone();
+            dimensions.remove(name);
+            dimensions.extend(changed);
+            wrong.push(Watched { dimensions, ..right.clone() });
+        }
+    }
+    wrong
 }

@@ -45,6 +45,9 @@ fn print_accepted(parameter: &Value) -> String {
     if let Some(values) = parameter["AllowedValues"].as_array() {
         return values.iter().map(text_of).collect::<Vec<_>>().join(", ");
     }
+    if parameter["Type"] == "Number" && parameter.get("MaxValue").is_some() {
+        return ["MinValue", "MaxValue"].map(|end| text_of(&parameter[end])).join(" to ");
+    }
     if parameter["Type"] == "Number" {
         return format!("{} or more", text_of(&parameter["MinValue"]));
     }

@@ -2,6 +2,7 @@
 //! gateway between them.
 
 mod add_or_revoke_client;
+mod alarms;
 mod first_deployment;
 mod key_leaked;
 mod rotate_key;

@@ -8,7 +8,8 @@ one and silently is not. Each check names changes of the template that it must n
 import json
 import sys
 
-import check_api  # noqa: F401 - the checks of these run with those below
+import check_alarms  # noqa: F401 - the checks of these run with those below
+import check_api  # noqa: F401
 import check_functions  # noqa: F401
 import check_probe  # noqa: F401
 import check_roles  # noqa: F401

@@ -6,6 +6,7 @@ changes in one of these parts of the template is noticed, since each table is co
 
 import json
 
+from alarms import COMPOSITES, METRIC_ALARMS
 from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
 from tables import compare_conditions, compare_outputs, compare_parameters, expression, strip_hash
 
@@ -19,7 +20,7 @@ EMAIL = r"^([^@\s]+@[^@\s]+)?$"
 TOPIC_ARN = r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$"
 DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
-# Default, and bound: a pattern, a list of values, or the least number.
+# Default, and bound: a pattern, a list of values, the least number, or the least and the greatest.
 PARAMETERS = {
     "UpstreamUrl": ("https://api.cohere.com", r"^https://[^\s/?#]+[^\s?#]*$"),
     "AllowTrialKey": ("off", SWITCH),
@@ -44,6 +45,29 @@ PARAMETERS = {
     "P2Email": ("", EMAIL),
     "ExistingP1TopicArn": ("", TOPIC_ARN),
     "ExistingP2TopicArn": ("", TOPIC_ARN),
+    "AlarmWarmUp": ("on", SWITCH),
+    "UnreachableLooks": (3, (1, 20)),
+    "SilentLooks": (5, (1, 20)),
+    "FailedDoorLooks": (3, (1, 20)),
+    "KeyMissingMinutes": ("15", ["15", "30", "60"]),
+    "MinRateRequests": (20, 1),
+    "MaxErrorPercent": (5, (0, 99)),
+    "MinFailedRequests": (5, 1),
+    "AvailabilityPercent": ("99.5", ["99", "99.5", "99.9", "99.95"]),
+    "FastBurnRate": (6, 1),
+    "FastBurnFailures": (10, 1),
+    "SlowBurnRate": (1, 1),
+    "SlowBurnFailures": (20, 1),
+    "MinApiGatewayFailures": (5, 1),
+    "MinAuthorizerFailures": (3, 1),
+    "MinThrottles": (5, 1),
+    "MaxRateLimitedPerMinute": (10, 0),
+    "MaxFirstEventMs": (10_000, 1),
+    "MaxOutputTokenMs": (100, 1),
+    "MaxFallbackPercent": (10, (0, 99)),
+    "MinEmptyRetryBudgets": (5, 1),
+    "DailyBudgetUsd": (100, 0),
+    "MaxKeyAgeDays": (90, 1),
     "ProbeSchedule": ("5", ["1", "5", "15", "off"]),
     "LogRetentionDays": (30, DAYS),
     "AccessLogs": ("off", SWITCH),
@@ -69,6 +93,9 @@ CONDITIONS = {
     "MakesP1Topic": ("ExistingP1TopicArn", ""),
     "MakesP2Topic": ("ExistingP2TopicArn", ""),
     "MakesTopics": ("either", "MakesP1Topic", "MakesP2Topic"),
+    "HasAlarmWarmUp": ("AlarmWarmUp", "on"),
+    "HasBudget": ("not", "DailyBudgetUsd", "0"),
+    "ForbidsTrialKey": ("AllowTrialKey", "off"),
     "HasP1Email": ("not", "P1Email", ""),
     "HasP2Email": ("not", "P2Email", ""),
 }
@@ -150,7 +177,8 @@ ANOTHER = (
 # SAM names a stage's resource after the stage: `v1` would be cut from its base URL by the TypeScript SDK.
 @check(*(put("Resources.Another", resource) for resource in ANOTHER), put("Resources.Api.Properties.StageName", "v1"))
 def the_stack_has_these_resources_and_no_other():
-    expected = dict(OTHERS)
+    expected = OTHERS | {name: "AWS::CloudWatch::Alarm" for name in METRIC_ALARMS}
+    expected |= {name: "AWS::CloudWatch::CompositeAlarm" for name in COMPOSITES}
     for function in FUNCTIONS:
         expected |= {f"{function}{part}": kind for part, kind in OF_A_FUNCTION.items()}
     permission = "AWS::Lambda::Permission"
@@ -160,7 +188,7 @@ def the_stack_has_these_resources_and_no_other():
 
 # Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
 MARKED = {
-    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::Events::Rule",
+    "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::CloudWatch::Alarm", "AWS::Events::Rule",
     "AWS::KMS::Key", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
     "AWS::Lambda::Version", "AWS::Logs::LogGroup",
     "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy",

@@ -18,16 +18,22 @@ def expression(words):
 
 
 def compare_parameters(table):
-    """Each has a default, or None, and a bound: a pattern, a list of values, or the least number."""
+    """Each has a default, or None, and a bound as `write_bound` takes it."""
     assert set(TEMPLATE["Parameters"]) == set(table), set(TEMPLATE["Parameters"]) ^ set(table)
     for name, (default, bound) in table.items():
         found = dict(TEMPLATE["Parameters"][name])
         assert found.pop("Description", None), name
         found.pop("ConstraintDescription", None)
-        key = {str: "AllowedPattern", list: "AllowedValues", int: "MinValue"}[type(bound)]
         kind = "Number" if isinstance(default, int) else "String"
-        expected = {"Type": kind, key: bound, **({} if default is None else {"Default": default})}
+        expected = {"Type": kind, **write_bound(bound), **({} if default is None else {"Default": default})}
         assert found == expected, (name, found)
+
+
+def write_bound(bound):
+    """A pattern, a list of values, the least number, or the least and the greatest."""
+    if isinstance(bound, tuple):
+        return {"MinValue": bound[0], "MaxValue": bound[1]}
+    return {{str: "AllowedPattern", list: "AllowedValues", int: "MinValue"}[type(bound)]: bound}
 
 
 def compare_conditions(table):

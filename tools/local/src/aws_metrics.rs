@@ -78,6 +78,22 @@ pub fn describe_throttle(invoked: &Invoked) -> Value {
     write_of_function(invoked, &[("Throttles", "Count", 1.0)])
 }
 
+/// Returns a line of each kind, for whoever compares alarms with what there is.
+pub fn write_one_of_each() -> [Value; 3] {
+    let api = MeasuredApi {
+        name: "an-api".to_owned(),
+        stage: "live".to_owned(),
+        output: Output::Terminal,
+    };
+    let invoked =
+        Invoked { function: "a-function".to_owned(), qualifier: Qualifier::Alias, executed: 1 };
+    [
+        api.describe_request(Some(("POST", "/v2/chat")), 200),
+        describe_invocation(&invoked, false, Duration::ZERO),
+        describe_throttle(&invoked),
+    ]
+}
+
 fn write_of_function(invoked: &Invoked, metrics: &[(&str, &str, f64)]) -> Value {
     let Invoked { function, qualifier, executed } = invoked;
     let by_alias = *qualifier == Qualifier::Alias;

@@ -9,7 +9,7 @@
 
 pub mod api_gateway;
 mod aws_account;
-mod aws_metrics;
+pub mod aws_metrics;
 pub mod build;
 pub mod cli;
 pub mod cloudwatch;
