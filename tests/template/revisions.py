@@ -75,6 +75,8 @@ FITTING = {
     "DomainName": "gateway.example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/0-0",
     "SecretsKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0-0",
+    "P1Email": "somebody@example.com",
+    "P2Email": "somebody@example.com",
     "PermissionsBoundaryArn": "arn:aws:iam::123456789012:policy/x",
 }
 BESIDE = {"DomainName": {"CertificateArn": FITTING["CertificateArn"]}}
@@ -83,6 +85,8 @@ BESIDE = {"DomainName": {"CertificateArn": FITTING["CertificateArn"]}}
 def another(name, parameter):
     if name in FITTING:
         return FITTING[name]
+    if name.endswith("TopicArn"):
+        return "arn:aws:sns:us-east-1:123456789012:x"
     if name.endswith("SecretArn"):
         return "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"
     if name.endswith("ReservedConcurrency"):
