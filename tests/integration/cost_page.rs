@@ -129,10 +129,19 @@ fn resource_rows() -> (String, f64) {
     (rows, total)
 }
 
-/// Returns how many times a resource is billed: an alarm for each metric in it.
+/// Returns how many times a resource is billed: an alarm for each metric in it, on whatever condition it is there.
 fn count_billed(resource: &Value) -> usize {
-    match resource["Properties"]["Metrics"].as_array() {
-        Some(metrics) => metrics.iter().filter(|one| one.get("MetricStat").is_some()).count(),
-        None => 1,
+    match &resource["Properties"]["Metrics"] {
+        Value::Null => 1,
+        metrics => count_metrics(metrics),
+    }
+}
+
+fn count_metrics(value: &Value) -> usize {
+    match value {
+        Value::Object(entries) if entries.contains_key("MetricStat") => 1,
+        Value::Object(entries) => entries.values().map(count_metrics).sum(),
+        Value::Array(items) => items.iter().map(count_metrics).sum(),
+        _ => 0,
     }
 }

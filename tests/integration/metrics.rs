@@ -131,10 +131,15 @@ fn read_values(template: &Value) -> BTreeMap<&'static str, BTreeSet<String>> {
         if resource["Type"] != "AWS::Serverless::Function" {
             continue;
         }
-        let version = format!(r#"{{"Fn::GetAtt":["{name}","Version.Version"]}}"#);
+        let version = format!("{name}.Version.Version");
+        let live = format!("Live{}Version", name.trim_end_matches("Function"));
         for dimension in ["FunctionVersion", "ExecutedVersion"] {
-            add(dimension, version.clone());
+            add(dimension, format!(r#"{{"Fn::GetAtt":"{version}"}}"#));
+            if template["Parameters"].get(&live).is_some() {
+                add(dimension, format!(r#"{{"Ref":"{live}"}}"#));
+            }
         }
+        add("Resource", format!(r#"{{"Fn::Sub":"${{{name}}}:${{{version}}}"}}"#));
         add("FunctionName", format!(r#"{{"Ref":"{name}"}}"#));
         let alias = text_of(&properties["AutoPublishAlias"]);
         add("Resource", format!(r#"{{"Fn::Sub":"${{{name}}}:{alias}"}}"#));
@@ -179,8 +184,9 @@ fn misspell(right: &Watched) -> Vec<Watched> {
             Some((format!("{name}s"), value.clone())),
             Some((name.clone(), format!("{value}s"))),
         ];
-        // Of the gateway's own metrics some are kept for all endpoints too.
-        let first = usize::from(right.namespace == NAMESPACE);
+        // Of the gateway's own metrics some are kept for all endpoints too, and AWS counts an alias as a whole too.
+        let has_wider = right.namespace == NAMESPACE || name == "ExecutedVersion";
+        let first = usize::from(has_wider);
         for changed in changes.into_iter().skip(first) {
             let mut dimensions = right.dimensions.clone();
             dimensions.remove(name);

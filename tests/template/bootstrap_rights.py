@@ -43,6 +43,7 @@ PACKAGES = {"Fn::Sub": "${ArtifactBucket.Arn}/*"}
 TRANSFORM = arn("cloudformation", "transform/Serverless-2016-10-31", account="aws")
 KEYS = arn("kms", "key/*")
 THROUGH_SECRETS_MANAGER = {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+THROUGH_TOPICS = {"kms:ViaService": {"Fn::Sub": "sns.${AWS::Region}.${AWS::URLSuffix}"}}
 # Stacks in one account have secrets of the same names; CloudFormation tags what it makes.
 OF_THIS_STACK = {"secretsmanager:ResourceTag/aws:cloudformation:stack-name": {"Ref": "StackName"}}
 BOUNDED = {"iam:PermissionsBoundary": {"Ref": "FunctionBoundary"}}
@@ -112,7 +113,9 @@ SERVICE = {
         " UpdateAssumeRolePolicy UpdateRole",
         ROLES,
     ),
-    "HandRolesToLambda": allow("iam PassRole", ROLES, {"iam:PassedToService": "lambda.amazonaws.com"}),
+    "HandRolesOver": allow("iam PassRole", ROLES, {"iam:PassedToService": ["lambda.amazonaws.com", "codedeploy.amazonaws.com"]}),
+    "Rollouts": allow("codedeploy *", arn("codedeploy", "*:${StackName}-*")),
+    "KindsOfRollouts": allow("codedeploy GetDeploymentConfig", arn("codedeploy", "deploymentconfig:*")),
     "MakeTheFirstDomainName": allow(
         "iam CreateServiceLinkedRole", arn("iam", API_GATEWAYS_ROLE, region=""),
         {"iam:AWSServiceName": "ops.apigateway.amazonaws.com"},
@@ -129,5 +132,9 @@ BOUNDARY = {
     ),
     "ReadTheSyntheticToken": allow("secretsmanager GetSecretValue", secrets("SyntheticClient"), OF_THIS_STACK),
     "UseTheSecretsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_SECRETS_MANAGER),
+    "MoveAliases": allow("lambda GetAlias GetProvisionedConcurrencyConfig UpdateAlias", FUNCTIONS),
+    "ReadGates": allow("cloudwatch DescribeAlarms", "*"),
+    "TellOfFailures": allow("sns Publish", arn("sns", "*")),
+    "UseTheTopicsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_TOPICS),
     "Trace": allow("xray PutTelemetryRecords PutTraceSegments", "*"),
 }

@@ -13,6 +13,7 @@ import check_api  # noqa: F401
 import check_functions  # noqa: F401
 import check_probe  # noqa: F401
 import check_roles  # noqa: F401
+import check_rollout  # noqa: F401
 import check_secrets  # noqa: F401
 import check_topics  # noqa: F401
 import check_whole  # noqa: F401
@@ -65,12 +66,23 @@ def show_that_a_reserve_publishes_nothing(source):
     return find_versions(source, {"ChatReservedConcurrency": "5"}) == find_versions(source, {})
 
 
+def show_that_false_deploys_at_once(source):
+    """`GradualDeployment` is literally false: no group, no alarm that is heeded, and each alias moves by itself."""
+    resources = transform_template(source, {"GradualDeployment": "false"})["Resources"].values()
+    aliases = [resource for resource in resources if resource["Type"] == "AWS::Lambda::Alias"]
+    groups = [resource for resource in resources if resource["Type"].startswith("AWS::CodeDeploy::")]
+    return aliases and not groups and not any("UpdatePolicy" in alias for alias in aliases)
+
+
 def main():
     source = read_template("template.yaml")
     passed, failed = run_checks(source, transform_template)
     if not show_that_a_reserve_publishes_nothing(source):
         failed += 1
         print("FAILED a changed reserve asks for a new version of a function", file=sys.stderr)
+    if not show_that_false_deploys_at_once(source):
+        failed += 1
+        print("FAILED GradualDeployment=false leaves gates", file=sys.stderr)
     transformed = ROOT / "target/template/transformed.json"
     transformed.parent.mkdir(parents=True, exist_ok=True)
     transformed.write_text(json.dumps(STACK, indent=1))

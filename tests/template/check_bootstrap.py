@@ -197,7 +197,7 @@ def the_deploy_role_may_this_alone():
     append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:PutRolePolicy"),
     append(f"{place_of('ServicePolicy', 'KeepRoles')}.Action", "iam:CreateUser"),
     put(f"{place_of('ServicePolicy', 'KeepRoles')}.Resource", "*"),
-    remove(f"{place_of('ServicePolicy', 'HandRolesToLambda')}.Condition"),
+    remove(f"{place_of('ServicePolicy', 'HandRolesOver')}.Condition"),
     remove(f"{place_of('ServicePolicy', 'MakeTheFirstDomainName')}.Condition"),
     put(f"{place_of('ServicePolicy', 'MakeTheFirstDomainName')}.Resource", "*"),
     append(f"{place_of('ServicePolicy', 'Secrets')}.Action", "secretsmanager:GetSecretValue"),

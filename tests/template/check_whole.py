@@ -7,7 +7,7 @@ changes in one of these parts of the template is noticed, since each table is co
 import json
 
 from alarms import COMPOSITES, METRIC_ALARMS
-from stack import FUNCTIONS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
+from stack import FUNCTIONS, GATED, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
 from tables import compare_conditions, compare_outputs, compare_parameters, expression, strip_hash
 
 CONSOLE = "Metadata.AWS::CloudFormation::Interface"
@@ -68,6 +68,20 @@ PARAMETERS = {
     "MinEmptyRetryBudgets": (5, 1),
     "DailyBudgetUsd": (100, 0),
     "MaxKeyAgeDays": (90, 1),
+    "RolloutType": ("Canary10Percent10Minutes", ["Canary10Percent5Minutes", "Canary10Percent10Minutes", "Linear10PercentEvery1Minute"]),
+    "GradualDeployment": ("true", ["true", "false"]),
+    **{f"Live{name}Version": ("", "^([1-9][0-9]*)?$") for name in GATED},
+    "GateErrors": (3, 0),
+    "GateDeviations": (3, 0),
+    "GateChatLatencyMs": (5000, 1),
+    "GateEmbedLatencyMs": (500, 1),
+    "GateRerankLatencyMs": (500, 1),
+    "GateGatewayTimeMs": (50, 1),
+    "GateRateLimitedPerMinute": (10, 0),
+    "GateRatio": (1.5, 1),
+    "GateCrashes": (2, 0),
+    "GateMismatches": (3, 1),
+    "GateMinRequests": (20, 1),
     "ProbeSchedule": ("5", ["1", "5", "15", "off"]),
     "LogRetentionDays": (30, DAYS),
     "AccessLogs": ("off", SWITCH),
@@ -88,6 +102,7 @@ CONDITIONS = {
     "HasPermissionsBoundary": ("not", "PermissionsBoundaryArn", ""),
     "HasDomainName": ("not", "DomainName", ""),
     "HasAccessLogs": ("AccessLogs", "on"),
+    **{f"{name}HasLive": ("not", f"Live{name}Version", "") for name in GATED},
     "HasProbeSchedule": ("not", "ProbeSchedule", "off"),
     "ProbesEveryMinute": ("ProbeSchedule", "1"),
     "MakesP1Topic": ("ExistingP1TopicArn", ""),
@@ -123,6 +138,7 @@ OUTPUTS = {
     "SyntheticClientSecretArn": (own_or_existing("SyntheticClient"), None),
     "DefaultUsagePlanId": ({"Ref": "DefaultUsagePlan"}, None),
     "SyntheticUsagePlanId": ({"Ref": "SyntheticUsagePlan"}, None),
+    "GradualDeployment": ({"Ref": "GradualDeployment"}, None),
     "RequestLogGroups": ({"Fn::Join": [" ", [{"Ref": f"{name}Logs"} for name in ("Chat", "Embed", "Rerank", "Health")]]}, None),
     "AuthorizerLogGroup": ({"Ref": "AuthorizerLogs"}, None),
     "RotateKeyLogGroup": ({"Ref": "RotateKeyLogs"}, None),
@@ -149,6 +165,11 @@ OTHERS = {
     "SyntheticClientSecret": "AWS::SecretsManager::Secret",
     "CohereApiKeyRotation": "AWS::SecretsManager::RotationSchedule",
     "ProbeRule": "AWS::Events::Rule",
+    "CodeDeployRole": "AWS::IAM::Role",
+    "ServerlessDeploymentApplication": "AWS::CodeDeploy::Application",
+    **{f"{name}FunctionDeploymentGroup": "AWS::CodeDeploy::DeploymentGroup" for name in GATED},
+    **{f"{name}Gate{gate}": "AWS::CloudWatch::Alarm" for name, gates in GATED.items() for gate in gates},
+    **{f"{name}RolloutUnproven": "AWS::CloudWatch::Alarm" for name in GATED},
     "AlertsKey": "AWS::KMS::Key",
     "P1Topic": "AWS::SNS::Topic",
     "P1TopicPolicy": "AWS::SNS::TopicPolicy",
@@ -189,7 +210,7 @@ def the_stack_has_these_resources_and_no_other():
 # Only these have a condition or a policy of deletion, or wait for another; each kind's own check says which.
 MARKED = {
     "AWS::ApiGateway::BasePathMapping", "AWS::ApiGateway::DomainName", "AWS::CloudWatch::Alarm", "AWS::Events::Rule",
-    "AWS::KMS::Key", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
+    "AWS::KMS::Key", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
     "AWS::Lambda::Version", "AWS::Logs::LogGroup",
     "AWS::SNS::Subscription", "AWS::SNS::Topic", "AWS::SNS::TopicPolicy",
     "AWS::SecretsManager::RotationSchedule", "AWS::SecretsManager::Secret",

@@ -16,6 +16,16 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation a
 ROOT = Path(__file__).resolve().parents[2]
 # Each function's time in seconds, which is that of its routes too.
 FUNCTIONS = {"Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60}
+# The gates of each function that new versions of come to the callers gradually.
+WATCHED = ["Crashes", "DrivenCrashes", "Mismatch", "Silent"]
+OF_REQUESTS = ["Errors", "Latency", "GatewayTime", "RateLimited", *WATCHED]
+GATED = {
+    "Chat": OF_REQUESTS,
+    "Embed": OF_REQUESTS,
+    "Rerank": OF_REQUESTS,
+    "Health": WATCHED,
+    "Authorizer": ["Denials", "Failures", *WATCHED],
+}
 # The function that serves each route.
 ROUTES = {
     ("/v2/chat", "post"): "Chat",

@@ -24,7 +24,7 @@ def compare_parameters(table):
         found = dict(TEMPLATE["Parameters"][name])
         assert found.pop("Description", None), name
         found.pop("ConstraintDescription", None)
-        kind = "Number" if isinstance(default, int) else "String"
+        kind = "Number" if isinstance(default, (int, float)) else "String"
         expected = {"Type": kind, **write_bound(bound), **({} if default is None else {"Default": default})}
         assert found == expected, (name, found)
 

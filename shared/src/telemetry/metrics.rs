@@ -167,6 +167,10 @@ metrics! {
     GateFailed: "Count", BY_AUTHORIZER_VERSION, &[];
     /// Whether the driver of a rollout has seen a new version answer otherwise than the one that was live: a line for each pair of calls, 0 where they agree. The endpoint is the function's name, `authorizer` and `health` too, and the version the new one's.
     GateMismatch: "Count", BY_VERSION, &[];
+    /// A rollout has begun, as its pre-traffic hook says; endpoint and version as in `GateMismatch`.
+    RolloutStarted: "Count", BY_VERSION, &[];
+    /// A rollout has brought all callers to the new version, as its post-traffic hook says first of all; endpoint and version as in `GateMismatch`.
+    RolloutEnded: "Count", BY_VERSION, &[];
     /// A circuit breaker has opened: calls of one model are refused for a while.
     BreakerOpened: "Count", BY_ENDPOINT, &["Model"];
     /// An open circuit breaker has let one call through, to probe the model.

@@ -4,6 +4,7 @@ mod change_set;
 mod live;
 mod lost_key;
 mod rolled_back;
+mod rollout;
 mod synthetic_client;
 
 use gateway_tests::aws_account::Failure;

@@ -95,6 +95,9 @@ fn operator_policy_covers_every_resource_of_the_template() {
             _ => panic!("{name} is a {kind}: let the policy allow its making, and say so here"),
         };
         assert!(made.contains(action), "{action} for {name}");
+        if !resource["Properties"]["DeploymentPreference"].is_null() {
+            assert!(made.contains("codedeploy:*"), "the rollout of {name}");
+        }
         // CloudFormation names a secret by its resource alone.
         if kind == "AWS::SecretsManager::Secret" {
             let ends = format!(":secret:{name}-*");

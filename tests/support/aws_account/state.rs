@@ -158,7 +158,10 @@ impl State {
             let function = self.functions.entry(resource.clone()).or_default();
             let of_stack = function.of_stack.checked_sub(1).map(|at| &function.versions[at]);
             let is_new = of_stack.is_none_or(|version| version.description != latest.description);
-            function.latest = latest.clone();
+            if is_new {
+                // CloudFormation leaves alone what its templates have alike, whatever was done by hand.
+                function.latest = latest.clone();
+            }
             if is_new && function.versions.last() == Some(&latest) {
                 let number = function.versions.len();
                 refusal = Some(format!("A version for this Lambda function exists ( {number} )."));

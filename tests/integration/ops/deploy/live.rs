@@ -28,7 +28,7 @@ async fn moved_alias_is_told_with_the_commands_that_mend_it() {
     for _ in 0..2 {
         let moved = deployment.deploy(&[]).await;
         let told = moved.problem();
-        assert!(told.contains("chat is at version 1 and not 2"), "{moved:?}");
+        assert!(told.contains("ChatFunction is at version 1 and not 2"), "{moved:?}");
         assert_eq!(find_commands(told), [CHAT]);
     }
     // As a deployment leaves it that was stopped half-way.
@@ -37,7 +37,7 @@ async fn moved_alias_is_told_with_the_commands_that_mend_it() {
     });
     let shared = deployment.deploy(&[]).await;
     let told = shared.problem();
-    assert!(told.contains("chat shares its requests with version 1"), "{shared:?}");
+    assert!(told.contains("ChatFunction shares its requests with version 1"), "{shared:?}");
     assert_eq!(find_commands(told), [CHAT]);
     assert_eq!(deployment.account.state().releases.len(), 2, "nothing was recorded");
 

@@ -5,6 +5,7 @@ mod before;
 mod change;
 mod live;
 mod plan;
+mod rollout;
 
 use crate::aws::Session;
 use crate::deploy::commit::{find_commit, tell_other_source};
@@ -17,6 +18,7 @@ use crate::deploy::stack::Stack;
 use crate::deploy::template::GENERATED;
 use crate::output::{print, say};
 use after::Deployed;
+use before::Before;
 use clap::Args;
 use plan::Plan;
 use std::collections::BTreeMap;
@@ -31,12 +33,16 @@ use std::time::Duration;
 /// are compared with what was deployed, the synthetic client is made if there is none, the gateway is tried with
 /// its token, and the release is recorded.
 ///
+/// A new version meets a tenth of the callers first, and is taken back where it is worse than the one that was live
+/// (docs/rollout.md). --at-once skips that for this one deployment.
+///
 /// Parameters that are not given keep the values of the last deployment.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   ops deploy --environment dev
   ops deploy --environment prod --yes --parameter AllowTrialKey=on
+  ops deploy --environment prod --at-once
   ops deploy --environment prod --no-build -- --role-arn arn:aws:iam::123456789012:role/deployment
   ops deploy --template-only       # writes target/deploy/template.yaml and asks nothing of AWS
 
@@ -55,6 +61,9 @@ pub struct Deploy {
     /// Execute the change set without asking
     #[arg(long)]
     yes: bool,
+    /// Bring all callers to the new versions at once, without gates: in an emergency, or after going back by hand
+    #[arg(long)]
+    at_once: bool,
     /// Take the functions from target/functions as they are
     #[arg(long)]
     no_build: bool,
@@ -76,12 +85,17 @@ impl Deploy {
     pub async fn run(self) -> anyhow::Result<()> {
         let plan = Plan::read(&self.environment, self.stack_name.as_deref(), &self.parameter)?;
         if self.template_only {
-            let parameters = plan.settle(&Parameters::new(), false)?;
+            let parameters = plan.settle(&Parameters::new(), &Parameters::new(), false)?;
             return plan.write_template(&plan.find_functions(&parameters)?);
         }
         sam::check_confirmation(self.yes)?;
+        rollout::check_given(&plan)?;
         let session = Session::open().await?;
-        let (before, parameters) = before::check(&plan, &session, &self.sam).await?;
+        let before = before::check(&plan, &session, &self.sam, self.at_once).await?;
+        let Before { stack: before, parameters, filled } = before;
+        if self.at_once {
+            rollout::confirm_at_once(self.yes)?;
+        }
         if !self.no_build {
             say("building the functions");
             sam::build(&plan.root)?;
@@ -108,7 +122,7 @@ impl Deploy {
             wait: Duration::from_secs(self.wait_secs),
             commit,
             parameters: &parameters,
-            parameters_sha256: hash_text(&serde_json::to_string(&parameters)?),
+            parameters_sha256: hash_chosen(&parameters, &filled)?,
         };
         let release = deployed.finish().await?;
         print(&format!("{}\n", serde_json::to_string(&release)?))
@@ -130,6 +144,16 @@ impl Deploy {
             more: &self.more,
         }
     }
+}
+
+/// Returns a hash of the parameters that somebody has chosen.
+fn hash_chosen(parameters: &Parameters, filled: &Parameters) -> anyhow::Result<String> {
+    let chosen: Parameters = parameters
+        .iter()
+        .filter(|(name, _)| !filled.contains_key(*name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    Ok(hash_text(&serde_json::to_string(&chosen)?))
 }
 
 /// Tells new revisions from those that a rolled-back deployment has published, and returns what is mixed into them.

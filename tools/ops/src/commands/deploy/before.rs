@@ -1,6 +1,7 @@
 //! What is looked at before anything is made: tools, account, stack and quota.
 
 use super::plan::Plan;
+use super::rollout::fill_parameters;
 use crate::aws::Session;
 use crate::deploy::constraints::check_region;
 use crate::deploy::settings::{FILE, Parameters};
@@ -10,12 +11,22 @@ use crate::output::say;
 use crate::problem::Usage;
 use anyhow::Context;
 
-/// Checks all of it; returns the stack as it is, and all parameters.
+/// What is there before, and what is meant to be.
+pub struct Before {
+    /// The stack as it is.
+    pub stack: Option<Stack>,
+    pub parameters: Parameters,
+    /// Of these, what only a rollout is about.
+    pub filled: Parameters,
+}
+
+/// Checks all of it.
 pub async fn check(
     plan: &Plan,
     session: &Session,
     sam: &str,
-) -> anyhow::Result<(Option<Stack>, Parameters)> {
+    is_at_once: bool,
+) -> anyhow::Result<Before> {
     let version = sam::check_version(sam)?;
     let caller = account::ask_caller(session).await.context("cannot ask who this is")?;
     let region = &session.region;
@@ -25,8 +36,8 @@ pub async fn check(
         return Err(Usage(told).into());
     }
     say(&format!("account {} as {}, region {region}, sam {version}", caller.account, caller.arn));
-    let before = ask_stack(session, &plan.stack).await?;
-    match &before {
+    let stack = ask_stack(session, &plan.stack).await?;
+    match &stack {
         None => say(&format!("stack {} is new", plan.stack)),
         Some(stack) => {
             say(&format!("stack {} is in {}", plan.stack, stack.status));
@@ -35,11 +46,12 @@ pub async fn check(
             }
         }
     }
-    let of_stack = before.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
-    let parameters = plan.settle(&of_stack, true)?;
+    let of_stack = stack.as_ref().map(|stack| stack.parameters.clone()).unwrap_or_default();
+    let filled = fill_parameters(plan, session, stack.is_some(), is_at_once).await?;
+    let parameters = plan.settle(&filled, &of_stack, true)?;
     check_region(&parameters, region)?;
-    check_quota(plan, session, before.is_some(), &parameters).await?;
-    Ok((before, parameters))
+    check_quota(plan, session, stack.is_some(), &parameters).await?;
+    Ok(Before { stack, parameters, filled })
 }
 
 async fn check_quota(

@@ -50,7 +50,7 @@ pub async fn compare_live(
 }
 
 /// Says where an alias leads, if not to the version of the stack alone.
-fn find_move(made: &StackFunction, alias: &Alias) -> Option<String> {
+pub fn find_move(made: &StackFunction, alias: &Alias) -> Option<String> {
     let expected = &made.version;
     if alias.version != *expected {
         return Some(format!("is at version {} and not {expected}", alias.version));
@@ -62,18 +62,26 @@ fn find_move(made: &StackFunction, alias: &Alias) -> Option<String> {
 /// Says which aliases are elsewhere, and by which commands they are moved back.
 fn advise_moving_back(moved: &[(&StackFunction, String)], region: &str) -> String {
     let told: Vec<_> = moved.iter().map(|(_, told)| told.as_str()).collect();
-    let mut advice = format!(
+    format!(
         "the alias {ALIAS} is not where the deployment should have left it: {}; nothing was recorded. Deploying again \
-         does not move it; these lines do, then deploy again:",
-        told.join(", ")
-    );
-    for (StackFunction { name, version }, _) in moved {
-        advice += &format!(
+         does not move it; these lines do, then deploy again:{}",
+        told.join(", "),
+        write_moving_commands(moved.iter().map(|(made, _)| *made), region)
+    )
+}
+
+/// Returns the commands that move aliases to where the stack has them, a line each.
+pub fn write_moving_commands<'a>(
+    moved: impl Iterator<Item = &'a StackFunction>,
+    region: &str,
+) -> String {
+    let command = |StackFunction { name, version }: &StackFunction| {
+        format!(
             "\n  aws lambda update-alias --region {region} --function-name {name} --name {ALIAS} \
              --function-version {version} --routing-config AdditionalVersionWeights={{}}"
-        );
-    }
-    advice
+        )
+    };
+    moved.map(command).collect()
 }
 
 #[cfg(test)]

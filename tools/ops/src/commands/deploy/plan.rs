@@ -62,9 +62,27 @@ impl Plan {
         Ok(())
     }
 
-    /// Settles all parameters and tells those that are no defaults.
-    pub fn settle(&self, of_stack: &Parameters, is_told: bool) -> anyhow::Result<Parameters> {
-        let settled = settle_parameters(&self.template, &self.given, of_stack)?;
+    /// Returns the names of the parameters that were given.
+    pub fn given_names(&self) -> impl Iterator<Item = &str> {
+        self.given.keys().map(String::as_str)
+    }
+
+    /// Returns the names of all parameters.
+    pub fn parameter_names(&self) -> impl Iterator<Item = &str> {
+        let parameters = self.template["Parameters"].as_object();
+        parameters.into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
+    /// Settles all parameters and tells those that are no defaults; what the deployment has filled wins untold.
+    pub fn settle(
+        &self,
+        filled: &Parameters,
+        of_stack: &Parameters,
+        is_told: bool,
+    ) -> anyhow::Result<Parameters> {
+        let mut given = self.given.clone();
+        given.extend(filled.clone());
+        let settled = settle_parameters(&self.template, &given, of_stack)?;
         let mut parameters = Parameters::new();
         for (name, (value, source)) in settled {
             let default = self.template["Parameters"][&name].get("Default");
@@ -74,7 +92,7 @@ impl Plan {
                 Source::Stack => "kept from the last deployment",
                 Source::Default => "default",
             };
-            if is_told && !is_default {
+            if is_told && !is_default && !filled.contains_key(&name) {
                 say(&format!("parameter {name}={value} ({whence})"));
             }
             parameters.insert(name, value);
