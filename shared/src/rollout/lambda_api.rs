@@ -47,7 +47,7 @@ impl LambdaApi {
 
     /// Runs one version of a function and waits for its answer.
     pub(super) async fn invoke(&self, function: &str, version: &str, event: &Value) -> Invoked {
-        let path = format!("/2015-03-31/functions/{function}/invocations?Qualifier={version}");
+        let path = format!("{}/invocations?Qualifier={version}", path_of(function));
         let call = self.new_call(Method::POST, &path, event.to_string(), INVOKE_LIMIT);
         match self.calls.send(call).await {
             Ok(answer) if answer.status == 200 => read_invoked(&answer.headers, answer.body),
@@ -61,7 +61,7 @@ impl LambdaApi {
     /// # Errors
     /// Lambda has not taken the event, and why.
     pub async fn start(&self, function: &str, event: &Value) -> Result<(), String> {
-        let path = format!("/2015-03-31/functions/{function}/invocations");
+        let path = format!("{}/invocations", path_of(function));
         let mut call = self.new_call(Method::POST, &path, event.to_string(), OWN_LIMIT);
         call.headers.push(("x-amz-invocation-type", "Event"));
         let answer = self.calls.send(call).await?;
@@ -73,7 +73,7 @@ impl LambdaApi {
     /// # Errors
     /// Lambda does not say, and why.
     pub async fn read_alias(&self, function: &str, alias: &str) -> Result<Alias, String> {
-        let path = format!("/2015-03-31/functions/{function}/aliases/{alias}");
+        let path = format!("{}/aliases/{alias}", path_of(function));
         let call = self.new_call(Method::GET, &path, String::new(), OWN_LIMIT);
         let answer = self.calls.send(call).await?;
         if answer.status != 200 {
@@ -87,6 +87,11 @@ impl LambdaApi {
         let body = Bytes::from(body);
         AwsCall { service: "lambda", method, url, headers: Vec::new(), body, limit }
     }
+}
+
+/// Returns the path of a function, which may be named by its ARN.
+fn path_of(function: &str) -> String {
+    format!("/2015-03-31/functions/{}", function.replace(':', "%3A"))
 }
 
 fn read_invoked(headers: &HeaderMap, body: Bytes) -> Invoked {
