@@ -6,7 +6,7 @@
 //! ```text
 //!   lambda pipeline
 //! → app
-//! → health
+//! → health rollout
 //! → cohere
 //! → secrets
 //! → cache resilience transport

@@ -115,12 +115,12 @@ impl Driver {
 
 /// Writes what was done for a function, and why it has ended.
 fn write_end(name: &str, new: &str, driven: &Driven, why: End) {
-    let (level, why, problem) = match why {
-        End::Over => (Level::Info, "over", None),
-        End::TimeUp => (Level::Info, "time_up", None),
-        End::NotPrepared(problem) => (Level::Warn, "not_prepared", Some(problem)),
+    let (why, problem) = match why {
+        End::Over => ("over", None),
+        End::TimeUp => ("time_up", None),
+        End::NotPrepared(problem) => ("not_prepared", Some(problem)),
     };
-    let mut line = EventLine::new(level, "driver_ended", "the driver calls no more");
+    let mut line = EventLine::new(Level::Info, "driver_ended", "driver");
     line.add_invocation(InvocationIds::current().as_ref());
     line.add("function", name);
     line.add("new_version", new);

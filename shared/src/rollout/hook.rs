@@ -77,12 +77,13 @@ impl Hook {
         };
         let verdict = Verdict { passed: problems.is_empty(), problems };
         let untold = self.tell(event, verdict.passed).await.err();
-        let level = if verdict.passed { Level::Info } else { Level::Error };
-        let mut line = EventLine::new(level, "hook_ended", "a hook of a deployment has ended");
+        let mut line = match verdict.passed {
+            true => EventLine::new(Level::Info, "hook_passed", "hook"),
+            false => EventLine::new(Level::Error, "hook_failed", "hook"),
+        };
         line.add_invocation(InvocationIds::current().as_ref());
         line.add("hook", self.name);
         line.add("function", functions.as_str());
-        line.add("passed", verdict.passed);
         line.add(
             "problem",
             verdict.problems.first().map(|_| verdict.problems.join("; ")).as_deref(),

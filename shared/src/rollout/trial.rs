@@ -125,8 +125,7 @@ impl Trial {
             Judgement::OnlyNewFailed(problem) => (false, "new_failed", Some(problem)),
             Judgement::NotComparable(problem) => (false, "not_comparable", Some(problem)),
         };
-        let level = if is_mismatch { Level::Warn } else { Level::Info };
-        let mut line = EventLine::new(level, "versions_compared", "two versions were compared");
+        let mut line = EventLine::new(Level::Info, "versions_compared", "two versions");
         line.add_invocation(InvocationIds::current().as_ref());
         line.set_function(&self.pair.name, &self.pair.new);
         line.add("kind", compared.kind);

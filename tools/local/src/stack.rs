@@ -131,6 +131,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     variables.push(("GATEWAY_PROBE_URL".to_owned(), url.clone()));
     // Nothing is rolled out yet, and no page of elsewhere is read beside a sandbox or a stub.
     variables.push(("GATEWAY_ROLLOUT_RELEASE".to_owned(), String::new()));
+    variables.push(("GATEWAY_ROLLOUT_DRIVER".to_owned(), "driver".to_owned()));
     if is_on_this_machine(&upstream_url) {
         variables.push(("GATEWAY_STATUS_URL".to_owned(), upstream_url.clone()));
     }
