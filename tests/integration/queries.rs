@@ -5,7 +5,9 @@ use shared::telemetry::metrics::Metric;
 use std::path::Path;
 
 /// Words of the query language.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 17] = [
+    "SOURCE",
+    "limit",
     "filter",
     "fields",
     "stats",
@@ -25,16 +27,22 @@ const WORDS: [&str; 15] = [
 
 /// Fails where a query of the page names what no line has, or where there are fewer queries than expected.
 pub fn assert_names_exist(page: &str, least: usize) {
-    let fields = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
     let queries: Vec<_> =
         page.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert!(queries.len() >= least, "only {} queries were found", queries.len());
     for query in queries {
-        for word in find_names(query) {
-            let is_metric = Metric::ALL.iter().any(|metric| metric.name() == word);
-            assert!(is_metric || fields.contains(&format!("`{word}`")), "{word} in {query}");
-        }
+        assert_eq!(find_unknown_name(query), None, "{query}");
     }
+}
+
+/// Returns a name in a query that no line has.
+pub fn find_unknown_name(query: &str) -> Option<String> {
+    let fields = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
+    let is_unknown = |word: &String| {
+        let is_metric = Metric::ALL.iter().any(|metric| metric.name() == word);
+        !is_metric && !fields.contains(&format!("`{word}`"))
+    };
+    find_names(query).into_iter().find(is_unknown)
 }
 
 /// Returns the names in a query that are neither the language's nor its own.

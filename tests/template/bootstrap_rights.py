@@ -87,6 +87,8 @@ SERVICE = {
     "FindLogs": allow("logs DescribeLogGroups", "*"),
     "Alarms": allow("cloudwatch *", arn("cloudwatch", "alarm:${StackName}-*")),
     "CompositeAlarms": allow("cloudwatch DescribeAlarms PutCompositeAlarm", "*"),
+    # A dashboard belongs to no region.
+    "Dashboard": allow("cloudwatch DeleteDashboards GetDashboard PutDashboard", arn("cloudwatch", "dashboard/${StackName}-*", region="")),
     "Topics": allow("sns *", arn("sns", "${StackName}-*")),
     "MakeTheTopicsKey": allow("kms CreateKey TagResource", "*"),
     # Whoever may change the policy of a key may use it.

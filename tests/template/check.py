@@ -10,6 +10,7 @@ import sys
 
 import check_alarms  # noqa: F401 - the checks of these run with those below
 import check_api  # noqa: F401
+import check_dashboard  # noqa: F401
 import check_functions  # noqa: F401
 import check_probe  # noqa: F401
 import check_roles  # noqa: F401

@@ -7,7 +7,7 @@ changes in one of these parts of the template is noticed, since each table is co
 import json
 
 from alarms import COMPOSITES, METRIC_ALARMS
-from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
+from stack import FUNCTIONS, GATED, RESOURCES, TEMPLATE, check, own_or_existing, put, remove, topic
 from tables import compare_conditions, compare_outputs, compare_parameters, expression, strip_hash
 
 CONSOLE = "Metadata.AWS::CloudFormation::Interface"
@@ -143,7 +143,7 @@ OUTPUTS = {
     "AuthorizerLogGroup": ({"Ref": "AuthorizerLogs"}, None),
     "RotateKeyLogGroup": ({"Ref": "RotateKeyLogs"}, None),
     "ProbeLogGroup": ({"Ref": "ProbeLogs"}, None),
-    "RolloutLogGroups": ({"Fn::Join": [" ", [{"Ref": f"{name}Logs"} for name in ("Driver", "PreTraffic", "PostTraffic")]]}, None),
+    "DashboardName": ({"Ref": "Dashboard"}, None),
     "P1TopicArn": (topic("P1"), None),
     "P2TopicArn": (topic("P2"), None),
 }
@@ -171,6 +171,7 @@ OTHERS = {
     **{f"{name}FunctionDeploymentGroup": "AWS::CodeDeploy::DeploymentGroup" for name in GATED},
     **{f"{name}Gate{gate}": "AWS::CloudWatch::Alarm" for name, gates in GATED.items() for gate in gates},
     **{f"{name}RolloutUnproven": "AWS::CloudWatch::Alarm" for name in GATED},
+    "Dashboard": "AWS::CloudWatch::Dashboard",
     "AlertsKey": "AWS::KMS::Key",
     "P1Topic": "AWS::SNS::Topic",
     "P1TopicPolicy": "AWS::SNS::TopicPolicy",
@@ -179,7 +180,6 @@ OTHERS = {
     "P2TopicPolicy": "AWS::SNS::TopicPolicy",
     "P2Subscription": "AWS::SNS::Subscription",
     "ProbeFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
-    "DriverFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig",
 }
 # What each function has.
 OF_A_FUNCTION = {
@@ -203,10 +203,7 @@ def the_stack_has_these_resources_and_no_other():
     expected = OTHERS | {name: "AWS::CloudWatch::Alarm" for name in METRIC_ALARMS}
     expected |= {name: "AWS::CloudWatch::CompositeAlarm" for name in COMPOSITES}
     for function in FUNCTIONS:
-        parts = OF_A_FUNCTION.items()
-        if function in HOOKS:
-            parts = [(part, kind) for part, kind in parts if part not in {"FunctionVersion", "FunctionAliaslive"}]
-        expected |= {f"{function}{part}": kind for part, kind in parts}
+        expected |= {f"{function}{part}": kind for part, kind in OF_A_FUNCTION.items()}
     permission = "AWS::Lambda::Permission"
     found = {strip_hash(name, r["Type"]): r["Type"] for name, r in RESOURCES.items() if r["Type"] != permission}
     assert found == expected, set(found.items()) ^ set(expected.items())

@@ -1,22 +1,31 @@
 //! The command line: flags in, and one clear message where something is wrong, with the next step.
 
+mod draw_dashboard;
 mod hints;
 
 use crate::build::{self, Build};
 use crate::{LOCAL_TOKEN, Options, Output, Upstream, start_stack};
 use anyhow::{Context, bail, ensure};
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 use http::Uri;
 use shared::secrets::token::TOKEN_PREFIX;
 use std::io::Write;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use uuid::Uuid;
 
 /// Runs the Cohere gateway on this machine: no AWS account, no Cohere key.
 #[derive(Parser)]
-#[command(name = "cohere-gateway", version, bin_name = "cargo run --")]
+#[command(
+    name = "cohere-gateway",
+    version,
+    bin_name = "cargo run --",
+    args_conflicts_with_subcommands = true
+)]
 pub struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Port to listen on [default: 8080, or the next free one]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
@@ -37,6 +46,17 @@ pub struct Arguments {
     release: bool,
 }
 
+/// What to do in place of running.
+#[derive(Subcommand)]
+enum Command {
+    /// Draws the template's CloudWatch dashboard from a rehearsal of about a minute and a half
+    Dashboard {
+        /// The picture, an SVG
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogForm {
     Text,
@@ -45,7 +65,12 @@ enum LogForm {
 
 /// Runs the program from its arguments to its exit code.
 pub async fn run_command_line() -> ExitCode {
-    match serve_until_interrupted(Arguments::parse()).await {
+    let arguments = Arguments::parse();
+    let done = match &arguments.command {
+        Some(Command::Dashboard { out }) => draw_dashboard::write_picture(out).await,
+        None => serve_until_interrupted(arguments).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
             let _ = writeln!(std::io::stderr(), "error: {problem:#}");

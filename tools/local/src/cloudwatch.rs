@@ -21,6 +21,7 @@ mod metric_store;
 mod query;
 mod reference_values;
 mod rule;
+mod search;
 mod statistic;
 #[cfg(test)]
 mod tests;
@@ -32,7 +33,7 @@ pub use definition::{
 };
 pub use embedded_format::{Datum, Defect, read_line};
 pub use evaluation::{Comparison, Criterion, MissingData};
-pub use expression::Expression;
+pub use expression::{Expression, Series};
 pub use metric_store::{MetricId, SeriesId};
 pub use query::{MetricQuery, MetricStat, QuerySource};
 pub use reference_values::{log_group_name, reference_values};
@@ -240,6 +241,27 @@ impl CloudWatch {
         ends.zip(query::read_points(&self.store, stat, window)).collect()
     }
 
+    /// Returns the lines of each query of a graph, whose periods are those of the clock.
+    pub fn read_graph(
+        &self,
+        queries: &[MetricQuery],
+        period: u64,
+        from: Duration,
+        to: Duration,
+    ) -> anyhow::Result<Vec<Vec<Series>>> {
+        let end = to.as_secs().div_ceil(period) * period;
+        let length = (end - from.as_secs() / period * period) / period;
+        let window = query::Window { end, period, length: length as usize };
+        let search =
+            |text: &str, statistic| search::find_series(&self.store, text, statistic, window);
+        let order = query::order_queries(queries)?;
+        let values = query::evaluate_queries(&self.store, queries, &order, window, &search)?;
+        let into_list = |value: Option<Value>| {
+            value.map(|value| value.into_list(window.length)).unwrap_or_default()
+        };
+        Ok(values.into_iter().map(into_list).collect())
+    }
+
     fn find_alarm(&self, alarm: &str) -> &Alarm {
         let place = self.places.get(alarm).unwrap_or_else(|| panic!("there is no alarm {alarm}"));
         &self.alarms[*place]
@@ -288,7 +310,7 @@ impl CloudWatch {
     }
 
     fn read_watched(&self, alarm: &MetricAlarm, window: query::Window) -> Vec<Option<f64>> {
-        let no_search = |_: &str, _| Vec::new();
+        let no_search = |_: &str, _| Ok(Vec::new());
         let values =
             query::evaluate_queries(&self.store, &alarm.queries, &alarm.order, window, &no_search);
         // An expression was checked when it was read; what still fails has no datapoint, as in CloudWatch.

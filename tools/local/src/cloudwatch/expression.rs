@@ -11,7 +11,8 @@ mod values;
 use super::statistic::Statistic;
 use anyhow::ensure;
 use parser::parse_node;
-pub(super) use values::{Series, Value};
+pub use values::Series;
+pub(super) use values::Value;
 
 /// An expression, read; queries are named by their place in the list it was read with.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,10 +73,11 @@ enum Function {
     RunningSum,
     Search,
     Sum,
+    TimeSeries,
 }
 
 impl Function {
-    const NAMES: [(&str, Function); 18] = [
+    const NAMES: [(&str, Function); 19] = [
         ("ABS", Function::Abs),
         ("AVG", Function::Avg),
         ("CEIL", Function::Ceil),
@@ -94,6 +96,7 @@ impl Function {
         ("RUNNING_SUM", Function::RunningSum),
         ("SEARCH", Function::Search),
         ("SUM", Function::Sum),
+        ("TIME_SERIES", Function::TimeSeries),
     ];
 
     fn find(name: &str) -> Option<Function> {
@@ -123,12 +126,12 @@ pub(super) struct Scope<'a> {
     pub period: u64,
     /// How many datapoints a series has.
     pub length: usize,
-    pub search: &'a dyn Fn(&str, Statistic) -> Vec<Series>,
+    pub search: &'a dyn Fn(&str, Statistic) -> anyhow::Result<Vec<Series>>,
 }
 
 impl Expression {
     /// Reads an expression in which other queries have these ids.
-    pub(super) fn parse(text: &str, ids: &[&str]) -> anyhow::Result<Expression> {
+    pub fn parse(text: &str, ids: &[&str]) -> anyhow::Result<Expression> {
         Ok(Expression { text: text.to_owned(), root: parse_node(text, ids)? })
     }
 

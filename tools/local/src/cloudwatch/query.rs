@@ -68,7 +68,7 @@ pub(super) fn evaluate_queries(
     queries: &[MetricQuery],
     order: &[usize],
     window: Window,
-    search: &dyn Fn(&str, Statistic) -> Vec<Series>,
+    search: &dyn Fn(&str, Statistic) -> anyhow::Result<Vec<Series>>,
 ) -> anyhow::Result<Vec<Option<Value>>> {
     let is_metric = |place: &usize| matches!(queries[*place].source, QuerySource::Metric(_));
     let metrics: Vec<usize> = (0..queries.len()).filter(is_metric).collect();

@@ -19,7 +19,7 @@ fn evaluate(text: &str, series: &[&str]) -> anyhow::Result<Vec<Option<f64>>> {
         metrics: &[],
         period: 300,
         length: read_points(series[0]).len(),
-        search: &|_, _| Vec::new(),
+        search: &|_, _| Ok(Vec::new()),
     };
     match expression.evaluate(&scope)? {
         Value::Scalar(number) => Ok(vec![Some(number)]),
@@ -73,6 +73,7 @@ fn missing_operand_is_zero_beside_another() {
         ("MAX([m1, m2])", "10 3 4 -"),
         ("MIN([m1, m2])", "2 3 4 -"),
         ("AVG([m1, m2])", "6 1.5 2 -"),
+        ("TIME_SERIES(7)", "7 7 7 7"),
     ] {
         assert_eq!(evaluate(text, &series).unwrap(), read_points(expected), "{text}");
     }

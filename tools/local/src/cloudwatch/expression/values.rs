@@ -1,6 +1,7 @@
 //! What expressions are computed of: numbers, series, and lists of series.
 
 use super::{Function, Node, Operator, Scope};
+use crate::cloudwatch::metric_store::MetricId;
 use crate::cloudwatch::statistic::Statistic;
 use anyhow::{Context, bail};
 
@@ -10,8 +11,8 @@ pub type Points = Vec<Option<f64>>;
 /// One line of a graph.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// What tells it from the others of its list; empty where it stands alone.
-    pub label: String,
+    /// The metric that a search has found.
+    pub metric: Option<MetricId>,
     pub points: Points,
 }
 
@@ -67,9 +68,9 @@ impl Value {
     pub fn into_list(self, length: usize) -> Vec<Series> {
         match self {
             Value::Scalar(number) => {
-                vec![Series { label: String::new(), points: vec![Some(number); length] }]
+                vec![Series { metric: None, points: vec![Some(number); length] }]
             }
-            Value::Series(points) => vec![Series { label: String::new(), points }],
+            Value::Series(points) => vec![Series { metric: None, points }],
             Value::List(list) => list,
         }
     }
@@ -144,6 +145,10 @@ fn call(function: Function, arguments: &[Node], scope: &Scope) -> anyhow::Result
         Function::Search => return search(arguments, scope),
         Function::Metrics => return list_metrics(arguments, scope),
         Function::Period => return Ok(Value::Scalar(scope.period as f64)),
+        Function::TimeSeries => {
+            let level = arguments[0].evaluate(scope)?.into_list(scope.length).swap_remove(0);
+            return Ok(Value::Series(level.points));
+        }
         _ => {}
     }
     let value = arguments[0].evaluate(scope)?;
@@ -281,7 +286,7 @@ fn search(arguments: &[Node], scope: &Scope) -> anyhow::Result<Value> {
     let (Node::Text(query), Node::Text(statistic)) = (&arguments[0], &arguments[1]) else {
         bail!("SEARCH takes texts");
     };
-    Ok(Value::List((scope.search)(query, Statistic::parse(statistic)?)))
+    Ok(Value::List((scope.search)(query, Statistic::parse(statistic)?)?))
 }
 
 fn list_metrics(arguments: &[Node], scope: &Scope) -> anyhow::Result<Value> {
