@@ -89,7 +89,7 @@ fn operator_policy_covers_every_resource_of_the_template() {
             ("AWS::Events", "Rule") => "events:*",
             ("AWS::SNS", _) => "sns:*",
             ("AWS::KMS", "Key") => "kms:CreateKey",
-            ("AWS::CloudWatch", "Alarm") => "cloudwatch:*",
+            ("AWS::CloudWatch", "Alarm" | "Dashboard") => "cloudwatch:*",
             ("AWS::CloudWatch", "CompositeAlarm") => "cloudwatch:PutCompositeAlarm",
             ("AWS::IAM", "Role") => "iam:CreateRole",
             _ => panic!("{name} is a {kind}: let the policy allow its making, and say so here"),
