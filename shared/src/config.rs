@@ -5,6 +5,7 @@
 //! unknown `GATEWAY_*` name is an error: a misspelt limit is no limit.
 
 mod authorizer;
+mod aws_access;
 pub mod aws_endpoints;
 mod cache;
 pub mod docs;
@@ -17,6 +18,7 @@ mod prices;
 mod probe;
 mod reader;
 mod resilience;
+mod rollout;
 pub mod rotation;
 mod secrets;
 mod service;
@@ -27,6 +29,7 @@ mod times;
 pub mod vars;
 
 pub use authorizer::AuthorizerConfig;
+pub use aws_access::AwsAccess;
 pub use cache::CacheConfig;
 pub use fallback::FallbackConfig;
 pub use health::HealthConfig;
@@ -36,6 +39,7 @@ pub use models::ModelsConfig;
 pub use prices::{PricesConfig, UnitPrice};
 pub use probe::{FrontDoorConfig, ProbeConfig};
 pub use resilience::{BreakerConfig, ResilienceConfig};
+pub use rollout::{RolloutConfig, RolloutModels, VersionPair};
 pub use secrets::SecretConfig;
 pub use service::DEFAULT_SERVICE;
 pub use times::{ChatTimes, EndpointTimes, StreamTimes, TimesConfig};

@@ -6,7 +6,7 @@
 //! ```text
 //!   lambda pipeline
 //! → app
-//! → health
+//! → health rollout
 //! → cohere
 //! → secrets
 //! → cache resilience transport
@@ -35,6 +35,7 @@ pub mod panic_on_request;
 pub mod pipeline;
 pub mod record;
 pub mod resilience;
+pub mod rollout;
 pub mod secrets;
 pub mod telemetry;
 pub mod transport;

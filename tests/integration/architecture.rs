@@ -8,7 +8,7 @@ use std::path::Path;
 const LAYERS: [&[&str]; 10] = [
     &["lambda", "pipeline"],
     &["app"],
-    &["health"],
+    &["health", "rollout"],
     &["cohere"],
     &["secrets"],
     &["cache", "resilience", "transport"],
@@ -19,11 +19,12 @@ const LAYERS: [&[&str]; 10] = [
 ];
 
 /// Outside libraries of the shared crate and the only files that may name them.
-const HOMES: [(&str, &str); 10] = [
+const HOMES: [(&str, &str); 11] = [
     ("reqwest::", "transport.rs"),
     ("rustls::", "transport.rs"),
     ("aws_sdk_secretsmanager", "secrets/secrets_manager.rs"),
     ("aws_config", "secrets/secrets_manager.rs"),
+    ("aws_sigv4", "rollout/aws_call.rs"),
     ("std::env::vars", "config/vars.rs"),
     ("socket2", "lambda/tcp_nodelay.rs"),
     ("lru::LruCache", "cache/lru.rs"),

@@ -3,11 +3,26 @@
 import json
 import re
 
-from stack import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, the_stage, without_value
+from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, the_stage, without_value
 
 OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
 ASKS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
 CALLS_COHERE = {**ASKS_COHERE, "GATEWAY_PRICES": {"Ref": "Prices"}}
+CALLS_VERSIONS = {"GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")}
+
+
+def version_of(name):
+    """The resource of a function's version, whose name SAM ends with a hash."""
+    (version,) = (key for key in RESOURCES if re.fullmatch(f"{name}FunctionVersion[0-9a-f]{{10}}", key))
+    return version
+
+
+def release():
+    """Each function of a rollout, with its new version and the one before."""
+    pairs = [f"{n.lower()}=${{{n}Function}}:${{{version_of(n)}.Version}}:" for n in GATED]
+    return {"Fn::Join": [",", [{"Fn::Sub": pair} for pair in pairs]]}
+
+
 # The variables of each function beside those of all: one line for a new variable.
 VARIABLES = {
     "Chat": CALLS_COHERE,
@@ -20,10 +35,13 @@ VARIABLES = {
     },
     "RotateKey": {**ASKS_COHERE, "GATEWAY_ALLOW_TRIAL_KEY": {"Ref": "AllowTrialKey"}},
     "Probe": {**CALLS_COHERE, "GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")},
+    "Driver": CALLS_VERSIONS,
+    "PreTraffic": {**CALLS_VERSIONS, "GATEWAY_ROLLOUT_DRIVER": {"Ref": "DriverFunctionAliaslive"}},
+    "PostTraffic": CALLS_VERSIONS,
 }
 ADDRESS = "https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/"
-# Their schedules need one environment at times, so nobody can reserve any.
-NOT_RESERVED = {"RotateKey", "Probe"}
+# Their schedules and rollouts need one environment at times, so nobody can reserve any.
+NOT_RESERVED = {"RotateKey", "Probe", "Driver", *HOOKS}
 WHERE = "Resources.{}Function.Properties"
 CHAT = WHERE.format("Chat")
 AUTHORIZER_VARIABLES = WHERE.format("Authorizer") + ".Environment.Variables"
@@ -62,6 +80,8 @@ def functions_are_the_folders():
     put(WHERE.format("Embed") + ".Role", {"Fn::GetAtt": ["ChatRole", "Arn"]}),
     put(WHERE.format("RotateKey") + ".ReservedConcurrentExecutions", 1),
     put(WHERE.format("Probe") + ".Environment.Variables.GATEWAY_PROBE_URL", "https://gateway.example.com"),
+    put(WHERE.format("PreTraffic") + ".Environment.Variables.GATEWAY_ROLLOUT_DRIVER", {"Ref": "DriverFunction"}),
+    put(WHERE.format("PostTraffic") + ".Environment.Variables.GATEWAY_ROLLOUT_RELEASE", "chat=chat:1:"),
     put(f"{AUTHORIZER_VARIABLES}.GATEWAY_SECRET_ID", own_or_existing("CohereApiKey")),
     put(f"{AUTHORIZER_VARIABLES}.GATEWAY_KEY", "{{resolve:secretsmanager:key:SecretString}}"),
     remove(f"{AUTHORIZER_VARIABLES}.GATEWAY_CLIENTS_SECRET_ID"),
@@ -86,6 +106,8 @@ def a_function_is_given_this_and_no_more():
         if name == "Probe":
             address = {"Fn::Sub": f"{ADDRESS}${{{the_stage()[0]}}}"}
             expected["Environment"]["Variables"]["GATEWAY_PROBE_URL"] = address
+        if name in HOOKS:
+            expected["Environment"]["Variables"]["GATEWAY_ROLLOUT_RELEASE"] = release()
         found = dict(RESOURCES[f"{name}Function"]["Properties"])
         assert found.pop("Description"), name
         assert found == expected, (name, found)
@@ -100,7 +122,7 @@ def a_function_is_given_this_and_no_more():
     put(WHERE.format("RotateKey") + ".AutoPublishAliasAllProperties", False),
 )
 def a_function_publishes_by_sams_own_rule():
-    for name in FUNCTIONS:
+    for name in set(FUNCTIONS) - HOOKS:
         function = {"FunctionName": {"Ref": f"{name}Function"}}
         alias = dict(RESOURCES[f"{name}FunctionAliaslive"]["Properties"])
         version, attribute = alias.pop("FunctionVersion")["Fn::GetAtt"]

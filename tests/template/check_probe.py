@@ -5,7 +5,9 @@ import json
 from stack import RESOURCES, check, of_type, put, remove
 
 RULE = "Resources.ProbeRule"
-INVOKE = "Resources.ProbeFunction.Properties.EventInvokeConfig"
+INVOKE = "Resources.{}Function.Properties.EventInvokeConfig"
+# Seconds after which an event says nothing any more.
+OUTDATED = {"Probe": 60, "Driver": 300}
 # EventBridge knows no "1 minutes".
 EVERY = ["ProbesEveryMinute", "rate(1 minute)", {"Fn::Sub": "rate(${ProbeSchedule} minutes)"}]
 
@@ -30,13 +32,21 @@ def a_schedule_asks_the_probe_unless_it_is_off():
     assert "Probe" not in json.dumps(RESOURCES["Api"]), "the API refers to the probe"
 
 
-@check(put(f"{INVOKE}.MaximumRetryAttempts", 2), remove(f"{INVOKE}.MaximumEventAgeInSeconds"))
-def a_look_is_not_repeated():
-    ((_, config),) = of_type("AWS::Lambda::EventInvokeConfig").items()
-    assert config["Properties"] == {
-        "DestinationConfig": {},
-        "FunctionName": {"Ref": "ProbeFunction"},
-        "Qualifier": "live",
-        "MaximumEventAgeInSeconds": 60,
-        "MaximumRetryAttempts": 0,
-    }, config
+@check(
+    put(INVOKE.format("Probe") + ".MaximumRetryAttempts", 2),
+    remove(INVOKE.format("Probe") + ".MaximumEventAgeInSeconds"),
+    put(INVOKE.format("Driver") + ".MaximumRetryAttempts", 1),
+)
+def a_look_and_a_drive_are_not_repeated():
+    found = {name: config["Properties"] for name, config in of_type("AWS::Lambda::EventInvokeConfig").items()}
+    expected = {
+        f"{name}FunctionEventInvokeConfig": {
+            "DestinationConfig": {},
+            "FunctionName": {"Ref": f"{name}Function"},
+            "Qualifier": "live",
+            "MaximumEventAgeInSeconds": seconds,
+            "MaximumRetryAttempts": 0,
+        }
+        for name, seconds in OUTDATED.items()
+    }
+    assert found == expected, found

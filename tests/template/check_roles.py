@@ -1,6 +1,6 @@
 """What each function may do, exactly: imported by check.py, which runs these checks."""
 
-from stack import FUNCTIONS, RESOURCES, append, check, own_or_existing, put, remove, without_value
+from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, append, check, own_or_existing, put, remove, without_value
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 TRACES = {"Effect": "Allow", "Action": ["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "Resource": "*"}
@@ -19,6 +19,8 @@ def secret(function):
     if function == "Probe":
         both = [own_or_existing("CohereApiKey"), own_or_existing("SyntheticClient")]
         return {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": both}
+    if function in {"Driver", *HOOKS}:
+        return {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": own_or_existing("SyntheticClient")}
     name = "Clients" if function == "Authorizer" else "CohereApiKey"
     actions = [f"secretsmanager:{action}" for action in ROTATES]
     allowed = actions if function == "RotateKey" else "secretsmanager:GetSecretValue"
@@ -38,8 +40,28 @@ def policy(*statements):
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
+def calls_versions():
+    """Any version of the functions that callers meet, and where their aliases lead."""
+    versions = [{"Fn::Sub": f"${{{name}Function.Arn}}:*"} for name in GATED]
+    yield {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": versions}
+    functions = [{"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in GATED]
+    yield {"Effect": "Allow", "Action": "lambda:GetAlias", "Resource": functions}
+
+
+def tells_code_deploy():
+    groups = "arn:${AWS::Partition}:codedeploy:${AWS::Region}:${AWS::AccountId}:deploymentgroup:${AWS::StackName}-*/*"
+    actions = ["codedeploy:GetDeployment", "codedeploy:PutLifecycleEventHookExecutionStatus"]
+    return {"Effect": "Allow", "Action": actions, "Resource": {"Fn::Sub": groups}}
+
+
 def allowed(function):
     yield from (logs(function), secret(function), TRACES, with_customer_key("kms:Decrypt"))
+    if function in {"Driver", *HOOKS}:
+        yield from calls_versions()
+    if function in HOOKS:
+        yield tells_code_deploy()
+    if function == "PreTraffic":
+        yield {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": {"Ref": "DriverFunctionAliaslive"}}
     if function == "RotateKey":
         yield with_customer_key("kms:GenerateDataKey")
 
@@ -64,6 +86,12 @@ def allowed(function):
     put(STATEMENTS.format("Rerank") + ".3", {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "*"}),
     remove(STATEMENTS.format("RotateKey") + ".4"),
     put(STATEMENTS.format("Probe") + ".1.Resource.1", own_or_existing("Clients")),
+    put(STATEMENTS.format("Driver") + ".4.Resource", "*"),
+    put(STATEMENTS.format("Driver") + ".4.Action", "lambda:*"),
+    put(STATEMENTS.format("Driver") + ".5.Action", ["lambda:GetAlias", "lambda:UpdateAlias"]),
+    put(STATEMENTS.format("PreTraffic") + ".6.Resource", "*"),
+    put(STATEMENTS.format("PostTraffic") + ".6.Action", "codedeploy:*"),
+    put(STATEMENTS.format("PreTraffic") + ".7.Resource", {"Fn::GetAtt": ["ChatFunction", "Arn"]}),
 )
 def a_role_is_lambdas_and_allows_this_alone():
     trust = policy({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})

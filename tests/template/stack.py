@@ -15,7 +15,12 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation a
 
 ROOT = Path(__file__).resolve().parents[2]
 # Each function's time in seconds, which is that of its routes too.
-FUNCTIONS = {"Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60}
+FUNCTIONS = {
+    "Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60,
+    "Driver": 900, "PreTraffic": 300, "PostTraffic": 900,
+}
+# CodeDeploy invokes them by name, so that they have neither alias nor versions.
+HOOKS = {"PreTraffic", "PostTraffic"}
 # The gates of each function that new versions of come to the callers gradually.
 WATCHED = ["Crashes", "DrivenCrashes", "Mismatch", "Silent"]
 OF_REQUESTS = ["Errors", "Latency", "GatewayTime", "RateLimited", *WATCHED]

@@ -2,12 +2,12 @@
 
 use super::setting::{Setting, SettingKind};
 use super::{authorizer, cache, fallback, health, http, limits, models, prices};
-use super::{probe, resilience, rotation, secrets, service, times};
+use super::{probe, resilience, rollout, rotation, secrets, service, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 14] = [
+const CONCERNS: [(&str, &[Setting]); 15] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -22,6 +22,7 @@ const CONCERNS: [(&str, &[Setting]); 14] = [
     ("Times", times::SETTINGS),
     ("Health check", health::SETTINGS),
     ("Probe", probe::SETTINGS),
+    ("Rollout", rollout::SETTINGS),
 ];
 
 const HEAD: &str = "\

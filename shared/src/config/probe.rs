@@ -10,7 +10,7 @@ use std::time::Duration;
 settings! {
     /// Public address of this gateway. Required by the probe, which calls it.
     GATEWAY_PROBE_URL = required_of_form(&URL);
-    /// Name or ARN of the secret with the synthetic client's token. Required by the probe.
+    /// Name or ARN of the secret with the synthetic client's token. Required by the probe and by a rollout's functions.
     GATEWAY_SYNTHETIC_CLIENT_SECRET_ID = required_text();
     /// Model of the one text that the probe embeds.
     GATEWAY_PROBE_EMBED_MODEL = text("embed-v4.0");
@@ -65,6 +65,11 @@ impl ProbeConfig {
         };
         reader.finish(config)
     }
+}
+
+/// Reads how the synthetic client's token is read.
+pub(super) fn read_synthetic_client(reader: &mut Reader) -> SecretConfig {
+    SecretConfig::read_of(reader, &GATEWAY_SYNTHETIC_CLIENT_SECRET_ID)
 }
 
 impl FrontDoorConfig {

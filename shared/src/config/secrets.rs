@@ -46,6 +46,11 @@ impl SecretConfig {
         Self::read_from(reader, &GATEWAY_CLIENTS_SECRET_ID, &GATEWAY_CLIENTS_TTL_SECS, 2)
     }
 
+    /// Reads those of another secret, which is read anew whenever it is used.
+    pub(super) fn read_of(reader: &mut Reader, id: &Setting) -> Self {
+        Self::read_from(reader, id, &GATEWAY_SECRET_TTL_SECS, 1)
+    }
+
     fn read_from(reader: &mut Reader, id: &Setting, ttl: &Setting, tries: u32) -> Self {
         Self {
             id: reader.read_text(id),

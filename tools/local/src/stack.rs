@@ -20,6 +20,7 @@ use credential::Credential;
 use futures_util::future::join_all;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use shared::config::is_loopback;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -128,6 +129,12 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     }
     let url = format!("http://{address}");
     variables.push(("GATEWAY_PROBE_URL".to_owned(), url.clone()));
+    // Nothing is rolled out yet, and no page of elsewhere is read beside a sandbox or a stub.
+    variables.push(("GATEWAY_ROLLOUT_RELEASE".to_owned(), String::new()));
+    variables.push(("GATEWAY_ROLLOUT_DRIVER".to_owned(), "driver".to_owned()));
+    if is_on_this_machine(&upstream_url) {
+        variables.push(("GATEWAY_STATUS_URL".to_owned(), upstream_url.clone()));
+    }
     variables.extend(std::env::var("RUST_LOG").ok().map(|value| ("RUST_LOG".to_owned(), value)));
     variables.extend(options.settings);
     let directory = build::binary_directory(options.build);
@@ -301,6 +308,11 @@ fn new_secrets(credential: &Credential, key: &str, token: &str) -> SecretsManage
     secrets.put(secrets_manager::CLIENTS, &clients.to_string());
     secrets.create(secrets_manager::SYNTHETIC_CLIENT);
     secrets
+}
+
+fn is_on_this_machine(url: &str) -> bool {
+    let uri: Option<http::Uri> = url.parse().ok();
+    uri.and_then(|uri| uri.host().map(is_loopback)).unwrap_or_default()
 }
 
 fn find_binary(directory: &Path, function: &str) -> anyhow::Result<PathBuf> {

@@ -1,0 +1,124 @@
+//! The kinds of marked calls of each function: few tokens, and every way that an answer can go.
+
+use super::events::{build_question, build_request};
+use crate::config::RolloutModels;
+use crate::telemetry::redact::TOKEN_PREFIX;
+use http::Method;
+use serde_json::{Value, json};
+
+/// Most tokens of an answer; a call of a tool needs some.
+const MAX_TOKENS: u64 = 8;
+const TOOL_MAX_TOKENS: u64 = 48;
+/// Random letters of a token that nobody has.
+const UNKNOWN_TOKEN_LETTERS: usize = 43;
+
+/// A marked call: its kind, and the event.
+#[derive(Clone, Debug)]
+pub(super) struct MarkedCall {
+    pub(super) kind: &'static str,
+    pub(super) event: Value,
+    /// What a model says differs from call to call, also in its form.
+    pub(super) is_of_a_model: bool,
+}
+
+/// Builds the calls of a function, one of each kind; none of a function that is not called so.
+///
+/// `token` is the synthetic client's, where there is one.
+pub(super) fn build_calls(
+    function: &str,
+    models: &RolloutModels,
+    token: Option<&str>,
+) -> Vec<MarkedCall> {
+    match function {
+        "chat" => build_chats(&models.chat),
+        "embed" => build_embeds(&models.embed),
+        "rerank" => build_reranks(&models.rerank),
+        "health" => {
+            let event = build_request(Method::GET, "/api/health", &[], &Value::Null);
+            vec![call("health", event)]
+        }
+        "authorizer" => build_questions(token),
+        _ => Vec::new(),
+    }
+}
+
+fn call(kind: &'static str, event: Value) -> MarkedCall {
+    MarkedCall { kind, event, is_of_a_model: false }
+}
+
+fn build_chats(model: &str) -> Vec<MarkedCall> {
+    let body = json!({
+        "model": model,
+        "messages": [{ "role": "user", "content": "Answer with the one word: yes" }],
+        "max_tokens": MAX_TOKENS,
+        "temperature": 0,
+    });
+    let mut stream = body.clone();
+    stream["stream"] = json!(true);
+    let mut tools = body.clone();
+    tools["messages"][0]["content"] = json!("Report the word: yes");
+    tools["max_tokens"] = json!(TOOL_MAX_TOKENS);
+    tools["tool_choice"] = json!("REQUIRED");
+    tools["tools"] = json!([{
+        "type": "function",
+        "function": {
+            "name": "report",
+            "description": "Reports a word",
+            "parameters": {
+                "type": "object",
+                "properties": { "word": { "type": "string" } },
+                "required": ["word"],
+            },
+        },
+    }]);
+    // Refused before Cohere is asked.
+    let error = json!({ "model": model, "max_tokens": MAX_TOKENS });
+    let kinds = [("chat", body), ("stream", stream), ("tools", tools), ("error", error)];
+    let post = |(kind, body)| MarkedCall {
+        kind,
+        event: build_request(Method::POST, "/v2/chat", &[], &body),
+        is_of_a_model: true,
+    };
+    kinds.map(post).into()
+}
+
+fn build_embeds(model: &str) -> Vec<MarkedCall> {
+    let body = json!({
+        "model": model,
+        "input_type": "search_query",
+        "embedding_types": ["float"],
+        "texts": ["a rollout"],
+    });
+    let error = json!({ "model": model, "texts": ["a rollout"], "input_type": 1 });
+    build_cacheable("/v2/embed", "embed", &body, &error)
+}
+
+fn build_reranks(model: &str) -> Vec<MarkedCall> {
+    let body = json!({
+        "model": model,
+        "query": "a red fox",
+        "documents": ["a blue whale", "a fox that is red"],
+    });
+    let error = json!({ "model": model, "documents": ["a blue whale"], "query": 1 });
+    build_cacheable("/v2/rerank", "rerank", &body, &error)
+}
+
+/// Builds the calls of an endpoint with a cache: past it, through it, and one that is refused.
+fn build_cacheable(path: &str, kind: &'static str, body: &Value, error: &Value) -> Vec<MarkedCall> {
+    let past = [("x-gateway-cache", "no-store")];
+    vec![
+        call(kind, build_request(Method::POST, path, &past, body)),
+        call("cached", build_request(Method::POST, path, &[], body)),
+        call("error", build_request(Method::POST, path, &[], error)),
+    ]
+}
+
+fn build_questions(token: Option<&str>) -> Vec<MarkedCall> {
+    let letters = std::iter::repeat_with(fastrand::alphanumeric).take(UNKNOWN_TOKEN_LETTERS);
+    let unknown = format!("{TOKEN_PREFIX}{}", letters.collect::<String>());
+    let mut calls = vec![call("unknown_token", build_question(&unknown))];
+    if let Some(token) = token {
+        calls.push(call("known_token", build_question(token)));
+    }
+    calls
+}
