@@ -99,6 +99,17 @@ async fn crash_is_an_error_of_both() {
 }
 
 #[tokio::test]
+async fn caller_that_leaves_is_no_error_of_the_function() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    let late = write_json(200, &json!({ "message": {} }));
+    stub.plan_answer([vec![Step::Wait(Duration::from_millis(400))], late].concat());
+    let request = running.post("/v2/chat").timeout(Duration::from_millis(100)).body(CHAT);
+    assert!(request.send().await.is_err(), "nobody waits so long");
+    let line = wait_for_invocation(&running, CHAT_FUNCTION).await;
+    assert_eq!(read_outcome(&line), [Some(1.0), Some(0.0), Some(0.0)]);
+}
+
+#[tokio::test]
 async fn answered_500_is_no_error_of_the_function() {
     let (_stub, running) = gateway::start_with_stub(&[]).await;
     let answer = running.send("/v2/chat", CHAT.replace("hi", PanicPoint::Handler.mark())).await;

@@ -4,14 +4,15 @@ A new alarm is a line here; check_alarms.py compares the tables with the templat
 """
 
 # Percent of what there is, where it is enough; and whether all of it fails.
-SHARE = "IF({of} >= ${{MinRateRequests}}, 100 * {part} / {of}, 0)"
-ALL_FAIL = "IF({of} >= ${{MinFailedRequests}} AND errors == {of}, 1, 0)"
+SHARE = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, 100 * {part} / {of}, 0)"
+ALL_FAIL = "IF(FILL({of}, 0) >= ${{MinFailedRequests}} AND errors == {of}, 1, 0)"
 BURN_RATE = "errors / requests * 100 / (100 - ${AvailabilityPercent})"
-ENOUGH = "IF({of} >= ${{MinRateRequests}}, slowest, 0)"
+ENOUGH = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, slowest, 0)"
 NOT_OF_FUNCTIONS = (
-    "failures - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
+    "FILL(failures, 0) - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
 )
-ANSWERED_ALONE = "IF(answers - refusals - failures >= ${MinRateRequests} AND FILL(requests, 0) < 1, 1, 0)"
+COUNT = "FILL(count, 0)"
+ANSWERED_ALONE = "IF(FILL(answers, 0) - refusals - failures >= ${MinRateRequests} AND FILL(requests, 0) < 1, 1, 0)"
 GROUPS = ("chat", "embed", "rerank", "health", "authorizer", "rotateKey", "probe")
 OF_ALL_GROUPS = " + ".join(f"FILL({group}, 0)" for group in GROUPS)
 
@@ -22,9 +23,9 @@ METRIC_ALARMS = {
     "CohereUnreachable": ("CohereOutage", "Minimum ProbeUnreachable", "looks", ">= 1", "UnreachableLooks"),
     "HighErrorRate": ("CohereOutage", SHARE.format(part="errors", of="requests"), 300, "> MaxErrorPercent", 1),
     "EveryRequestFails": ("CohereOutage", ALL_FAIL.format(of="requests"), 900, ">= 1", 1),
-    "FastBurnLong": ("CohereOutage", f"IF(errors >= ${{FastBurnFailures}}, {BURN_RATE}, 0)", 21_600, "> FastBurnRate", 1),
-    "FastBurnShort": ("CohereOutage", BURN_RATE, 1800, "> FastBurnRate", 1),
-    "SlowBurn": ("P2", f"IF(errors >= ${{SlowBurnFailures}}, {BURN_RATE}, 0)", 259_200, "> SlowBurnRate", 1),
+    "FastBurnLong": ("CohereOutage", f"IF(FILL(errors, 0) >= ${{FastBurnFailures}}, {BURN_RATE}, 0)", 21_600, "> FastBurnRate", 1),
+    "FastBurnShort": ("CohereOutage", f"IF(FILL(requests, 0) > 0, {BURN_RATE}, 0)", 1800, "> FastBurnRate", 1),
+    "SlowBurn": ("P2", f"IF(FILL(errors, 0) >= ${{SlowBurnFailures}}, {BURN_RATE}, 0)", 259_200, "> SlowBurnRate", 1),
     "ProbeSilent": ("P1", "SampleCount ProbeOk", "looks", "< 1", "SilentLooks", "breaching after a warm-up"),
     "FrontDoorFailing": ("P1", "Minimum FrontDoorFailed", "looks", ">= 1", "FailedDoorLooks"),
     "KeyMissing": ("P1", "Minimum ProbeKeyMissing", "looks", ">= 1", "LooksInMinutes"),
@@ -36,16 +37,16 @@ METRIC_ALARMS = {
     "TrialKeyInUse": ("P2", "Sum TrialKey", 3600, ">= 1", 1),
     "KeyTooOld": ("P2", "Maximum KeyAgeDays", 3600, "> MaxKeyAgeDays", 1, "ignore"),
     "RotationFailed": ("P2", "Sum RotationFailed", 900, ">= 1", 1),
-    "AuthorizerFailures": ("P1", "Sum AuthorizerFailed", 300, ">= MinAuthorizerFailures", 1),
+    "AuthorizerFailures": ("P1", COUNT, 300, ">= MinAuthorizerFailures", 1),
     "MetricLinesUnreadable": ("P2", OF_ALL_GROUPS, 900, ">= 1", 1),
     "MetricLinesInvalid": ("P2", OF_ALL_GROUPS, 900, ">= 1", 1),
-    "RateLimitedOften": ("RateLimited", "Sum RateLimited", 60, "> MaxRateLimitedPerMinute", 1),
+    "RateLimitedOften": ("RateLimited", "Sum RateLimited", 60, "> MaxRateLimitedPerMinute", "1 of 10"),
     "SlowFirstEvents": ("HighLatency", ENOUGH.format(of="streams"), 300, "> MaxFirstEventMs", "2 of 3"),
     "SlowAnswers": ("HighLatency", ENOUGH.format(of="answers"), 300, "> MaxOutputTokenMs", "2 of 3"),
     "ManyFallbacks": ("FallbackRate", SHARE.format(part="fallbacks", of="requests"), 900, "> MaxFallbackPercent", 1),
-    "RetryBudgetOftenEmpty": ("RetryBudgetEmpty", "Sum RetryBudgetEmpty", 900, ">= MinEmptyRetryBudgets", 1),
-    "BudgetExceeded": ("P2", "cost / 1000000", 86_400, "> DailyBudgetUsd", 1),
-    "BudgetExceededTwice": ("P1", "cost / 2000000", 86_400, "> DailyBudgetUsd", 1),
+    "RetryBudgetOftenEmpty": ("RetryBudgetEmpty", COUNT, 900, ">= MinEmptyRetryBudgets", 1),
+    "BudgetExceeded": ("P2", "FILL(cost, 0) / 1000000", 86_400, "> DailyBudgetUsd", 1),
+    "BudgetExceededTwice": ("P1", "FILL(cost, 0) / 2000000", 86_400, "> DailyBudgetUsd", 1),
     "UnpricedModel": ("P2", "Sum UnpricedModel", 3600, ">= 1", 1),
 }
 # Whom it tells, and its members; those of the probe stand in the rule only where it looks.
@@ -68,7 +69,7 @@ for name in (*ENDPOINTS, "Authorizer"):
     often = SHARE.format(part="errors", **of_all)
     METRIC_ALARMS[f"OftenFails{name}"] = (f"FunctionsFail{name}", often, 300, "> MaxErrorPercent", 1)
     METRIC_ALARMS[f"AlwaysFails{name}"] = (f"FunctionsFail{name}", ALL_FAIL.format(**of_all), 900, ">= 1", 1)
-    METRIC_ALARMS[f"Throttled{name}"] = ("FunctionsThrottled", "Sum Throttles", 300, ">= MinThrottles", 1)
+    METRIC_ALARMS[f"Throttled{name}"] = ("FunctionsThrottled", COUNT, 300, ">= MinThrottles", 1)
     COMPOSITES[f"FunctionsFail{name}"] = ("P1", [f"OftenFails{name}", f"AlwaysFails{name}"])
 for name in ENDPOINTS:
     METRIC_ALARMS[f"ApiGatewayFails{name}"] = ("P1", NOT_OF_FUNCTIONS, 300, ">= MinApiGatewayFailures", 1)

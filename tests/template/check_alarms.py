@@ -63,7 +63,7 @@ def row(name):
     put(PLACE.format("SlowAnswers") + "DatapointsToAlarm", 1),
     put(PLACE.format("RateLimitedOften") + "ComparisonOperator", "GreaterThanOrEqualToThreshold"),
     put(PLACE.format("ProbeSilent") + "TreatMissingData", "notBreaching"),
-    put(PLACE.format("BudgetExceededTwice") + "Metrics.0.Expression", "cost / 1000000"),
+    put(PLACE.format("BudgetExceededTwice") + "Metrics.0.Expression", "FILL(cost, 0) / 1000000"),
 )
 def alarms_are_breached_by_this():
     for name, (_, *expected) in METRIC_ALARMS.items():
@@ -132,7 +132,7 @@ def composites_are_one_of_their_members():
 def an_outage_suppresses_what_it_brings_along():
     suppressed = {
         "ActionsSuppressor": {"Ref": "CohereOutage"},
-        "ActionsSuppressorWaitPeriod": 600,
+        "ActionsSuppressorWaitPeriod": 300,
         "ActionsSuppressorExtensionPeriod": 1200,
     }
     for name in COMPOSITES:

@@ -68,29 +68,43 @@ async fn handle_response(
     let streamed = mode == Some(&HeaderValue::from_static("streaming"));
     let (pieces, payload) = Payload::new_channel(streamed);
     let _ = answer.send(Ok(payload));
-    if forward_body(body, &pieces).await {
-        environment.mark_answered();
-        let _ = pieces.send(PayloadChunk::End).await;
+    match forward_body(body, &pieces).await {
+        Forwarded::ToTheEnd => {
+            environment.mark_answered();
+            let _ = pieces.send(PayloadChunk::End).await;
+        }
+        // That its caller has left is no failure of the function's.
+        Forwarded::ToNobody => environment.mark_answered(),
+        Forwarded::InPart => {}
     }
     accepted_response()
 }
 
-/// Passes a body on; returns whether it came to its end, which it does not once nobody reads it.
-async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> bool {
+/// How far a body was passed on.
+enum Forwarded {
+    ToTheEnd,
+    /// Nobody reads it any more.
+    ToNobody,
+    /// The function has broken it off.
+    InPart,
+}
+
+/// Passes a body on until it ends or nobody reads it.
+async fn forward_body(mut body: Body, pieces: &mpsc::Sender<PayloadChunk>) -> Forwarded {
     loop {
         let frame = tokio::select! {
             frame = body.frame() => frame,
-            () = pieces.closed() => return false,
+            () = pieces.closed() => return Forwarded::ToNobody,
         };
         let data = match frame {
-            None => return true,
-            Some(Err(_)) => return false,
+            None => return Forwarded::ToTheEnd,
+            Some(Err(_)) => return Forwarded::InPart,
             Some(Ok(frame)) => frame.into_data(),
         };
         if let Ok(data) = data
             && pieces.send(PayloadChunk::Data(data)).await.is_err()
         {
-            return false;
+            return Forwarded::ToNobody;
         }
     }
 }

@@ -69,6 +69,11 @@ impl SecretsManager {
         self.lock_state().store.find_or_create(name).begin_rotation(version);
     }
 
+    /// Lets the current version of a secret be as old as this.
+    pub fn age(&self, name: &str, age: Duration) {
+        self.lock_state().store.find_or_create(name).age_current(age);
+    }
+
     /// Removes a secret: from now on it does not exist.
     pub fn remove(&self, name: &str) {
         self.lock_state().store.remove(name);

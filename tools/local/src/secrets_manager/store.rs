@@ -10,7 +10,7 @@ use crate::aws_account::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 pub(super) use shared::secrets::secrets_manager::{CURRENT, PENDING};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The label of the version that was current before.
 pub(super) const PREVIOUS: &str = "AWSPREVIOUS";
@@ -117,6 +117,15 @@ impl Secret {
     pub(super) fn put_text(&mut self, id: &str, text: &str, labels: &[&str]) -> Result<()> {
         let content = SecretValue { field: "SecretString", text: text.to_owned() };
         self.put_content(id, content, labels.iter().map(|label| (*label).to_owned()).collect())
+    }
+
+    /// Lets the current version be as old as this.
+    pub(super) fn age_current(&mut self, age: Duration) {
+        for version in &mut self.versions {
+            if version.labels.contains(CURRENT) {
+                version.created = unix_time_now() - age.as_secs_f64();
+            }
+        }
     }
 
     pub(super) fn get_value(&self, get: &GetRequest) -> Result<Value> {
