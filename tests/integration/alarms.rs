@@ -56,7 +56,7 @@ fn no_alarm_fires_on_a_near_miss() {
 #[test]
 fn every_alarm_has_a_scenario() {
     let timeline = Timeline::begin(&[]);
-    let alarms = timeline.cloudwatch.alarms().filter(|alarm| !alarm.name.starts_with("Gate"));
+    let alarms = timeline.cloudwatch.alarms().filter(|alarm| timeline.is_alert(&alarm.name));
     let metric_alarms: BTreeSet<_> = alarms
         .filter(|alarm| matches!(alarm.kind, AlarmKind::Metric(_)))
         .map(|alarm| alarm.name.as_str())

@@ -129,11 +129,18 @@ impl Timeline {
         self.pass(looks * SCHEDULE);
     }
 
-    /// Returns the alarms that were in ALARM at some time.
+    /// Tells whether anybody hears of an alarm; the gates of a rollout tell nobody.
+    pub fn is_alert(&self, alarm: &str) -> bool {
+        let teller = self.teller(alarm);
+        let mut alarms = self.cloudwatch.alarms();
+        alarms.any(|one| one.name == teller && !one.actions.on_alarm.is_empty())
+    }
+
+    /// Returns the alerts that were in ALARM at some time.
     pub fn fired(&self) -> BTreeSet<String> {
         let changes = self.cloudwatch.history().iter();
         let mut fired: BTreeSet<_> = changes
-            .filter(|change| change.to == State::Alarm)
+            .filter(|change| change.to == State::Alarm && self.is_alert(&change.alarm))
             .map(|change| change.alarm.clone())
             .collect();
         // What tells by having no data any more has fired too.
