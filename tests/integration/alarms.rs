@@ -16,6 +16,9 @@ use scenarios::all_scenarios;
 use std::collections::BTreeSet;
 use timeline::Timeline;
 
+/// The page that an alarm's description names.
+const PAGE: &str = "docs/runbooks/alarms.md#";
+
 #[test]
 fn each_alarm_fires_on_its_fault() {
     let mut failures = Vec::new();
@@ -56,7 +59,8 @@ fn no_alarm_fires_on_a_near_miss() {
 #[test]
 fn every_alarm_has_a_scenario() {
     let timeline = Timeline::begin(&[]);
-    let alarms = timeline.cloudwatch.alarms().filter(|alarm| timeline.is_alert(&alarm.name));
+    // What tells of a rollout is described in docs/rollout.md, and gates tell nobody.
+    let alarms = timeline.cloudwatch.alarms().filter(|alarm| alarm.description.contains(PAGE));
     let metric_alarms: BTreeSet<_> = alarms
         .filter(|alarm| matches!(alarm.kind, AlarmKind::Metric(_)))
         .map(|alarm| alarm.name.as_str())
