@@ -13,7 +13,7 @@ from tables import compare_conditions, compare_outputs, compare_parameters, expr
 GITHUB = "token.actions.githubusercontent.com"
 # Default, or None, and pattern: none takes a wildcard.
 PARAMETERS = {
-    "StackName": (None, "^[A-Za-z][A-Za-z0-9-]{0,31}$"),
+    "StackName": (None, "^[A-Za-z][A-Za-z0-9-]{0,30}$"),
     "GitHubSubject": (None, "^repo:[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$"),
     "GitHubEnvironment": (None, "^[A-Za-z0-9._-]+$"),
     "ExistingOidcProviderArn": ("", r"^(arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com)?$"),

@@ -19,7 +19,7 @@ def version_of(name):
 
 def release():
     """Each function of a rollout, with its new version and the one before."""
-    pairs = [f"{n.lower()}=${{{n}Function}}:${{{version_of(n)}.Version}}:" for n in GATED]
+    pairs = [f"{n.lower()}=${{{n}Function}}:${{{version_of(n)}.Version}}:${{Live{n}Version}}" for n in GATED]
     return {"Fn::Join": [",", [{"Fn::Sub": pair} for pair in pairs]]}
 
 

@@ -22,6 +22,8 @@ ROLE_STATEMENTS = "Resources.CodeDeployRole.Properties.Policies.0.PolicyDocument
     append(f"{PREFERENCE}.Alarms", {"Ref": "EmbedGateErrors"}),
     remove(f"{PREFERENCE}.Alarms.3"),
     put(f"{PREFERENCE}.Role", {"Fn::GetAtt": ["ChatRole", "Arn"]}),
+    remove(f"{PREFERENCE}.Hooks"),
+    put(f"{PREFERENCE}.Hooks.PostTraffic", {"Ref": "PreTrafficFunction"}),
     remove(f"{PREFERENCE}.TriggerConfigurations"),
     put(f"{PREFERENCE}.TriggerConfigurations.0.TriggerTargetArn", topic("P1")),
 )
@@ -53,6 +55,8 @@ def a_new_version_passes_its_own_gates():
         assert policy == {"CodeDeployLambdaAliasUpdate": {
             "ApplicationName": {"Ref": "ServerlessDeploymentApplication"},
             "DeploymentGroupName": {"Ref": f"{name}FunctionDeploymentGroup"},
+            "BeforeAllowTrafficHook": {"Ref": "PreTrafficFunction"},
+            "AfterAllowTrafficHook": {"Ref": "PostTrafficFunction"},
         }}, (name, policy)
 
 
@@ -247,10 +251,12 @@ def allow(action, resource):
     put("Resources.CodeDeployRole.Properties.AssumeRolePolicyDocument.Statement.0.Principal.Service", "lambda.amazonaws.com"),
     remove("Resources.CodeDeployRole.Properties.PermissionsBoundary"),
     put(f"{ROLE_STATEMENTS}.0.Resource", "*"),
-    put(f"{ROLE_STATEMENTS}.1.Action", "cloudwatch:*"),
-    put(f"{ROLE_STATEMENTS}.2.Resource", "*"),
+    put(f"{ROLE_STATEMENTS}.1.Resource", "*"),
+    put(f"{ROLE_STATEMENTS}.2.Action", "cloudwatch:*"),
+    put(f"{ROLE_STATEMENTS}.3.Resource", "*"),
 )
 def codedeploy_moves_these_aliases_alone():
+    hooks = [{"Fn::GetAtt": [f"{name}Function", "Arn"]} for name in ("PreTraffic", "PostTraffic")]
     arns = []
     for name in GATED:
         arns += [{"Fn::GetAtt": [f"{name}Function", "Arn"]}, {"Fn::Sub": f"${{{name}Function.Arn}}:*"}]
@@ -261,6 +267,7 @@ def codedeploy_moves_these_aliases_alone():
         "PermissionsBoundary": without_value("HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}),
         "Policies": [{"PolicyName": "rollout", "PolicyDocument": {"Version": "2012-10-17", "Statement": [
             allow(["lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"], arns),
+            allow("lambda:InvokeFunction", hooks),
             allow("cloudwatch:DescribeAlarms", "*"),
             allow("sns:Publish", topic("P2")),
             without_value("MakesP2Topic", allow(["kms:Decrypt", "kms:GenerateDataKey"], {"Fn::GetAtt": ["AlertsKey", "Arn"]})),

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stack import GATED, ROOT, NoManagedPolicies
+from stack import GATED, HOOKS, ROOT, NoManagedPolicies
 from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
@@ -56,7 +56,9 @@ def find_versions(template, parameters):
 def look(root, parameters):
     """Returns the revisions that `ops` writes, and the versions that SAM makes of them."""
     template = package(root, generate(root, parameters))
-    revisions = {name: f["AutoPublishCodeSha256"] for name, f in functions_of(template).items()}
+    # What has no alias has no versions.
+    released = {name: f for name, f in functions_of(template).items() if "AutoPublishAlias" in f}
+    revisions = {name: f["AutoPublishCodeSha256"] for name, f in released.items()}
     versions = find_versions(template, parameters)
     assert revisions.keys() == versions.keys(), versions.keys()
     for function, (name, description) in versions.items():
@@ -125,7 +127,11 @@ def check_all(root):
     for folder in FOLDERS:
         before = look(root, {})
         (root / "target/functions" / folder / "bootstrap").write_text("changed")
-        (function,) = changed(before[1], look(root, {})[1])
+        after = look(root, {})
+        if "".join(part.title() for part in folder.split("-")) in HOOKS:
+            assert after == before, folder
+            continue
+        (function,) = changed(before[1], after[1])
         assert function == "".join(part.title() for part in folder.split("-")) + "Function", function
         yield f"{folder}: {function}"
 

@@ -7,6 +7,7 @@ use shared::config::VersionPair;
 use shared::config::vars::Vars;
 use shared::rollout::code_deploy::HookEvent;
 use shared::rollout::hook::{Hook, Verdict};
+use shared::telemetry::metrics::{Metric, count_for_function};
 use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
@@ -41,6 +42,7 @@ impl PostTraffic {
 
     async fn watch_function(&self, pair: VersionPair) -> Vec<String> {
         let VersionPair { name, new, live, .. } = &pair;
+        count_for_function(Metric::RolloutEnded, name, new);
         // The alias leads to the new one by now, so that only the release can tell the one before.
         if live.is_empty() || live == new {
             return Vec::new();

@@ -11,6 +11,7 @@ use shared::rollout::code_deploy::HookEvent;
 use shared::rollout::hook::{Hook, Verdict};
 use shared::rollout::judge::Judgement;
 use shared::rollout::trial::Trial;
+use shared::telemetry::metrics::{Metric, count_for_function};
 use std::convert::Infallible;
 use std::error::Error;
 use std::time::Duration;
@@ -58,7 +59,11 @@ impl PreTraffic {
         if !problems.is_empty() {
             return problems;
         }
-        self.start_driver(&trial).await.err().into_iter().collect()
+        let problem = self.start_driver(&trial).await.err();
+        if problem.is_none() {
+            count_for_function(Metric::RolloutStarted, &trial.pair().name, &trial.pair().new);
+        }
+        problem.into_iter().collect()
     }
 
     /// Makes the calls of a kind until the new version is as good as the live one; says what is wrong where it never

@@ -209,6 +209,14 @@ pub fn count_for_model(metric: Metric, endpoint: Endpoint, model: &str) {
     line.write();
 }
 
+/// Writes that something happened once to a version of a function, by its folder and number.
+pub fn count_for_function(metric: Metric, function: &str, version: &str) {
+    let mut line = EventLine::of_metrics(ONE_METRIC_BYTES);
+    line.set_function(function, version);
+    line.count(metric, 1);
+    line.write();
+}
+
 /// Writes that something happened once to the whole service; `fields` is an object of texts.
 pub fn count_for_service(metric: Metric, fields: Value) {
     let mut line = start_line(metric, &fields);

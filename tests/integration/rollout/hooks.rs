@@ -49,6 +49,8 @@ async fn good_version_passes_and_its_driver_is_started() {
     let said = run_hook(&running, "pre-traffic", "ChatFunction").await;
     assert_eq!(said.verdict, "Succeeded");
     assert_eq!((&said.line["function"], &said.line["status_page"]), (&json!("chat"), &json!("ok")));
+    let begun = parse_line(&running.wait_for_line("\"RolloutStarted\":1").await).unwrap();
+    assert_eq!((&begun["Endpoint"], &begun["FunctionVersion"]), (&json!("chat"), &json!("2")));
     let compared = running.wait_for_line("\"event\":\"versions_compared\"").await;
     let compared = parse_line(&compared).unwrap();
     assert_eq!(
@@ -137,6 +139,7 @@ async fn first_minutes_at_all_requests_are_watched() {
     let good = publish_like(&running, "chat");
     configure(&running, "post-traffic", &format!("chat=chat:{good}:1"), &watch);
     assert_eq!(run_hook(&running, "post-traffic", "ChatFunction").await.verdict, "Succeeded");
+    running.wait_for_line("\"RolloutEnded\":1").await;
     let compared = read_events(&running, "versions_compared").len();
     assert!(compared > 3, "only {compared} pairs");
     let bad = publish_faulty(&running, "chat", &without_request_id()).await;

@@ -179,7 +179,7 @@ fn tell_new_versions(functions: &[Function], last: Option<&Release>) {
     let known: BTreeMap<_, _> = last.into_iter().flat_map(|release| &release.functions).collect();
     let is_new = |function: &&Function| {
         let known = known.get(&function.folder);
-        function.is_created && known.is_none_or(|known| known.revision != function.revision)
+        function.is_released && known.is_none_or(|known| known.revision != function.revision)
     };
     let new: Vec<_> =
         functions.iter().filter(is_new).map(|function| function.folder.as_str()).collect();

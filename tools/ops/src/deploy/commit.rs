@@ -51,7 +51,7 @@ mod tests {
             folder: folder.into(),
             revision: String::new(),
             salt: None,
-            is_created: true,
+            is_released: true,
         };
         let functions = [function("chat"), function("health")];
         assert_eq!(find_commit(&root, &functions), UNKNOWN);

@@ -156,12 +156,12 @@ mod tests {
     fn bootstrap_takes_the_longest_name_and_no_longer_one() {
         let template = cloudformation::read_template(include_str!("../../../../template.yaml"));
         let template = template.unwrap();
-        assert!(check_stack_name(&template, &"a".repeat(32)).is_ok());
-        assert!(check_stack_name(&template, &"a".repeat(33)).is_err());
+        assert!(check_stack_name(&template, &"a".repeat(31)).is_ok());
+        assert!(check_stack_name(&template, &"a".repeat(32)).is_err());
         let bootstrap = include_str!("../../../../bootstrap.yaml");
         let bootstrap = cloudformation::read_template(bootstrap).unwrap();
         let pattern = &bootstrap["Parameters"]["StackName"]["AllowedPattern"];
-        assert_eq!(pattern, "^[A-Za-z][A-Za-z0-9-]{0,31}$");
+        assert_eq!(pattern, "^[A-Za-z][A-Za-z0-9-]{0,30}$");
     }
 
     #[test]

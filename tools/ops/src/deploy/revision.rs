@@ -57,8 +57,8 @@ pub struct Function {
     pub revision: String,
     /// What was mixed into it after a deployment that was rolled back.
     pub salt: Option<String>,
-    /// Whether its condition holds, if it has one.
-    pub is_created: bool,
+    /// Whether there will be a version of it: its condition holds, if it has one, and callers reach it by an alias.
+    pub is_released: bool,
 }
 
 /// Returns every function with its revision, by resource.
@@ -77,12 +77,13 @@ pub fn find_revisions(
             .with_context(|| format!("{resource}: its CodeUri must begin with {BUILT}"))?;
         let mut hash = Sha256::new();
         let mut evaluation = prepare_evaluation(template, stack, parameters);
-        let is_created = evaluation.is_created(entry);
+        let has_alias = !entry["Properties"]["AutoPublishAlias"].is_null();
+        let is_released = has_alias && evaluation.is_created(entry);
         hash.update(configuration(template, resource, evaluation)?.to_string());
         add_files(&mut hash, &root.join(uri))?;
         let revision = hex::encode(hash.finalize());
         let (resource, folder) = (resource.clone(), folder.to_string());
-        functions.push(Function { resource, folder, revision, salt: None, is_created });
+        functions.push(Function { resource, folder, revision, salt: None, is_released });
     }
     ensure!(!functions.is_empty(), "the template has no function");
     Ok(functions)

@@ -45,7 +45,7 @@ pub fn salt_revisions(
         if salt.is_some() {
             function.revision = mix(&function.revision, salt);
             function.salt = salt.map(str::to_string);
-            salted.extend(function.is_created.then(|| function.folder.clone()));
+            salted.extend(function.is_released.then(|| function.folder.clone()));
         }
     }
     salted
@@ -69,7 +69,7 @@ mod tests {
             folder: folder.to_string(),
             revision: revision.to_string(),
             salt: None,
-            is_created: true,
+            is_released: true,
         };
         revisions.iter().map(function).collect()
     }

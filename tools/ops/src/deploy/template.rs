@@ -82,7 +82,7 @@ mod tests {
                 folder: entry["Properties"]["CodeUri"].as_str().unwrap()[BUILT.len()..].to_string(),
                 revision: format!("revision of {resource}"),
                 salt: None,
-                is_created: true,
+                is_released: true,
             })
             .collect();
         assert!(functions.len() >= 6);

@@ -18,7 +18,7 @@ pub async fn compare_live(
 ) -> anyhow::Result<BTreeMap<String, ReleasedFunction>> {
     let known = list_functions(session, stack).await?;
     let (mut released, mut moved, mut differences) = (BTreeMap::new(), Vec::new(), Vec::new());
-    for function in functions.iter().filter(|function| function.is_created) {
+    for function in functions.iter().filter(|function| function.is_released) {
         let Function { resource, folder, revision, salt, .. } = function;
         let made = known.get(resource).with_context(|| format!("the stack has no {resource}"))?;
         let alias = ask_alias(session, &made.name, ALIAS).await?;

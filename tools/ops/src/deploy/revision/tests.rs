@@ -5,7 +5,10 @@ use crate::deploy::settings::settle_parameters;
 use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../../../../template.yaml");
-const ALL: &[&str] = &["authorizer", "chat", "embed", "health", "probe", "rerank", "rotate-key"];
+/// Those that have versions.
+const RELEASED: &[&str] =
+    &["authorizer", "chat", "driver", "embed", "health", "probe", "rerank", "rotate-key"];
+const HOOKS: &[&str] = &["post-traffic", "pre-traffic"];
 const OF_COHERE: &[&str] = &["chat", "embed", "health", "probe", "rerank", "rotate-key"];
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fake-AbCdEf";
 
@@ -27,7 +30,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("AuthorizerReservedConcurrency", "7", &[]),
     ("ExistingCohereApiKeySecretArn", ARN, OF_COHERE),
     ("ExistingClientsSecretArn", ARN, &["authorizer"]),
-    ("ExistingSyntheticClientSecretArn", ARN, &["probe"]),
+    ("ExistingSyntheticClientSecretArn", ARN, &["driver", "probe"]),
     ("SecretsKmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/fake", &[]),
     ("PermissionsBoundaryArn", "arn:aws:iam::123456789012:policy/fake", &[]),
     ("DomainName", "gateway.example.com", &[]),
@@ -56,6 +59,29 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("ExistingP2TopicArn", "arn:aws:sns:eu-west-1:123456789012:fake", &[]),
     ("AccessLogs", "on", &[]),
     ("ProbeSchedule", "15", &[]),
+    ("AlarmWarmUp", "off", &[]),
+    ("UnreachableLooks", "4", &[]),
+    ("SilentLooks", "4", &[]),
+    ("FailedDoorLooks", "4", &[]),
+    ("KeyMissingMinutes", "30", &[]),
+    ("MinRateRequests", "21", &[]),
+    ("MaxErrorPercent", "6", &[]),
+    ("MinFailedRequests", "6", &[]),
+    ("AvailabilityPercent", "99.9", &[]),
+    ("FastBurnRate", "7", &[]),
+    ("FastBurnFailures", "11", &[]),
+    ("SlowBurnRate", "2", &[]),
+    ("SlowBurnFailures", "21", &[]),
+    ("MinApiGatewayFailures", "6", &[]),
+    ("MinAuthorizerFailures", "4", &[]),
+    ("MinThrottles", "6", &[]),
+    ("MaxRateLimitedPerMinute", "11", &[]),
+    ("MaxFirstEventMs", "9999", &[]),
+    ("MaxOutputTokenMs", "99", &[]),
+    ("MaxFallbackPercent", "11", &[]),
+    ("MinEmptyRetryBudgets", "6", &[]),
+    ("DailyBudgetUsd", "101", &[]),
+    ("MaxKeyAgeDays", "91", &[]),
 ];
 
 /// A folder with built functions that say no more than their names.
@@ -65,7 +91,7 @@ impl Repository {
     fn new(name: &str) -> Self {
         let root = std::env::temp_dir().join(format!("ops-revision-{name}-{}", std::process::id()));
         let repository = Self(root);
-        for folder in ALL {
+        for folder in RELEASED.iter().chain(HOOKS) {
             repository.write(folder, folder);
         }
         repository
@@ -88,6 +114,7 @@ impl Repository {
         let after = self.find_revisions(text, stack, given);
         assert_eq!(after.len(), before.len());
         let changed = after.into_iter().zip(before).filter(|(after, before)| after != *before);
+        let changed = changed.filter(|(after, _)| after.is_released);
         changed.map(|(function, _)| function.folder).collect()
     }
 
@@ -109,8 +136,11 @@ impl Drop for Repository {
 fn parameter_concerns_the_functions_it_configures() {
     let repository = Repository::new("parameters");
     let before = repository.find_revisions(TEMPLATE, "it", &Parameters::new());
-    let folders: Vec<_> = before.iter().map(|function| function.folder.as_str()).collect();
-    assert_eq!(folders, ALL);
+    for (folders, is_released) in [(RELEASED, true), (HOOKS, false)] {
+        let found = before.iter().filter(|function| function.is_released == is_released);
+        let found: Vec<_> = found.map(|function| function.folder.as_str()).collect();
+        assert_eq!(found, folders);
+    }
     let template = cloudformation::read_template(TEMPLATE).unwrap();
     for name in template["Parameters"].as_object().unwrap().keys() {
         let row = CONCERNED.iter().find(|(listed, ..)| listed == name);
@@ -129,7 +159,7 @@ fn parameter_concerns_the_functions_it_configures() {
 #[test]
 fn folder_concerns_its_own_function_alone() {
     let repository = Repository::new("folders");
-    for folder in ALL {
+    for folder in RELEASED {
         let before = repository.find_revisions(TEMPLATE, "it", &Parameters::new());
         repository.write(folder, "changed");
         let changed = repository.find_changed(&before, TEMPLATE, "it", &Parameters::new());
@@ -148,8 +178,8 @@ fn property_of_a_version_makes_another_one_and_no_other_does() {
     let none = Parameters::new();
     let before = repository.find_revisions(TEMPLATE, "it", &none);
     for (from, to, concerned) in [
-        ("    MemorySize: 256\n", "    MemorySize: 512\n", ALL),
-        ("    Tracing: Active\n", "    Tracing: PassThrough\n", ALL),
+        ("    MemorySize: 256\n", "    MemorySize: 512\n", RELEASED),
+        ("    Tracing: Active\n", "    Tracing: PassThrough\n", RELEASED),
         ("      Timeout: 900\n", "      Timeout: 800\n", &["chat"]),
         ("LogGroup: !Ref ChatLogs", "LogGroup: !Ref EmbedLogs", &["chat"]),
         ("      Description: POST /v2/chat\n", "      Description: Chat\n", &["chat"]),
@@ -167,7 +197,7 @@ fn property_of_a_version_makes_another_one_and_no_other_does() {
         let text = TEMPLATE.replacen(from, to, 1);
         assert_eq!(repository.find_changed(&before, &text, "it", &none), concerned, "{to}");
     }
-    assert_eq!(repository.find_changed(&before, TEMPLATE, "other", &none), ALL, "its name");
+    assert_eq!(repository.find_changed(&before, TEMPLATE, "other", &none), RELEASED, "its name");
 }
 
 #[test]
@@ -180,6 +210,7 @@ Resources:
     Type: AWS::Serverless::Function
     Properties:
       CodeUri: target/functions/chat
+      AutoPublishAlias: live
       Environment: {Variables: {QUEUE: !Ref Queue}}
   Queue: {Type: 'AWS::SQS::Queue', Properties: {Tags: [{Key: k, Value: !GetAtt Secret.Arn}]}}
   Secret: {Type: 'AWS::SecretsManager::Secret', Properties: {Name: !Ref Name, Description: !Ref Other}}";
@@ -196,10 +227,10 @@ fn function_without_its_condition_is_told() {
     let text = TEMPLATE
         .replacen("Conditions:\n", "Conditions:\n  Tried: !Equals [!Ref AllowTrialKey, 'on']\n", 1)
         .replacen("  ChatFunction:\n", "  ChatFunction:\n    Condition: Tried\n", 1);
-    for (value, expected) in [("on", 7), ("off", 6)] {
+    for (value, expected) in [("on", 8), ("off", 7)] {
         let given = [("AllowTrialKey".to_string(), value.to_string())].into();
         let functions = repository.find_revisions(&text, "it", &given);
-        assert_eq!(functions.len(), 7, "each has its folder in the generated template");
-        assert_eq!(functions.iter().filter(|function| function.is_created).count(), expected);
+        assert_eq!(functions.len(), 10, "each has its folder in the generated template");
+        assert_eq!(functions.iter().filter(|function| function.is_released).count(), expected);
     }
 }
