@@ -135,6 +135,10 @@ BOUNDARY = {
     "ReadTheSyntheticToken": allow("secretsmanager GetSecretValue", secrets("SyntheticClient"), OF_THIS_STACK),
     "UseTheSecretsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_SECRETS_MANAGER),
     "MoveAliases": allow("lambda GetAlias GetProvisionedConcurrencyConfig UpdateAlias", FUNCTIONS),
+    "CallVersions": allow("lambda InvokeFunction", FUNCTIONS),
+    "TellVerdicts": allow(
+        "codedeploy GetDeployment PutLifecycleEventHookExecutionStatus", arn("codedeploy", "deploymentgroup:${StackName}-*/*"),
+    ),
     "ReadGates": allow("cloudwatch DescribeAlarms", "*"),
     "TellOfFailures": allow("sns Publish", arn("sns", "*")),
     "UseTheTopicsKey": allow("kms Decrypt GenerateDataKey", KEYS, THROUGH_TOPICS),

@@ -94,7 +94,7 @@ impl Driver {
         let (start, mut watch) = (now(), RolloutWatch::default());
         loop {
             let round = now();
-            if driven.pairs % LOOK_ROUNDS == 0
+            if driven.pairs.is_multiple_of(LOOK_ROUNDS)
                 && let Ok(alias) = self.trials.read_alias(trial).await
                 && watch.note_alias(&alias, &trial.pair().new, now() - start)
             {

@@ -62,7 +62,10 @@ async fn new_stack_gets_every_version_whatever_its_name_had() {
     deployment.account.end_stack();
     let anew = deployment.deploy(&[]).await;
     anew.data();
-    assert!(anew.stderr.contains("new versions of: authorizer, chat, driver, embed, health,"), "{anew:?}");
+    assert!(
+        anew.stderr.contains("new versions of: authorizer, chat, driver, embed, health,"),
+        "{anew:?}"
+    );
 }
 
 #[tokio::test]
