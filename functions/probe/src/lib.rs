@@ -5,12 +5,14 @@
 
 mod cohere;
 mod front_door;
+mod model_list;
 
 use cohere::CohereOutcome;
 use front_door::{FrontDoor, FrontDoorOutcome};
 use futures_util::future::join;
+use model_list::{ModelList, Offered};
 use serde::Serialize;
-use serde::de::IgnoredAny;
+use serde_json::Value;
 use shared::cohere::client::Cohere;
 use shared::cohere::models;
 use shared::config::ProbeConfig;
@@ -32,6 +34,15 @@ pub struct Probe {
     cohere: Cohere,
     check: HealthCheck,
     front_door: FrontDoor,
+    model_list: ModelList,
+}
+
+/// What an event is answered with.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    Seen(Seen),
+    Offered(Offered),
 }
 
 /// What was seen, for whoever invokes the function by hand.
@@ -59,17 +70,37 @@ impl Probe {
         let token = store.for_secret(&config.front_door.secret_id);
         let (limit, source) = (config.key.timeout, Box::new(KeySource(store)));
         let key = CachedSecret::new(source, config.key, ApiKey::parse);
+        let (light, time) = (&config.health.model, config.health.timeout);
+        let model_list =
+            ModelList::new(transport.clone(), &config.http.upstream_url, light, time);
         let cohere = Cohere::new(transport.clone(), &config.http.upstream_url, key)?;
         let front_door = FrontDoor::new(transport, token, limit, config.front_door);
         let check = HealthCheck::new(config.health, config.prices);
-        Ok(Box::leak(Box::new(Self { cohere, check, front_door })))
+        Ok(Box::leak(Box::new(Self { cohere, check, front_door, model_list })))
     }
 
-    /// Looks once, whatever the event says.
+    /// Lists Cohere's models where the event asks for them, and looks at any other.
     ///
     /// # Errors
     /// None: whatever is found is an outcome.
-    pub async fn look(&'static self, _event: IgnoredAny) -> Result<Seen, Infallible> {
+    pub async fn answer(&'static self, event: Value) -> Result<Answer, Infallible> {
+        if event["ask"] == "models" {
+            return Ok(Answer::Offered(self.list_models().await));
+        }
+        Ok(Answer::Seen(self.look().await))
+    }
+
+    async fn list_models(&self) -> Offered {
+        let offered = self.model_list.ask(&self.cohere).await;
+        let mut line = EventLine::new(Level::Info, "models_listed", "models listed");
+        line.add_invocation(InvocationIds::current().as_ref());
+        line.add("models", offered.models.len());
+        line.add("problem", offered.problem.as_deref());
+        line.write();
+        offered
+    }
+
+    async fn look(&'static self) -> Seen {
         let (report, door) = join(self.check.report(&self.cohere), self.front_door.walk()).await;
         let outcome = CohereOutcome::from_status(report.status);
         let seen = Seen { cohere: outcome.as_str(), front_door: door.outcome.as_str() };
@@ -90,6 +121,6 @@ impl Probe {
         line.count_if(Metric::FrontDoorOk, door.outcome == FrontDoorOutcome::Ok);
         line.count_if(Metric::FrontDoorFailed, door.outcome == FrontDoorOutcome::Failed);
         line.write();
-        Ok(seen)
+        seen
     }
 }

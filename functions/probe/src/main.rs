@@ -4,5 +4,5 @@ use probe::Probe;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    shared::lambda::serve_events(env!("CARGO_CRATE_NAME"), Probe::start, Probe::look)
+    shared::lambda::serve_events(env!("CARGO_CRATE_NAME"), Probe::start, Probe::answer)
 }

@@ -7,7 +7,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, header};
 use serde::Deserialize;
-use shared::cohere::ping::ping_body;
+use shared::cohere::ping::{is_trial_answer, ping_body};
 use shared::config::HealthConfig;
 use shared::endpoint::Endpoint;
 use shared::secrets::key::ApiKey;
@@ -138,17 +138,8 @@ fn read_refusal(status: u16) -> Option<KeyVerdict> {
     Some(KeyVerdict::Refused(format!("status {status}, {why}")))
 }
 
-/// Tells a trial key by the headers that only those get, or by the text of a rate limit.
 fn is_trial(answer: &CheckResponse) -> bool {
-    if answer.headers.keys().any(|name| is_trial_header(name.as_str())) {
-        return true;
-    }
-    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
-    answer.status == 429 && (text.contains("trial key") || text.contains("trial token"))
-}
-
-fn is_trial_header(name: &str) -> bool {
-    name.starts_with("x-trial-") || name == "x-endpoint-monthly-call-limit"
+    is_trial_answer(answer.status, &answer.headers, &answer.body)
 }
 
 #[cfg(test)]

@@ -86,6 +86,14 @@ impl Cohere {
         self.key.get().await.ok().map(|key| key.version.clone())
     }
 
+    /// Returns the key, for a question that is no request of a caller's.
+    ///
+    /// # Errors
+    /// `key_missing`.
+    pub async fn read_key(&self) -> Result<Arc<Versioned<ApiKey>>> {
+        self.key.get().await
+    }
+
     /// Looks for another key than the refused one.
     pub async fn read_newer_key(&self, refused_version: &str) -> bool {
         matches!(self.key.read_newer_than(refused_version).await, Ok(Some(_)))

@@ -6,8 +6,10 @@ use crate::login::{check_profile, find_region};
 use crate::output::mask;
 use crate::problem::{Usage, explain_credentials};
 use anyhow::Context;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use shared::config::HttpConfig;
@@ -33,18 +35,27 @@ pub struct Session {
 
 impl Session {
     /// Finds out all that a call needs; of AWS it asks the credentials alone, where they come from there.
-    pub async fn open() -> anyhow::Result<Self> {
+    ///
+    /// A region or profile that is given stands over the environment's, its credentials too.
+    pub async fn open(region: Option<&str>, profile: Option<&str>) -> anyhow::Result<Self> {
         check_endpoints()?;
-        check_profile().await?;
+        check_profile(profile).await?;
         let transport = connect()?;
         let times =
             TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&transport))
-            .timeout_config(times)
-            .load()
-            .await;
-        let region = find_region(&config)?;
+            .timeout_config(times);
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_string()));
+        }
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile).credentials_provider(of_profile(
+                &transport, region, profile,
+            ));
+        }
+        let config = loader.load().await;
+        let region = find_region(&config, region.is_some())?;
         if let Some(url) = config.endpoint_url() {
             check_endpoint("the profile's endpoint_url", url)?;
         }
@@ -58,6 +69,19 @@ impl Session {
         let config = config.into_builder().credentials_provider(known).build();
         Ok(Self { config, credentials, region, transport })
     }
+}
+
+/// Finds credentials by a profile alone: keys in the environment may be of another account.
+fn of_profile(
+    transport: &Transport,
+    region: Option<&str>,
+    profile: &str,
+) -> ProfileFileCredentialsProvider {
+    let region = region.map(|region| Region::new(region.to_string()));
+    let reach = ProviderConfig::without_region()
+        .with_region(region)
+        .with_http_client(http_client(transport));
+    ProfileFileCredentialsProvider::builder().configure(&reach).profile_name(profile).build()
 }
 
 /// Reads a variable that has a value.

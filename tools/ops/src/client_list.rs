@@ -18,24 +18,11 @@ const WAIT_MS: u64 = 200;
 const MAX_SECRET_BYTES: usize = 65_536;
 
 /// Reads the list; one that was never written is empty.
-pub async fn read(secret: &str) -> anyhow::Result<ClientList> {
-    read_from(&Store::open(secret).await?).await
-}
-
-/// Reads the list from its store.
 pub async fn read_from(store: &Store) -> anyhow::Result<ClientList> {
     parse(store.current().await?.as_ref())
 }
 
 /// Edits the list; `change` may run more than once, each time on what was read last.
-pub async fn edit<T>(
-    secret: &str,
-    change: impl Fn(&mut ClientList) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    edit_in(&Store::open(secret).await?, change).await
-}
-
-/// Edits the list in its store.
 pub async fn edit_in<T>(
     store: &Store,
     change: impl Fn(&mut ClientList) -> anyhow::Result<T>,

@@ -1,14 +1,20 @@
 //! The command line: one file for each command, and what they have in common.
 
+mod checklist;
 mod clients;
+mod completions;
 mod deploy;
 mod key;
+mod reference;
 
-use crate::output::say;
+use crate::aws::{Session, variable};
+use crate::options::Options;
+use crate::output::{Outcome, Report, print_problem, print_report, show_progress};
 use crate::problem::Usage;
-use anyhow::ensure;
+use crate::store::Store;
+use anyhow::{Context, ensure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::process::ExitCode;
 
 /// Operates cohere-gateway: deploys it, says who may call it, and replaces the Cohere key it uses.
@@ -23,23 +29,26 @@ use std::process::ExitCode;
     version,
     after_help = "\
 Secret values are read from standard input and never from an argument, which others could see.
-Standard output is data, standard error is words. Exit codes: 0 done, 1 not done, 2 wrong usage or settings.
+Standard output is data, standard error is words; --json writes the data as one JSON object.
+Exit codes: 0 done, 1 not done, 2 wrong usage or settings.
 
 With `cargo run` going in another terminal, paste the AWS_… line it prints and try:
   ops clients add search-service
   ops clients list
 
-On AWS the secrets have names of their own, which the stack's outputs tell:
-  export GATEWAY_CLIENTS_SECRET_ID=…   # output ClientsSecretArn
-  export GATEWAY_SECRET_ID=…           # output CohereApiKeySecretArn"
+On AWS the secrets have names of their own, which the stack's outputs tell; --stack finds them there:
+  ops clients list --stack cohere-gateway-prod"
 )]
 struct Arguments {
+    #[command(flatten)]
+    options: Options,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    Checklist(checklist::Checklist),
     /// Says who may call the gateway.
     #[command(subcommand)]
     Clients(clients::Command),
@@ -48,10 +57,16 @@ enum Command {
     Key(key::Command),
     /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
     Deploy(Box<deploy::Deploy>),
+    Completions(completions::Completions),
+    ConfigDocs(reference::ConfigDocs),
+    MetricsDocs(reference::MetricsDocs),
 }
 
 const CLIENTS_SECRET_ID: &str = "GATEWAY_CLIENTS_SECRET_ID";
 const SECRET_ID: &str = "GATEWAY_SECRET_ID";
+/// Names of the secrets on a laptop.
+const CLIENTS_SECRET: &str = "ClientsSecret";
+const KEY_SECRET: &str = "CohereApiKeySecret";
 
 /// The secret with the clients.
 #[derive(Args)]
@@ -61,7 +76,7 @@ struct ClientsSecret {
         long,
         value_name = "NAME_OR_ARN",
         env = CLIENTS_SECRET_ID,
-        default_value = "ClientsSecret",
+        default_value = CLIENTS_SECRET,
         value_parser = |text: &str| secret_name(text, CLIENTS_SECRET_ID)
     )]
     secret: String,
@@ -75,10 +90,55 @@ struct KeySecret {
         long,
         value_name = "NAME_OR_ARN",
         env = SECRET_ID,
-        default_value = "CohereApiKeySecret",
+        default_value = KEY_SECRET,
         value_parser = |text: &str| secret_name(text, SECRET_ID)
     )]
     secret: String,
+}
+
+impl ClientsSecret {
+    async fn open(&self, session: &Session, options: &Options) -> anyhow::Result<Store> {
+        let names = SecretNames {
+            variable: CLIENTS_SECRET_ID,
+            local: CLIENTS_SECRET,
+            output: "ClientsSecretArn",
+        };
+        open_secret(session, options, &self.secret, &names).await
+    }
+}
+
+impl KeySecret {
+    async fn open(&self, session: &Session, options: &Options) -> anyhow::Result<Store> {
+        let names =
+            SecretNames { variable: SECRET_ID, local: KEY_SECRET, output: "CohereApiKeySecretArn" };
+        open_secret(session, options, &self.secret, &names).await
+    }
+}
+
+/// What a secret is called: by whom it is set, on a laptop, and by a stack.
+struct SecretNames {
+    variable: &'static str,
+    local: &'static str,
+    output: &'static str,
+}
+
+/// Opens the secret of `--secret`, else that of `--stack`, else that of the environment.
+async fn open_secret(
+    session: &Session,
+    options: &Options,
+    given: &str,
+    names: &SecretNames,
+) -> anyhow::Result<Store> {
+    let is_fallback = given == names.local || variable(names.variable).as_deref() == Some(given);
+    if !is_fallback {
+        return Ok(Store::with_session(session, given));
+    }
+    let Some(stack) = options.find_stack(session).await? else {
+        return Ok(Store::with_session(session, given));
+    };
+    let id = stack.outputs.get(names.output);
+    let id = id.with_context(|| format!("the stack has no output {}", names.output))?;
+    Ok(Store::with_session(session, id))
 }
 
 /// Refuses what a command leaves behind that found no name: nothing, or the AWS CLI's word for it.
@@ -111,28 +171,71 @@ fn without_values(mut error: clap::Error) -> clap::Error {
 
 /// Runs the command line to its end.
 pub async fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => without_values(error).exit(),
+    let (arguments, name) = match parse() {
+        Ok(parsed) => parsed,
+        Err(error) => return refuse(without_values(error)),
     };
-    let done = match arguments.command {
-        Command::Clients(command) => clients::run(command).await,
-        Command::Key(command) => key::run(command).await,
-        Command::Deploy(deploy) => deploy.run().await,
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let options = arguments.options;
+    let done = run_command(arguments.command, &options);
+    let done = show_progress(&format!("ops {name}"), done).await;
+    let done = done.and_then(|report| {
+        print_report(&name, &report, options.json)?;
+        Ok(if report.is_failed { Outcome::Failed } else { Outcome::Done })
+    });
+    let outcome = match done {
+        Ok(outcome) => outcome,
         Err(problem) => {
-            say(&format!("error: {problem:#}"));
-            if problem.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            let outcome = if problem.is::<Usage>() { Outcome::Usage } else { Outcome::Failed };
+            print_problem(&name, outcome, &format!("{problem:#}"), options.json);
+            outcome
         }
+    };
+    ExitCode::from(outcome.exit_code())
+}
+
+async fn run_command(command: Command, options: &Options) -> anyhow::Result<Report> {
+    match command {
+        Command::Checklist(checklist) => checklist.run(options).await,
+        Command::Clients(command) => clients::run(command, options).await,
+        Command::Key(command) => key::run(command, options).await,
+        Command::Deploy(deploy) => deploy.run(options).await,
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::ConfigDocs(docs) => docs.run(),
+        Command::MetricsDocs(docs) => docs.run(),
     }
+}
+
+/// Reads the command line; returns the name of the command too, such as `clients list`.
+fn parse() -> Result<(Arguments, String), clap::Error> {
+    let matches = Arguments::command().try_get_matches()?;
+    let name = name_command(&matches);
+    Ok((Arguments::from_arg_matches(&matches)?, name))
+}
+
+fn name_command(matches: &ArgMatches) -> String {
+    let mut names = Vec::new();
+    let mut current = matches;
+    while let Some((name, below)) = current.subcommand() {
+        names.push(name);
+        current = below;
+    }
+    names.join(" ")
+}
+
+/// Ends with what clap says: help, or what is wrong with the command line.
+fn refuse(error: clap::Error) -> ExitCode {
+    let is_json = std::env::args_os().any(|argument| argument == "--json");
+    if !error.use_stderr() || !is_json {
+        error.exit();
+    }
+    let words = error.render().to_string();
+    print_problem("", Outcome::Usage, words.trim_start_matches("error: ").trim_end(), true);
+    ExitCode::from(Outcome::Usage.exit_code())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     /// Every command without one below it, by name.
     fn leaves(command: clap::Command) -> Vec<clap::Command> {

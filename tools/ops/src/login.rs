@@ -12,15 +12,18 @@ use regex_lite::Regex;
 const REGION: &str = "^[a-z]+(-[a-z]+)+-[0-9]+$";
 
 /// Refuses a profile that no file has; the SDK would look for credentials elsewhere, perhaps of another account.
-pub async fn check_profile() -> anyhow::Result<()> {
-    let Some(name) = variable("AWS_PROFILE") else { return Ok(()) };
+pub async fn check_profile(given: Option<&str>) -> anyhow::Result<()> {
+    let source = if given.is_some() { "--profile" } else { "AWS_PROFILE" };
+    let Some(name) = given.map(str::to_string).or_else(|| variable(source)) else { return Ok(()) };
     let found =
         aws_config::profile::load(&Fs::real(), &Env::real(), &Default::default(), None).await;
     // What is wrong with a file is not told in its own words, which may quote it.
     let Ok(profiles) = found else {
-        let told = "the files of AWS_PROFILE cannot be read: see ~/.aws/config and ~/.aws/credentials, or AWS_CONFIG_FILE \
-                    and AWS_SHARED_CREDENTIALS_FILE";
-        return Err(Usage(told.to_string()).into());
+        return Err(Usage(format!(
+            "the files of {source} cannot be read: see ~/.aws/config and ~/.aws/credentials, or AWS_CONFIG_FILE \
+             and AWS_SHARED_CREDENTIALS_FILE"
+        ))
+        .into());
     };
     if profiles.get_profile(&name).is_some() {
         return Ok(());
@@ -29,18 +32,18 @@ pub async fn check_profile() -> anyhow::Result<()> {
     known.sort_unstable();
     let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
     let told = format!(
-        "AWS_PROFILE names a profile that is in no file of AWS's configuration; there are: {known}"
+        "{source} names a profile that is in no file of AWS's configuration; there are: {known}"
     );
     Err(Usage(told).into())
 }
 
 /// Returns the region, or refuses what has not the form of one. It is not told: it may be anything.
-pub fn find_region(config: &SdkConfig) -> Result<String, Usage> {
+pub fn find_region(config: &SdkConfig, is_given: bool) -> Result<String, Usage> {
     // A variable without a value is a region to the SDK.
     let region = config.region().filter(|region| !region.as_ref().is_empty());
     let Some(region) = region else {
         let told =
-            "no AWS region is set: set AWS_REGION, or a region in the profile of AWS_PROFILE";
+            "no AWS region is set: set AWS_REGION, give --region, or set a region in the profile of AWS_PROFILE";
         return Err(Usage(told.to_string()));
     };
     let is_region = Regex::new(REGION).is_ok_and(|form| form.is_match(region.as_ref()));
@@ -48,8 +51,12 @@ pub fn find_region(config: &SdkConfig) -> Result<String, Usage> {
         return Ok(region.to_string());
     }
     let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-    let source = names.into_iter().find(|name| variable(name).is_some());
-    let source = source.unwrap_or("the region of the profile");
+    let of_environment = names.into_iter().find(|name| variable(name).is_some());
+    let source = match of_environment {
+        _ if is_given => "--region",
+        Some(name) => name,
+        None => "the region of the profile",
+    };
     Err(Usage(format!("{source} is no region of AWS: one such as eu-west-1 is expected")))
 }
 
@@ -62,7 +69,7 @@ mod tests {
     fn region_has_the_form_of_one() {
         let find = |region: &str| {
             let region = Region::new(region.to_string());
-            find_region(&SdkConfig::builder().region(region).build())
+            find_region(&SdkConfig::builder().region(region).build(), false)
         };
         for region in ["eu-west-1", "us-gov-west-1", "ap-southeast-7", "eusc-de-east-1"] {
             assert_eq!(find(region).unwrap(), region);
@@ -71,7 +78,7 @@ mod tests {
             let told = find(bad).unwrap_err().to_string();
             assert!(told.ends_with("one such as eu-west-1 is expected"), "{bad}: {told}");
         }
-        for none in [find(""), find_region(&SdkConfig::builder().build())] {
+        for none in [find(""), find_region(&SdkConfig::builder().build(), false)] {
             let told = none.unwrap_err().to_string();
             assert!(told.starts_with("no AWS region is set"), "{told}");
         }

@@ -2,15 +2,18 @@
 
 mod api_keys;
 mod aws;
+mod checklist;
 mod client_list;
 mod commands;
 mod deploy;
 mod login;
+mod options;
 mod output;
 mod problem;
 mod signed_call;
 mod store;
 mod token;
+mod xml;
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
 //! Calls of AWS, signed here and sent over the gateway's own client.
 //!
 //! The SDK's crates for API Gateway, CloudFormation, Lambda and Systems Manager have 860 000 lines together, those
-//! of Secrets Manager 39 000: they would be most of the time that `ops` takes to compile, for a few calls each.
+//! of Secrets Manager 39 000; CloudWatch, Logs, SNS, CodeDeploy and EventBridge would be five more: they would be most of the time that `ops` takes to compile, for a few calls each.
 
 use crate::aws::{Session, variable};
 use crate::problem::explain_refusal;
@@ -33,11 +33,32 @@ pub const CLOUDFORMATION: Service = Service {
 };
 pub const LAMBDA: Service =
     Service { name: "lambda", endpoint: "AWS_ENDPOINT_URL_LAMBDA", title: "Lambda" };
+pub const CLOUDWATCH: Service =
+    Service { name: "monitoring", endpoint: "AWS_ENDPOINT_URL_CLOUDWATCH", title: "CloudWatch" };
+pub const CODEDEPLOY: Service =
+    Service { name: "codedeploy", endpoint: "AWS_ENDPOINT_URL_CODEDEPLOY", title: "CodeDeploy" };
+pub const EVENTS: Service =
+    Service { name: "events", endpoint: "AWS_ENDPOINT_URL_EVENTBRIDGE", title: "EventBridge" };
+pub const LOGS: Service =
+    Service { name: "logs", endpoint: "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", title: "CloudWatch Logs" };
+pub const SECRETS_MANAGER: Service = Service {
+    name: "secretsmanager",
+    endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+    title: "Secrets Manager",
+};
+pub const SNS: Service = Service { name: "sns", endpoint: "AWS_ENDPOINT_URL_SNS", title: "SNS" };
 pub const SSM: Service =
     Service { name: "ssm", endpoint: "AWS_ENDPOINT_URL_SSM", title: "Systems Manager" };
 pub const STS: Service = Service { name: "sts", endpoint: "AWS_ENDPOINT_URL_STS", title: "STS" };
 
+/// Codes of a refusal that another try may not meet; nothing was done.
+const THROTTLED: [&str; 4] =
+    ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"];
+/// Before the second and the third try.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(900)];
+
 /// One call.
+#[derive(Clone)]
 pub struct Call {
     pub method: Method,
     /// With its query; needs no further escapes.
@@ -66,11 +87,26 @@ pub fn is_refused_with(error: &anyhow::Error, code: &str) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.code == code)
 }
 
-/// Makes one call and returns the answer's body.
+/// Makes a call and returns the answer's body; one that is refused for its rate is made again.
 ///
 /// # Errors
 /// A [`Refusal`], or no answer.
 pub async fn send(session: &Session, service: &Service, call: Call) -> anyhow::Result<Bytes> {
+    for pause in PAUSES {
+        let error = match send_once(session, service, call.clone()).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let code = error.downcast_ref::<Refusal>().map(|refusal| refusal.code.as_str());
+        if !code.is_some_and(|code| THROTTLED.contains(&code)) {
+            return Err(error);
+        }
+        tokio::time::sleep(pause).await;
+    }
+    send_once(session, service, call).await
+}
+
+async fn send_once(session: &Session, service: &Service, call: Call) -> anyhow::Result<Bytes> {
     let title = service.title;
     let request = sign_request(session, service, call)?;
     let exchange = async {
@@ -105,6 +141,22 @@ pub async fn send_for_json(
     }
     serde_json::from_slice(&text)
         .with_context(|| format!("{}: what came is no answer of it", service.title))
+}
+
+/// Makes one call of a service that takes JSON and is told its operation by a header.
+pub async fn call_operation(
+    session: &Session,
+    service: &Service,
+    operation: &str,
+    body: &Value,
+) -> anyhow::Result<Value> {
+    let headers = vec![
+        ("content-type", "application/x-amz-json-1.1".to_string()),
+        ("x-amz-target", operation.to_string()),
+    ];
+    let body = body.to_string();
+    send_for_json(session, service, Call { method: Method::POST, path: "/".into(), headers, body })
+        .await
 }
 
 fn read_refusal(headers: &HeaderMap, text: &Bytes) -> Refusal {

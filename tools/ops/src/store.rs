@@ -26,11 +26,6 @@ pub enum Replaced {
 
 impl Store {
     /// Prepares to use the secret called `id`; asks nothing of it yet.
-    pub async fn open(id: &str) -> anyhow::Result<Self> {
-        Ok(Self::with_session(&Session::open().await?, id))
-    }
-
-    /// Prepares to use a secret by a way to AWS that is already known.
     pub fn with_session(session: &Session, id: &str) -> Self {
         Self { secret: SecretsManager::from_config(&session.config, id) }
     }

@@ -6,6 +6,8 @@ mod reattach;
 mod revoke;
 mod rotate;
 
+use crate::options::Options;
+use crate::output::Report;
 use anyhow::Context;
 use clap::Subcommand;
 use shared::clock;
@@ -24,13 +26,13 @@ pub enum Command {
     Rotate(rotate::Rotate),
 }
 
-pub async fn run(command: Command) -> anyhow::Result<()> {
+pub async fn run(command: Command, options: &Options) -> anyhow::Result<Report> {
     match command {
-        Command::Add(add) => add.run().await,
-        Command::List(list) => list.run().await,
-        Command::Reattach(reattach) => reattach.run().await,
-        Command::Revoke(revoke) => revoke.run().await,
-        Command::Rotate(rotate) => rotate.run().await,
+        Command::Add(add) => add.run(options).await,
+        Command::List(list) => list.run(options).await,
+        Command::Reattach(reattach) => reattach.run(options).await,
+        Command::Revoke(revoke) => revoke.run(options).await,
+        Command::Rotate(rotate) => rotate.run(options).await,
     }
 }
 

@@ -7,7 +7,6 @@ mod live;
 mod plan;
 mod rollout;
 
-use crate::aws::Session;
 use crate::deploy::commit::{find_commit, tell_other_source};
 use crate::deploy::record::{Release, read_release};
 use crate::deploy::revision::{Function, hash_text};
@@ -16,11 +15,13 @@ use crate::deploy::sam;
 use crate::deploy::settings::{Parameters, read_pair};
 use crate::deploy::stack::Stack;
 use crate::deploy::template::GENERATED;
-use crate::output::{print, say};
+use crate::options::Options;
+use crate::output::{Report, say};
 use after::Deployed;
 use before::Before;
 use clap::Args;
 use plan::Plan;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -82,15 +83,17 @@ pub struct Deploy {
 }
 
 impl Deploy {
-    pub async fn run(self) -> anyhow::Result<()> {
-        let plan = Plan::read(&self.environment, self.stack_name.as_deref(), &self.parameter)?;
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
+        let stack = self.stack_name.as_deref().or(options.stack.as_deref());
+        let plan = Plan::read(&self.environment, stack, &self.parameter)?;
         if self.template_only {
             let parameters = plan.settle(&Parameters::new(), &Parameters::new(), false)?;
-            return plan.write_template(&plan.find_functions(&parameters)?);
+            plan.write_template(&plan.find_functions(&parameters)?)?;
+            return Ok(Report::of_data(json!({ "template": GENERATED })));
         }
         sam::check_confirmation(self.yes)?;
         rollout::check_given(&plan)?;
-        let session = Session::open().await?;
+        let session = options.open_session().await?;
         let before = before::check(&plan, &session, &self.sam, self.at_once).await?;
         let Before { stack: before, parameters, filled } = before;
         if self.at_once {
@@ -125,7 +128,8 @@ impl Deploy {
             parameters_sha256: hash_chosen(&parameters, &filled)?,
         };
         let release = deployed.finish().await?;
-        print(&format!("{}\n", serde_json::to_string(&release)?))
+        let text = format!("{}\n", serde_json::to_string(&release)?);
+        Ok(Report::new(text, serde_json::to_value(&release)?))
     }
 
     fn prepare_sam<'a>(

@@ -4,6 +4,8 @@ mod rotate;
 mod stage;
 mod status;
 
+use crate::options::Options;
+use crate::output::Report;
 use clap::Subcommand;
 
 #[derive(Subcommand)]
@@ -13,10 +15,10 @@ pub enum Command {
     Status(status::Status),
 }
 
-pub async fn run(command: Command) -> anyhow::Result<()> {
+pub async fn run(command: Command, options: &Options) -> anyhow::Result<Report> {
     match command {
-        Command::Stage(stage) => stage.run().await,
-        Command::Rotate(rotate) => rotate.run().await,
-        Command::Status(status) => status.run().await,
+        Command::Stage(stage) => stage.run(options).await,
+        Command::Rotate(rotate) => rotate.run(options).await,
+        Command::Status(status) => status.run(options).await,
     }
 }

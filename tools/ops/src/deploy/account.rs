@@ -14,7 +14,7 @@ pub struct Caller {
 }
 
 /// How many environments may run at once, in all and of what no function has reserved.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Quota {
     pub limit: u64,
     pub unreserved: u64,

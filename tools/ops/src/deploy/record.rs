@@ -2,9 +2,8 @@
 //! keeps its last 100 values.
 
 use crate::aws::Session;
-use crate::signed_call::{Call, SSM, is_refused_with, send_for_json};
+use crate::signed_call::{SSM, call_operation, is_refused_with};
 use anyhow::{Context, ensure};
-use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -77,13 +76,7 @@ pub async fn record_release(
 }
 
 async fn call(session: &Session, operation: &str, body: &Value) -> anyhow::Result<Value> {
-    let headers = vec![
-        ("content-type", "application/x-amz-json-1.1".to_string()),
-        ("x-amz-target", format!("AmazonSSM.{operation}")),
-    ];
-    let body = body.to_string();
-    send_for_json(session, &SSM, Call { method: Method::POST, path: "/".into(), headers, body })
-        .await
+    call_operation(session, &SSM, &format!("AmazonSSM.{operation}"), body).await
 }
 
 #[cfg(test)]

@@ -66,6 +66,17 @@ fn read_overrides(value: &Value) -> anyhow::Result<Parameters> {
     pairs.into_iter().map(read_pair).collect()
 }
 
+/// Finds the environment of this folder whose stack has this name.
+pub fn find_environment(stack: &str) -> Option<String> {
+    let text = std::fs::read_to_string(FILE).ok()?;
+    let config: Value = basic_toml::from_str(&text).ok()?;
+    let environments = config.as_object()?.iter();
+    let is_meant = |(_, known): &(&String, &Value)| {
+        ["global", "deploy"].iter().any(|of| known[of]["parameters"]["stack_name"] == stack)
+    };
+    environments.into_iter().find(is_meant).map(|(name, _)| name.clone())
+}
+
 /// Reads one `NAME=VALUE`; the value may stand in quotation marks.
 pub fn read_pair(text: &str) -> anyhow::Result<(String, String)> {
     let (name, value) = text.split_once('=').context("NAME=VALUE is expected")?;

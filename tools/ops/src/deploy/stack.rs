@@ -5,6 +5,7 @@ use crate::deploy::account::query;
 use crate::deploy::settings::Parameters;
 use crate::signed_call::{CLOUDFORMATION, Refusal, percent_encode};
 use anyhow::Context;
+use crate::xml::{child, find, members};
 use roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,23 +158,6 @@ async fn ask(session: &Session, action: &str, name: &str, more: &str) -> anyhow:
 
 fn parse(text: &str) -> anyhow::Result<Document<'_>> {
     Document::parse(text).context("CloudFormation: what came is no answer of it")
-}
-
-fn find<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Option<Node<'a, 'b>> {
-    node.descendants().find(|node| node.has_tag_name(name))
-}
-
-/// Returns the text of a direct child; empty where there is none.
-fn child(node: Node, name: &str) -> String {
-    let child = node.children().find(|node| node.has_tag_name(name));
-    child.and_then(|child| child.text()).unwrap_or_default().to_string()
-}
-
-/// Returns the members of the first list of this name.
-fn members<'a, 'b>(node: Node<'a, 'b>, name: &str) -> Vec<Node<'a, 'b>> {
-    let list = find(node, name);
-    let children = list.into_iter().flat_map(|list| list.children());
-    children.filter(|node| node.has_tag_name("member")).collect()
 }
 
 fn pairs(node: Node, list: &str, key: &str, value: &str) -> BTreeMap<String, String> {

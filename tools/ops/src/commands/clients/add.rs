@@ -4,9 +4,9 @@ use crate::api_keys::ApiKeys;
 use crate::aws::Session;
 use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
-use crate::output::{print_token, say};
+use crate::options::Options;
+use crate::output::{Report, say};
 use crate::problem::Usage;
-use crate::store::Store;
 use crate::token::Token;
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
@@ -17,6 +17,8 @@ use std::time::Duration;
 
 /// The longest time between two readings of the list for the sake of a token that is not in it.
 const KNOWN_AFTER: Duration = Duration::from_secs(30);
+/// The plan of a gateway on a laptop.
+pub(super) const DEFAULT_PLAN: &str = "DefaultUsagePlan";
 /// Where the id of the usage plan may stand.
 pub(super) const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
 
@@ -46,7 +48,7 @@ pub struct Add {
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', value_parser = model)]
     models: Option<Vec<String>>,
     /// Id of the usage plan in which the client gets an API key
-    #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = "DefaultUsagePlan", value_parser = plan_id)]
+    #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = DEFAULT_PLAN, value_parser = plan_id)]
     usage_plan: String,
     /// Count it with all clients that have no API key of their own, without rate and quota
     #[arg(long, conflicts_with = "usage_plan_key")]
@@ -63,7 +65,7 @@ pub struct Add {
 }
 
 impl Add {
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
         let token = Token::random()?;
         let mut client = Client {
             name: self.name.clone(),
@@ -77,16 +79,16 @@ impl Add {
         if let Some(Expiry::Text(end)) = &client.not_after {
             lies_ahead(end, since_epoch())?;
         }
-        let session = Session::open().await?;
-        let store = Store::with_session(&session, &self.secret.secret);
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
         let keys = ApiKeys::new(&session);
         let needs_key = !self.shared_key && client.usage_plan_key.is_none();
         let mut made = None;
         if needs_key {
             // Asked first, so that no key is made for a client that cannot be added.
             ensure_new(&read_from(&store).await?, &client.name)?;
-            let key =
-                keys.create(&client.name, &self.usage_plan).await.context(SHARED_KEY_ADVICE)?;
+            let plan = find_usage_plan(self.usage_plan, &session, options).await?;
+            let key = keys.create(&client.name, &plan).await.context(SHARED_KEY_ADVICE)?;
             client.usage_plan_key = Some(key.value.clone());
             made = Some(key);
         }
@@ -101,7 +103,6 @@ impl Add {
             }
             return Err(problem);
         }
-        print_token(&token)?;
         say(&format!("added {}; this token is shown only now", self.name));
         let known = format_iso8601(since_epoch() + KNOWN_AFTER);
         say(&format!(
@@ -110,7 +111,7 @@ impl Add {
         if self.shared_key {
             say("it shares its API key with others, so that it has neither rate nor quota");
         }
-        Ok(())
+        Ok(Report::of_token(&self.name, &token))
     }
 }
 
@@ -125,6 +126,20 @@ fn ensure_new(list: &ClientList, name: &str) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// Returns the plan that is meant: the one given, else the stack's where one is named.
+pub(super) async fn find_usage_plan(
+    given: String,
+    session: &Session,
+    options: &Options,
+) -> anyhow::Result<String> {
+    if given != DEFAULT_PLAN {
+        return Ok(given);
+    }
+    let Some(mut stack) = options.find_stack(session).await? else { return Ok(given) };
+    let output = stack.outputs.remove("DefaultUsagePlanId");
+    output.context("the stack has no output DefaultUsagePlanId: give --usage-plan")
 }
 
 pub(super) fn plan_id(text: &str) -> anyhow::Result<String> {

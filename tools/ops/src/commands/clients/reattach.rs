@@ -1,16 +1,17 @@
 //! `ops clients reattach`: clients of a retained list get API keys in the usage plan of a new stack.
 
 use super::BOUND;
-use super::add::{USAGE_PLAN_ID, plan_id};
+use super::add::{DEFAULT_PLAN, USAGE_PLAN_ID, find_usage_plan, plan_id};
 use crate::api_keys::ApiKeys;
-use crate::aws::Session;
 use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
 use crate::deploy::synthetic_client;
-use crate::output::say;
+use crate::options::Options;
+use crate::output::{Report, say};
 use crate::store::Store;
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 use shared::secrets::clients::Client;
 
 /// Gives each client whose API key is not in the usage plan a new one there; tokens stay as they are.
@@ -27,29 +28,31 @@ On AWS the usage plan has an id of its own, which the stack's outputs tell:
   export GATEWAY_USAGE_PLAN_ID=…   # output DefaultUsagePlanId")]
 pub struct Reattach {
     /// Id of the usage plan in which the clients get API keys
-    #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = "DefaultUsagePlan", value_parser = plan_id)]
+    #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = DEFAULT_PLAN, value_parser = plan_id)]
     usage_plan: String,
     #[command(flatten)]
     secret: ClientsSecret,
 }
 
 impl Reattach {
-    pub async fn run(self) -> anyhow::Result<()> {
-        let session = Session::open().await?;
-        let store = Store::with_session(&session, &self.secret.secret);
+    pub async fn run(mut self, options: &Options) -> anyhow::Result<Report> {
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
+        self.usage_plan = find_usage_plan(self.usage_plan, &session, options).await?;
         let keys = ApiKeys::new(&session);
-        let mut moved = 0;
+        let mut moved = Vec::new();
         for client in read_from(&store).await?.clients {
             let Some(old) = &client.usage_plan_key else { continue };
             let is_here = client.name == synthetic_client::NAME
                 || keys.is_in_plan(&client.name, old, &self.usage_plan).await?;
             if !is_here {
                 self.give_key(&keys, &store, &client, old).await?;
-                moved += 1;
+                moved.push(client.name);
             }
         }
-        say(&format!("{moved} clients have a new API key, {BOUND} in use; the others needed none"));
-        Ok(())
+        let count = moved.len();
+        say(&format!("{count} clients have a new API key, {BOUND} in use; the others needed none"));
+        Ok(Report::of_data(json!({ "clients_with_new_key": moved })))
     }
 
     /// Puts a new key into plan and list, and then deletes the old one.

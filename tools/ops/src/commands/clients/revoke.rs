@@ -2,13 +2,13 @@
 
 use super::{BOUND, find, short};
 use crate::api_keys::ApiKeys;
-use crate::aws::Session;
 use crate::client_list::edit_in;
 use crate::commands::ClientsSecret;
-use crate::output::say;
-use crate::store::Store;
+use crate::options::Options;
+use crate::output::{Report, say};
 use anyhow::{bail, ensure};
 use clap::Args;
+use serde_json::json;
 use shared::secrets::clients::Client;
 
 /// Revokes a client, or one of its tokens.
@@ -36,9 +36,9 @@ pub struct Revoke {
 }
 
 impl Revoke {
-    pub async fn run(self) -> anyhow::Result<()> {
-        let session = Session::open().await?;
-        let store = Store::with_session(&session, &self.secret.secret);
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
         let (revoked, key) = edit_in(&store, |list| {
             let client = find(list, &self.name)?;
             match &self.token {
@@ -52,14 +52,15 @@ impl Revoke {
         })
         .await?;
         say(&format!("revoked {revoked}; it is refused {BOUND}"));
-        let Some(key) = key else { return Ok(()) };
+        let data = json!({ "client": self.name, "token": self.token });
+        let Some(key) = key else { return Ok(Report::of_data(data)) };
         // The client is out whatever becomes of its key.
         match ApiKeys::new(&session).delete(&self.name, &key).await {
             Ok(true) => {}
             Ok(false) => say("its API key was not made by ops, and stays"),
             Err(problem) => say(&format!("warning: its API key stays behind: {problem:#}")),
         }
-        Ok(())
+        Ok(Report::of_data(data))
     }
 }
 

@@ -1,12 +1,15 @@
 //! `ops clients rotate`: another token beside the old one, and later the old one's end.
 
 use super::{BOUND, find, not_after, short};
-use crate::client_list::edit;
+use crate::client_list::edit_in;
 use crate::commands::ClientsSecret;
-use crate::output::{print_token, say};
+use crate::options::Options;
+use crate::output::{Report, say};
+use crate::store::Store;
 use crate::token::Token;
 use anyhow::ensure;
 use clap::Args;
+use serde_json::json;
 use shared::clock::since_epoch;
 use shared::secrets::clients::MAX_TOKENS;
 
@@ -30,13 +33,15 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    pub async fn run(self) -> anyhow::Result<()> {
-        if self.finish { self.finish().await } else { self.begin().await }
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
+        if self.finish { self.finish(&store).await } else { self.begin(&store).await }
     }
 
-    async fn begin(self) -> anyhow::Result<()> {
+    async fn begin(self, store: &Store) -> anyhow::Result<Report> {
         let (name, token) = (&self.name, Token::random()?);
-        edit(&self.secret.secret, |list| {
+        edit_in(store, |list| {
             let client = find(list, name)?;
             ensure!(
                 !client.is_expired(since_epoch().as_secs()),
@@ -52,17 +57,16 @@ impl Rotate {
             Ok(())
         })
         .await?;
-        print_token(&token)?;
         say(&format!(
             "{name} has a second token, shown only now; use it after half a minute, then"
         ));
         say(&format!("end the old one: ops clients rotate {name} --finish"));
-        Ok(())
+        Ok(Report::of_token(name, &token))
     }
 
-    async fn finish(self) -> anyhow::Result<()> {
+    async fn finish(self, store: &Store) -> anyhow::Result<Report> {
         let name = &self.name;
-        let ended = edit(&self.secret.secret, |list| {
+        let ended = edit_in(store, |list| {
             let client = find(list, name)?;
             let begin = format!("`ops clients rotate {name}` adds another");
             ensure!(
@@ -73,6 +77,6 @@ impl Rotate {
         })
         .await?;
         say(&format!("ended the older token {} of {name}; it is refused {BOUND}", short(&ended)));
-        Ok(())
+        Ok(Report::of_data(json!({ "client": name, "ended_token": short(&ended) })))
     }
 }

@@ -1,10 +1,12 @@
 //! `ops key rotate`: the staged key is tested by the gateway's own function and put into use.
 
 use crate::commands::KeySecret;
-use crate::output::say;
+use crate::options::Options;
+use crate::output::{Report, say};
 use crate::store::Store;
 use anyhow::{Context, bail};
 use clap::Args;
+use serde_json::json;
 use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING};
 use std::time::{Duration, Instant};
 
@@ -36,8 +38,9 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    pub async fn run(self) -> anyhow::Result<()> {
-        let store = Store::open(&self.secret.secret).await?;
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
         let mut used = self.rotate(&store).await?;
         for _ in 1..MOST_ROTATIONS {
             let Some(next) = still_next(&store).await? else { break };
@@ -52,7 +55,7 @@ impl Rotate {
         say(&format!(
             "rotated: version {used} is in use; the old key may be revoked in ten minutes"
         ));
-        Ok(())
+        Ok(Report::of_data(json!({ "version": used })))
     }
 
     /// Rotates once and returns the version that is then in use.

@@ -1,10 +1,11 @@
 //! `ops key stage`: the next Cohere key waits for its rotation.
 
 use crate::commands::KeySecret;
-use crate::output::{mask, say};
-use crate::store::Store;
+use crate::options::Options;
+use crate::output::{Report, mask, say};
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
+use serde_json::json;
 use shared::secrets::key::ApiKey;
 use shared::secrets::secrets_manager::{CURRENT, NEXT};
 use shared::secrets::source::Secret;
@@ -29,11 +30,12 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
         let text = from_stdin()?;
         mask(text.expose().trim());
         let key = usable(&text)?;
-        let store = Store::open(&self.secret.secret).await?;
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
         // An operator may be allowed to write and not to read: then nothing is compared.
         if let Ok(Some(current)) = store.current().await
             && ApiKey::parse(&current.text)
@@ -44,7 +46,8 @@ impl Stage {
         // Likewise: whether another key waits already is only told where it may be known.
         let before = store.labels().await.ok().and_then(|mut labels| labels.remove(NEXT));
         let (version, labels) = store.put(text.expose().trim(), NEXT).await?;
-        if labels.iter().any(|label| label == CURRENT) {
+        let is_in_use = labels.iter().any(|label| label == CURRENT);
+        if is_in_use {
             // Left there, the label would one day be rotated as if it were another key.
             store.drop_label(NEXT, &version).await?;
             say(&format!(
@@ -55,7 +58,7 @@ impl Stage {
             let instead = before.map_or(String::new(), |before| format!(" instead of {before}"));
             say(&format!("staged version {version}{instead}; put it into use: ops key rotate"));
         }
-        Ok(())
+        Ok(Report::of_data(json!({ "version": version, "is_in_use": is_in_use })))
     }
 }
 

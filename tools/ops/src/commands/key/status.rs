@@ -1,9 +1,10 @@
 //! `ops key status`: which versions of the key there are, and how old they are.
 
 use crate::commands::KeySecret;
-use crate::output::{print_table, say};
-use crate::store::Store;
+use crate::options::Options;
+use crate::output::{Report, say, write_table};
 use clap::Args;
+use serde_json::json;
 use shared::clock;
 use shared::secrets::secrets_manager::CURRENT;
 use std::time::Duration;
@@ -21,8 +22,9 @@ pub struct Status {
 }
 
 impl Status {
-    pub async fn run(self) -> anyhow::Result<()> {
-        let store = Store::open(&self.secret.secret).await?;
+    pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
+        let session = options.open_session().await?;
+        let store = self.secret.open(&session, options).await?;
         let described = store.describe().await?;
         let mut versions = store.versions().await?;
         versions.sort_by_key(|version| std::cmp::Reverse(version.created));
@@ -32,7 +34,12 @@ impl Status {
             let labels = version.labels.join(",");
             vec![version.id.clone(), labels, age]
         });
-        print_table(&["VERSION", "LABELS", "AGE"], rows)?;
+        let text = write_table(&["VERSION", "LABELS", "AGE"], rows);
+        let told = versions.iter().map(|version| {
+            let created = version.created.map(clock::format_iso8601);
+            json!({ "version": version.id, "labels": version.labels, "created": created })
+        });
+        let told: Vec<_> = told.collect();
         if !versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT)) {
             say("the secret has no key yet: ops key stage < key.txt");
         }
@@ -40,7 +47,8 @@ impl Status {
             Some(date) => say(&format!("last rotated {} ago", age(now, date))),
             None => say("never rotated"),
         }
-        Ok(())
+        let last_rotated = described.last_rotated.map(clock::format_iso8601);
+        Ok(Report::new(text, json!({ "versions": told, "last_rotated": last_rotated })))
     }
 }
 

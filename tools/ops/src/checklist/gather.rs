@@ -1,0 +1,188 @@
+//! Finds everything out: first what the stack consists of, then all the rest at once.
+
+use super::alerts::Subscriptions;
+use super::delivery::{DeploymentGroup, SERVING};
+use super::doors::{ask_closed_door, ask_front_door, ask_health, ask_status_page};
+use super::facts::{Asked, Facts, FunctionFacts, Resource};
+use super::questions::{
+    ask, ask_group, ask_models, ask_reserve, ask_rule, describe_key, list_alarms, list_hooked,
+    list_resources, list_retention, list_routes, list_subscriptions,
+};
+use crate::aws::Session;
+use crate::deploy::account::{ask_alias, ask_caller, ask_quota, ask_version};
+use crate::deploy::compare::ALIAS;
+use crate::deploy::record::read_release;
+use crate::deploy::stack::Stack;
+use futures_util::future::join_all;
+use shared::clock::since_epoch;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Names of a gateway on a laptop.
+const LOCAL_KEY: &str = "CohereApiKeySecret";
+const LOCAL_TOKEN: &str = "SyntheticClientSecret";
+const LOCAL_PROBE: &str = "probe";
+
+type Resources = BTreeMap<String, Resource>;
+
+/// Finds out all of a deployed gateway.
+pub async fn gather_deployed(
+    session: &Session,
+    name: &str,
+    stack: Stack,
+    deploy: String,
+) -> Facts {
+    let resources = ask(list_resources(session, name)).await;
+    let known = resources.clone().unwrap_or_default();
+    let outputs = &stack.outputs;
+    let output = |name: &str| match outputs.get(name) {
+        Some(value) => Ok(value.as_str()),
+        None => Err(format!("the stack has no output {name}")),
+    };
+    let physical = |name: &str| match (&resources, known.get(name)) {
+        (_, Some(resource)) => Ok(resource.physical.as_str()),
+        (Ok(_), None) => Err(format!("the stack has no {name}")),
+        (Err(reason), None) => Err(reason.clone()),
+    };
+    let log_groups: BTreeSet<_> = known
+        .values()
+        .filter(|resource| resource.kind == "AWS::Logs::LogGroup")
+        .map(|resource| resource.physical.clone())
+        .collect();
+    let (key, url) = (output("CohereApiKeySecretArn"), output("ApiUrl"));
+    let token = output("SyntheticClientSecretArn");
+    let (api, probe, rule) = (output("ApiId"), physical("ProbeFunction"), physical("ProbeRule"));
+    let aws = async {
+        tokio::join!(
+            ask(async { Ok(ask_caller(session).await?.account) }),
+            gather_functions(session, &known),
+            ask(async { describe_key(session, need(key.clone())?).await }),
+            ask(async { list_routes(session, need(api)?).await }),
+            ask(list_retention(session, name, &log_groups)),
+            ask(list_alarms(session, name)),
+            ask_subscriptions(session, &stack, &known, "P1"),
+            ask_subscriptions(session, &stack, &known, "P2"),
+            gather_groups(session, &resources),
+            ask(list_hooked(session, name)),
+            ask(async { ask_rule(session, need(rule)?).await }),
+            ask(ask_quota(session)),
+            ask(read_release(session, name)),
+        )
+    };
+    let doors = async {
+        tokio::join!(
+            ask(async { ask_models(session, need(probe)?).await }),
+            ask(async { ask_health(session, need(url.clone())?).await }),
+            ask(async { ask_front_door(session, need(url.clone())?, need(token)?).await }),
+            ask(async { ask_closed_door(session, need(url.clone())?).await }),
+            ask(ask_status_page(session)),
+        )
+    };
+    let (aws, doors) = tokio::join!(aws, doors);
+    #[rustfmt::skip]
+    let (account, functions, key, routes, log_groups, alarms, p1, p2, groups, hooked, probe_rule, quota, release) = aws;
+    let (offered, health, front_door, closed_door, status_page) = doors;
+    Facts {
+        is_local: false,
+        now: since_epoch(),
+        stack_name: name.to_string(),
+        account,
+        deploy,
+        stack: Ok(stack.clone()),
+        resources: resources.clone(),
+        functions,
+        key,
+        routes,
+        log_groups,
+        alarms,
+        p1,
+        p2,
+        groups,
+        hooked,
+        probe_rule,
+        quota,
+        offered,
+        health,
+        front_door,
+        closed_door,
+        status_page,
+        release,
+    }
+}
+
+/// Finds out what a gateway on this machine can answer.
+pub async fn gather_local(session: &Session, url: &str) -> Facts {
+    let (key, offered, health, front_door, closed_door) = tokio::join!(
+        ask(describe_key(session, LOCAL_KEY)),
+        ask(ask_models(session, LOCAL_PROBE)),
+        ask(ask_health(session, url)),
+        ask(ask_front_door(session, url, LOCAL_TOKEN)),
+        ask(ask_closed_door(session, url)),
+    );
+    let empty = Facts::not_local();
+    Facts { key, offered, health, front_door, closed_door, ..empty }
+}
+
+fn need(known: Result<&str, String>) -> anyhow::Result<&str> {
+    known.map_err(|reason| anyhow::anyhow!(reason))
+}
+
+async fn gather_functions(
+    session: &Session,
+    resources: &Resources,
+) -> BTreeMap<String, FunctionFacts> {
+    let mut versions = BTreeMap::new();
+    for resource in resources.values().filter(|known| known.kind == "AWS::Lambda::Version") {
+        let mut parts = resource.physical.rsplit(':');
+        if let (Some(version), Some(name)) = (parts.next(), parts.next()) {
+            versions.insert(name.to_string(), version.to_string());
+        }
+    }
+    let functions = resources.iter().filter(|(_, known)| known.kind == "AWS::Lambda::Function");
+    let questions = functions.map(|(resource, known)| {
+        let name = known.physical.as_str();
+        let of_stack = versions.get(name).cloned().unwrap_or_default();
+        async move {
+            let (latest, live, alias, reserve) = tokio::join!(
+                ask(ask_version(session, name, None)),
+                ask(ask_version(session, name, Some(ALIAS))),
+                ask(ask_alias(session, name, ALIAS)),
+                ask(ask_reserve(session, name)),
+            );
+            (resource.clone(), FunctionFacts { of_stack, latest, live, alias, reserve })
+        }
+    });
+    join_all(questions).await.into_iter().collect()
+}
+
+async fn ask_subscriptions(
+    session: &Session,
+    stack: &Stack,
+    resources: &Resources,
+    severity: &str,
+) -> Asked<Subscriptions> {
+    let existing = stack.parameters.get(&format!("Existing{severity}TopicArn"));
+    let existing = existing.filter(|arn| !arn.is_empty()).cloned();
+    let own = resources.get(&format!("{severity}Topic")).map(|topic| topic.physical.clone());
+    match existing.or(own) {
+        Some(topic) => ask(list_subscriptions(session, &topic)).await,
+        None => Ok(Subscriptions::default()),
+    }
+}
+
+async fn gather_groups(
+    session: &Session,
+    resources: &Asked<Resources>,
+) -> Asked<BTreeMap<String, Asked<DeploymentGroup>>> {
+    let resources = resources.as_ref()?;
+    let application = resources.get("ServerlessDeploymentApplication");
+    let application = application.map(|known| known.physical.as_str()).unwrap_or_default();
+    let mut questions = Vec::new();
+    for function in SERVING {
+        let Some(group) = resources.get(&format!("{function}DeploymentGroup")) else { continue };
+        questions.push(async move {
+            let answer = ask(ask_group(session, application, &group.physical)).await;
+            (function.to_string(), answer)
+        });
+    }
+    Ok(join_all(questions).await.into_iter().collect())
+}

@@ -1,0 +1,27 @@
+//! What this release's template makes of a stack with these parameters.
+
+use crate::deploy::settings::Parameters;
+use cloudformation::{Evaluation, read_template};
+
+/// The template that `ops` was built with.
+const TEMPLATE: &str = include_str!("../../../../template.yaml");
+
+/// Returns the names of the resources of these types that such a stack has.
+pub fn find_created(kinds: &[&str], parameters: &Parameters) -> Result<Vec<String>, String> {
+    let template = read_template(TEMPLATE).map_err(|error| format!("{error:#}"))?;
+    let mut values = Parameters::new();
+    for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
+        let default = parameter.get("Default").map(cloudformation::plain_text);
+        values.extend(default.map(|value| (name.clone(), value)));
+    }
+    values.extend(parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let mut evaluation = Evaluation::new(&template, values);
+    let mut created = Vec::new();
+    for (name, entry) in template["Resources"].as_object().into_iter().flatten() {
+        let is_meant = entry["Type"].as_str().is_some_and(|kind| kinds.contains(&kind));
+        if is_meant && evaluation.is_created(entry) {
+            created.push(name.clone());
+        }
+    }
+    Ok(created)
+}
