@@ -1,5 +1,6 @@
 //! The real `ops` binary against the running gateway's secrets: what it does, refuses and never shows.
 
+mod checklist;
 mod clients;
 mod deploy;
 mod key;

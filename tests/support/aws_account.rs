@@ -3,10 +3,12 @@
 //! Secrets and API keys are those of a running local gateway, reached through a listener that notes the calls.
 
 mod answers;
+mod operations;
 mod recorder;
 mod state;
 
 use crate::stub::Stub;
+pub use operations::Operations;
 pub use recorder::Recorder;
 pub use state::{Failure, Function, State, Version};
 use std::collections::BTreeSet;
@@ -52,10 +54,17 @@ impl AwsAccount {
     pub fn variables(&self) -> Vec<(&'static str, String)> {
         let names = [
             "AWS_ENDPOINT_URL_CLOUDFORMATION",
+            "AWS_ENDPOINT_URL_CLOUDWATCH",
+            "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+            "AWS_ENDPOINT_URL_CODEDEPLOY",
+            "AWS_ENDPOINT_URL_EVENTBRIDGE",
             "AWS_ENDPOINT_URL_LAMBDA",
+            "AWS_ENDPOINT_URL_SNS",
             "AWS_ENDPOINT_URL_SSM",
             "AWS_ENDPOINT_URL_STS",
         ];
-        names.map(|name| (name, self.stub.url.clone())).into()
+        let mut variables: Vec<_> = names.map(|name| (name, self.stub.url.clone())).into();
+        variables.push(("GATEWAY_STATUS_URL", format!("{}/_status", self.stub.url)));
+        variables
     }
 }

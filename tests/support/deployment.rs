@@ -59,7 +59,7 @@ impl Deployment {
         .await;
         let find = |(name, _): &&(String, String)| name == "AWS_ENDPOINT_URL";
         let (_, url) = running.gateway.aws.iter().find(find).expect("an endpoint");
-        let recorder = Recorder::start(url).await;
+        let recorder = Recorder::start(url, &account.stub.url).await;
         let folder =
             std::env::temp_dir().join(format!("gateway-deployment-{name}-{}", std::process::id()));
         write_folder(&folder);

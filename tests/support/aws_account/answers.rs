@@ -1,5 +1,9 @@
 //! How the services answer, in AWS's own forms.
 
+use super::operations::{
+    answer_operation, answer_routes, answer_status_page, list_others, write_alarms,
+    write_processed, write_subscriptions,
+};
 use super::state::{State, Version};
 use crate::stub::{Seen, Step, write_answer, write_json};
 use serde_json::{Value, json};
@@ -16,11 +20,20 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
         let is_done = state.deploy(&folder, &lines.collect::<Vec<_>>());
         return write_answer(if is_done { 200 } else { 500 }, &[], b"");
     }
+    if seen.path == "/_status" {
+        return answer_status_page(state);
+    }
     let signed = seen.headers.get("authorization").and_then(|value| value.to_str().ok());
     let scope = signed.and_then(|value| value.split('/').nth(3)).unwrap_or_default();
     match scope {
-        "sts" | "cloudformation" => answer_query(state, scope, &body),
+        "sts" | "cloudformation" | "sns" => answer_query(state, scope, &body),
+        "monitoring" => answer_query(state, "cloudwatch", &body),
         "lambda" => answer_lambda(state, &seen.path),
+        "apigateway" => answer_routes(state, &seen.path),
+        "logs" | "codedeploy" | "events" => {
+            let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+            answer_operation(state, target.expect("an operation"), &body)
+        }
         "ssm" => {
             let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
             let operation = target.and_then(|target| target.strip_prefix("AmazonSSM."));
@@ -32,7 +45,12 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
 
 fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
     let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).expect("an action");
-    state.actions.insert(format!("{service}:{action}"));
+    let name = format!("{service}:{action}");
+    let refused = state.operations.refused.get(&name).copied();
+    state.actions.insert(name);
+    if let Some(code) = refused {
+        return refuse(400, code, "not today");
+    }
     let result = match action {
         "GetCallerIdentity" => {
             format!("<Arn>arn:aws:iam::{ACCOUNT}:user/operator</Arn><Account>{ACCOUNT}</Account>")
@@ -50,6 +68,9 @@ fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
             format!("<Summaries>{}</Summaries>", members.collect::<String>())
         }
         "ListStackResources" => write_resources(state),
+        "GetTemplate" => write_processed(state),
+        "DescribeAlarms" => write_alarms(state),
+        "ListSubscriptionsByTopic" => write_subscriptions(state, form),
         "DescribeStackEvents" => {
             let count = state.events.len();
             let events = state.events.iter().enumerate().map(|(number, reason)| {
@@ -110,7 +131,15 @@ fn write_resources(state: &State) -> String {
              arn:aws:lambda:us-east-1:{ACCOUNT}:function:it-{resource}:{version}</PhysicalResourceId></member>"
         )
     });
-    format!("<StackResourceSummaries>{}</StackResourceSummaries>", members.collect::<String>())
+    let others = list_others(state).into_iter().map(|(name, (kind, physical))| {
+        format!(
+            "<member><ResourceType>{kind}</ResourceType><LogicalResourceId>{name}</LogicalResourceId>\
+             <ResourceStatus>CREATE_COMPLETE</ResourceStatus>\
+             <PhysicalResourceId>{physical}</PhysicalResourceId></member>"
+        )
+    });
+    let members = members.chain(others).collect::<String>();
+    format!("<StackResourceSummaries>{members}</StackResourceSummaries>")
 }
 
 fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
@@ -124,6 +153,10 @@ fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
         return write_json(200, &json!({ "AccountLimit": limits }));
     }
     let name = path.split('/').nth(3).unwrap_or_default();
+    if path.contains("/invocations") {
+        state.actions.insert("lambda:InvokeFunction".into());
+        return write_json(200, &state.operations.offered);
+    }
     let resource = name.strip_prefix("it-").unwrap_or_default();
     let Some(function) = state.functions.get(resource) else {
         return write_json(404, &json!({ "Message": format!("Function not found: {name}") }));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 
 /// A listener in front of another.
@@ -12,9 +13,10 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts to listen in front of this address.
-    pub async fn start(url: &str) -> Self {
-        let address = url.trim_start_matches("http://").to_string();
+    /// Starts to listen in front of this address; questions about the API's routes go to the other one.
+    pub async fn start(url: &str, routes: &str) -> Self {
+        let [address, routes] =
+            [url, routes].map(|url| url.trim_start_matches("http://").to_string());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -22,7 +24,7 @@ impl Recorder {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = TcpStream::connect(&address).await.expect("the stand-in listens");
-                tokio::spawn(pass_on(client, server, noted.clone()));
+                tokio::spawn(pass_on(client, server, routes.clone(), noted.clone()));
             }
         });
         Self { url, heads }
@@ -46,21 +48,52 @@ fn name_action(head: &str) -> Option<String> {
     head.contains("/apigateway/").then(|| format!("apigateway:{method}"))
 }
 
-async fn pass_on(client: TcpStream, server: TcpStream, heads: Arc<Mutex<Vec<String>>>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    tokio::spawn(async move {
-        let _ = tokio::io::copy(&mut from_server, &mut to_client).await;
-    });
+async fn pass_on(
+    client: TcpStream,
+    server: TcpStream,
+    routes: String,
+    heads: Arc<Mutex<Vec<String>>>,
+) {
+    let (mut from_client, to_client) = client.into_split();
+    let to_client = Arc::new(tokio::sync::Mutex::new(to_client));
+    let mut to_server = answer_from(server, to_client.clone());
+    let mut to_routes = None;
     let mut bytes = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from_client.read(&mut bytes).await {
         // A request of these tests comes in one piece, or with its body in another.
         let text = String::from_utf8_lossy(&bytes[..read]);
+        let is_of_routes = text.starts_with("GET /restapis/");
         if text.contains(" HTTP/1.1\r\n") {
             heads.lock().expect("no panic").push(text.into_owned());
         }
-        if to_server.write_all(&bytes[..read]).await.is_err() {
+        if is_of_routes && to_routes.is_none() {
+            let server = TcpStream::connect(&routes).await.expect("the stand-in listens");
+            to_routes = Some(answer_from(server, to_client.clone()));
+        }
+        let to = match &mut to_routes {
+            Some(to_routes) if is_of_routes => to_routes,
+            _ => &mut to_server,
+        };
+        if to.write_all(&bytes[..read]).await.is_err() {
             return;
         }
     }
+}
+
+/// Passes what a server answers on to the client, and returns the way to that server.
+fn answer_from(
+    server: TcpStream,
+    to_client: Arc<tokio::sync::Mutex<OwnedWriteHalf>>,
+) -> OwnedWriteHalf {
+    let (mut from_server, to_server) = server.into_split();
+    tokio::spawn(async move {
+        let mut bytes = vec![0; 64 * 1024];
+        while let Ok(read @ 1..) = from_server.read(&mut bytes).await {
+            if to_client.lock().await.write_all(&bytes[..read]).await.is_err() {
+                return;
+            }
+        }
+        let _ = to_client.lock().await.shutdown().await;
+    });
+    to_server
 }

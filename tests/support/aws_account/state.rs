@@ -1,5 +1,6 @@
 //! What is in the account, and what a deployment of `sam` makes of it.
 
+use super::operations::Operations;
 use cloudformation::{Evaluation, read_template};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,6 +62,10 @@ pub struct State {
     /// Reasons of failures, the newest first.
     pub events: Vec<String>,
     pub actions: BTreeSet<String>,
+    /// Whatever is not of a deployment.
+    pub operations: Operations,
+    /// What Logs Insights was asked.
+    pub queries: Vec<String>,
     /// What `sam deploy` was told, each time.
     pub deployments: Vec<Vec<String>>,
 }
@@ -82,6 +87,8 @@ impl State {
             releases: Vec::new(),
             events: Vec::new(),
             actions: BTreeSet::new(),
+            operations: Operations::default(),
+            queries: Vec::new(),
             deployments: Vec::new(),
         }
     }

@@ -12,9 +12,18 @@ use shared::secrets::token::is_token;
 /// Where Cohere tells of incidents, unless GATEWAY_STATUS_URL says otherwise.
 const STATUS_URL: &str = "https://status.cohere.com/api/v2/status.json";
 
+/// The token that `cargo run` takes without `--upstream`.
+const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";
+
 /// Asks the health check that everybody may ask.
 pub async fn ask_health(session: &Session, url: &str) -> anyhow::Result<GatewayAnswer> {
     ask_gateway(session, Method::GET, &format!("{url}/api/health"), None).await
+}
+
+/// Asks the health check as the client of a laptop, whose token is fixed unless GATEWAY_TOKEN says otherwise.
+pub async fn ask_local_door(session: &Session, url: &str) -> anyhow::Result<GatewayAnswer> {
+    let token = variable("GATEWAY_TOKEN").unwrap_or_else(|| LOCAL_TOKEN.to_string());
+    ask_gateway(session, Method::GET, &format!("{url}/api/health/check"), Some(&token)).await
 }
 
 /// Asks the health check as the synthetic client.

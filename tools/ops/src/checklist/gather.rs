@@ -2,7 +2,7 @@
 
 use super::alerts::Subscriptions;
 use super::delivery::{DeploymentGroup, SERVING};
-use super::doors::{ask_closed_door, ask_front_door, ask_health, ask_status_page};
+use super::doors::{ask_closed_door, ask_front_door, ask_health, ask_local_door, ask_status_page};
 use super::facts::{Asked, Facts, FunctionFacts, Resource};
 use super::questions::{
     ask, ask_group, ask_models, ask_reserve, ask_rule, describe_key, list_alarms, list_hooked,
@@ -19,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of a gateway on a laptop.
 const LOCAL_KEY: &str = "CohereApiKeySecret";
-const LOCAL_TOKEN: &str = "SyntheticClientSecret";
 const LOCAL_PROBE: &str = "probe";
 
 type Resources = BTreeMap<String, Resource>;
@@ -115,7 +114,7 @@ pub async fn gather_local(session: &Session, url: &str) -> Facts {
         ask(describe_key(session, LOCAL_KEY)),
         ask(ask_models(session, LOCAL_PROBE)),
         ask(ask_health(session, url)),
-        ask(ask_front_door(session, url, LOCAL_TOKEN)),
+        ask(ask_local_door(session, url)),
         ask(ask_closed_door(session, url)),
     );
     let empty = Facts::not_local();

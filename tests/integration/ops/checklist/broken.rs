@@ -1,0 +1,293 @@
+//! Each single thing broken in turn.
+
+use super::{Checklist, Lines, deploy_well, run_checklist};
+use gateway_tests::aws_account::State;
+use gateway_tests::deployment::Deployment;
+use local::cohere_sandbox::Key;
+use local::secrets_manager::{API_KEY, SYNTHETIC_CLIENT};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// What is broken, the one line that finds it, how it ends, words of its reason, and words of the command that mends it.
+struct Breakage {
+    what: &'static str,
+    id: &'static str,
+    outcome: &'static str,
+    reason: &'static str,
+    command: &'static str,
+    make: fn(&mut State),
+}
+
+const DEPLOY: &str = "ops deploy --environment dev";
+/// Forty letters and digits, as a key has.
+const KEY_SHAPED: &str = "fakefakefakefakefakefakefakefakefakefake";
+
+const fn fails(
+    what: &'static str,
+    id: &'static str,
+    reason: &'static str,
+    command: &'static str,
+    make: fn(&mut State),
+) -> Breakage {
+    Breakage { what, id, outcome: "fail", reason, command, make }
+}
+
+const fn warns(
+    what: &'static str,
+    id: &'static str,
+    reason: &'static str,
+    command: &'static str,
+    make: fn(&mut State),
+) -> Breakage {
+    Breakage { outcome: "warning", ..fails(what, id, reason, command, make) }
+}
+
+fn latest_variables(state: &mut State, name: &str, value: &str) {
+    let chat = state.functions.get_mut("ChatFunction").unwrap();
+    chat.latest.variables.insert(name.into(), value.into());
+    let live = chat.live - 1;
+    chat.versions[live].variables.insert(name.into(), value.into());
+}
+
+const BREAKAGES: &[Breakage] = &[
+    fails("a trial key", "key.production", "trial key", "ops key stage --stack", |state| {
+        state.operations.offered["is_trial"] = true.into();
+    }),
+    fails("a key by its name", "key.environment", "CO_API_KEY of ChatFunction", DEPLOY, |state| {
+        latest_variables(state, "CO_API_KEY", "fake");
+    }),
+    fails("a key by its form", "key.environment", "OTHER of ChatFunction", DEPLOY, |state| {
+        latest_variables(state, "OTHER", KEY_SHAPED);
+    }),
+    fails("a retired model", "models.served", "embed-english-v2.0", DEPLOY, |state| {
+        // Cohere may list it still.
+        let models = state.operations.offered["models"].as_array_mut().unwrap();
+        models.push(json!({ "id": "embed-english-v2.0", "is_deprecated": false }));
+        latest_variables(state, "GATEWAY_PROBE_EMBED_MODEL", "embed-english-v2.0");
+    }),
+    warns("a deprecated model", "models.served", "command-r (take", DEPLOY, |state| {
+        latest_variables(state, "GATEWAY_CHAT_MODEL", "command-r");
+    }),
+    fails("a model that is gone", "models.offered", "command-a-03-2025", "ops models --stack", |state| {
+        let models = state.operations.offered["models"].as_array_mut().unwrap();
+        models.retain(|model| model["id"] != "command-a-03-2025");
+    }),
+    warns("a model near its end", "models.offered", "command-a-03-2025", "ops models", |state| {
+        for model in state.operations.offered["models"].as_array_mut().unwrap() {
+            model["is_deprecated"] = (model["id"] == "command-a-03-2025").into();
+        }
+    }),
+    fails("another upstream", "api.upstream", "ChatFunction", "UpstreamUrl=https://api.cohere.com", |state| {
+        latest_variables(state, "GATEWAY_UPSTREAM_URL", "https://proxy.example.com");
+    }),
+    fails("a buffered route", "api.streaming", "POST /v2/embed answers whole", DEPLOY, |state| {
+        state.operations.whole.insert("/v2/embed");
+    }),
+    fails("a route past the alias", "api.streaming", "GET /api/health goes past", DEPLOY, |state| {
+        state.operations.past_the_alias.insert("/api/health");
+    }),
+    fails("endless logs", "api.logs", "it-ChatLogs", "put-retention-policy --log-group-name it-ChatLogs", |state| {
+        state.operations.endless.insert("ChatLogs".into());
+    }),
+    fails("an unconfirmed P1", "alerts.p1", "not confirmed by pager@example.com", "list-subscriptions-by-topic", |state| {
+        state.operations.subscribers.insert("P1", vec![("pager@example.com", false)]);
+    }),
+    warns("one of two unconfirmed", "alerts.p1", "not confirmed by late@example.com", "list-subscriptions-by-topic", |state| {
+        let told = vec![("pager@example.com", true), ("late@example.com", false)];
+        state.operations.subscribers.insert("P1", told);
+    }),
+    fails("nobody for P2", "alerts.p2", "nobody has subscribed", "--parameter P2Email=", |state| {
+        state.operations.subscribers.insert("P2", Vec::new());
+    }),
+    fails("no topic for P1", "alerts.p1", "there is no topic", DEPLOY, |state| {
+        state.operations.gone.insert("P1Topic".into());
+    }),
+    fails("a disabled probe", "alerts.probe", "disabled", "aws events enable-rule --name it-ProbeRule", |state| {
+        state.operations.rule_state = "DISABLED";
+    }),
+    fails("a probe switched off", "alerts.probe", "switched off", "--parameter ProbeSchedule=5", |state| {
+        state.parameters.insert("ProbeSchedule".into(), "off".into());
+    }),
+    warns("a deployment rolled back", "delivery.stack", "rolled back", DEPLOY, |state| {
+        state.status = Some("UPDATE_ROLLBACK_COMPLETE".into());
+    }),
+    warns("a deployment under way", "delivery.stack", "under way", "ops checklist --stack", |state| {
+        state.status = Some("UPDATE_IN_PROGRESS".into());
+    }),
+    fails("a broken stack", "delivery.stack", "UPDATE_ROLLBACK_FAILED", DEPLOY, |state| {
+        state.status = Some("UPDATE_ROLLBACK_FAILED".into());
+    }),
+    fails("no canary", "delivery.gates", "ChatFunction goes CodeDeployDefault.LambdaAllAtOnce", DEPLOY, |state| {
+        change_group(state, |group| {
+            group["deploymentConfigName"] = "CodeDeployDefault.LambdaAllAtOnce".into();
+        });
+    }),
+    fails("a canary without gates", "delivery.gates", "ChatFunction has no gates", DEPLOY, |state| {
+        change_group(state, |group| group["alarmConfiguration"]["enabled"] = false.into());
+    }),
+    fails("a canary without a way back", "delivery.gates", "does not roll back", DEPLOY, |state| {
+        change_group(state, |group| group["autoRollbackConfiguration"]["enabled"] = false.into());
+    }),
+    fails("no deployment group", "delivery.gates", "EmbedFunction has no deployment group", DEPLOY, |state| {
+        state.operations.gone.insert("EmbedFunctionDeploymentGroup".into());
+    }),
+    fails("no hook", "delivery.hooks", "RerankFunction has no hook", DEPLOY, |state| {
+        state.operations.without_hook.insert("RerankFunction");
+    }),
+    fails("a moved alias", "delivery.live", "ChatFunction is at 1, not 2", "aws lambda update-alias --function-name it-ChatFunction", |state| {
+        let chat = state.functions.get_mut("ChatFunction").unwrap();
+        chat.versions.push(chat.latest.clone());
+        chat.of_stack = 2;
+    }),
+    fails("a function changed by hand", "delivery.live", "the memory of $LATEST", DEPLOY, |state| {
+        state.functions.get_mut("ChatFunction").unwrap().latest.memory_mb = 1_024;
+    }),
+    warns("a rollout under way", "delivery.live", "ChatFunction shares with version 2", "ops checklist", |state| {
+        let chat = state.functions.get_mut("ChatFunction").unwrap();
+        chat.weights.insert("2".into(), 0.1);
+    }),
+    fails("a release that failed", "delivery.release", "its smoke test was failed", DEPLOY, |state| {
+        let release = state.releases.last().unwrap().replace("\"smoke_test\":\"ok\"", "\"smoke_test\":\"failed\"");
+        state.releases.push(release);
+    }),
+    fails("no record", "delivery.release", "no release is recorded", DEPLOY, |state| {
+        state.releases.clear();
+    }),
+    warns("an incident of Cohere", "gateway.status_page", "incident: major", "status.cohere.com", |state| {
+        state.operations.indicator = "major";
+    }),
+    fails("a fresh account", "capacity.account", "10 environments", "request-service-quota-increase", |state| {
+        state.quota = 10;
+    }),
+    warns("a small account", "capacity.account", "500 environments", "request-service-quota-increase", |state| {
+        state.quota = 500;
+    }),
+    fails("a reserve of nothing", "capacity.reserves", "stops ChatFunction", "ChatReservedConcurrency=none", |state| {
+        state.reserves.insert("ChatFunction".into(), 0);
+    }),
+];
+
+fn change_group(state: &mut State, change: fn(&mut serde_json::Value)) {
+    let mut group = json!({
+        "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent10Minutes",
+        "alarmConfiguration": { "enabled": true, "alarms": [{ "name": "it-gate" }] },
+        "autoRollbackConfiguration": { "enabled": true },
+    });
+    change(&mut group);
+    state.operations.groups.insert("ChatFunction", group);
+}
+
+/// What a test puts back after each breakage.
+struct Before {
+    functions: std::collections::BTreeMap<String, gateway_tests::aws_account::Function>,
+    parameters: std::collections::BTreeMap<String, String>,
+    releases: Vec<String>,
+    status: Option<String>,
+    quota: u64,
+}
+
+impl Before {
+    fn of(state: &State) -> Self {
+        Self {
+            functions: state.functions.clone(),
+            parameters: state.parameters.clone(),
+            releases: state.releases.clone(),
+            status: state.status.clone(),
+            quota: state.quota,
+        }
+    }
+
+    fn put_back(&self, state: &mut State) {
+        state.functions = self.functions.clone();
+        state.parameters = self.parameters.clone();
+        state.releases = self.releases.clone();
+        (state.status, state.quota) = (self.status.clone(), self.quota);
+        (state.operations, state.reserves) = Default::default();
+    }
+}
+
+/// Returns the lines that have changed.
+fn find_changed(before: &Lines, after: &Lines) -> Vec<String> {
+    let is_changed = |id: &&String| before[*id].outcome != after[*id].outcome;
+    before.keys().filter(is_changed).cloned().collect()
+}
+
+#[tokio::test]
+async fn checklist_finds_each_single_breakage_and_its_command() {
+    let deployment = deploy_well("checklist-broken").await;
+    let well = run_checklist(&deployment).await;
+    let before = Before::of(&deployment.account.state());
+    for breakage in BREAKAGES {
+        let what = breakage.what;
+        (breakage.make)(&mut deployment.account.state());
+        let found = run_checklist(&deployment).await;
+        let line = &found.lines[breakage.id];
+        assert_eq!(find_changed(&well.lines, &found.lines), [breakage.id], "{what}: {line:?}");
+        assert_eq!(line.outcome, breakage.outcome, "{what}: {line:?}");
+        assert!(line.reason.contains(breakage.reason), "{what}: {line:?}");
+        assert!(line.command.contains(breakage.command), "{what}: {line:?}");
+        let is_failure = breakage.outcome == "fail";
+        assert!(!is_failure || (found.code == 1 && !found.is_ready), "{what}");
+        before.put_back(&mut deployment.account.state());
+    }
+    let again = run_checklist(&deployment).await;
+    assert_eq!(find_changed(&well.lines, &again.lines), [""; 0]);
+}
+
+/// Waits for what the health check remembers.
+async fn run_until(deployment: &Deployment, id: &str, outcome: &str) -> Checklist {
+    let since = Instant::now();
+    loop {
+        let found = run_checklist(deployment).await;
+        if found.lines[id].outcome == outcome {
+            return found;
+        }
+        assert!(since.elapsed() < Duration::from_secs(10), "{:?}", found.lines[id]);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn checklist_finds_what_is_wrong_with_key_and_clients() {
+    let deployment = deploy_well("checklist-secrets").await;
+    let gateway = &deployment.running.gateway;
+    let well = run_checklist(&deployment).await;
+    for id in ["key.present", "key.rotated", "key.age", "gateway.health", "gateway.front_door"] {
+        assert_eq!(well.lines[id].outcome, "pass", "{id}: {:?}", well.lines[id]);
+    }
+    assert_eq!(well.lines["gateway.closed_door"].reason, "401 unauthorized");
+
+    gateway.secrets.put_under(API_KEY, "fake-next", "NEXT");
+    let found = run_checklist(&deployment).await;
+    assert_eq!(find_changed(&well.lines, &found.lines), ["key.rotated"]);
+    assert_eq!(found.lines["key.rotated"].outcome, "warning");
+    gateway.secrets.put_under(API_KEY, "fake-pending", "AWSPENDING");
+    let found = run_checklist(&deployment).await;
+    let line = &found.lines["key.rotated"];
+    assert_eq!(line.outcome, "fail", "a rotation that is half done: {line:?}");
+    assert_eq!(line.command, format!("ops key rotate --stack {}", super::STACK));
+
+    let sandbox = gateway.sandbox.as_ref().unwrap();
+    let used = sandbox.requests().last().unwrap().header("authorization").unwrap().to_owned();
+    let key = used.trim_start_matches("Bearer ").to_owned();
+    sandbox.revoke_key(&key);
+    let found = run_until(&deployment, "gateway.health", "fail").await;
+    let line = &found.lines["gateway.health"];
+    assert!(line.reason.contains("503, Cohere is down"), "{line:?}");
+    assert!(line.command.contains("ops key status --stack"), "{line:?}");
+    sandbox.accept_key(Key { value: key, trial: false });
+    run_until(&deployment, "gateway.health", "pass").await;
+
+    gateway.secrets.put(SYNTHETIC_CLIENT, "cgw_0000000000000000000000000000000000000000000");
+    let found = run_until(&deployment, "gateway.front_door", "fail").await;
+    let line = &found.lines["gateway.front_door"];
+    assert!(line.reason.contains("401 unauthorized"), "{line:?}");
+    assert_eq!(line.command, "ops deploy --environment dev");
+
+    gateway.secrets.remove(API_KEY);
+    gateway.secrets.create(API_KEY);
+    let found = run_checklist(&deployment).await;
+    let line = &found.lines["key.present"];
+    assert_eq!((line.outcome.as_str(), line.reason.as_str()), ("fail", "the secret has no value"));
+    assert!(line.command.starts_with("ops key stage --stack"), "{line:?}");
+}
