@@ -22,7 +22,7 @@ pub use check::Check;
 pub use gather::{gather_deployed, gather_local};
 pub use models::OfferedModels;
 pub use page::{count, print_page};
-pub use questions::{ask, ask_models};
+pub use questions::ask_models;
 
 use check::Verdict;
 use facts::Facts;

@@ -3,8 +3,10 @@
 mod checklist;
 mod clients;
 mod completions;
+mod cost;
 mod deploy;
 mod key;
+mod models;
 mod reference;
 
 use crate::aws::{Session, variable};
@@ -57,6 +59,8 @@ enum Command {
     Key(key::Command),
     /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
     Deploy(Box<deploy::Deploy>),
+    Models(models::Models),
+    Cost(cost::Cost),
     Completions(completions::Completions),
     ConfigDocs(reference::ConfigDocs),
     MetricsDocs(reference::MetricsDocs),
@@ -199,6 +203,8 @@ async fn run_command(command: Command, options: &Options) -> anyhow::Result<Repo
         Command::Clients(command) => clients::run(command, options).await,
         Command::Key(command) => key::run(command, options).await,
         Command::Deploy(deploy) => deploy.run(options).await,
+        Command::Models(models) => models.run(options).await,
+        Command::Cost(cost) => cost.run(options).await,
         Command::Completions(completions) => completions.run(Arguments::command()),
         Command::ConfigDocs(docs) => docs.run(),
         Command::MetricsDocs(docs) => docs.run(),

@@ -6,6 +6,8 @@ mod checklist;
 mod client_list;
 mod commands;
 mod deploy;
+mod known_models;
+mod log_query;
 mod login;
 mod options;
 mod output;

@@ -5,6 +5,7 @@ mod list;
 mod reattach;
 mod revoke;
 mod rotate;
+mod set;
 
 use crate::options::Options;
 use crate::output::Report;
@@ -24,6 +25,7 @@ pub enum Command {
     Reattach(reattach::Reattach),
     Revoke(revoke::Revoke),
     Rotate(rotate::Rotate),
+    Set(set::Set),
 }
 
 pub async fn run(command: Command, options: &Options) -> anyhow::Result<Report> {
@@ -33,6 +35,7 @@ pub async fn run(command: Command, options: &Options) -> anyhow::Result<Report> 
         Command::Reattach(reattach) => reattach.run(options).await,
         Command::Revoke(revoke) => revoke.run(options).await,
         Command::Rotate(rotate) => rotate.run(options).await,
+        Command::Set(set) => set.run(options).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `ops key`: the Cohere key, staged, rotated and looked at, never shown.
 
+mod cause;
 mod rotate;
 mod stage;
 mod status;

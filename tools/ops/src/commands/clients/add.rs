@@ -4,6 +4,7 @@ use crate::api_keys::ApiKeys;
 use crate::aws::Session;
 use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
+use crate::known_models::refuse_unknown;
 use crate::options::Options;
 use crate::output::{Report, say};
 use crate::problem::Usage;
@@ -47,6 +48,9 @@ pub struct Add {
     /// Models the client may use; without this all of them
     #[arg(long, value_name = "MODEL,…", value_delimiter = ',', value_parser = model)]
     models: Option<Vec<String>>,
+    /// Take models that this release does not know
+    #[arg(long, requires = "models")]
+    unknown_models: bool,
     /// Id of the usage plan in which the client gets an API key
     #[arg(long, value_name = "ID", env = USAGE_PLAN_ID, default_value = DEFAULT_PLAN, value_parser = plan_id)]
     usage_plan: String,
@@ -76,6 +80,7 @@ impl Add {
         };
         // All of it once more, for what one value alone cannot tell: the length of all the models.
         checked(client.clone()).map_err(|problem| Usage(problem.to_string()))?;
+        refuse_unknown(client.models.as_deref().unwrap_or_default(), self.unknown_models)?;
         if let Some(Expiry::Text(end)) = &client.not_after {
             lies_ahead(end, since_epoch())?;
         }
@@ -158,7 +163,7 @@ fn name(text: &str) -> anyhow::Result<String> {
     Ok(text.to_string())
 }
 
-fn model(text: &str) -> anyhow::Result<String> {
+pub(super) fn model(text: &str) -> anyhow::Result<String> {
     let limits = "an id has 1 to 128 letters, digits, '.', '_', '-', ':' or '/'";
     checked(Client { models: Some(vec![text.into()]), ..valid() }).context(limits)?;
     Ok(text.to_string())
@@ -174,6 +179,12 @@ fn valid() -> Client {
     Client { name: "x".into(), token_sha256: vec!["0".repeat(64)], ..Client::default() }
 }
 
+/// Checks the models of a client by the rules of the list.
+pub(super) fn check_models(models: Vec<String>) -> Result<(), Usage> {
+    let client = Client { models: Some(models), ..valid() };
+    checked(client).map_err(|problem| Usage(problem.to_string()))
+}
+
 /// Checks a client by the rules of the list it will stand in.
 fn checked(client: Client) -> anyhow::Result<()> {
     let mut list = ClientList::default();
@@ -182,7 +193,7 @@ fn checked(client: Client) -> anyhow::Result<()> {
 }
 
 /// Refuses an end that is over: the token would be dead when it is shown.
-fn lies_ahead(end: &str, now: Duration) -> Result<(), Usage> {
+pub(super) fn lies_ahead(end: &str, now: Duration) -> Result<(), Usage> {
     match parse_iso8601(end).is_some_and(|end| end > now) {
         true => Ok(()),
         false => Err(Usage(format!(
@@ -193,7 +204,7 @@ fn lies_ahead(end: &str, now: Duration) -> Result<(), Usage> {
 }
 
 /// A day lasts until its end.
-fn last_moment(text: &str) -> anyhow::Result<String> {
+pub(super) fn last_moment(text: &str) -> anyhow::Result<String> {
     let time = if text.contains('T') { text.to_string() } else { format!("{text}T23:59:59Z") };
     parse_iso8601(&time)
         .context("a day such as 2027-01-31 or a time such as 2027-01-31T12:00:00Z is expected")?;

@@ -2,14 +2,17 @@
 
 use super::{BOUND, find, short};
 use crate::api_keys::ApiKeys;
-use crate::client_list::edit_in;
+use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
+use crate::deploy::synthetic_client;
 use crate::options::Options;
 use crate::output::{Report, say};
-use anyhow::{bail, ensure};
+use crate::problem::Usage;
+use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use shared::secrets::clients::Client;
+use std::io::{BufRead, IsTerminal};
 
 /// Revokes a client, or one of its tokens.
 ///
@@ -28,6 +31,9 @@ API Gateway's memory is flushed by:
 pub struct Revoke {
     /// Name of the client
     name: String,
+    /// Revoke the last client without asking
+    #[arg(long)]
+    yes: bool,
     /// Only the token whose SHA-256 begins so, 8 digits or more
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     token: Option<String>,
@@ -39,6 +45,14 @@ impl Revoke {
     pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
         let session = options.open_session().await?;
         let store = self.secret.open(&session, options).await?;
+        let listed = read_from(&store).await?;
+        let others = listed.clients.iter().filter(|client| client.name != self.name);
+        let is_last = self.token.is_none()
+            && listed.clients.iter().any(|client| client.name == self.name)
+            && others.clone().all(|client| client.name == synthetic_client::NAME);
+        if is_last && !self.yes {
+            confirm_last(&self.name)?;
+        }
         let (revoked, key) = edit_in(&store, |list| {
             let client = find(list, &self.name)?;
             match &self.token {
@@ -52,6 +66,9 @@ impl Revoke {
         })
         .await?;
         say(&format!("revoked {revoked}; it is refused {BOUND}"));
+        if is_last {
+            say(UNDO);
+        }
         let data = json!({ "client": self.name, "token": self.token });
         let Some(key) = key else { return Ok(Report::of_data(data)) };
         // The client is out whatever becomes of its key.
@@ -62,6 +79,26 @@ impl Revoke {
         }
         Ok(Report::of_data(data))
     }
+}
+
+/// How the last client comes back with its tokens.
+const UNDO: &str = "nobody is let in now. To undo it, look for the version with AWSPREVIOUS and move AWSCURRENT back \
+    to it, then give the client an API key again:\n  aws secretsmanager list-secret-version-ids --secret-id SECRET\n  \
+    aws secretsmanager update-secret-version-stage --secret-id SECRET --version-stage AWSCURRENT \
+    --move-to-version-id OLD --remove-from-version-id NEW\n  ops clients reattach";
+
+/// Asks whether nobody at all shall be let in.
+fn confirm_last(name: &str) -> anyhow::Result<()> {
+    let told = format!("{name} is the last client: without it every caller is refused");
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Usage(format!("{told}; --yes revokes it all the same")).into());
+    }
+    say(&format!("{told}. Revoke it? Type its name:"));
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).context("no answer")?;
+    ensure!(answer.trim() == name, "nothing was revoked");
+    Ok(())
 }
 
 /// Removes the one token that is meant and says which it was.

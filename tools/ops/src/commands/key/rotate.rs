@@ -1,5 +1,7 @@
 //! `ops key rotate`: the staged key is tested by the gateway's own function and put into use.
 
+use super::cause::find_cause;
+use crate::aws::Session;
 use crate::commands::KeySecret;
 use crate::options::Options;
 use crate::output::{Report, say};
@@ -7,6 +9,7 @@ use crate::store::Store;
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
+use shared::clock::since_epoch;
 use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING};
 use std::time::{Duration, Instant};
 
@@ -37,17 +40,26 @@ pub struct Rotate {
     secret: KeySecret,
 }
 
+/// Whose rotation it is, for its log.
+struct Whose<'a> {
+    session: &'a Session,
+    options: &'a Options,
+    /// Since 1970.
+    begun: Duration,
+}
+
 impl Rotate {
     pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
         let session = options.open_session().await?;
         let store = self.secret.open(&session, options).await?;
-        let mut used = self.rotate(&store).await?;
+        let whose = Whose { session: &session, options, begun: since_epoch() };
+        let mut used = self.rotate(&store, &whose).await?;
         for _ in 1..MOST_ROTATIONS {
             let Some(next) = still_next(&store).await? else { break };
             say(&format!(
                 "version {used} was an EARLIER key; now the one staged last, version {next}"
             ));
-            used = self.rotate(&store).await.with_context(|| earlier(&used, &next))?;
+            used = self.rotate(&store, &whose).await.with_context(|| earlier(&used, &next))?;
         }
         if let Some(next) = still_next(&store).await? {
             bail!(earlier(&used, &next));
@@ -59,7 +71,7 @@ impl Rotate {
     }
 
     /// Rotates once and returns the version that is then in use.
-    async fn rotate(&self, store: &Store) -> anyhow::Result<String> {
+    async fn rotate(&self, store: &Store, whose: &Whose<'_>) -> anyhow::Result<String> {
         let labels = store.labels().await?;
         let (next, pending) = (labels.get(NEXT), labels.get(PENDING));
         let pending = pending.filter(|pending| labels.get(CURRENT) != Some(pending)).cloned();
@@ -74,12 +86,17 @@ impl Rotate {
             }
         };
         say("waiting for rotate-key…");
-        self.outcome(store, &version).await?;
+        self.outcome(store, whose, &version).await?;
         Ok(version)
     }
 
     /// Waits until the labels tell how the rotation ended.
-    async fn outcome(&self, store: &Store, version: &str) -> anyhow::Result<()> {
+    async fn outcome(
+        &self,
+        store: &Store,
+        whose: &Whose<'_>,
+        version: &str,
+    ) -> anyhow::Result<()> {
         let requested = Instant::now();
         let mut was_pending = false;
         loop {
@@ -88,9 +105,9 @@ impl Rotate {
             if is(CURRENT) {
                 return Ok(());
             }
-            let why = "why stands in the log of the function rotate-key";
             was_pending |= is(PENDING);
             if !is(PENDING) && (was_pending || requested.elapsed() > BEGINS_WITHIN) {
+                let why = find_cause(whose.session, whose.options, whose.begun).await;
                 bail!(
                     "the rotation has failed: the key in use stays in use; {why}; \
                      then stage another key, or ask again"
@@ -99,7 +116,8 @@ impl Rotate {
             if requested.elapsed().as_secs() >= self.wait_secs {
                 bail!(
                     "the rotation has not ended within {} s: it may still end either way: look at \
-                     `ops key status` before you revoke a key; {why}",
+                     `ops key status` before you revoke a key; what goes on stands in the log of the function \
+                     rotate-key",
                     self.wait_secs
                 );
             }
