@@ -2,7 +2,7 @@
 
 use super::state::State;
 use crate::stub::{Step, write_answer, write_json};
-use cloudformation::{Evaluation, read_template};
+use cloudformation::Evaluation;
 use serde_json::{Value, json};
 use shared::cohere::models::{Lifetime, all_ids, find_model};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,8 +90,8 @@ fn offer_catalogue() -> Value {
 /// Returns type and physical name of every resource but functions and versions.
 pub(super) fn list_others(state: &State) -> BTreeMap<String, (String, String)> {
     let mut others = BTreeMap::new();
-    let Ok(template) = read_template(&state.template) else { return others };
-    let mut evaluation = Evaluation::new(&template, state.parameters.clone());
+    let template = &state.document;
+    let mut evaluation = Evaluation::new(template, state.parameters.clone());
     for (name, entry) in template["Resources"].as_object().into_iter().flatten() {
         let kind = entry["Type"].as_str().unwrap_or_default();
         if !kind.starts_with("AWS::Serverless") && evaluation.is_created(entry) {
@@ -117,33 +117,40 @@ pub(super) fn list_others(state: &State) -> BTreeMap<String, (String, String)> {
     others
 }
 
-/// Returns the alarms of the account, in CloudWatch's form.
+/// Returns the alarms of the account, in CloudWatch's form: with the actions and rules that the template gives them.
 pub(super) fn write_alarms(state: &State) -> String {
+    let template = &state.document;
     let operations = &state.operations;
-    let of_kind = |wanted: &str| {
-        let mut text = String::new();
-        for (name, (kind, physical)) in list_others(state) {
-            if kind != wanted {
-                continue;
-            }
-            let actions = match operations.silent.contains(&name) {
-                true => String::new(),
-                false => "<member>arn:aws:sns:us-east-1:123456789012:it-P1Topic</member>".into(),
-            };
-            let acts = !operations.switched_off.contains(&name);
-            let value = if operations.raised.contains(&name) { "ALARM" } else { "OK" };
-            text += &format!(
-                "<member><AlarmName>{physical}</AlarmName><ActionsEnabled>{acts}</ActionsEnabled>\
-                 <AlarmActions>{actions}</AlarmActions><StateValue>{value}</StateValue></member>"
-            );
-        }
-        text
-    };
-    format!(
-        "<CompositeAlarms>{}</CompositeAlarms><MetricAlarms>{}</MetricAlarms>",
-        of_kind("AWS::CloudWatch::CompositeAlarm"),
-        of_kind("AWS::CloudWatch::Alarm")
-    )
+    let (mut composites, mut metrics) = (String::new(), String::new());
+    for (name, (kind, physical)) in list_others(state) {
+        let list = match kind.as_str() {
+            "AWS::CloudWatch::CompositeAlarm" => &mut composites,
+            "AWS::CloudWatch::Alarm" => &mut metrics,
+            _ => continue,
+        };
+        let properties = &template["Resources"][&name]["Properties"];
+        let tells = !properties["AlarmActions"].is_null() && !operations.silent.contains(&name);
+        let action = "<member>arn:aws:sns:us-east-1:123456789012:it-topic</member>";
+        let actions = if tells { action } else { "" };
+        let rule = properties["AlarmRule"].to_string().replace("${", "it-").replace('}', "");
+        let rule = rule.replace("\\\"", " ").replace('"', " ");
+        let acts = !operations.switched_off.contains(&name);
+        let value = if operations.raised.contains(&name) { "ALARM" } else { "OK" };
+        *list += &format!(
+            "<member><AlarmName>{physical}</AlarmName><ActionsEnabled>{acts}</ActionsEnabled>\
+             <AlarmActions>{actions}</AlarmActions><AlarmRule>{rule}</AlarmRule>\
+             <StateValue>{value}</StateValue></member>"
+        );
+    }
+    format!("<CompositeAlarms>{composites}</CompositeAlarms><MetricAlarms>{metrics}</MetricAlarms>")
+}
+
+/// Returns the alarms that the template gives to a function's rollouts.
+fn list_gates(state: &State, function: &str) -> Vec<Value> {
+    let preference = &state.document["Resources"][function]["Properties"]["DeploymentPreference"];
+    let alarms = preference["Alarms"].as_array().into_iter().flatten();
+    let names = alarms.filter_map(|alarm| alarm["Ref"].as_str());
+    names.map(|name| json!({ "name": format!("it-{name}") })).collect()
 }
 
 /// Returns who has subscribed to the topic of a form.
@@ -224,10 +231,14 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
             let function = group.trim_start_matches("it-").trim_end_matches("Group");
             let well = json!({
                 "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent10Minutes",
-                "alarmConfiguration": { "enabled": true, "alarms": [{ "name": format!("it-{function}Gate") }] },
+                "alarmConfiguration": { "enabled": true, "alarms": list_gates(state, function) },
                 "autoRollbackConfiguration": { "enabled": true },
             });
-            let info = state.operations.groups.get(function).cloned().unwrap_or(well);
+            let changed = state.operations.groups.get(function);
+            let mut info = well;
+            for (name, value) in changed.and_then(Value::as_object).into_iter().flatten() {
+                info[name] = value.clone();
+            }
             write_json(200, &json!({ "deploymentGroupInfo": info }))
         }
         "DescribeRule" => {

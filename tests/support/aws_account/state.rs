@@ -51,6 +51,8 @@ pub struct State {
     pub updates: usize,
     /// What is deployed, as text.
     pub template: String,
+    /// The same, read.
+    pub document: Value,
     /// Id and status of the change sets that the stack has.
     pub change_sets: Vec<(String, &'static str)>,
     pub parameters: BTreeMap<String, String>,
@@ -79,6 +81,7 @@ impl State {
             status: None,
             updates: 0,
             template: String::new(),
+            document: Value::Null,
             change_sets: Vec::new(),
             parameters: BTreeMap::new(),
             outputs: outputs.collect(),
@@ -138,6 +141,7 @@ impl State {
                 (function.live, function.weights) = (function.of_stack, BTreeMap::new());
             }
         }
+        self.document = read_template(&text).expect("a template that can be read");
         (self.template, self.parameters) = (text, parameters);
         let status = if is_update { "UPDATE_COMPLETE" } else { "CREATE_COMPLETE" };
         self.status = Some(status.to_string());

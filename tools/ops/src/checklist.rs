@@ -18,6 +18,7 @@ mod release;
 mod routes;
 mod running;
 
+pub use alerts::BUDGET;
 pub use check::Check;
 pub use gather::{gather_deployed, gather_local};
 pub use models::OfferedModels;

@@ -89,6 +89,27 @@ const BREAKAGES: &[Breakage] = &[
     fails("endless logs", "api.logs", "it-ChatLogs", "put-retention-policy --log-group-name it-ChatLogs", |state| {
         state.operations.endless.insert("ChatLogs".into());
     }),
+    fails("a deleted alarm", "alerts.alarms", "ProbeSilent is not in the stack", DEPLOY, |state| {
+        state.operations.gone.insert("ProbeSilent".into());
+    }),
+    fails("an alarm that tells nobody", "alerts.alarms", "ProbeSilent tells nobody", DEPLOY, |state| {
+        state.operations.silent.insert("ProbeSilent".into());
+    }),
+    fails("a composite that tells nobody", "alerts.alarms", "CohereOutage tells nobody", DEPLOY, |state| {
+        state.operations.silent.insert("CohereOutage".into());
+    }),
+    fails("an alarm switched off", "alerts.alarms", "ProbeSilent has its actions switched off", "aws cloudwatch enable-alarm-actions --alarm-names it-ProbeSilent", |state| {
+        state.operations.switched_off.insert("ProbeSilent".into());
+    }),
+    warns("a raised alarm", "alerts.raised", "in ALARM: ProbeSilent", "aws cloudwatch describe-alarms", |state| {
+        state.operations.raised.insert("ProbeSilent".into());
+    }),
+    fails("no budget", "alerts.budget", "switched off", "--parameter DailyBudgetUsd=", |state| {
+        state.parameters.insert("DailyBudgetUsd".into(), "0".into());
+    }),
+    fails("a deployment at once", "delivery.gradual", "it is false", "--parameter GradualDeployment=true", |state| {
+        state.parameters.insert("GradualDeployment".into(), "false".into());
+    }),
     fails("an unconfirmed P1", "alerts.p1", "not confirmed by pager@example.com", "list-subscriptions-by-topic", |state| {
         state.operations.subscribers.insert("P1", vec![("pager@example.com", false)]);
     }),
@@ -118,15 +139,15 @@ const BREAKAGES: &[Breakage] = &[
         state.status = Some("UPDATE_ROLLBACK_FAILED".into());
     }),
     fails("no canary", "delivery.gates", "ChatFunction goes CodeDeployDefault.LambdaAllAtOnce", DEPLOY, |state| {
-        change_group(state, |group| {
-            group["deploymentConfigName"] = "CodeDeployDefault.LambdaAllAtOnce".into();
-        });
+        change_group(state, "deploymentConfigName", "CodeDeployDefault.LambdaAllAtOnce".into());
     }),
     fails("a canary without gates", "delivery.gates", "ChatFunction has no gates", DEPLOY, |state| {
-        change_group(state, |group| group["alarmConfiguration"]["enabled"] = false.into());
+        // One that is off heeds none of the alarms that it names.
+        let gates = json!([{ "name": "it-ChatGateErrors" }]);
+        change_group(state, "alarmConfiguration", json!({ "enabled": false, "alarms": gates }));
     }),
     fails("a canary without a way back", "delivery.gates", "does not roll back", DEPLOY, |state| {
-        change_group(state, |group| group["autoRollbackConfiguration"]["enabled"] = false.into());
+        change_group(state, "autoRollbackConfiguration", json!({ "enabled": false }));
     }),
     fails("no deployment group", "delivery.gates", "EmbedFunction has no deployment group", DEPLOY, |state| {
         state.operations.gone.insert("EmbedFunctionDeploymentGroup".into());
@@ -167,14 +188,8 @@ const BREAKAGES: &[Breakage] = &[
     }),
 ];
 
-fn change_group(state: &mut State, change: fn(&mut serde_json::Value)) {
-    let mut group = json!({
-        "deploymentConfigName": "CodeDeployDefault.LambdaCanary10Percent10Minutes",
-        "alarmConfiguration": { "enabled": true, "alarms": [{ "name": "it-gate" }] },
-        "autoRollbackConfiguration": { "enabled": true },
-    });
-    change(&mut group);
-    state.operations.groups.insert("ChatFunction", group);
+fn change_group(state: &mut State, name: &str, value: serde_json::Value) {
+    state.operations.groups.insert("ChatFunction", json!({ name: value }));
 }
 
 /// What a test puts back after each breakage.
@@ -216,6 +231,9 @@ fn find_changed(before: &Lines, after: &Lines) -> Vec<String> {
 async fn checklist_finds_each_single_breakage_and_its_command() {
     let deployment = deploy_well("checklist-broken").await;
     let well = run_checklist(&deployment).await;
+    let bad: Vec<_> =
+        well.lines.iter().filter(|(_, line)| !["pass", "built_in"].contains(&line.outcome.as_str())).collect();
+    assert!(bad.is_empty() && well.is_ready && well.code == 0, "{bad:#?}");
     let before = Before::of(&deployment.account.state());
     for breakage in BREAKAGES {
         let what = breakage.what;

@@ -2,8 +2,9 @@
 
 use super::check::{Severity, Verdict};
 use super::facts::{Asked, Facts};
-use std::collections::BTreeSet;
 
+/// The parameter with the budget of a day in dollars; 0 is none.
+pub const BUDGET: &str = "DailyBudgetUsd";
 pub const ALARM: &str = "AWS::CloudWatch::Alarm";
 pub const COMPOSITE: &str = "AWS::CloudWatch::CompositeAlarm";
 
@@ -30,7 +31,7 @@ pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
     let (resources, stack) = (facts.resources.as_ref()?, facts.stack.as_ref()?);
     let alarms = facts.alarms.as_ref()?;
     let expected = super::release::find_created(&[ALARM, COMPOSITE], &stack.parameters)?;
-    let read_by_rollouts = find_gates(facts)?;
+    let gates = super::release::list_gates()?;
     let mut problems = Vec::new();
     for name in &expected {
         let Some(resource) = resources.get(name) else {
@@ -44,8 +45,7 @@ pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
         let in_a_rule = |other: &Alarm| {
             !other.actions.is_empty() && names_alarm(&other.rule, &resource.physical)
         };
-        let is_read =
-            read_by_rollouts.contains(&resource.physical) || alarms.values().any(in_a_rule);
+        let is_read = gates.contains(name) || alarms.values().any(in_a_rule);
         if !alarm.acts && !alarm.actions.is_empty() {
             problems.push(format!("{name} has its actions switched off"));
         } else if alarm.actions.is_empty() && !is_read {
@@ -74,16 +74,6 @@ pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
 fn names_alarm(rule: &str, name: &str) -> bool {
     let mut names = rule.split(['"', '\'', '(', ')', ' ']);
     names.any(|word| word == name || word.ends_with(&format!(":alarm:{name}")))
-}
-
-/// Returns the alarms that CodeDeploy reads.
-fn find_gates(facts: &Facts) -> Result<BTreeSet<String>, String> {
-    let groups = facts.groups.as_ref()?;
-    let mut gates = BTreeSet::new();
-    for group in groups.values() {
-        gates.extend(group.as_ref()?.alarms.iter().cloned());
-    }
-    Ok(gates)
 }
 
 pub fn none_is_raised(facts: &Facts) -> Result<Verdict, String> {
@@ -141,21 +131,12 @@ fn is_heard(
 }
 
 pub fn budget_is_watched(facts: &Facts) -> Result<Verdict, String> {
-    let stack = facts.stack.as_ref()?;
-    let budgets = stack.parameters.iter().filter(|(name, _)| name.contains("Budget"));
-    let (mut set, mut off) = (Vec::new(), Vec::new());
-    for (name, value) in budgets {
-        let is_off = matches!(value.as_str(), "" | "0" | "off" | "none");
-        if is_off { off.push(name.as_str()) } else { set.push(format!("{name} is {value}")) }
-    }
-    if let Some(name) = off.first() {
-        let mend = facts.deploy_with(&format!("{name}=DOLLARS"));
-        return Ok(Verdict::fail(format!("{name} is switched off"), mend));
-    }
-    if set.is_empty() {
-        return Ok(Verdict::fail("the stack has no budget", facts.deploy.clone()));
-    }
-    Ok(Verdict::pass(set.join(", ")))
+    let mend = facts.deploy_with(&format!("{BUDGET}=DOLLARS"));
+    Ok(match facts.parameter(BUDGET)? {
+        None => Verdict::fail("the stack has no budget", facts.deploy.clone()),
+        Some("" | "0") => Verdict::fail("it is switched off", mend),
+        Some(dollars) => Verdict::pass(format!("${dollars} a day")),
+    })
 }
 
 pub fn probe_looks(facts: &Facts) -> Result<Verdict, String> {

@@ -5,7 +5,7 @@ use super::facts::Facts;
 use shared::config::docs::find_setting;
 use shared::secrets::secrets_manager::{CURRENT, NEXT, PENDING};
 
-/// A key that is older should be replaced.
+/// A key that is older should be replaced, where the stack's MaxKeyAgeDays says nothing else.
 const MAX_AGE_DAYS: u64 = 90;
 /// Length of Cohere's keys, which are letters and digits.
 const KEY_CHARS: usize = 40;
@@ -76,9 +76,11 @@ pub fn can_be_rotated(facts: &Facts) -> Result<Verdict, String> {
 pub fn is_young(facts: &Facts) -> Result<Verdict, String> {
     let created = facts.key.as_ref()?.created.ok_or("the secret tells no date of its key")?;
     let days = facts.now.saturating_sub(created).as_secs() / 86_400;
+    let limit = facts.parameter("MaxKeyAgeDays").ok().flatten();
+    let limit = limit.and_then(|days| days.parse().ok()).unwrap_or(MAX_AGE_DAYS);
     let rotate = facts.command("ops key stage") + " < key.txt, then ops key rotate";
-    Ok(match days > MAX_AGE_DAYS {
-        true => Verdict::warning(format!("{days} days; replace it at {MAX_AGE_DAYS}"), rotate),
+    Ok(match days > limit {
+        true => Verdict::warning(format!("{days} days; replace it at {limit}"), rotate),
         false => Verdict::pass(format!("{days} days")),
     })
 }

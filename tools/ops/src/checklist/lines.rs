@@ -30,7 +30,7 @@ pub const LINES: &[Line] = &[
     deployed("key.environment", "No function's environment has it", P1, key::is_in_no_environment),
     both("key.rotation", "It can be rotated", P2, key::can_be_rotated),
     both("key.rotated", "No rotation is half done", P2, key::is_not_half_rotated),
-    both("key.age", "It is younger than 90 days", P2, key::is_young),
+    both("key.age", "It is young enough", P2, key::is_young),
     deployed("models.served", "The gateway's models are served", P1, models::are_served),
     both("models.offered", "Cohere lists them", P1, models::are_offered),
     deployed("api.upstream", "Requests go to Cohere itself", P1, routes::lead_to_cohere),

@@ -2,20 +2,23 @@
 
 use crate::deploy::settings::Parameters;
 use cloudformation::{Evaluation, read_template};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 /// The template that `ops` was built with.
 const TEMPLATE: &str = include_str!("../../../../template.yaml");
 
 /// Returns the names of the resources of these types that such a stack has.
 pub fn find_created(kinds: &[&str], parameters: &Parameters) -> Result<Vec<String>, String> {
-    let template = read_template(TEMPLATE).map_err(|error| format!("{error:#}"))?;
+    let template = read()?;
     let mut values = Parameters::new();
     for (name, parameter) in template["Parameters"].as_object().into_iter().flatten() {
         let default = parameter.get("Default").map(cloudformation::plain_text);
         values.extend(default.map(|value| (name.clone(), value)));
     }
     values.extend(parameters.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let mut evaluation = Evaluation::new(&template, values);
+    let mut evaluation = Evaluation::new(template, values);
     let mut created = Vec::new();
     for (name, entry) in template["Resources"].as_object().into_iter().flatten() {
         let is_meant = entry["Type"].as_str().is_some_and(|kind| kinds.contains(&kind));
@@ -24,4 +27,23 @@ pub fn find_created(kinds: &[&str], parameters: &Parameters) -> Result<Vec<Strin
         }
     }
     Ok(created)
+}
+
+/// Returns the names of the alarms that CodeDeploy reads in a rollout, which tell nobody else.
+pub fn list_gates() -> Result<BTreeSet<String>, String> {
+    let template = read()?;
+    let mut gates = BTreeSet::new();
+    for (_, entry) in template["Resources"].as_object().into_iter().flatten() {
+        let alarms = &entry["Properties"]["DeploymentPreference"]["Alarms"];
+        let names = alarms.as_array().into_iter().flatten();
+        gates.extend(names.filter_map(|alarm| alarm["Ref"].as_str().map(str::to_string)));
+    }
+    Ok(gates)
+}
+
+/// Returns the template, read once.
+fn read() -> Result<&'static Value, String> {
+    static READ: OnceLock<Result<Value, String>> = OnceLock::new();
+    let read = READ.get_or_init(|| read_template(TEMPLATE).map_err(|error| format!("{error:#}")));
+    read.as_ref().map_err(String::clone)
 }

@@ -1,5 +1,6 @@
 //! `ops cost`: what Cohere bills, by model, client and day, against the budget.
 
+use crate::checklist::BUDGET;
 use crate::deploy::stack::Stack;
 use crate::log_query::query_logs;
 use crate::options::{Options, require_stack};
@@ -161,8 +162,7 @@ fn describe_row(row: &BTreeMap<String, String>) -> Value {
 
 /// Returns the budget of a day in dollars; `None` where none is set.
 fn find_budget(stack: &Stack) -> Option<f64> {
-    let mut named = stack.parameters.iter().filter(|(name, _)| name.contains("Budget"));
-    let budget = named.find_map(|(_, value)| value.parse::<f64>().ok());
+    let budget = stack.parameters.get(BUDGET).and_then(|value| value.parse::<f64>().ok());
     budget.filter(|budget| *budget > 0.0)
 }
 
