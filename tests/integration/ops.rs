@@ -5,5 +5,6 @@ mod clients;
 mod deploy;
 mod key;
 mod login;
+mod output;
 mod policy;
 mod usage;

@@ -3,6 +3,7 @@
 
 mod add_or_revoke_client;
 mod alarms;
+mod another_model;
 mod first_deployment;
 mod key_leaked;
 mod rotate_key;

@@ -57,8 +57,10 @@ impl Runbook {
         let text = std::fs::read_to_string(format!("{FOLDER}/{name}.md")).expect("a runbook");
         let blocks = blocks(&text);
         assert!(!blocks.is_empty(), "{name} has no block of sh");
+        // A page beside the runbooks is named by its way from there.
+        let plain = name.replace(['/', '.'], "-");
         let folder =
-            std::env::temp_dir().join(format!("gateway-runbook-{name}-{}", std::process::id()));
+            std::env::temp_dir().join(format!("gateway-runbook-{plain}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder of its own");
         let mut files = Vec::new();
         for (number, block) in blocks.iter().enumerate() {

@@ -71,8 +71,7 @@ impl Probe {
         let (limit, source) = (config.key.timeout, Box::new(KeySource(store)));
         let key = CachedSecret::new(source, config.key, ApiKey::parse);
         let (light, time) = (&config.health.model, config.health.timeout);
-        let model_list =
-            ModelList::new(transport.clone(), &config.http.upstream_url, light, time);
+        let model_list = ModelList::new(transport.clone(), &config.http.upstream_url, light, time);
         let cohere = Cohere::new(transport.clone(), &config.http.upstream_url, key)?;
         let front_door = FrontDoor::new(transport, token, limit, config.front_door);
         let check = HealthCheck::new(config.health, config.prices);

@@ -163,7 +163,13 @@ mod tests {
 
     #[test]
     fn other_answers_are_told_without_their_words() {
-        assert_eq!(read_page(&answer(401, "MARK")).err().unwrap(), "Cohere answers with status 401");
-        assert_eq!(read_page(&answer(200, "MARK")).err().unwrap(), "what came is no list of models");
+        assert_eq!(
+            read_page(&answer(401, "MARK")).err().unwrap(),
+            "Cohere answers with status 401"
+        );
+        assert_eq!(
+            read_page(&answer(200, "MARK")).err().unwrap(),
+            "what came is no list of models"
+        );
     }
 }

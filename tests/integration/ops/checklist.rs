@@ -4,6 +4,7 @@ mod broken;
 mod built_in;
 mod failures;
 mod local;
+mod picture;
 
 use gateway_tests::deployment::Deployment;
 use serde_json::Value;

@@ -10,6 +10,8 @@ use local::cohere_sandbox::Key;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// The stack of the environment `dev`.
+const STACK: &str = "cohere-gateway-dev";
 /// What an action of ops makes AWS ask for in the operator's name.
 const ASKED_BY_AWS: &str = "lambda:InvokeFunction";
 /// Longest policy that IAM takes, without its white space.
@@ -40,7 +42,8 @@ fn find_allowed(beginning: &str) -> BTreeSet<String> {
 /// Runs every command of `ops` that calls AWS, and a deployment of each kind; returns what was called.
 async fn collect_calls(deployment: &Deployment) -> BTreeSet<String> {
     deployment.deploy(&[]).await.data();
-    deployment.deploy(&["--parameter", "ChatReservedConcurrency=1"]).await.data();
+    let more = ["--parameter", "ChatReservedConcurrency=1", "--parameter", "ProbeSchedule=5"];
+    deployment.deploy(&more).await.data();
     deployment.write_code("chat", "changed");
     deployment.account.state().failure = Some(Failure::Resource("no", "UPDATE_ROLLBACK_COMPLETE"));
     deployment.deploy(&[]).await.problem();
@@ -56,12 +59,26 @@ async fn collect_calls(deployment: &Deployment) -> BTreeSet<String> {
         &["clients", "add", "a"][..],
         &["clients", "list"],
         &["clients", "rotate", "a"],
+        &["clients", "set", "a", "--models", "embed-v4.0"],
+        &["clients", "list", "--last-use", "--stack", STACK],
         &["clients", "revoke", "a"],
         &["key", "status"],
         &["key", "rotate"],
     ] {
         deployment.run_ops_with(arguments, &[]).await.data();
     }
+    for command in ["checklist", "models", "cost"] {
+        deployment.run_ops_with(&[command, "--stack", STACK], &[]).await;
+    }
+    // One that fails asks the function's log for its cause.
+    std::fs::write(deployment.folder.join("key.txt"), "fake-refused-key").unwrap();
+    let mut stage = deployment.command(ops::build_binary());
+    let file = std::fs::File::open(deployment.folder.join("key.txt")).unwrap();
+    assert!(stage.args(["key", "stage"]).stdin(file).output().await.unwrap().status.success());
+    let line = r#"{"event":"rotation_step_failed","step":"testSecret","code":"refused_key","problem":"no"}"#;
+    deployment.account.state().operations.found = vec![vec![("message", line.to_string())]];
+    let rotated = deployment.run_ops_with(&["key", "rotate", "--stack", STACK], &[]).await;
+    assert!(rotated.problem().contains("refused_key of testSecret: no"), "{rotated:?}");
     &deployment.account.actions() | &deployment.recorder.actions()
 }
 

@@ -36,6 +36,12 @@ async fn first_deployment_runbook_ends_with_a_client_s_answer() {
     let answer: Value = serde_json::from_str(answer).unwrap();
     assert_eq!(answer["message"]["role"], "assistant", "{answer}");
     assert!(!runbook.words().contains(KEY) && !runbook.words().contains("cgw_"));
-    assert_eq!(deployment.account.state().releases.len(), 2);
+
+    runbook.next().await;
+    let told = deployment.account.state().deployments.last().unwrap().join(" ");
+    assert!(told.contains("P1Email") && told.contains("ProbeSchedule"), "{told}");
+    let checklist = runbook.next().await;
+    assert!(checklist.trim_end().ends_with("Ready to go live."), "{checklist}");
+    assert_eq!(deployment.account.state().releases.len(), 3);
     runbook.end().await;
 }

@@ -217,7 +217,9 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
     }
     match operation {
         "DescribeLogGroups" => {
-            let groups = list_others(state).into_iter().filter(|(_, (kind, _))| kind == "AWS::Logs::LogGroup");
+            let groups = list_others(state)
+                .into_iter()
+                .filter(|(_, (kind, _))| kind == "AWS::Logs::LogGroup");
             let groups = groups.map(|(name, (_, physical))| {
                 match state.operations.endless.contains(&name) {
                     true => json!({ "logGroupName": physical }),
@@ -251,12 +253,16 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
         }
         "GetQueryResults" => {
             let rows = state.operations.found.iter().map(|row| {
-                let fields = row.iter().map(|(name, value)| json!({ "field": name, "value": value }));
+                let fields =
+                    row.iter().map(|(name, value)| json!({ "field": name, "value": value }));
                 fields.collect::<Vec<_>>()
             });
             let results: Vec<_> = rows.collect();
             let scanned = json!({ "bytesScanned": 250_000_000.0 });
-            write_json(200, &json!({ "status": "Complete", "results": results, "statistics": scanned }))
+            write_json(
+                200,
+                &json!({ "status": "Complete", "results": results, "statistics": scanned }),
+            )
         }
         "FilterLogEvents" => {
             let rows = state.operations.found.iter().map(|row| json!({ "message": row[0].1 }));

@@ -50,9 +50,9 @@ impl Session {
             loader = loader.region(Region::new(region.to_string()));
         }
         if let Some(profile) = profile {
-            loader = loader.profile_name(profile).credentials_provider(of_profile(
-                &transport, region, profile,
-            ));
+            loader = loader
+                .profile_name(profile)
+                .credentials_provider(of_profile(&transport, region, profile));
         }
         let config = loader.load().await;
         let region = find_region(&config, region.is_some())?;

@@ -42,8 +42,7 @@ pub fn find_region(config: &SdkConfig, is_given: bool) -> Result<String, Usage> 
     // A variable without a value is a region to the SDK.
     let region = config.region().filter(|region| !region.as_ref().is_empty());
     let Some(region) = region else {
-        let told =
-            "no AWS region is set: set AWS_REGION, give --region, or set a region in the profile of AWS_PROFILE";
+        let told = "no AWS region is set: set AWS_REGION, give --region, or set a region in the profile of AWS_PROFILE";
         return Err(Usage(told.to_string()));
     };
     let is_region = Regex::new(REGION).is_ok_and(|form| form.is_match(region.as_ref()));

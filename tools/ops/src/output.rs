@@ -46,8 +46,7 @@ impl Report {
     /// Shows a token, which is stored nowhere.
     pub fn of_token(client: &str, token: &Token) -> Self {
         let data = json!({ "client": client, "token": token.expose() });
-        let lost =
-            "the token is valid but could not be shown: replace it by `ops clients rotate`";
+        let lost = "the token is valid but could not be shown: replace it by `ops clients rotate`";
         Self { lost, ..Self::new(format!("{}\n", token.expose()), data) }
     }
 }

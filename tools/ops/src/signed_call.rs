@@ -39,8 +39,11 @@ pub const CODEDEPLOY: Service =
     Service { name: "codedeploy", endpoint: "AWS_ENDPOINT_URL_CODEDEPLOY", title: "CodeDeploy" };
 pub const EVENTS: Service =
     Service { name: "events", endpoint: "AWS_ENDPOINT_URL_EVENTBRIDGE", title: "EventBridge" };
-pub const LOGS: Service =
-    Service { name: "logs", endpoint: "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", title: "CloudWatch Logs" };
+pub const LOGS: Service = Service {
+    name: "logs",
+    endpoint: "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+    title: "CloudWatch Logs",
+};
 pub const SECRETS_MANAGER: Service = Service {
     name: "secretsmanager",
     endpoint: "AWS_ENDPOINT_URL_SECRETS_MANAGER",

@@ -20,7 +20,14 @@ async fn local_checklist_answers_what_a_laptop_knows() {
         let found = checks.iter().find(|check| check["id"] == id).unwrap();
         found["outcome"].as_str().unwrap().to_string()
     };
-    for id in ["key.present", "key.production", "models.offered", "gateway.health", "gateway.front_door", "gateway.closed_door"] {
+    for id in [
+        "key.present",
+        "key.production",
+        "models.offered",
+        "gateway.health",
+        "gateway.front_door",
+        "gateway.closed_door",
+    ] {
         assert_eq!(find(&said, id), "pass", "{id}: {said:#}");
     }
     for id in ["alerts.p1", "delivery.gates", "capacity.account"] {

@@ -89,8 +89,10 @@ pub fn none_is_raised(facts: &Facts) -> Result<Verdict, String> {
         return Ok(Verdict::pass("none is in ALARM"));
     }
     let told = format!("in ALARM: {}", raised.join(", "));
-    let command =
-        format!("aws cloudwatch describe-alarms --state-value ALARM --alarm-name-prefix {}-", facts.stack_name);
+    let command = format!(
+        "aws cloudwatch describe-alarms --state-value ALARM --alarm-name-prefix {}-",
+        facts.stack_name
+    );
     Ok(Verdict::warning(told, command))
 }
 
@@ -111,7 +113,10 @@ fn is_heard(
     let severity = severity.as_str();
     let subscribe = facts.deploy_with(&format!("{severity}Email=NAME@YOUR-DOMAIN"));
     if told.topic.is_empty() {
-        return Ok(Verdict::fail(format!("there is no topic for {severity}"), facts.deploy.clone()));
+        return Ok(Verdict::fail(
+            format!("there is no topic for {severity}"),
+            facts.deploy.clone(),
+        ));
     }
     if !told.pending.is_empty() {
         let words = format!("not confirmed by {}", told.pending.join(", "));

@@ -112,9 +112,7 @@ pub fn live_is_latest(facts: &Facts) -> Result<Verdict, String> {
             ));
         } else {
             changed.extend(
-                find_differences(latest, live, "")
-                    .iter()
-                    .map(|told| format!("{resource}: {told}")),
+                find_differences(latest, live, "").iter().map(|told| format!("{resource}: {told}")),
             );
         }
     }

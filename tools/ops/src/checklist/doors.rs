@@ -8,7 +8,11 @@ use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::Value;
 use shared::secrets::token::is_token;
+use std::time::Duration;
 
+/// Tries of the open health check, and the time between two.
+const HEALTH_TRIES: usize = 4;
+const HEALTH_PAUSE: Duration = Duration::from_millis(700);
 /// Where Cohere tells of incidents, unless GATEWAY_STATUS_URL says otherwise.
 const STATUS_URL: &str = "https://status.cohere.com/api/v2/status.json";
 
@@ -17,7 +21,17 @@ const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";
 
 /// Asks the health check that everybody may ask.
 pub async fn ask_health(session: &Session, url: &str) -> anyhow::Result<GatewayAnswer> {
-    ask_gateway(session, Method::GET, &format!("{url}/api/health"), None).await
+    let url = format!("{url}/api/health");
+    let mut answer = ask_gateway(session, Method::GET, &url, None).await?;
+    // Two a second are let through, whoever asks.
+    for _ in 1..HEALTH_TRIES {
+        if answer.status != 429 {
+            break;
+        }
+        tokio::time::sleep(HEALTH_PAUSE).await;
+        answer = ask_gateway(session, Method::GET, &url, None).await?;
+    }
+    Ok(answer)
 }
 
 /// Asks the health check as the client of a laptop, whose token is fixed unless GATEWAY_TOKEN says otherwise.

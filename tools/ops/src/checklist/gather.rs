@@ -24,12 +24,7 @@ const LOCAL_PROBE: &str = "probe";
 type Resources = BTreeMap<String, Resource>;
 
 /// Finds out all of a deployed gateway.
-pub async fn gather_deployed(
-    session: &Session,
-    name: &str,
-    stack: Stack,
-    deploy: String,
-) -> Facts {
+pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy: String) -> Facts {
     let resources = ask(list_resources(session, name)).await;
     let known = resources.clone().unwrap_or_default();
     let outputs = &stack.outputs;

@@ -51,7 +51,12 @@ pub const LINES: &[Line] = &[
     both("gateway.health", "The health check is well", P1, running::health_is_good),
     both("gateway.front_door", "A client is served", P1, running::front_door_is_open),
     both("gateway.closed_door", "A stranger is refused", P1, running::stranger_is_refused),
-    deployed("gateway.status_page", "Cohere reports no incident", P2, running::cohere_reports_nothing),
+    deployed(
+        "gateway.status_page",
+        "Cohere reports no incident",
+        P2,
+        running::cohere_reports_nothing,
+    ),
     deployed("capacity.account", "The account has room", P1, delivery::account_has_room),
     deployed("capacity.reserves", "No reserve stops a function", P1, delivery::reserves_let_work),
 ];

@@ -39,10 +39,8 @@ pub async fn list_resources(
     stack: &str,
 ) -> anyhow::Result<BTreeMap<String, Resource>> {
     let mut resources = BTreeMap::new();
-    let form = format!(
-        "Action=ListStackResources&Version=2010-05-15&StackName={}",
-        percent_encode(stack)
-    );
+    let form =
+        format!("Action=ListStackResources&Version=2010-05-15&StackName={}", percent_encode(stack));
     read_pages(session, &CLOUDFORMATION, &form, |document| {
         for member in members(document.root(), "StackResourceSummaries") {
             if child(member, "ResourceStatus").starts_with("DELETE_") {
@@ -190,7 +188,10 @@ pub async fn list_retention(
 }
 
 /// Returns the alarms of a stack by their names, composites too.
-pub async fn list_alarms(session: &Session, stack: &str) -> anyhow::Result<BTreeMap<String, Alarm>> {
+pub async fn list_alarms(
+    session: &Session,
+    stack: &str,
+) -> anyhow::Result<BTreeMap<String, Alarm>> {
     let mut alarms = BTreeMap::new();
     let form = format!(
         "Action=DescribeAlarms&Version=2010-08-01&AlarmNamePrefix={}-&MaxRecords=100\

@@ -4,7 +4,12 @@ use super::check::Verdict;
 use super::facts::{Facts, GatewayAnswer};
 
 pub fn health_is_good(facts: &Facts) -> Result<Verdict, String> {
-    judge_health(facts.health.as_ref()?, facts)
+    let answer = facts.health.as_ref()?;
+    if answer.status == 429 {
+        let told = "429: others use up the rate of the open route";
+        return Ok(Verdict::warning(told, facts.command("ops checklist")));
+    }
+    judge_health(answer, facts)
 }
 
 pub fn front_door_is_open(facts: &Facts) -> Result<Verdict, String> {

@@ -50,8 +50,7 @@ impl Checklist {
         };
         let facts = gather_deployed(&session, name, stack, deploy).await;
         let account = facts.account.clone().unwrap_or_else(|_| "unknown".to_string());
-        let head =
-            format!("Go-live checklist of {name} in {}, account {account}", session.region);
+        let head = format!("Go-live checklist of {name} in {}, account {account}", session.region);
         Ok(write_report(&head, Some(name), judge_all(&facts)))
     }
 }

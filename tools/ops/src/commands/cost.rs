@@ -114,9 +114,8 @@ impl Cost {
 
 impl Sum {
     fn read(row: &BTreeMap<String, String>) -> Self {
-        let number = |name: &str| {
-            row.get(name).and_then(|value| value.parse().ok()).unwrap_or_default()
-        };
+        let number =
+            |name: &str| row.get(name).and_then(|value| value.parse().ok()).unwrap_or_default();
         Self {
             micro: number("micro"),
             input: number("input"),

@@ -4,8 +4,8 @@ use crate::aws::Session;
 use crate::deploy::account::query;
 use crate::deploy::settings::Parameters;
 use crate::signed_call::{CLOUDFORMATION, Refusal, percent_encode};
-use anyhow::Context;
 use crate::xml::{child, find, members};
+use anyhow::Context;
 use roxmltree::{Document, Node};
 use std::collections::{BTreeMap, BTreeSet};
 

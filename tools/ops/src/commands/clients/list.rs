@@ -9,8 +9,8 @@ use crate::options::Options;
 use crate::output::{Report, say, write_table};
 use crate::problem::Usage;
 use clap::Args;
-use shared::clock;
 use serde_json::{Value, json};
+use shared::clock;
 use shared::secrets::clients::Client;
 use std::collections::BTreeMap;
 

@@ -78,7 +78,8 @@ impl Set {
         };
         say(&format!("{} may use {models}, {BOUND}; its end: {}", self.name, not_after(&client)));
         let end = client.not_after.as_ref().map(|_| not_after(&client));
-        Ok(Report::of_data(json!({ "client": self.name, "models": client.models, "not_after": end })))
+        Ok(Report::of_data(
+            json!({ "client": self.name, "models": client.models, "not_after": end }),
+        ))
     }
 }
-

@@ -91,12 +91,7 @@ impl Rotate {
     }
 
     /// Waits until the labels tell how the rotation ended.
-    async fn outcome(
-        &self,
-        store: &Store,
-        whose: &Whose<'_>,
-        version: &str,
-    ) -> anyhow::Result<()> {
+    async fn outcome(&self, store: &Store, whose: &Whose<'_>, version: &str) -> anyhow::Result<()> {
         let requested = Instant::now();
         let mut was_pending = false;
         loop {

@@ -1,0 +1,77 @@
+//! `docs/checklist.svg` shows what the command prints, colours as on a terminal.
+
+use super::{STACK, deploy_well};
+use gateway_tests::source_files::ROOT;
+
+const LINE: usize = 17;
+const WIDTH: usize = 80 * 8 + 24;
+
+/// Returns the colour of a line by its mark, and what it stands for.
+fn colour_of(line: &str) -> &'static str {
+    match line.trim_start().chars().next() {
+        Some('✓') => "#3fb950",
+        Some('✗') => "#ff7b72",
+        Some('!' | '?') => "#d29922",
+        Some('·') => "#8b949e",
+        Some('→') => "#79c0ff",
+        _ => "#e6edf3",
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Draws the lines in the letters of a terminal.
+fn draw(text: &str) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    let height = lines.len() * LINE + 24;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" font-family=\"monospace\" font-size=\"13\">\n\
+         <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"#0d1117\"/>\n"
+    );
+    for (number, line) in lines.iter().enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        let y = number * LINE + 24;
+        let colour = colour_of(line);
+        svg += &format!(
+            "<text x=\"12\" y=\"{y}\" fill=\"{colour}\" xml:space=\"preserve\">{}</text>\n",
+            escape(line)
+        );
+    }
+    svg + "</svg>\n"
+}
+
+/// Leaves out what is another one in each run.
+fn settle(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let word = line.trim();
+        let is_id = word.len() == 36 && word.matches('-').count() == 4;
+        match line.split_once(" ok of ") {
+            Some((before, _)) => lines.push(format!("{before} ok of 2026-11-27T09:00:00.000Z")),
+            None if is_id => lines.push("        6f1c0c3e-2f0b-4f0e-9a55-0d6c5f0b7a11".to_string()),
+            None => lines.push(line.to_string()),
+        }
+    }
+    lines.join("\n")
+}
+
+#[tokio::test]
+async fn picture_in_docs_shows_what_is_printed() {
+    let deployment = deploy_well("checklist-picture").await;
+    let pending = vec![("pager@example.com", false)];
+    deployment.account.state().operations.subscribers.insert("P1", pending);
+    deployment.account.state().operations.endless.insert("ChatLogs".into());
+    let done = deployment.run_ops_with(&["checklist", "--stack", STACK], &[]).await;
+    assert_eq!(done.code, 1, "{done:?}");
+    let drawn = draw(&settle(&done.stdout));
+    let path = format!("{ROOT}/docs/checklist.svg");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &drawn).unwrap();
+    }
+    let page = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(page == drawn, "docs/checklist.svg is stale: run with UPDATE_DOCS=1");
+}
