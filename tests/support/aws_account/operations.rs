@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Functions that callers meet, which CodeDeploy moves.
 const SERVING: [&str; 5] =
     ["ChatFunction", "EmbedFunction", "RerankFunction", "HealthFunction", "AuthorizerFunction"];
-const OF_ROLLOUTS: [&str; 3] = ["DriverFunction", "PreTrafficFunction", "PostTrafficFunction"];
 const ROUTES: [(&str, &str); 5] = [
     ("POST", "/v2/chat"),
     ("POST", "/v2/embed"),
@@ -108,10 +107,12 @@ pub(super) fn list_others(state: &State) -> BTreeMap<String, (String, String)> {
         let group = ("AWS::CodeDeploy::DeploymentGroup".to_string(), format!("it-{function}Group"));
         others.insert(format!("{function}DeploymentGroup"), group);
     }
-    for function in OF_ROLLOUTS {
-        // Not of interest here but for being there.
-        let made = ("AWS::Lambda::Alias".to_string(), format!("it-{function}"));
-        others.entry(function.to_string()).or_insert(made);
+    for function in state.functions.keys() {
+        let properties = &template["Resources"][function]["Properties"];
+        if !properties["AutoPublishAlias"].is_null() {
+            let alias = ("AWS::Lambda::Alias".to_string(), format!("it-{function}:live"));
+            others.insert(format!("{function}Aliaslive"), alias);
+        }
     }
     others.retain(|name, _| !state.operations.gone.contains(name));
     others

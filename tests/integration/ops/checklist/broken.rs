@@ -257,6 +257,9 @@ const BREAKAGES: &[Breakage] = &[
     fails("no hook", "delivery.hooks", "RerankFunction has no hook", DEPLOY, |state| {
         state.operations.without_hook.insert("RerankFunction");
     }),
+    fails("no driver", "delivery.hooks", "there is no DriverFunction", DEPLOY, |state| {
+        state.functions.remove("DriverFunction");
+    }),
     fails(
         "a moved alias",
         "delivery.live",

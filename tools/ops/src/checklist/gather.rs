@@ -9,7 +9,7 @@ use super::questions::{
     list_resources, list_retention, list_routes, list_subscriptions,
 };
 use crate::aws::Session;
-use crate::deploy::account::{ask_alias, ask_caller, ask_quota, ask_version};
+use crate::deploy::account::{Alias, ask_alias, ask_caller, ask_quota, ask_version};
 use crate::deploy::compare::ALIAS;
 use crate::deploy::record::read_release;
 use crate::deploy::stack::Stack;
@@ -135,17 +135,34 @@ async fn gather_functions(
     let questions = functions.map(|(resource, known)| {
         let name = known.physical.as_str();
         let of_stack = versions.get(name).cloned().unwrap_or_default();
+        let has_alias = resources.contains_key(&format!("{resource}Alias{ALIAS}"));
         async move {
-            let (latest, live, alias, reserve) = tokio::join!(
-                ask(ask_version(session, name, None)),
-                ask(ask_version(session, name, Some(ALIAS))),
-                ask(ask_alias(session, name, ALIAS)),
-                ask(ask_reserve(session, name)),
-            );
-            (resource.clone(), FunctionFacts { of_stack, latest, live, alias, reserve })
+            let facts = match has_alias {
+                true => gather_function(session, name, of_stack).await,
+                false => gather_hook(session, name).await,
+            };
+            (resource.clone(), facts)
         }
     });
     join_all(questions).await.into_iter().collect()
+}
+
+async fn gather_function(session: &Session, name: &str, of_stack: String) -> FunctionFacts {
+    let (latest, live, alias, reserve) = tokio::join!(
+        ask(ask_version(session, name, None)),
+        ask(ask_version(session, name, Some(ALIAS))),
+        ask(ask_alias(session, name, ALIAS)),
+        ask(ask_reserve(session, name)),
+    );
+    FunctionFacts { of_stack, latest, live, alias, reserve }
+}
+
+/// Asks about a function without versions, which is called as it is.
+async fn gather_hook(session: &Session, name: &str) -> FunctionFacts {
+    let (latest, reserve) =
+        tokio::join!(ask(ask_version(session, name, None)), ask(ask_reserve(session, name)));
+    let (live, alias) = (latest.clone(), Ok(Alias::default()));
+    FunctionFacts { of_stack: String::new(), latest, live, alias, reserve }
 }
 
 async fn ask_subscriptions(

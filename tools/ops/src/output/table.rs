@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn long_cells_go_on_within_eighty_columns() {
-        let models = vec!["command-a-03-2025"; 9].join(",");
+        let models = ["command-a-03-2025"; 9].join(",");
         let row = vec!["client".to_string(), models.clone(), "x".repeat(100)];
         let text = write_table(&["NAME", "MODELS", "HASH"], [row].into_iter());
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
