@@ -66,15 +66,9 @@ impl Hook {
         let pairs = self.find_pairs(event).await;
         let functions: Vec<_> = pairs.iter().map(|pair| pair.name.as_str()).collect();
         let functions = functions.join(" ");
-        let checks = AssertUnwindSafe(join_all(pairs.into_iter().map(check))).catch_unwind();
-        let checks = tokio::time::timeout(limit, checks);
+        let checks = collect_problems(limit, join_all(pairs.into_iter().map(check)));
         let status_page = read_status(&self.transport, &self.config.status_url);
-        let (checked, cohere) = join(checks, status_page).await;
-        let problems = match checked {
-            Ok(Ok(problems)) => problems.concat(),
-            Ok(Err(_)) => vec!["the hook has failed".to_string()],
-            Err(_) => vec![format!("the hook was not done in {} s", limit.as_secs())],
-        };
+        let (problems, cohere) = join(checks, status_page).await;
         let verdict = Verdict { passed: problems.is_empty(), problems };
         let untold = self.tell(event, verdict.passed).await.err();
         let mut line = match verdict.passed {
@@ -117,6 +111,18 @@ impl Hook {
     }
 }
 
+/// Waits for what is wrong with each function; a panic and a lack of time are wrong too, so that there is a verdict.
+async fn collect_problems(
+    limit: Duration,
+    checks: impl Future<Output = Vec<Vec<String>>>,
+) -> Vec<String> {
+    match tokio::time::timeout(limit, AssertUnwindSafe(checks).catch_unwind()).await {
+        Ok(Ok(problems)) => problems.concat(),
+        Ok(Err(_)) => vec!["the hook has failed".to_string()],
+        Err(_) => vec![format!("the hook was not done in {} s", limit.as_secs())],
+    }
+}
+
 /// What a deployment group's name holds of its function's folder: `ChatFunctionDeploymentGroup`.
 fn name_group(folder: &str) -> String {
     let words = folder.split('-').map(|word| {
@@ -129,6 +135,17 @@ fn name_group(folder: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn hook_without_an_end_has_a_verdict_too() {
+        let limit = Duration::from_secs(240);
+        let good = collect_problems(limit, async { vec![Vec::new(), Vec::new()] }).await;
+        assert!(good.is_empty());
+        let late = collect_problems(limit, std::future::pending()).await;
+        assert_eq!(late, ["the hook was not done in 240 s"]);
+        let broken = collect_problems(limit, async { panic!("on purpose") }).await;
+        assert_eq!(broken, ["the hook has failed"]);
+    }
 
     #[test]
     fn group_is_named_after_the_function() {
