@@ -6,7 +6,7 @@ use gateway_tests::source_files::ROOT;
 use local::aws_metrics::write_one_of_each;
 use local::build::Build;
 use local::cloudwatch::{MetricId, QuerySource, read_alarms, reference_values};
-use local::dashboard::{Content, Scale, Widget, draw_dashboard, read_widgets, rehearse};
+use local::dashboard::{Scale, Widget, WidgetContent, draw_dashboard, read_widgets, rehearse};
 use local::template;
 use serde_json::Value;
 use shared::endpoint::Endpoint;
@@ -76,7 +76,7 @@ fn find_problem(metric: &MetricId, kinds: &BTreeSet<Kind>) -> Option<String> {
 fn shown_metrics(widgets: &[Widget]) -> (Vec<MetricId>, Vec<Kind>) {
     let (mut metrics, mut searched) = (Vec::new(), Vec::new());
     for widget in widgets {
-        let Content::Graph(graph) = &widget.content else { continue };
+        let WidgetContent::Graph(graph) = &widget.content else { continue };
         for query in &graph.queries {
             match &query.source {
                 QuerySource::Metric(stat) => metrics.push(stat.metric.clone()),
@@ -137,7 +137,7 @@ fn log_widgets_name_fields_that_exist() {
     let queries: Vec<_> = widgets
         .iter()
         .filter_map(|widget| match &widget.content {
-            Content::LogTable(query) => Some(query.replace('\'', "\"")),
+            WidgetContent::LogTable(query) => Some(query.replace('\'', "\"")),
             _ => None,
         })
         .collect();
@@ -172,7 +172,7 @@ fn every_alarm_that_tells_somebody_is_shown() {
 fn shown_alarms(widgets: &[Widget]) -> Vec<String> {
     let mut shown = Vec::new();
     for widget in widgets {
-        if let Content::Alarms(alarms) = &widget.content {
+        if let WidgetContent::Alarms(alarms) = &widget.content {
             shown.extend(alarms.iter().map(|alarm| alarm.trim_end_matches(".Arn").to_string()));
         }
     }

@@ -18,6 +18,8 @@ mod embedded_format;
 mod evaluation;
 mod expression;
 mod metric_store;
+mod minute;
+mod order;
 mod query;
 mod reference_values;
 mod rule;
@@ -37,23 +39,20 @@ pub use expression::{Expression, Series};
 pub use metric_store::{MetricId, SeriesId};
 pub use query::{MetricQuery, MetricStat, QuerySource};
 pub use reference_values::{log_group_name, reference_values};
-pub use rule::Rule;
+pub use rule::AlarmRule;
 pub use statistic::Statistic;
 
 use actions::HeldActions;
-use anyhow::{anyhow, bail, ensure};
+use anyhow::anyhow;
+
 use expression::Value;
-use metric_store::{HOUR, MINUTE, MetricStore};
+use metric_store::{MINUTE, MetricStore};
+use order::order_alarms;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-const DAY: u64 = 24 * HOUR;
-const WEEK: u64 = 7 * DAY;
-/// The epoch was a Thursday; CloudWatch's weeks begin on Mondays.
-const FIRST_MONDAY: u64 = 4 * DAY;
 
 /// State of an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,8 +235,8 @@ impl CloudWatch {
     ) -> Vec<(Duration, Option<f64>)> {
         let length = to.saturating_sub(from).as_secs() / stat.period;
         let window =
-            query::Window { end: to.as_secs(), period: stat.period, length: length as usize };
-        let ends = window.periods().map(|(_, end)| Duration::from_secs(end));
+            query::Periods { end: to.as_secs(), period: stat.period, length: length as usize };
+        let ends = window.each().map(|(_, end)| Duration::from_secs(end));
         ends.zip(query::read_points(&self.store, stat, window)).collect()
     }
 
@@ -251,7 +250,7 @@ impl CloudWatch {
     ) -> anyhow::Result<Vec<Vec<Series>>> {
         let end = to.as_secs().div_ceil(period) * period;
         let length = (end - from.as_secs() / period * period) / period;
-        let window = query::Window { end, period, length: length as usize };
+        let window = query::Periods { end, period, length: length as usize };
         let search =
             |text: &str, statistic| search::find_series(&self.store, text, statistic, window);
         let order = query::order_queries(queries)?;
@@ -270,171 +269,4 @@ impl CloudWatch {
     fn state_of(&self, alarm: &str) -> State {
         self.places.get(alarm).map_or(State::InsufficientData, |place| self.alarms[*place].state)
     }
-
-    fn evaluate_minute(&mut self, now: u64) {
-        let mut has_changed = vec![false; self.alarms.len()];
-        for (place, has_changed) in has_changed.iter_mut().enumerate() {
-            let definition = self.alarms[place].definition.clone();
-            let state = match &definition.kind {
-                AlarmKind::Metric(alarm) => self.judge_metrics(place, alarm, now),
-                AlarmKind::Composite(composite) => Some(self.judge_rule(composite)),
-            };
-            if let Some(state) = state {
-                *has_changed = self.set_state(place, now, state);
-            }
-        }
-        for (place, has_changed) in has_changed.into_iter().enumerate() {
-            self.carry_out_actions(place, now, has_changed);
-        }
-    }
-
-    /// Returns the new state of an alarm; `None` where it is not evaluated, or keeps its state.
-    fn judge_metrics(&mut self, place: usize, alarm: &MetricAlarm, now: u64) -> Option<State> {
-        if alarm.span() > DAY && !now.is_multiple_of(HOUR) {
-            return None;
-        }
-        let end = match alarm.window {
-            Window::Sliding => now,
-            Window::WallClock => find_wall_clock_end(now, alarm.period),
-        };
-        let window = query::Window { end, period: alarm.period, length: alarm.criterion.range() };
-        let points = self.read_watched(alarm, window);
-        if !self.alarms[place].is_warm && !self.is_warm_now(alarm, &points, now) {
-            return None;
-        }
-        let is_breached = |value: f64| alarm.comparison.is_breached_by(value, alarm.threshold);
-        let breaches: Vec<_> = points.iter().rev().map(|point| point.map(is_breached)).collect();
-        self.alarms[place].is_warm = true;
-        self.alarms[place].points = points;
-        alarm.criterion.judge(&breaches)
-    }
-
-    fn read_watched(&self, alarm: &MetricAlarm, window: query::Window) -> Vec<Option<f64>> {
-        let no_search = |_: &str, _| Ok(Vec::new());
-        let values =
-            query::evaluate_queries(&self.store, &alarm.queries, &alarm.order, window, &no_search);
-        // An expression was checked when it was read; what still fails has no datapoint, as in CloudWatch.
-        let Ok(mut values) = values else { return vec![None; window.length] };
-        match values[alarm.watched].take() {
-            Some(Value::Series(points)) => points,
-            _ => vec![None; window.length],
-        }
-    }
-
-    fn is_warm_now(&self, alarm: &MetricAlarm, points: &[Option<f64>], now: u64) -> bool {
-        let Some(warm_up) = alarm.warm_up else { return true };
-        let is_over = now >= self.started + warm_up.minutes * MINUTE;
-        let found = points.iter().rev().take(alarm.criterion.periods).flatten().count();
-        is_over || (!warm_up.is_whole && found == alarm.criterion.periods)
-    }
-
-    fn judge_rule(&self, composite: &CompositeAlarm) -> State {
-        let holds = composite.rule.holds(&|alarm| self.state_of(alarm));
-        if holds { State::Alarm } else { State::Ok }
-    }
-
-    /// Sets the state of an alarm and tells whether it is another one.
-    fn set_state(&mut self, place: usize, now: u64, state: State) -> bool {
-        let from = std::mem::replace(&mut self.alarms[place].state, state);
-        if from == state {
-            return false;
-        }
-        let alarm = &self.alarms[place];
-        let change = Change {
-            at: Duration::from_secs(now),
-            alarm: alarm.definition.name.clone(),
-            from,
-            to: state,
-            reason: self.describe_state(alarm),
-        };
-        self.history.push(change);
-        true
-    }
-
-    fn describe_state(&self, alarm: &Alarm) -> String {
-        match &alarm.definition.kind {
-            AlarmKind::Metric(metric) => describe_points(metric, &alarm.points),
-            AlarmKind::Composite(composite) => {
-                let members = composite.rule.members();
-                let describe = |alarm: &&str| format!("{alarm} is {}", self.state_of(alarm));
-                members.iter().map(describe).collect::<Vec<_>>().join(", ")
-            }
-        }
-    }
-
-    fn carry_out_actions(&mut self, place: usize, now: u64, has_changed: bool) {
-        let definition = self.alarms[place].definition.clone();
-        let acts = match &definition.kind {
-            AlarmKind::Composite(CompositeAlarm { suppressor: Some(suppressor), .. }) => {
-                let is_in_alarm = self.state_of(&suppressor.alarm) == State::Alarm;
-                let held = &mut self.alarms[place].held;
-                held.advance(now, has_changed, suppressor.periods, is_in_alarm)
-            }
-            _ => has_changed,
-        };
-        if !acts {
-            return;
-        }
-        let state = self.alarms[place].state;
-        for topic in definition.actions.on(state) {
-            self.notifications.push(Notification {
-                at: Duration::from_secs(now),
-                alarm: definition.name.clone(),
-                state,
-                topic: topic.clone(),
-            });
-        }
-    }
-}
-
-/// Returns the end of the last whole period of the clock, or of the calendar in UTC.
-fn find_wall_clock_end(now: u64, period: u64) -> u64 {
-    let offset = if period == WEEK { FIRST_MONDAY } else { 0 };
-    (now - offset) / period * period + offset
-}
-
-/// Says which datapoints were looked at, the oldest first, and what is expected of them.
-fn describe_points(alarm: &MetricAlarm, points: &[Option<f64>]) -> String {
-    let shown: Vec<_> = points.iter().map(describe_point).collect();
-    let (criterion, symbol) = (alarm.criterion, alarm.comparison.symbol());
-    let (to_alarm, periods, threshold) = (criterion.to_alarm, criterion.periods, alarm.threshold);
-    format!("{to_alarm} of {periods} datapoints {symbol} {threshold}: {}", shown.join(" "))
-}
-
-fn describe_point(point: &Option<f64>) -> String {
-    // Four digits are enough for a person.
-    point.map_or("-".to_owned(), |value| ((value * 1e4).round() / 1e4).to_string())
-}
-
-/// Puts each alarm after those that it depends on.
-fn order_alarms(mut alarms: Vec<AlarmDefinition>) -> anyhow::Result<Vec<AlarmDefinition>> {
-    let mut known = Vec::new();
-    for alarm in &alarms {
-        known.extend([alarm.name.clone()].into_iter().chain(alarm.given_name.clone()));
-    }
-    for alarm in &alarms {
-        for needed in needed_alarms(alarm) {
-            ensure!(known.contains(&needed), "{} names {needed}, which is no alarm", alarm.name);
-        }
-    }
-    let mut ordered: Vec<AlarmDefinition> = Vec::new();
-    while !alarms.is_empty() {
-        let is_there = |needed: &String| {
-            ordered
-                .iter()
-                .any(|alarm| alarm.name == *needed || alarm.given_name.as_ref() == Some(needed))
-        };
-        let ready = alarms.iter().position(|alarm| needed_alarms(alarm).iter().all(is_there));
-        let Some(ready) = ready else { bail!("{} depends on itself", alarms[0].name) };
-        ordered.push(alarms.remove(ready));
-    }
-    Ok(ordered)
-}
-
-fn needed_alarms(alarm: &AlarmDefinition) -> Vec<String> {
-    let mut needed: Vec<String> = alarm.members().into_iter().map(str::to_owned).collect();
-    if let AlarmKind::Composite(CompositeAlarm { suppressor: Some(suppressor), .. }) = &alarm.kind {
-        needed.push(suppressor.alarm.clone());
-    }
-    needed
 }

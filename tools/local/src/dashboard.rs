@@ -13,7 +13,7 @@ mod rehearsal;
 mod table;
 mod tiles;
 
-pub use body::{Content, Graph, GraphKind, GraphLine, Widget, read_body};
+pub use body::{Graph, GraphKind, GraphLine, Widget, WidgetContent, read_body};
 pub use picture::draw_dashboard;
 pub use rehearsal::{Scale, rehearse};
 

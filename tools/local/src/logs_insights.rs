@@ -22,13 +22,13 @@ pub struct LogGroups {
 
 /// What a query gives: columns in the order in which it names them, and its rows.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Table {
+pub struct QueryTable {
     pub columns: Vec<String>,
-    pub rows: Vec<Vec<Cell>>,
+    pub rows: Vec<Vec<QueryCell>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell {
+pub enum QueryCell {
     Missing,
     Number(f64),
     Text(String),
@@ -41,7 +41,12 @@ impl LogGroups {
     }
 
     /// Answers a query over the lines between two times.
-    pub fn run_query(&self, text: &str, from: Duration, to: Duration) -> anyhow::Result<Table> {
+    pub fn run_query(
+        &self,
+        text: &str,
+        from: Duration,
+        to: Duration,
+    ) -> anyhow::Result<QueryTable> {
         let query = Query::parse(text)?;
         let is_asked = |(at, group, _): &&(Duration, String, Fields)| {
             (from..to).contains(at) && query.groups.contains(group)
@@ -53,9 +58,9 @@ impl LogGroups {
             let key = query.by.iter().map(|name| read_cell(fields, name).to_key()).collect();
             groups.entry(key).or_default().push(fields);
         }
-        let mut rows: Vec<Vec<Cell>> = Vec::new();
+        let mut rows: Vec<Vec<QueryCell>> = Vec::new();
         for members in groups.values() {
-            let mut row: Vec<Cell> =
+            let mut row: Vec<QueryCell> =
                 query.by.iter().map(|name| read_cell(members[0], name)).collect();
             row.extend(query.statistics.iter().map(|statistic| statistic.compute(members)));
             rows.push(row);
@@ -64,34 +69,36 @@ impl LogGroups {
         let columns: Vec<String> = query.by.iter().cloned().chain(statistics).collect();
         query.sort_rows(&columns, &mut rows)?;
         rows.truncate(query.limit);
-        Ok(Table { columns, rows })
+        Ok(QueryTable { columns, rows })
     }
 }
 
 /// Returns the field of a line as a query sees it.
-fn read_cell(fields: &Map<String, Value>, name: &str) -> Cell {
+fn read_cell(fields: &Map<String, Value>, name: &str) -> QueryCell {
     match fields.get(name) {
-        None | Some(Value::Null) => Cell::Missing,
-        Some(Value::Number(number)) => number.as_f64().map_or(Cell::Missing, Cell::Number),
+        None | Some(Value::Null) => QueryCell::Missing,
+        Some(Value::Number(number)) => {
+            number.as_f64().map_or(QueryCell::Missing, QueryCell::Number)
+        }
         // As Logs Insights does, which has no truth values.
-        Some(Value::Bool(value)) => Cell::Number(f64::from(u8::from(*value))),
-        Some(Value::String(text)) => Cell::Text(text.clone()),
-        Some(other) => Cell::Text(other.to_string()),
+        Some(Value::Bool(value)) => QueryCell::Number(f64::from(u8::from(*value))),
+        Some(Value::String(text)) => QueryCell::Text(text.clone()),
+        Some(other) => QueryCell::Text(other.to_string()),
     }
 }
 
-impl Cell {
+impl QueryCell {
     fn to_key(&self) -> String {
         match self {
-            Cell::Missing => String::new(),
-            Cell::Number(number) => number.to_string(),
-            Cell::Text(text) => text.clone(),
+            QueryCell::Missing => String::new(),
+            QueryCell::Number(number) => number.to_string(),
+            QueryCell::Text(text) => text.clone(),
         }
     }
 
-    fn compare(&self, other: &Cell) -> Ordering {
+    fn compare(&self, other: &QueryCell) -> Ordering {
         match (self, other) {
-            (Cell::Number(one), Cell::Number(other)) => one.total_cmp(other),
+            (QueryCell::Number(one), QueryCell::Number(other)) => one.total_cmp(other),
             _ => self.to_key().cmp(&other.to_key()),
         }
     }
@@ -120,7 +127,8 @@ mod tests {
 
     fn run(text: &str) -> anyhow::Result<Vec<String>> {
         let table = groups().run_query(text, Duration::ZERO, Duration::from_secs(50))?;
-        let show = |row: &Vec<Cell>| row.iter().map(Cell::to_key).collect::<Vec<_>>().join(" ");
+        let show =
+            |row: &Vec<QueryCell>| row.iter().map(QueryCell::to_key).collect::<Vec<_>>().join(" ");
         Ok([table.columns.join(" ")].into_iter().chain(table.rows.iter().map(show)).collect())
     }
 

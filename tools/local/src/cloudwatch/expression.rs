@@ -28,7 +28,7 @@ enum Node {
     Query(usize),
     Negative(Box<Node>),
     Binary(Operator, Box<Node>, Box<Node>),
-    Call(Function, Vec<Node>),
+    Call(MathFunction, Vec<Node>),
     /// `[m1, m2]`
     List(Vec<Node>),
     /// `REPEAT`
@@ -54,7 +54,7 @@ pub(super) enum Operator {
 
 /// Functions of metric math that are known here; every other one is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
+enum MathFunction {
     Abs,
     Avg,
     Ceil,
@@ -76,41 +76,41 @@ enum Function {
     TimeSeries,
 }
 
-impl Function {
-    const NAMES: [(&str, Function); 19] = [
-        ("ABS", Function::Abs),
-        ("AVG", Function::Avg),
-        ("CEIL", Function::Ceil),
-        ("DIFF", Function::Diff),
-        ("FILL", Function::Fill),
-        ("FLOOR", Function::Floor),
-        ("IF", Function::If),
-        ("LOG", Function::Log),
-        ("LOG10", Function::Log10),
-        ("MAX", Function::Max),
-        ("METRICS", Function::Metrics),
-        ("MIN", Function::Min),
-        ("PERIOD", Function::Period),
-        ("RATE", Function::Rate),
-        ("REMOVE_EMPTY", Function::RemoveEmpty),
-        ("RUNNING_SUM", Function::RunningSum),
-        ("SEARCH", Function::Search),
-        ("SUM", Function::Sum),
-        ("TIME_SERIES", Function::TimeSeries),
+impl MathFunction {
+    const NAMES: [(&str, MathFunction); 19] = [
+        ("ABS", MathFunction::Abs),
+        ("AVG", MathFunction::Avg),
+        ("CEIL", MathFunction::Ceil),
+        ("DIFF", MathFunction::Diff),
+        ("FILL", MathFunction::Fill),
+        ("FLOOR", MathFunction::Floor),
+        ("IF", MathFunction::If),
+        ("LOG", MathFunction::Log),
+        ("LOG10", MathFunction::Log10),
+        ("MAX", MathFunction::Max),
+        ("METRICS", MathFunction::Metrics),
+        ("MIN", MathFunction::Min),
+        ("PERIOD", MathFunction::Period),
+        ("RATE", MathFunction::Rate),
+        ("REMOVE_EMPTY", MathFunction::RemoveEmpty),
+        ("RUNNING_SUM", MathFunction::RunningSum),
+        ("SEARCH", MathFunction::Search),
+        ("SUM", MathFunction::Sum),
+        ("TIME_SERIES", MathFunction::TimeSeries),
     ];
 
-    fn find(name: &str) -> Option<Function> {
+    fn find(name: &str) -> Option<MathFunction> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, function)| *function)
     }
 
     /// Whether the result at one time depends on how many others are looked at, which an alarm does not promise.
     fn depends_on_range(self, arguments: &[Node]) -> bool {
         match self {
-            Function::Avg | Function::Max | Function::Min | Function::Sum => {
+            MathFunction::Avg | MathFunction::Max | MathFunction::Min | MathFunction::Sum => {
                 !matches!(arguments, [Node::List(_)])
             }
-            Function::Diff | Function::Rate | Function::RunningSum => true,
-            Function::Metrics | Function::RemoveEmpty | Function::Search => true,
+            MathFunction::Diff | MathFunction::Rate | MathFunction::RunningSum => true,
+            MathFunction::Metrics | MathFunction::RemoveEmpty | MathFunction::Search => true,
             _ => false,
         }
     }

@@ -6,6 +6,8 @@ use std::fmt;
 
 pub(super) const MINUTE: u64 = 60;
 pub(super) const HOUR: u64 = 3_600;
+pub(super) const DAY: u64 = 24 * HOUR;
+pub(super) const WEEK: u64 = 7 * DAY;
 
 /// What tells one metric from every other: another value of a dimension is another metric.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,11 +33,11 @@ pub struct SeriesId(usize);
 #[derive(Clone, Default)]
 pub(super) struct MetricStore {
     places: HashMap<MetricId, usize>,
-    series: Vec<Series>,
+    series: Vec<MetricValues>,
 }
 
 #[derive(Clone, Default)]
-struct Series {
+struct MetricValues {
     /// By the second at which the minute begins.
     minutes: BTreeMap<u64, MinuteValues>,
     /// The same by the hour, so that a window of days is summed up fast.
@@ -56,7 +58,7 @@ impl MetricStore {
             return SeriesId(*place);
         }
         self.places.insert(metric.clone(), self.series.len());
-        self.series.push(Series::default());
+        self.series.push(MetricValues::default());
         SeriesId(self.series.len() - 1)
     }
 
@@ -98,7 +100,7 @@ impl MetricStore {
     }
 }
 
-impl Series {
+impl MetricValues {
     /// Sums up whole hours where the window has them, and minutes at its ends.
     fn sum_up(&self, from: u64, until: u64) -> Summary {
         let first_hour = from.div_ceil(HOUR) * HOUR;

@@ -46,15 +46,15 @@ pub(super) fn order_queries(queries: &[MetricQuery]) -> anyhow::Result<Vec<usize
 
 /// The times that are looked at: `length` periods, the last of which ends at `end`.
 #[derive(Clone, Copy)]
-pub(super) struct Window {
+pub(super) struct Periods {
     pub end: u64,
     pub period: u64,
     pub length: usize,
 }
 
-impl Window {
+impl Periods {
     /// Returns the beginnings and ends of the periods, the oldest first.
-    pub(super) fn periods(self) -> impl Iterator<Item = (u64, u64)> {
+    pub(super) fn each(self) -> impl Iterator<Item = (u64, u64)> {
         (0..self.length).rev().map(move |age| {
             let end = self.end.saturating_sub(self.period * age as u64);
             (end.saturating_sub(self.period), end)
@@ -62,12 +62,12 @@ impl Window {
     }
 }
 
-/// Computes all queries over a window.
+/// Computes all queries over a periods.
 pub(super) fn evaluate_queries(
     store: &MetricStore,
     queries: &[MetricQuery],
     order: &[usize],
-    window: Window,
+    periods: Periods,
     search: &dyn Fn(&str, Statistic) -> anyhow::Result<Vec<Series>>,
 ) -> anyhow::Result<Vec<Option<Value>>> {
     let is_metric = |place: &usize| matches!(queries[*place].source, QuerySource::Metric(_));
@@ -75,12 +75,12 @@ pub(super) fn evaluate_queries(
     let mut values: Vec<Option<Value>> = vec![None; queries.len()];
     for place in order {
         let value = match &queries[*place].source {
-            QuerySource::Metric(stat) => Value::Series(read_points(store, stat, window)),
+            QuerySource::Metric(stat) => Value::Series(read_points(store, stat, periods)),
             QuerySource::Expression(expression) => expression.evaluate(&Scope {
                 values: &values,
                 metrics: &metrics,
-                period: window.period,
-                length: window.length,
+                period: periods.period,
+                length: periods.length,
                 search,
             })?,
         };
@@ -89,15 +89,15 @@ pub(super) fn evaluate_queries(
     Ok(values)
 }
 
-/// Returns a metric's datapoints over a window.
+/// Returns a metric's datapoints over a periods.
 pub(super) fn read_points(
     store: &MetricStore,
     stat: &MetricStat,
-    window: Window,
+    periods: Periods,
 ) -> Vec<Option<f64>> {
-    let Some(id) = store.find_metric(&stat.metric) else { return vec![None; window.length] };
+    let Some(id) = store.find_metric(&stat.metric) else { return vec![None; periods.length] };
     let read = |(from, until)| store.read_statistic(id, stat.statistic, from, until);
-    window.periods().map(read).collect()
+    periods.each().map(read).collect()
 }
 
 /// Fails on ids that CloudWatch does not take: they begin with a small letter and are unique.

@@ -5,17 +5,17 @@ use anyhow::{Context, bail, ensure};
 
 /// A rule, read.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Rule {
+pub enum AlarmRule {
     /// The named alarm is in this state.
     IsIn(State, String),
     Constant(bool),
-    Not(Box<Rule>),
-    And(Box<Rule>, Box<Rule>),
-    Or(Box<Rule>, Box<Rule>),
+    Not(Box<AlarmRule>),
+    And(Box<AlarmRule>, Box<AlarmRule>),
+    Or(Box<AlarmRule>, Box<AlarmRule>),
 }
 
-impl Rule {
-    pub(super) fn parse(text: &str) -> anyhow::Result<Rule> {
+impl AlarmRule {
+    pub(super) fn parse(text: &str) -> anyhow::Result<AlarmRule> {
         let tokens = split_tokens(text)?;
         let mut reader = RuleReader { tokens: &tokens };
         let rule = reader.read_or()?;
@@ -26,10 +26,10 @@ impl Rule {
     /// Returns the alarms that the rule names, in its order.
     pub fn members(&self) -> Vec<&str> {
         match self {
-            Rule::IsIn(_, alarm) => vec![alarm],
-            Rule::Constant(_) => Vec::new(),
-            Rule::Not(inner) => inner.members(),
-            Rule::And(one, other) | Rule::Or(one, other) => {
+            AlarmRule::IsIn(_, alarm) => vec![alarm],
+            AlarmRule::Constant(_) => Vec::new(),
+            AlarmRule::Not(inner) => inner.members(),
+            AlarmRule::And(one, other) | AlarmRule::Or(one, other) => {
                 [one.members(), other.members()].concat()
             }
         }
@@ -37,11 +37,11 @@ impl Rule {
 
     pub(super) fn holds(&self, state_of: &impl Fn(&str) -> State) -> bool {
         match self {
-            Rule::IsIn(state, alarm) => state_of(alarm) == *state,
-            Rule::Constant(value) => *value,
-            Rule::Not(inner) => !inner.holds(state_of),
-            Rule::And(one, other) => one.holds(state_of) && other.holds(state_of),
-            Rule::Or(one, other) => one.holds(state_of) || other.holds(state_of),
+            AlarmRule::IsIn(state, alarm) => state_of(alarm) == *state,
+            AlarmRule::Constant(value) => *value,
+            AlarmRule::Not(inner) => !inner.holds(state_of),
+            AlarmRule::And(one, other) => one.holds(state_of) && other.holds(state_of),
+            AlarmRule::Or(one, other) => one.holds(state_of) || other.holds(state_of),
         }
     }
 }
@@ -67,27 +67,27 @@ struct RuleReader<'a> {
 }
 
 impl RuleReader<'_> {
-    fn read_or(&mut self) -> anyhow::Result<Rule> {
+    fn read_or(&mut self) -> anyhow::Result<AlarmRule> {
         let mut rule = self.read_and()?;
         while self.take("OR") {
-            rule = Rule::Or(Box::new(rule), Box::new(self.read_and()?));
+            rule = AlarmRule::Or(Box::new(rule), Box::new(self.read_and()?));
         }
         Ok(rule)
     }
 
-    fn read_and(&mut self) -> anyhow::Result<Rule> {
+    fn read_and(&mut self) -> anyhow::Result<AlarmRule> {
         let mut rule = self.read_one()?;
         while self.take("AND") {
-            rule = Rule::And(Box::new(rule), Box::new(self.read_one()?));
+            rule = AlarmRule::And(Box::new(rule), Box::new(self.read_one()?));
         }
         Ok(rule)
     }
 
-    fn read_one(&mut self) -> anyhow::Result<Rule> {
+    fn read_one(&mut self) -> anyhow::Result<AlarmRule> {
         let state = match self.next()? {
-            "NOT" => return Ok(Rule::Not(Box::new(self.read_one()?))),
-            "TRUE" => return Ok(Rule::Constant(true)),
-            "FALSE" => return Ok(Rule::Constant(false)),
+            "NOT" => return Ok(AlarmRule::Not(Box::new(self.read_one()?))),
+            "TRUE" => return Ok(AlarmRule::Constant(true)),
+            "FALSE" => return Ok(AlarmRule::Constant(false)),
             "(" => {
                 let rule = self.read_or()?;
                 ensure!(self.take(")"), "a parenthesis is not closed in the rule");
@@ -102,7 +102,7 @@ impl RuleReader<'_> {
         let alarm = self.next()?.trim_matches('"').to_owned();
         ensure!(self.take(")"), "a state is followed by an alarm in parentheses");
         ensure!(!alarm.is_empty() && alarm != "(" && alarm != ")", "a state lacks its alarm");
-        Ok(Rule::IsIn(state, alarm))
+        Ok(AlarmRule::IsIn(state, alarm))
     }
 
     fn take(&mut self, token: &str) -> bool {
@@ -130,7 +130,7 @@ mod tests {
             "off" => State::Ok,
             _ => State::InsufficientData,
         };
-        Rule::parse(text).unwrap().holds(&state_of)
+        AlarmRule::parse(text).unwrap().holds(&state_of)
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn members_of_a_rule_are_found() {
-        let rule = Rule::parse("(ALARM(\"a\") AND ALARM(b)) OR NOT OK(c)").unwrap();
+        let rule = AlarmRule::parse("(ALARM(\"a\") AND ALARM(b)) OR NOT OK(c)").unwrap();
         assert_eq!(rule.members(), ["a", "b", "c"]);
     }
 
@@ -159,7 +159,7 @@ mod tests {
     fn broken_rule_is_an_error() {
         for text in ["", "ALARM", "ALARM()", "ALARM(a", "ALARM(a) ALARM(b)", "a OR b", "ALARM(\"a)"]
         {
-            assert!(Rule::parse(text).is_err(), "{text}");
+            assert!(AlarmRule::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -5,13 +5,13 @@
 
 use super::expression::Series;
 use super::metric_store::{MetricId, MetricStore};
-use super::query::{MetricStat, Window, read_points};
+use super::query::{MetricStat, Periods, read_points};
 use super::statistic::Statistic;
 use anyhow::{Context, ensure};
 
 /// A search, read.
 #[derive(Debug, PartialEq)]
-struct Search<'a> {
+struct MetricSearch<'a> {
     namespace: &'a str,
     dimensions: Vec<&'a str>,
     terms: Vec<(&'a str, &'a str)>,
@@ -22,21 +22,21 @@ pub(super) fn find_series(
     store: &MetricStore,
     text: &str,
     statistic: Statistic,
-    window: Window,
+    periods: Periods,
 ) -> anyhow::Result<Vec<Series>> {
-    let search = Search::parse(text).with_context(|| format!("in the search {text}"))?;
+    let search = MetricSearch::parse(text).with_context(|| format!("in the search {text}"))?;
     let mut found: Vec<_> =
         store.metrics().filter(|metric| search.finds(metric)).cloned().collect();
     found.sort();
     let read = |metric: MetricId| {
-        let stat = MetricStat { metric, statistic, period: window.period };
-        let points = read_points(store, &stat, window);
+        let stat = MetricStat { metric, statistic, period: periods.period };
+        let points = read_points(store, &stat, periods);
         Series { metric: Some(stat.metric), points }
     };
     Ok(found.into_iter().map(read).collect())
 }
 
-impl<'a> Search<'a> {
+impl<'a> MetricSearch<'a> {
     fn parse(text: &'a str) -> anyhow::Result<Self> {
         let schema = text.trim().strip_prefix('{').context("a schema in braces comes first")?;
         let (schema, mut rest) = schema.split_once('}').context("the schema has no end")?;
@@ -51,7 +51,7 @@ impl<'a> Search<'a> {
             terms.push((name, value));
             rest = after;
         }
-        Ok(Search { namespace, dimensions: names.collect(), terms })
+        Ok(MetricSearch { namespace, dimensions: names.collect(), terms })
     }
 
     fn finds(&self, metric: &MetricId) -> bool {
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn search_finds_exact_dimensions_and_values() {
         let text = "{N,Service,Version} Service=\"a b\" MetricName=\"M\"";
-        let search = Search::parse(text).unwrap();
+        let search = MetricSearch::parse(text).unwrap();
         assert!(search.finds(&metric("M", &[("Service", "a b"), ("Version", "7")])));
         for other in [
             metric("L", &[("Service", "a b"), ("Version", "7")]),
@@ -99,7 +99,7 @@ mod tests {
         for text in
             ["N Service=\"a\"", "{N,A", "{N,A} A=b", "{N,A} A=(\"b\" OR \"c\")", "{N} A=\"b"]
         {
-            assert!(Search::parse(text).is_err(), "{text}");
+            assert!(MetricSearch::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Alarms over time: from lines to notifications.
 
+use super::metric_store::{DAY, HOUR};
 use super::*;
 use serde_json::json;
 

@@ -16,11 +16,11 @@ pub struct Widget {
     pub width: u32,
     pub height: u32,
     pub title: String,
-    pub content: Content,
+    pub content: WidgetContent,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Content {
+pub enum WidgetContent {
     Text(String),
     /// The alarms, by ARN or logical id.
     Alarms(Vec<String>),
@@ -76,14 +76,14 @@ fn read_widget(widget: &Value) -> anyhow::Result<Widget> {
     let title = take_text(&mut properties, "title").unwrap_or_default();
     let content = match widget["type"].as_str() {
         Some("text") => {
-            Content::Text(take_text(&mut properties, "markdown").context("no markdown")?)
+            WidgetContent::Text(take_text(&mut properties, "markdown").context("no markdown")?)
         }
-        Some("alarm") => Content::Alarms(read_alarm_names(&mut properties)?),
+        Some("alarm") => WidgetContent::Alarms(read_alarm_names(&mut properties)?),
         Some("log") => {
             ensure!(take_text(&mut properties, "view").as_deref() == Some("table"), "view");
-            Content::LogTable(take_text(&mut properties, "query").context("no query")?)
+            WidgetContent::LogTable(take_text(&mut properties, "query").context("no query")?)
         }
-        Some("metric") => Content::Graph(read_graph(&mut properties)?),
+        Some("metric") => WidgetContent::Graph(read_graph(&mut properties)?),
         other => bail!("{other:?} is no widget that is known here"),
     };
     properties.retain(|name, _| !IGNORED.contains(&name.as_str()));

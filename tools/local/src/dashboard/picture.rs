@@ -1,8 +1,7 @@
 //! The sheet: where each widget stands, its frame and its title.
 
-use super::body::{Content, GraphKind, Widget};
+use super::body::{GraphKind, Widget, WidgetContent};
 use super::{Recording, chart, table, tiles};
-use anyhow::anyhow;
 use plotters::coord::Shift;
 use plotters::element::{Drawable, PointCollection};
 use plotters::prelude::*;
@@ -30,11 +29,11 @@ pub fn draw_dashboard(widgets: &[Widget], recording: &Recording) -> anyhow::Resu
     let mut svg = String::new();
     {
         let sheet = SVGBackend::with_string(&mut svg, size).into_drawing_area();
-        sheet.fill(&SHEET).map_err(|problem| anyhow!("{problem}"))?;
+        sheet.fill(&SHEET)?;
         for widget in widgets {
             draw_widget(&sheet, widget, recording)?;
         }
-        sheet.present().map_err(|problem| anyhow!("{problem}"))?;
+        sheet.present()?;
     }
     Ok(svg)
 }
@@ -52,16 +51,16 @@ fn draw_widget(sheet: &Sheet, widget: &Widget, recording: &Recording) -> anyhow:
     let title_height = if widget.title.is_empty() { 6 } else { TITLE_HEIGHT };
     let inner = area.shrink((12, title_height), (size.0 - 24, size.1 - title_height - 8));
     match &widget.content {
-        Content::Text(text) => draw_text(&inner, text),
-        Content::Alarms(alarms) => tiles::draw_alarms(&inner, alarms, &recording.cloudwatch),
-        Content::LogTable(query) => {
+        WidgetContent::Text(text) => draw_text(&inner, text),
+        WidgetContent::Alarms(alarms) => tiles::draw_alarms(&inner, alarms, &recording.cloudwatch),
+        WidgetContent::LogTable(query) => {
             let found = recording.logs.run_query(query, recording.from, recording.to)?;
             table::draw_table(&inner, &found)
         }
-        Content::Graph(graph) if graph.kind == GraphKind::SingleValues => {
+        WidgetContent::Graph(graph) if graph.kind == GraphKind::SingleValues => {
             tiles::draw_values(&inner, graph, recording)
         }
-        Content::Graph(graph) => chart::draw_chart(&inner, graph, recording),
+        WidgetContent::Graph(graph) => chart::draw_chart(&inner, graph, recording),
     }
 }
 
@@ -132,7 +131,7 @@ where
     &'e E: PointCollection<'e, (i32, i32)>,
     E: Drawable<SVGBackend<'s>>,
 {
-    area.draw(element).map_err(|problem| anyhow!("{problem}"))
+    Ok(area.draw(element)?)
 }
 
 /// A number as a person reads it fast: `12`, `0.35`, `4.2k`, `1.3M`.

@@ -13,7 +13,7 @@ use crate::cloudwatch::{CloudWatch, reference_values};
 use crate::logs_insights::LogGroups;
 use crate::stack::{Options, Upstream, start_stack};
 use crate::template;
-use batches::{Batch, Phase, record_phases};
+use batches::{RehearsalPhase, RequestBatch, record_phases};
 use cloudformation::resolve_template;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,20 +44,20 @@ impl Scale {
 }
 
 /// Phases with the share of the whole time at which each ends.
-const COURSE: [(Phase, f64); 8] = [
-    (Phase::Healthy, 0.27),
-    (Phase::Slow, 0.34),
-    (Phase::Healthy, 0.50),
-    (Phase::Failing, 0.57),
-    (Phase::Recovered, 0.575),
-    (Phase::Healthy, 0.71),
-    (Phase::Canary, 0.74),
-    (Phase::Released, 0.96),
+const COURSE: [(RehearsalPhase, f64); 8] = [
+    (RehearsalPhase::Healthy, 0.27),
+    (RehearsalPhase::Slow, 0.34),
+    (RehearsalPhase::Healthy, 0.50),
+    (RehearsalPhase::Failing, 0.57),
+    (RehearsalPhase::Recovered, 0.575),
+    (RehearsalPhase::Healthy, 0.71),
+    (RehearsalPhase::Canary, 0.74),
+    (RehearsalPhase::Released, 0.96),
 ];
 
 /// Records a run of its own and replays it; the functions are built already.
 pub async fn rehearse(build: Build, scale: Scale) -> anyhow::Result<Recording> {
-    let lines = batches::Lines::default();
+    let lines = batches::WrittenLines::default();
     let settings = [("GATEWAY_BREAKER_OPEN_MS", "1500")];
     let stack = start_stack(Options {
         port: Some(0),
@@ -76,7 +76,10 @@ pub async fn rehearse(build: Build, scale: Scale) -> anyhow::Result<Recording> {
     replay(&recorded?, scale)
 }
 
-fn replay(phases: &BTreeMap<Phase, Vec<Batch>>, scale: Scale) -> anyhow::Result<Recording> {
+fn replay(
+    phases: &BTreeMap<RehearsalPhase, Vec<RequestBatch>>,
+    scale: Scale,
+) -> anyhow::Result<Recording> {
     let resolved = resolve_template(template::TEXT, reference_values(template::TEXT)?)?;
     let mut cloudwatch = CloudWatch::from_template(&resolved, START)?;
     let mut logs = LogGroups::default();
@@ -93,8 +96,9 @@ fn replay(phases: &BTreeMap<Phase, Vec<Batch>>, scale: Scale) -> anyhow::Result<
             batch.record(at, &mut cloudwatch, &mut logs);
         }
         if minute % PROBE_MINUTES == 0 {
-            let is_down = find_phase(share) == Phase::Failing;
-            let look = if is_down { Phase::ProbeUnreachable } else { Phase::ProbeOk };
+            let is_down = find_phase(share) == RehearsalPhase::Failing;
+            let look =
+                if is_down { RehearsalPhase::ProbeUnreachable } else { RehearsalPhase::ProbeOk };
             phases[&look][0].record(start, &mut cloudwatch, &mut logs);
         }
         cloudwatch.advance_to(start + MINUTE);
@@ -102,9 +106,9 @@ fn replay(phases: &BTreeMap<Phase, Vec<Batch>>, scale: Scale) -> anyhow::Result<
     Ok(Recording { cloudwatch, logs, from: START, to: START + MINUTE * scale.minutes })
 }
 
-fn find_phase(share: f64) -> Phase {
+fn find_phase(share: f64) -> RehearsalPhase {
     let phase = COURSE.iter().find(|(_, end)| share < *end);
-    phase.map_or(Phase::Limited, |(phase, _)| *phase)
+    phase.map_or(RehearsalPhase::Limited, |(phase, _)| *phase)
 }
 
 /// Numbers that are the same in every run (a linear congruential generator, by Knuth).

@@ -1,13 +1,13 @@
 //! The answer of a log query as a table.
 
 use super::picture::{INK, MUTED, RULE, Sheet, draw, show_number, text_width, write, write_right};
-use crate::logs_insights::{Cell, Table};
+use crate::logs_insights::{QueryCell, QueryTable};
 use plotters::prelude::*;
 
 const ROW_HEIGHT: i32 = 19;
 const TEXT_SIZE: u32 = 14;
 
-pub(super) fn draw_table(area: &Sheet, table: &Table) -> anyhow::Result<()> {
+pub(super) fn draw_table(area: &Sheet, table: &QueryTable) -> anyhow::Result<()> {
     let (width, height) = area.dim_in_pixel();
     if table.rows.is_empty() {
         return write(area, "nothing in this time", (0, 6), TEXT_SIZE, MUTED);
@@ -16,7 +16,7 @@ pub(super) fn draw_table(area: &Sheet, table: &Table) -> anyhow::Result<()> {
         table.rows.iter().map(|row| row.iter().map(show_cell).collect()).collect();
     let edges = place_columns(&table.columns, &shown, f64::from(width));
     let is_number =
-        |column: usize| table.rows.iter().all(|row| !matches!(row[column], Cell::Text(_)));
+        |column: usize| table.rows.iter().all(|row| !matches!(row[column], QueryCell::Text(_)));
     let rows = (height as i32 / ROW_HEIGHT - 1).max(1) as usize;
     for (column, title) in table.columns.iter().enumerate() {
         let write_cell = |text: &str, y: i32, colour: RGBColor| {
@@ -52,13 +52,13 @@ fn place_columns(titles: &[String], rows: &[Vec<String>], width: f64) -> Vec<f64
     edges
 }
 
-fn show_cell(cell: &Cell) -> String {
+fn show_cell(cell: &QueryCell) -> String {
     match cell {
-        Cell::Missing => "-".to_owned(),
-        Cell::Number(number) => show_number(*number),
-        Cell::Text(text) if text.chars().count() > 40 => {
+        QueryCell::Missing => "-".to_owned(),
+        QueryCell::Number(number) => show_number(*number),
+        QueryCell::Text(text) if text.chars().count() > 40 => {
             format!("{}…", text.chars().take(39).collect::<String>())
         }
-        Cell::Text(text) => text.clone(),
+        QueryCell::Text(text) => text.clone(),
     }
 }

@@ -1,6 +1,6 @@
 //! A query, read.
 
-use super::{Cell, read_cell};
+use super::{QueryCell, read_cell};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Map, Value};
 
@@ -10,7 +10,7 @@ const DEFAULT_LIMIT: usize = 10_000;
 pub(super) struct Query {
     pub groups: Vec<String>,
     pub filters: Vec<Filter>,
-    pub statistics: Vec<Statistic>,
+    pub statistics: Vec<NamedAggregate>,
     pub by: Vec<String>,
     sort: Option<(String, bool)>,
     pub limit: usize,
@@ -18,11 +18,11 @@ pub(super) struct Query {
 
 pub(super) enum Filter {
     IsPresent(String),
-    Compare(String, Comparison, Cell),
+    Compare(String, Relation, QueryCell),
 }
 
 #[derive(Clone, Copy)]
-pub(super) enum Comparison {
+pub(super) enum Relation {
     Equal,
     NotEqual,
     GreaterOrEqual,
@@ -32,7 +32,7 @@ pub(super) enum Comparison {
 }
 
 /// An aggregate with the name that the query gives it.
-pub(super) struct Statistic {
+pub(super) struct NamedAggregate {
     pub name: String,
     function: Aggregate,
     field: String,
@@ -79,7 +79,7 @@ impl Query {
             "stats" => {
                 let (statistics, by) = rest.split_once(" by ").context("by is missing")?;
                 for statistic in statistics.split(',') {
-                    self.statistics.push(Statistic::parse(statistic.trim())?);
+                    self.statistics.push(NamedAggregate::parse(statistic.trim())?);
                 }
                 for name in by.split(',') {
                     self.by.push(read_name(name.trim())?);
@@ -99,7 +99,7 @@ impl Query {
     pub(super) fn sort_rows(
         &self,
         columns: &[String],
-        rows: &mut [Vec<Cell>],
+        rows: &mut [Vec<QueryCell>],
     ) -> anyhow::Result<()> {
         let Some((name, is_descending)) = &self.sort else { return Ok(()) };
         let place = columns.iter().position(|column| column == name);
@@ -119,18 +119,18 @@ impl Filter {
             return Ok(Filter::IsPresent(read_name(name)?));
         }
         for (symbol, comparison) in [
-            ("!=", Comparison::NotEqual),
-            (">=", Comparison::GreaterOrEqual),
-            ("<=", Comparison::LessOrEqual),
-            ("=", Comparison::Equal),
-            (">", Comparison::Greater),
-            ("<", Comparison::Less),
+            ("!=", Relation::NotEqual),
+            (">=", Relation::GreaterOrEqual),
+            ("<=", Relation::LessOrEqual),
+            ("=", Relation::Equal),
+            (">", Relation::Greater),
+            ("<", Relation::Less),
         ] {
             let Some((name, value)) = text.split_once(symbol) else { continue };
             let value = value.trim();
             let cell = match value.parse::<f64>() {
-                Ok(number) => Cell::Number(number),
-                Err(_) => Cell::Text(read_quoted(value)?),
+                Ok(number) => QueryCell::Number(number),
+                Err(_) => QueryCell::Text(read_quoted(value)?),
             };
             return Ok(Filter::Compare(read_name(name.trim())?, comparison, cell));
         }
@@ -139,29 +139,29 @@ impl Filter {
 
     pub(super) fn holds(&self, fields: &Map<String, Value>) -> bool {
         match self {
-            Filter::IsPresent(name) => read_cell(fields, name) != Cell::Missing,
+            Filter::IsPresent(name) => read_cell(fields, name) != QueryCell::Missing,
             Filter::Compare(name, comparison, value) => {
                 let found = read_cell(fields, name);
-                if found == Cell::Missing {
+                if found == QueryCell::Missing {
                     return false;
                 }
                 let order = found.compare(value);
                 match comparison {
-                    Comparison::Equal => order.is_eq(),
-                    Comparison::NotEqual => order.is_ne(),
-                    Comparison::GreaterOrEqual => order.is_ge(),
-                    Comparison::LessOrEqual => order.is_le(),
-                    Comparison::Greater => order.is_gt(),
-                    Comparison::Less => order.is_lt(),
+                    Relation::Equal => order.is_eq(),
+                    Relation::NotEqual => order.is_ne(),
+                    Relation::GreaterOrEqual => order.is_ge(),
+                    Relation::LessOrEqual => order.is_le(),
+                    Relation::Greater => order.is_gt(),
+                    Relation::Less => order.is_lt(),
                 }
             }
         }
     }
 }
 
-impl Statistic {
+impl NamedAggregate {
     /// Reads `sum(field) / 1000000 as name`.
-    fn parse(text: &str) -> anyhow::Result<Statistic> {
+    fn parse(text: &str) -> anyhow::Result<NamedAggregate> {
         let (expression, name) = text.rsplit_once(" as ").context("a name is missing: as …")?;
         let (call, divisor) = expression.split_once('/').unwrap_or((expression, "1"));
         let (function, rest) = call.trim().split_once('(').context("no aggregate")?;
@@ -176,21 +176,21 @@ impl Statistic {
         };
         let field = if field == "*" { String::new() } else { read_name(field)? };
         let divisor = divisor.trim().parse().context("no number to divide by")?;
-        Ok(Statistic { name: read_name(name)?, function, field, divisor })
+        Ok(NamedAggregate { name: read_name(name)?, function, field, divisor })
     }
 
-    pub(super) fn compute(&self, lines: &[&Map<String, Value>]) -> Cell {
+    pub(super) fn compute(&self, lines: &[&Map<String, Value>]) -> QueryCell {
         if self.field.is_empty() {
-            return Cell::Number(lines.len() as f64 / self.divisor);
+            return QueryCell::Number(lines.len() as f64 / self.divisor);
         }
         let mut values = Vec::new();
         for fields in lines {
-            if let Cell::Number(number) = read_cell(fields, &self.field) {
+            if let QueryCell::Number(number) = read_cell(fields, &self.field) {
                 values.push(number);
             }
         }
         if values.is_empty() {
-            return Cell::Missing;
+            return QueryCell::Missing;
         }
         let sum: f64 = values.iter().sum();
         let result = match self.function {
@@ -200,7 +200,7 @@ impl Statistic {
             Aggregate::Minimum => values.iter().copied().fold(f64::INFINITY, f64::min),
             Aggregate::Maximum => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         };
-        Cell::Number(result / self.divisor)
+        QueryCell::Number(result / self.divisor)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::properties::Properties;
 use crate::cloudwatch::actions::SuppressionPeriods;
-use crate::cloudwatch::rule::Rule;
+use crate::cloudwatch::rule::AlarmRule;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompositeAlarm {
-    pub rule: Rule,
+    pub rule: AlarmRule,
     pub suppressor: Option<Suppressor>,
 }
 
@@ -30,7 +30,7 @@ impl CompositeAlarm {
             }),
         };
         Ok(CompositeAlarm {
-            rule: Rule::parse(&properties.require_text("AlarmRule")?)?,
+            rule: AlarmRule::parse(&properties.require_text("AlarmRule")?)?,
             suppressor,
         })
     }

@@ -3,15 +3,13 @@
 use super::properties::{Properties, read_text};
 use crate::cloudwatch::evaluation::{Comparison, Criterion, MissingData};
 use crate::cloudwatch::expression::Expression;
-use crate::cloudwatch::metric_store::{HOUR, MINUTE, MetricId};
+use crate::cloudwatch::metric_store::{DAY, HOUR, MINUTE, MetricId, WEEK};
 use crate::cloudwatch::query::{MetricQuery, MetricStat, QuerySource, check_ids, order_queries};
 use crate::cloudwatch::statistic::Statistic;
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const DAY: u64 = 24 * HOUR;
-const WEEK: u64 = 7 * DAY;
 /// The most metrics that one alarm's expressions may read.
 const MAX_METRICS: usize = 10;
 

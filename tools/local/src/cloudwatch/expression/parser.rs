@@ -1,6 +1,6 @@
 //! Reads an expression: words into nodes, by the usual precedence.
 
-use super::{Function, Node, Operator};
+use super::{MathFunction, Node, Operator};
 use anyhow::{Context, bail, ensure};
 
 /// From the loosest to the tightest; within a row from left to right.
@@ -25,7 +25,7 @@ const SYMBOLS: [&str; 19] = [
 ];
 
 #[derive(Clone, Debug, PartialEq)]
-enum Token<'a> {
+enum MathToken<'a> {
     Number(f64),
     Text(&'a str),
     /// An id, a function or `AND`.
@@ -41,26 +41,26 @@ pub(super) fn parse_node(text: &str, ids: &[&str]) -> anyhow::Result<Node> {
     Ok(node)
 }
 
-fn split_tokens(text: &str) -> anyhow::Result<Vec<Token<'_>>> {
+fn split_tokens(text: &str) -> anyhow::Result<Vec<MathToken<'_>>> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         let (token, length) = if first == '"' || first == '\'' {
             let end = rest[1..].find(first).context("a text has no end")?;
-            (Token::Text(&rest[1..=end]), end + 2)
+            (MathToken::Text(&rest[1..=end]), end + 2)
         } else if first.is_ascii_digit() || first == '.' {
             let is_part = |c: char| c.is_ascii_digit() || c == '.';
             let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
             let number = rest[..length].parse().context("no number")?;
-            (Token::Number(number), length)
+            (MathToken::Number(number), length)
         } else if first.is_ascii_alphabetic() {
             let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-            (Token::Word(&rest[..length]), length)
+            (MathToken::Word(&rest[..length]), length)
         } else {
             let symbol = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol));
             let symbol = symbol.with_context(|| format!("{first} is unknown"))?;
-            (Token::Symbol(symbol), symbol.len())
+            (MathToken::Symbol(symbol), symbol.len())
         };
         tokens.push(token);
         rest = rest[length..].trim_start();
@@ -69,7 +69,7 @@ fn split_tokens(text: &str) -> anyhow::Result<Vec<Token<'_>>> {
 }
 
 struct NodeReader<'a> {
-    tokens: &'a [Token<'a>],
+    tokens: &'a [MathToken<'a>],
     ids: &'a [&'a str],
 }
 
@@ -101,17 +101,17 @@ impl<'a> NodeReader<'a> {
         let (first, rest) = self.tokens.split_first().context("the expression ends too early")?;
         self.tokens = rest;
         match first {
-            Token::Number(number) => Ok(Node::Number(*number)),
-            Token::Text(text) => Ok(Node::Text((*text).to_owned())),
-            Token::Word("REPEAT") => Ok(Node::Repeat),
-            Token::Word(word) => self.read_word(word),
-            Token::Symbol("(") => {
+            MathToken::Number(number) => Ok(Node::Number(*number)),
+            MathToken::Text(text) => Ok(Node::Text((*text).to_owned())),
+            MathToken::Word("REPEAT") => Ok(Node::Repeat),
+            MathToken::Word(word) => self.read_word(word),
+            MathToken::Symbol("(") => {
                 let inner = self.read_level(0)?;
                 ensure!(self.take(")"), "a parenthesis is not closed");
                 Ok(inner)
             }
-            Token::Symbol("[") => Ok(Node::List(self.read_arguments("]")?)),
-            Token::Symbol(symbol) => bail!("{symbol} stands where a value is expected"),
+            MathToken::Symbol("[") => Ok(Node::List(self.read_arguments("]")?)),
+            MathToken::Symbol(symbol) => bail!("{symbol} stands where a value is expected"),
         }
     }
 
@@ -121,13 +121,14 @@ impl<'a> NodeReader<'a> {
             let place = self.ids.iter().position(|id| *id == word);
             return Ok(Node::Query(place.with_context(|| format!("no query has the id {word}"))?));
         }
-        let function = Function::find(word).with_context(|| format!("unknown function {word}"))?;
+        let function =
+            MathFunction::find(word).with_context(|| format!("unknown function {word}"))?;
         let arguments = self.read_arguments(")")?;
         let expected = match function {
-            Function::If => 2..=3,
-            Function::Fill => 2..=2,
-            Function::Metrics => 0..=1,
-            Function::Search => 2..=3,
+            MathFunction::If => 2..=3,
+            MathFunction::Fill => 2..=2,
+            MathFunction::Metrics => 0..=1,
+            MathFunction::Search => 2..=3,
             _ => 1..=1,
         };
         let count = arguments.len();
@@ -150,7 +151,7 @@ impl<'a> NodeReader<'a> {
     }
 
     fn take(&mut self, symbol: &str) -> bool {
-        let is_next = self.tokens.first() == Some(&Token::Symbol(symbol));
+        let is_next = self.tokens.first() == Some(&MathToken::Symbol(symbol));
         if is_next {
             self.tokens = &self.tokens[1..];
         }
@@ -158,7 +159,9 @@ impl<'a> NodeReader<'a> {
     }
 
     fn take_operator(&mut self, operators: &[(&str, Operator)]) -> Option<Operator> {
-        let (Token::Symbol(next) | Token::Word(next)) = self.tokens.first()? else { return None };
+        let (MathToken::Symbol(next) | MathToken::Word(next)) = self.tokens.first()? else {
+            return None;
+        };
         let (_, operator) = operators.iter().find(|(text, _)| text == next)?;
         self.tokens = &self.tokens[1..];
         Some(*operator)

@@ -1,6 +1,6 @@
 //! What expressions are computed of: numbers, series, and lists of series.
 
-use super::{Function, Node, Operator, Scope};
+use super::{MathFunction, Node, Operator, Scope};
 use crate::cloudwatch::metric_store::MetricId;
 use crate::cloudwatch::statistic::Statistic;
 use anyhow::{Context, bail};
@@ -138,14 +138,14 @@ fn apply(operator: Operator, one: Option<f64>, other: Option<f64>) -> Option<f64
     result.is_finite().then_some(result)
 }
 
-fn call(function: Function, arguments: &[Node], scope: &Scope) -> anyhow::Result<Value> {
+fn call(function: MathFunction, arguments: &[Node], scope: &Scope) -> anyhow::Result<Value> {
     match function {
-        Function::If => return choose(arguments, scope),
-        Function::Fill => return fill(arguments, scope),
-        Function::Search => return search(arguments, scope),
-        Function::Metrics => return list_metrics(arguments, scope),
-        Function::Period => return Ok(Value::Scalar(scope.period as f64)),
-        Function::TimeSeries => {
+        MathFunction::If => return choose(arguments, scope),
+        MathFunction::Fill => return fill(arguments, scope),
+        MathFunction::Search => return search(arguments, scope),
+        MathFunction::Metrics => return list_metrics(arguments, scope),
+        MathFunction::Period => return Ok(Value::Scalar(scope.period as f64)),
+        MathFunction::TimeSeries => {
             let level = arguments[0].evaluate(scope)?.into_list(scope.length).swap_remove(0);
             return Ok(Value::Series(level.points));
         }
@@ -153,15 +153,17 @@ fn call(function: Function, arguments: &[Node], scope: &Scope) -> anyhow::Result
     }
     let value = arguments[0].evaluate(scope)?;
     match function {
-        Function::Abs => value.map_points(|points| map_values(points, f64::abs)),
-        Function::Ceil => value.map_points(|points| map_values(points, f64::ceil)),
-        Function::Floor => value.map_points(|points| map_values(points, f64::floor)),
-        Function::Log => value.map_points(|points| map_values(points, f64::ln)),
-        Function::Log10 => value.map_points(|points| map_values(points, f64::log10)),
-        Function::Diff => value.map_points(|points| find_differences(points, 1.0)),
-        Function::Rate => value.map_points(|points| find_differences(points, scope.period as f64)),
-        Function::RunningSum => value.map_points(add_up),
-        Function::RemoveEmpty => {
+        MathFunction::Abs => value.map_points(|points| map_values(points, f64::abs)),
+        MathFunction::Ceil => value.map_points(|points| map_values(points, f64::ceil)),
+        MathFunction::Floor => value.map_points(|points| map_values(points, f64::floor)),
+        MathFunction::Log => value.map_points(|points| map_values(points, f64::ln)),
+        MathFunction::Log10 => value.map_points(|points| map_values(points, f64::log10)),
+        MathFunction::Diff => value.map_points(|points| find_differences(points, 1.0)),
+        MathFunction::Rate => {
+            value.map_points(|points| find_differences(points, scope.period as f64))
+        }
+        MathFunction::RunningSum => value.map_points(add_up),
+        MathFunction::RemoveEmpty => {
             let mut list = value.into_list(scope.length);
             list.retain(|series| series.points.iter().any(Option::is_some));
             Ok(Value::List(list))
@@ -171,14 +173,14 @@ fn call(function: Function, arguments: &[Node], scope: &Scope) -> anyhow::Result
 }
 
 /// `SUM`, `AVG`, `MIN` or `MAX`: of a list at each time, of one series over all its times.
-fn reduce(function: Function, value: Value, length: usize) -> anyhow::Result<Value> {
+fn reduce(function: MathFunction, value: Value, length: usize) -> anyhow::Result<Value> {
     let reduce_all = |values: &[f64], of: usize| {
         let sum: f64 = values.iter().sum();
         match function {
-            Function::Sum => sum,
+            MathFunction::Sum => sum,
             // What is missing counts as 0 in an average, and is left out elsewhere.
-            Function::Avg => sum / of as f64,
-            Function::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
+            MathFunction::Avg => sum / of as f64,
+            MathFunction::Min => values.iter().copied().fold(f64::INFINITY, f64::min),
             _ => values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
         }
     };

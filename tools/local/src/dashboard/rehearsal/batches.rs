@@ -1,6 +1,6 @@
 //! Batches of requests, and what was written while they were served.
 
-use super::requests::{Call, choose_calls, send};
+use super::requests::{RehearsedRequest, choose_calls, send};
 use super::{Scale, read_fields};
 use crate::cloudwatch::{CloudWatch, Datum, log_group_name, read_line};
 use crate::cohere_sandbox::Fault;
@@ -24,7 +24,7 @@ const LOOK: &str = r#"{"detail-type":"Scheduled Event"}"#;
 
 /// What goes on; of the first nothing is kept, and the last two are looks of the probe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(super) enum RehearsalPhase {
     WarmUp,
     Healthy,
     Slow,
@@ -37,22 +37,22 @@ pub(super) enum Phase {
     ProbeUnreachable,
 }
 
-/// Lines with the name of their writer.
+/// WrittenLines with the name of their writer.
 #[derive(Clone, Default)]
-pub(super) struct Lines(Arc<Mutex<Vec<(String, String)>>>);
+pub(super) struct WrittenLines(Arc<Mutex<Vec<(String, String)>>>);
 
 /// What was written while some requests were served.
-pub(super) struct Batch {
-    lines: Vec<Line>,
+pub(super) struct RequestBatch {
+    lines: Vec<WrittenLine>,
 }
 
-struct Line {
+struct WrittenLine {
     writer: String,
     data: Vec<Datum>,
     fields: Option<Fields>,
 }
 
-impl Batch {
+impl RequestBatch {
     pub(super) fn record(&self, at: Duration, cloudwatch: &mut CloudWatch, logs: &mut LogGroups) {
         for line in &self.lines {
             cloudwatch.record(at, &line.data);
@@ -63,7 +63,7 @@ impl Batch {
     }
 }
 
-impl Lines {
+impl WrittenLines {
     /// Where a stack writes its lines to.
     pub(super) fn output(&self) -> Output {
         let lines = self.clone();
@@ -77,7 +77,7 @@ impl Lines {
     }
 
     /// Takes what was written so far, once nothing more comes: an invocation's end is told after its answer.
-    async fn take_batch(&self) -> anyhow::Result<Batch> {
+    async fn take_batch(&self) -> anyhow::Result<RequestBatch> {
         let mut known = self.lock().len();
         for _ in 0..20 {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -91,40 +91,49 @@ impl Lines {
         for (writer, text) in self.lock().drain(..) {
             let data = read_line(&text);
             let data = data.map_err(|defect| anyhow::anyhow!("{writer}: {defect}: {text}"))?;
-            lines.push(Line { writer, data, fields: read_fields(&text) });
+            lines.push(WrittenLine { writer, data, fields: read_fields(&text) });
         }
-        Ok(Batch { lines })
+        Ok(RequestBatch { lines })
     }
 }
 
 /// Goes through all phases, in an order in which none disturbs the next.
 pub(super) async fn record_phases(
     stack: &Stack,
-    lines: &Lines,
+    lines: &WrittenLines,
     scale: Scale,
-) -> anyhow::Result<BTreeMap<Phase, Vec<Batch>>> {
+) -> anyhow::Result<BTreeMap<RehearsalPhase, Vec<RequestBatch>>> {
     add_clients(stack);
     let mut phases = BTreeMap::new();
     // The first requests of a process read secrets and open connections, and their answers are cached.
-    record_phase(stack, lines, scale, Phase::WarmUp).await?;
-    for phase in [Phase::Healthy, Phase::Slow] {
+    record_phase(stack, lines, scale, RehearsalPhase::WarmUp).await?;
+    for phase in [RehearsalPhase::Healthy, RehearsalPhase::Slow] {
         phases.insert(phase, record_phase(stack, lines, scale, phase).await?);
     }
-    phases.insert(Phase::ProbeOk, vec![record_look(stack, lines, 0).await?]);
-    phases.insert(Phase::Failing, record_phase(stack, lines, scale, Phase::Failing).await?);
-    phases.insert(Phase::ProbeUnreachable, vec![record_look(stack, lines, 20).await?]);
+    phases.insert(RehearsalPhase::ProbeOk, vec![record_look(stack, lines, 0).await?]);
+    phases.insert(
+        RehearsalPhase::Failing,
+        record_phase(stack, lines, scale, RehearsalPhase::Failing).await?,
+    );
+    phases.insert(RehearsalPhase::ProbeUnreachable, vec![record_look(stack, lines, 20).await?]);
     let once = Scale { batches: 1, ..scale };
     tokio::time::sleep(Duration::from_millis(1_600)).await;
-    phases.insert(Phase::Recovered, record_phase(stack, lines, once, Phase::Recovered).await?);
+    phases.insert(
+        RehearsalPhase::Recovered,
+        record_phase(stack, lines, once, RehearsalPhase::Recovered).await?,
+    );
     for function in VERSIONED {
         let version = stack.publish_version(function, NewVersion::default())?;
         stack.route_alias(function, Routing::to(1).with_share(version, 0.1))?;
     }
-    phases.insert(Phase::Canary, record_phase(stack, lines, scale, Phase::Canary).await?);
+    phases.insert(
+        RehearsalPhase::Canary,
+        record_phase(stack, lines, scale, RehearsalPhase::Canary).await?,
+    );
     for function in VERSIONED {
         stack.route_alias(function, Routing::to(2))?;
     }
-    for phase in [Phase::Released, Phase::Limited] {
+    for phase in [RehearsalPhase::Released, RehearsalPhase::Limited] {
         phases.insert(phase, record_phase(stack, lines, scale, phase).await?);
     }
     Ok(phases)
@@ -132,13 +141,13 @@ pub(super) async fn record_phases(
 
 async fn record_phase(
     stack: &Stack,
-    lines: &Lines,
+    lines: &WrittenLines,
     scale: Scale,
-    phase: Phase,
-) -> anyhow::Result<Vec<Batch>> {
+    phase: RehearsalPhase,
+) -> anyhow::Result<Vec<RequestBatch>> {
     let mut batches = Vec::new();
     for number in 0..scale.batches {
-        if phase == Phase::Failing && number % 2 == 0 {
+        if phase == RehearsalPhase::Failing && number % 2 == 0 {
             fail_over(stack).await?;
         }
         let calls = choose_calls(phase, number, scale.haste);
@@ -153,10 +162,14 @@ async fn record_phase(
 async fn fail_over(stack: &Stack) -> anyhow::Result<()> {
     let sandbox = stack.sandbox.as_ref().context("there is no sandbox")?;
     sandbox.plan_faults(parse_faults("status=503", 3)?);
-    send(&stack.url, &Call::plain_chat(0)).await
+    send(&stack.url, &RehearsedRequest::plain_chat(0)).await
 }
 
-async fn record_look(stack: &Stack, lines: &Lines, faults: usize) -> anyhow::Result<Batch> {
+async fn record_look(
+    stack: &Stack,
+    lines: &WrittenLines,
+    faults: usize,
+) -> anyhow::Result<RequestBatch> {
     let sandbox = stack.sandbox.as_ref().context("there is no sandbox")?;
     sandbox.plan_faults(parse_faults("status=503", faults)?);
     stack.invoke("probe", LOOK).await?;
@@ -174,9 +187,10 @@ fn add_clients(stack: &Stack) {
     let hash = |token: &str| -> String {
         Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect()
     };
-    let named = CLIENT_NAMES
-        .map(|name| json!({ "name": name, "token_sha256": [hash(&Call::token_of(name))] }));
+    let named = CLIENT_NAMES.map(
+        |name| json!({ "name": name, "token_sha256": [hash(&RehearsedRequest::token_of(name))] }),
+    );
     stack.secrets.put(CLIENTS, &json!({ "clients": named }).to_string());
-    let token = Call::token_of(CLIENT_NAMES[0]);
+    let token = RehearsedRequest::token_of(CLIENT_NAMES[0]);
     stack.secrets.put(SYNTHETIC_CLIENT, &token);
 }
