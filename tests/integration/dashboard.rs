@@ -5,7 +5,7 @@ use gateway_tests::gateway::build_functions;
 use gateway_tests::source_files::ROOT;
 use local::aws_metrics::write_one_of_each;
 use local::build::Build;
-use local::cloudwatch::{MetricId, QuerySource, read_alarms, reference_values};
+use local::cloudwatch::{AlarmKind, MetricId, QuerySource, read_alarms, reference_values};
 use local::dashboard::{Scale, Widget, WidgetContent, draw_dashboard, read_widgets, rehearse};
 use local::template;
 use serde_json::Value;
@@ -48,8 +48,7 @@ fn known_kinds() -> BTreeSet<Kind> {
 
 /// Tells what is wrong with a metric that a widget names.
 fn find_problem(metric: &MetricId, kinds: &BTreeSet<Kind>) -> Option<String> {
-    let names = metric.dimensions.keys().cloned().collect();
-    if !kinds.contains(&(metric.namespace.clone(), metric.name.clone(), names)) {
+    if !kinds.contains(&kind_of(metric)) {
         return Some(format!("no line has {metric}"));
     }
     for (name, value) in &metric.dimensions {
@@ -129,6 +128,40 @@ fn misspelled_metric_or_dimension_is_found() {
             }
         }
     }
+}
+
+/// Its other half, `FrontDoorFailed`, is what is read; this one says that there was a look at all.
+const UNREAD: [&str; 1] = ["FrontDoorOk"];
+
+#[test]
+fn every_metric_is_read_by_an_alarm_or_a_widget() {
+    let names = reference_values(template::TEXT).unwrap();
+    let resolved = cloudformation::resolve_template(template::TEXT, names).unwrap();
+    let (shown, searched) = shown_metrics(&read_template_widgets());
+    let mut read: BTreeSet<Kind> = searched.into_iter().collect();
+    read.extend(shown.iter().map(kind_of));
+    for alarm in read_alarms(&resolved).unwrap() {
+        let AlarmKind::Metric(metric) = &alarm.kind else { continue };
+        for query in &metric.queries {
+            if let QuerySource::Metric(stat) = &query.source {
+                read.insert(kind_of(&stat.metric));
+            }
+        }
+    }
+    // A rollout's gates read theirs where there is a live version to compare with.
+    let is_expected = |name: &str| !UNREAD.contains(&name) && !name.starts_with("Gate");
+    for metric in Metric::ALL.iter().filter(|metric| is_expected(metric.name())) {
+        for set in metric.dimension_sets() {
+            let names = set.iter().map(|dimension| dimension.name().to_string()).collect();
+            let kind = (NAMESPACE.to_string(), metric.name().to_string(), names);
+            assert!(read.contains(&kind), "{kind:?} costs and is read by nobody");
+        }
+    }
+}
+
+fn kind_of(metric: &MetricId) -> Kind {
+    let names = metric.dimensions.keys().cloned().collect();
+    (metric.namespace.clone(), metric.name.clone(), names)
 }
 
 #[test]

@@ -67,23 +67,28 @@ fn draw_widget(sheet: &Sheet, widget: &Widget, recording: &Recording) -> anyhow:
 /// Draws a paragraph; the signs of Markdown are left out.
 fn draw_text(area: &Sheet, text: &str) -> anyhow::Result<()> {
     let plain = text.replace(['*', '`'], "");
-    let per_line = (area.dim_in_pixel().0 as f64 / text_width("x", 15)) as usize;
-    let mut lines = vec![String::new()];
-    for word in plain.split_whitespace() {
-        let last = lines.len() - 1;
-        if !lines[last].is_empty() && lines[last].len() + word.len() >= per_line {
-            lines.push(String::new());
+    let per_line = (f64::from(area.dim_in_pixel().0) / text_width("x", 15)) as usize;
+    for (place, line) in wrap_words(&plain, per_line).iter().enumerate() {
+        write(area, line, (0, 6 + 20 * place as i32), 15, INK)?;
+    }
+    Ok(())
+}
+
+/// Puts words into lines of at most so many characters.
+fn wrap_words(text: &str, per_line: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() && line.len() + 1 + word.len() > per_line {
+            lines.push(std::mem::take(&mut line));
         }
-        let line = lines.last_mut().unwrap_or_else(|| unreachable!("there is a line"));
         if !line.is_empty() {
             line.push(' ');
         }
         line.push_str(word);
     }
-    for (place, line) in lines.iter().enumerate() {
-        write(area, line, (0, 6 + 20 * place as i32), 15, INK)?;
-    }
-    Ok(())
+    lines.push(line);
+    lines
 }
 
 /// Width of a text in pixels, about: there is no font to measure here.
@@ -154,6 +159,12 @@ pub(super) fn show_number(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_keep_to_their_line() {
+        assert_eq!(wrap_words("one two  three four", 9), ["one two", "three", "four"]);
+        assert_eq!(wrap_words("longer than that", 4), ["longer", "than", "that"]);
+    }
 
     #[test]
     fn numbers_are_short() {
