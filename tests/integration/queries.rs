@@ -5,7 +5,7 @@ use shared::telemetry::metrics::Metric;
 use std::path::Path;
 
 /// Words of the query language.
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 19] = [
     "SOURCE",
     "limit",
     "filter",
@@ -22,6 +22,8 @@ const WORDS: [&str; 17] = [
     "like",
     "ispresent",
     "datefloor",
+    "bin",
+    "or",
     "d",
 ];
 

@@ -4,8 +4,13 @@
 mod add_or_revoke_client;
 mod alarms;
 mod another_model;
+mod broken_client_list;
+mod cohere_outage;
+mod cost_spike;
+mod costly_client;
 mod first_deployment;
 mod key_leaked;
+mod rate_limited;
 mod rotate_key;
 mod second_region;
 mod teardown;
