@@ -34,6 +34,7 @@ mod recorded;
 mod refusals;
 mod refused_by_api_gateway;
 mod refused_callers;
+mod rehearsal;
 mod rollout;
 mod rotation;
 mod runbooks;

@@ -85,7 +85,7 @@ pub fn binary_directory(build: Build) -> PathBuf {
 }
 
 /// The target directory this very program was built into, which Cargo marks with a file.
-fn target_directory() -> PathBuf {
+pub fn target_directory() -> PathBuf {
     let program = std::env::current_exe().unwrap_or_default();
     match program.ancestors().find(|directory| directory.join("CACHEDIR.TAG").is_file()) {
         Some(directory) => directory.to_path_buf(),

@@ -2,6 +2,7 @@
 
 mod draw_dashboard;
 mod hints;
+mod rehearse;
 
 use crate::build::{self, Build};
 use crate::{LOCAL_TOKEN, Options, Output, Upstream, start_stack};
@@ -55,6 +56,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    Rehearse(rehearse::Rehearse),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,9 +67,10 @@ enum LogForm {
 
 /// Runs the program from its arguments to its exit code.
 pub async fn run_command_line() -> ExitCode {
-    let arguments = Arguments::parse();
-    let done = match &arguments.command {
-        Some(Command::Dashboard { out }) => draw_dashboard::write_picture(out).await,
+    let mut arguments = Arguments::parse();
+    let done = match arguments.command.take() {
+        Some(Command::Dashboard { out }) => draw_dashboard::write_picture(&out).await,
+        Some(Command::Rehearse(asked)) => rehearse::run_rehearsal(asked).await,
         None => serve_until_interrupted(arguments).await,
     };
     match done {

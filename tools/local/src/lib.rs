@@ -21,6 +21,7 @@ mod lambda;
 pub mod logs_insights;
 mod loopback;
 mod output;
+pub mod rehearsal;
 pub mod secrets_manager;
 mod stack;
 pub mod template;

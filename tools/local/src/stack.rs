@@ -212,7 +212,7 @@ impl Stack {
         } else {
             format!(" (nor did {})", others.join(", "))
         };
-        self.end_functions().await;
+        self.stop_functions().await;
         bail!("{name} did not start{others}: {why}")
     }
 
@@ -251,10 +251,11 @@ impl Stack {
 
     /// Ends every child process and waits until they are gone.
     pub async fn stop(self) {
-        self.end_functions().await;
+        self.stop_functions().await;
     }
 
-    async fn end_functions(&self) {
+    /// As [`Stack::stop`], where others hold the stack too.
+    pub(crate) async fn stop_functions(&self) {
         self.stop.send_replace(true);
         join_all(self.functions.values().map(|function| function.wait_until_stopped())).await;
     }

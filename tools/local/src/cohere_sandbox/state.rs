@@ -20,10 +20,17 @@ pub struct CohereSandbox {
     pub(super) event_pause: Duration,
 }
 
+/// A fault that a share of all requests meets, from 0 to 1.
+struct Weather {
+    fault: Fault,
+    share: f64,
+}
+
 #[derive(Default)]
 pub(super) struct SandboxState {
     pub(super) keys: AcceptedKeys,
     planned: VecDeque<Fault>,
+    weather: Option<Weather>,
     received: VecDeque<ReceivedRequest>,
     pub(super) received_count: u64,
     /// What the status page says, in the word of its API; `none` where nothing is wrong.
@@ -63,6 +70,11 @@ impl CohereSandbox {
         self.lock_state().planned = faults.into();
     }
 
+    /// Lets a share of the requests that ask for no fault of their own meet this one, until another is set.
+    pub fn set_weather(&self, fault: Fault, share: f64) {
+        self.lock_state().weather = Some(Weather { fault, share });
+    }
+
     /// The newest requests, oldest first; those to `/_sandbox/` are not counted.
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.lock_state().received.iter().cloned().collect()
@@ -82,7 +94,14 @@ impl CohereSandbox {
         state.received_count += 1;
     }
 
-    /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`.
+    fn draw_weather(&self) -> Fault {
+        match &self.lock_state().weather {
+            Some(Weather { fault, share }) if fastrand::f64() < *share => fault.clone(),
+            Some(_) | None => Fault::default(),
+        }
+    }
+
+    /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`, else the weather's.
     pub(super) fn fault_for(&self, request: &ReceivedRequest) -> Result<Fault, ApiError> {
         if let Some(planned) = self.lock_state().planned.pop_front() {
             return Ok(planned);
@@ -91,7 +110,7 @@ impl CohereSandbox {
             Some(wanted) => wanted
                 .parse()
                 .map_err(|problem| ApiError::bad_request(format!("sandbox: {problem}"))),
-            None => Ok(Fault::default()),
+            None => Ok(self.draw_weather()),
         }
     }
 }

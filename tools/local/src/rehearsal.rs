@@ -1,0 +1,100 @@
+//! Deliveries rehearsed without an account: the functions in two versions behind the alias, callers, the template's own
+//! gates on what the functions write, and CodeDeploy's part, on a clock whose minutes are short.
+//!
+//! ```text
+//! callers ─ local front ─ alias ─┬─ live version ─┐
+//!                                └─ new version  ─┴─ lines ─ recorder ─ gates ─ delivery ─ alias
+//! ```
+//! Only the clock is scaled: what a request takes is real, so that limits of milliseconds are those of
+//! `gates::PARAMETERS`.
+
+mod callers;
+mod clock;
+mod delivery;
+mod gates;
+mod hooks;
+mod minutes;
+mod outcome;
+mod page;
+mod plot;
+mod recorder;
+mod scenario;
+mod scenarios;
+mod table;
+mod world;
+
+pub use outcome::Outcome;
+pub use page::write_page;
+pub use scenario::{ByHand, Expected, Scenario, Weather};
+pub use scenarios::all_scenarios;
+pub use table::{print_line, print_summary};
+
+use crate::NewVersion;
+use crate::build::{Build, binary_directory, build_functions, build_packages};
+use clock::{MINUTE, ScaledClock};
+use delivery::{Delivery, End};
+use std::time::Duration;
+use table::Table;
+use world::World;
+
+/// Callers that the live version has met before a delivery begins, in minutes.
+const BEFORE: u32 = 2;
+/// What is looked at after a delivery, in minutes.
+const AFTERWARDS: u32 = 2;
+
+/// Builds the binaries that a rehearsal starts.
+pub fn build_binaries() -> anyhow::Result<()> {
+    build_functions(Build::Debug)?;
+    build_packages(&["faulty"], Build::Debug)
+}
+
+/// Goes through one scenario, whose minutes really take `minute`; binaries are built.
+pub async fn rehearse(
+    scenario: &Scenario,
+    minute: Duration,
+    is_quiet: bool,
+) -> anyhow::Result<Outcome> {
+    let table = Table::begin(ScaledClock::start(minute).first(), is_quiet);
+    let mut world = World::start(minute, table).await?;
+    world.set_weather(scenario.weather)?;
+    let traffic = world.callers.clone().start(scenario.callers_per_minute);
+    world.clock.sleep(MINUTE * BEFORE).await;
+    let pairs = world.publish(scenario, describe_version(scenario))?;
+    let mut delivery = Delivery::run(&mut world, pairs, scenario).await?;
+    delivery.watch(&mut world, MINUTE * AFTERWARDS).await;
+    let mut outcome = Outcome::of(scenario, &world, &delivery, &world.callers.called());
+    if scenario.by_hand == ByHand::ShipsAFix {
+        outcome.problems.extend(ship_fix(&mut world, scenario, &mut delivery).await?);
+    }
+    traffic.stop();
+    world.stack.stop_functions().await;
+    Ok(outcome)
+}
+
+/// The new version of the first function.
+fn describe_version(scenario: &Scenario) -> NewVersion {
+    let Some(fault) = &scenario.fault else { return NewVersion::default() };
+    let directory = binary_directory(Build::Debug);
+    NewVersion {
+        binary: Some(directory.join("faulty")),
+        variables: fault.variables(&directory.join(scenario.functions[0])),
+    }
+}
+
+/// Ships a mended version while the gates of the bad one stand in alarm; says what is wrong with that.
+async fn ship_fix(
+    world: &mut World,
+    scenario: &Scenario,
+    bad: &mut Delivery,
+) -> anyhow::Result<Option<String>> {
+    let real = binary_directory(Build::Debug).join(scenario.functions[0]);
+    let pairs = world.publish(scenario, NewVersion { binary: Some(real), ..Default::default() })?;
+    bad.gates.advance_to(world.clock.now());
+    if bad.gates.find_alarms().is_empty() {
+        return Ok(Some("no gate of the bad version stands in alarm any more".to_owned()));
+    }
+    let fix = Scenario { by_hand: ByHand::Nothing, ..scenario.clone() };
+    let fix = Delivery::run(world, pairs, &fix).await?;
+    let problem = format!("the fix: {:?}", fix.end);
+    Ok((fix.end != End::Live).then_some(problem))
+}

@@ -1,0 +1,179 @@
+//! Callers of a rehearsal: a steady stream of requests of every kind, by many clients.
+
+use super::clock::{MINUTE, ScaledClock};
+use crate::secrets_manager::{CLIENTS, SYNTHETIC_CLIENT, SecretsManager};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use shared::secrets::token::TOKEN_PREFIX;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+/// Many, because API Gateway remembers for a while what the authorizer has said of each.
+const CLIENT_COUNT: usize = 40;
+/// Requests that may run at once; what comes while so many run is not sent.
+const MOST_RUNNING: usize = 64;
+/// For the whole answer; what takes longer has failed.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// What became of one request.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Called {
+    /// When it was sent.
+    pub(super) at: Duration,
+    pub(super) ending: Ending,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Served,
+    /// 401 or 403.
+    Denied,
+    /// 429.
+    Throttled,
+    /// A status from 500 on, a stream without its end, or no answer.
+    Failed,
+}
+
+/// Where requests go, and the clients that send them.
+pub(super) struct Callers {
+    url: String,
+    tokens: Vec<String>,
+    client: reqwest::Client,
+    called: Mutex<Vec<Called>>,
+    clock: ScaledClock,
+}
+
+/// Callers at work, until this is stopped.
+pub(super) struct Traffic {
+    task: JoinHandle<()>,
+}
+
+impl Callers {
+    /// Makes the clients and writes their list, the synthetic one with its token in it too.
+    pub(super) fn register(
+        url: &str,
+        secrets: &SecretsManager,
+        clock: ScaledClock,
+    ) -> anyhow::Result<Callers> {
+        // The client asks for a provider of TLS, which loopback never uses.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let callers = Callers {
+            url: url.to_owned(),
+            tokens: (0..CLIENT_COUNT).map(|_| new_token()).collect(),
+            client: reqwest::Client::builder().no_proxy().timeout(LIMIT).build()?,
+            called: Mutex::default(),
+            clock,
+        };
+        let synthetic = new_token();
+        secrets.put(SYNTHETIC_CLIENT, &synthetic);
+        let mut clients = vec![describe_client("synthetic", &synthetic)];
+        for (number, token) in callers.tokens.iter().enumerate() {
+            clients.push(describe_client(&format!("client-{number}"), token));
+        }
+        secrets.put(CLIENTS, &json!({ "clients": clients }).to_string());
+        Ok(callers)
+    }
+
+    /// Sends so many requests a minute from now on.
+    pub(super) fn start(self: Arc<Self>, per_minute: u32) -> Traffic {
+        let pause = self.clock.scale(MINUTE) / per_minute.max(1);
+        let callers = self;
+        let task = tokio::spawn(async move {
+            let running = Arc::new(Semaphore::new(MOST_RUNNING));
+            let mut ticks = tokio::time::interval(pause);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+            for number in 0.. {
+                ticks.tick().await;
+                let Ok(slot) = running.clone().try_acquire_owned() else { continue };
+                let callers = callers.clone();
+                tokio::spawn(async move {
+                    callers.call(number).await;
+                    drop(slot);
+                });
+            }
+        });
+        Traffic { task }
+    }
+
+    /// Sends one request and notes what became of it.
+    async fn call(&self, number: usize) {
+        let at = self.clock.now();
+        let ending = self.send(number).await;
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called.push(Called { at, ending });
+    }
+
+    async fn send(&self, number: usize) -> Ending {
+        let (path, body) = build_body(number);
+        let token = &self.tokens[number / KINDS % self.tokens.len()];
+        let request = self.client.post(format!("{}{path}", self.url));
+        let request = request.header("authorization", format!("Bearer {token}"));
+        let request = request.header("content-type", "application/json");
+        let Ok(response) = request.body(body.to_string()).send().await else {
+            return Ending::Failed;
+        };
+        let status = response.status().as_u16();
+        let Ok(answer) = response.bytes().await else { return Ending::Failed };
+        let has_end = body["stream"] != true || answer.ends_with(b"data: [DONE]\n\n");
+        let is_whole = body["stream"] == true || serde_json::from_slice::<Value>(&answer).is_ok();
+        match status {
+            401 | 403 => Ending::Denied,
+            429 => Ending::Throttled,
+            200 if has_end && is_whole => Ending::Served,
+            _ => Ending::Failed,
+        }
+    }
+
+    /// What became of all requests that have ended.
+    pub(super) fn called(&self) -> Vec<Called> {
+        self.called.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Traffic {
+    /// Sends nothing more; what runs goes on to its end.
+    pub(super) fn stop(self) {
+        self.task.abort();
+    }
+}
+
+const KINDS: usize = 4;
+
+/// Builds the request of a number; no two embed the same text, so that no cache answers.
+fn build_body(number: usize) -> (&'static str, Value) {
+    let text = format!("Question {number}: what is a canary?");
+    let messages = json!([{ "role": "user", "content": text }]);
+    match number % KINDS {
+        0 => ("/v2/chat", json!({ "messages": messages })),
+        1 => ("/v2/chat", json!({ "messages": messages, "stream": true })),
+        2 => (
+            "/v2/embed",
+            json!({
+                "model": "embed-v4.0",
+                "texts": [text],
+                "input_type": "search_query",
+                "embedding_types": ["float"],
+            }),
+        ),
+        _ => (
+            "/v2/rerank",
+            json!({
+                "model": "rerank-v3.5",
+                "query": text,
+                "documents": ["A canary is a bird.", "A canary is a small share of the traffic."],
+            }),
+        ),
+    }
+}
+
+fn new_token() -> String {
+    format!("{TOKEN_PREFIX}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
+}
+
+fn describe_client(name: &str, token: &str) -> Value {
+    let hash: String = Sha256::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "name": name, "token_sha256": [hash] })
+}

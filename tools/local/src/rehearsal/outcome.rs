@@ -1,0 +1,181 @@
+//! What a scenario came to, and whether that is as it must be.
+
+use super::callers::{Called, Ending};
+use super::clock::ScaledClock;
+use super::delivery::{Delivery, End};
+use super::minutes::{Minute, read_minute};
+use super::scenario::{ByHand, Expected, Scenario};
+use super::world::World;
+use crate::rehearsal::clock::MINUTE;
+
+/// Standard deviations of chance that a share may lie above what the alias gives.
+const DEVIATIONS: f64 = 3.0;
+/// A gate's period, and the minute in which it is evaluated.
+const BACK_WITHIN_MINUTES: f64 = 6.0;
+
+/// What happened.
+pub struct Outcome {
+    pub name: &'static str,
+    pub story: &'static str,
+    /// What is not as it must be; empty where all is.
+    pub problems: Vec<String>,
+    pub(super) end: End,
+    /// Requests that callers made of the first function while the new version had a share; all where it never had.
+    requests: usize,
+    /// Those of them that met the new version.
+    met: usize,
+    minutes_until_back: Option<f64>,
+    pub(super) minutes: Vec<MinuteOf>,
+}
+
+/// A minute for the page.
+pub(super) struct MinuteOf {
+    pub(super) number: f64,
+    pub(super) weight: f64,
+    pub(super) versions: Minute,
+    /// Requests of callers, and those of them that were not served.
+    pub(super) called: usize,
+    pub(super) unserved: usize,
+}
+
+impl Outcome {
+    /// Reads what a delivery came to.
+    pub(super) fn of(
+        scenario: &Scenario,
+        world: &World,
+        delivery: &Delivery,
+        called: &[Called],
+    ) -> Outcome {
+        let pair = &delivery.pairs[0];
+        let deployed = format!("{}-{}", crate::STACK_NAME, pair.resource);
+        let mut of_rollout = world.recorder.find_met(&deployed);
+        if let Some(shifted) = delivery.shifted {
+            let canary_end = shifted + MINUTE * world.canary.minutes;
+            let until = delivery.back.unwrap_or(canary_end).min(canary_end);
+            of_rollout.retain(|met| met.at >= shifted && met.at <= until);
+        }
+        let met = of_rollout.iter().filter(|met| met.version == pair.new).count();
+        let until_back = match (delivery.shifted, delivery.back) {
+            (Some(shifted), Some(back)) => {
+                Some(world.clock.minutes_of(back) - world.clock.minutes_of(shifted))
+            }
+            _ => None,
+        };
+        let mut outcome = Outcome {
+            name: scenario.name,
+            story: scenario.story,
+            problems: Vec::new(),
+            end: delivery.end.clone(),
+            requests: of_rollout.len(),
+            met,
+            minutes_until_back: until_back,
+            minutes: read_minutes(world, delivery, called),
+        };
+        outcome.check(scenario, world, delivery);
+        outcome
+    }
+
+    fn check(&mut self, scenario: &Scenario, world: &World, delivery: &Delivery) {
+        let has_ended = match scenario.expected {
+            Expected::Live => self.end == End::Live,
+            Expected::NeverMet => {
+                delivery.shifted.is_none()
+                    && matches!(self.end, End::StoppedByHook(_) | End::TakenBack(_))
+            }
+            Expected::TakenBack => {
+                delivery.shifted.is_some() && matches!(self.end, End::TakenBack(_))
+            }
+            Expected::BackByHand => self.end == End::BackByHand,
+        };
+        if !has_ended {
+            self.problems.push(format!("{:?} was expected", scenario.expected));
+        }
+        if self.requests == 0 {
+            self.problems.push("no caller was there".to_owned());
+        }
+        let possible = if delivery.shifted.is_some() { world.canary.share } else { 0.0 };
+        let (share, most) = (self.share(), most_share(possible, self.requests));
+        if share > most {
+            self.problems.push(format!("{:.1} % of the callers met it", share * 100.0));
+        }
+        if let Some(minutes) = self.minutes_until_back
+            && scenario.is_bad()
+            && minutes > BACK_WITHIN_MINUTES
+        {
+            self.problems.push(format!("it took {minutes:.1} minutes"));
+        }
+        for pair in &delivery.pairs {
+            let leads_to = world.stack.read_routing(&pair.function).map(|routing| routing.version);
+            let must = if self.end == End::Live { pair.new } else { pair.live };
+            if leads_to.ok() != Some(must) {
+                self.problems.push(format!("{} is not at version {must}", pair.function));
+            }
+        }
+        if matches!(scenario.by_hand, ByHand::GoesBackInTheMiddle | ByHand::RenewsTheSecrets) {
+            let unserved: usize = self.minutes.iter().map(|minute| minute.unserved).sum();
+            if unserved > 0 {
+                self.problems.push(format!("{unserved} requests were not served"));
+            }
+        }
+    }
+
+    fn share(&self) -> f64 {
+        self.met as f64 / self.requests.max(1) as f64
+    }
+
+    /// Says how it has ended.
+    pub fn describe_end(&self) -> String {
+        match &self.end {
+            End::Live => "live".to_owned(),
+            End::StoppedByHook(problem) => format!("stopped by the hook: {problem}"),
+            End::TakenBack(gates) => format!("taken back: {}", gates.join(" ")),
+            End::BackByHand => "back by hand".to_owned(),
+        }
+    }
+
+    /// Says how many callers met the new version.
+    pub fn describe_share(&self) -> String {
+        format!("{} of {} ({:.1} %)", self.met, self.requests, self.share() * 100.0)
+    }
+
+    /// Says how many minutes it took to go back.
+    pub fn describe_back(&self) -> String {
+        self.minutes_until_back.map_or("-".to_owned(), |minutes| format!("{minutes:.1}"))
+    }
+}
+
+/// The most that may meet a new version of so many requests, chance included.
+fn most_share(share: f64, requests: usize) -> f64 {
+    let deviation = (share * (1.0 - share) / requests.max(1) as f64).sqrt();
+    share + DEVIATIONS * deviation
+}
+
+fn read_minutes(world: &World, delivery: &Delivery, called: &[Called]) -> Vec<MinuteOf> {
+    let clock: ScaledClock = world.clock;
+    let whole = clock.minutes_of(clock.now()).floor() as u32;
+    let read = |number: u32| {
+        let begin = clock.first() + MINUTE * number;
+        let is_in = |called: &&Called| called.at >= begin && called.at < begin + MINUTE;
+        let of_minute: Vec<_> = called.iter().filter(is_in).collect();
+        let unserved = of_minute.iter().filter(|called| called.ending != Ending::Served).count();
+        MinuteOf {
+            number: f64::from(number),
+            weight: world.weight_at(begin + MINUTE / 2),
+            versions: read_minute(&delivery.gates.cloudwatch, &delivery.pairs[0], begin),
+            called: of_minute.len(),
+            unserved,
+        }
+    };
+    (0..whole).map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chance_may_lead_more_than_the_share_to_a_version() {
+        assert!((most_share(0.1, 100) - 0.19).abs() < 1e-9);
+        assert!((most_share(0.1, 10_000) - 0.109).abs() < 1e-9);
+    }
+}
