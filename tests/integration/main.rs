@@ -17,6 +17,7 @@ mod documents;
 mod encodings;
 mod events;
 mod faults;
+mod gates;
 mod half_characters;
 mod hanging_cohere;
 mod headers;

@@ -9,7 +9,7 @@ PREFERENCE = "Resources.ChatFunction.Properties.DeploymentPreference"
 GATE = "Resources.{}.Properties"
 # CodeDeploy takes no more alarms for a group, and SAM does not count them.
 MOST_ALARMS = 10
-SHARE = "IF((excess > 0) AND (excess * excess > spread), 1, 0)"
+SHARE = "IF((liveRequests > 0) AND (excess > 0) AND (excess * excess > spread), 1, 0)"
 ROLE_STATEMENTS = "Resources.CodeDeployRole.Properties.Policies.0.PolicyDocument.Statement"
 
 
@@ -116,7 +116,7 @@ def above_zero(metrics):
 def share(name, bad, count, stat, new, live):
     """Failures over what chance makes of the live version's share of them."""
     return above_zero([
-        result(SHARE),
+        result(with_live(name, SHARE, "IF(excess > 0, 1, 0)")),
         {"Id": "spread", "ReturnData": False, "Expression": {"Fn::Sub": "2 * expected * ${GateDeviations} * ${GateDeviations}"}},
         {"Id": "excess", "ReturnData": False, "Expression": {"Fn::Sub": "bad - ${GateErrors} - expected"}},
         {"Id": "expected", "ReturnData": False, "Expression": with_live(name, "requests * liveBad / liveRequests", "bad * 0")},
@@ -129,17 +129,21 @@ def share(name, bad, count, stat, new, live):
 
 def slower(name, of, limit, new, live):
     alone = {"Fn::Sub": f"IF(new > ${{{limit}}}, 1, 0)"}
-    both = {"Fn::Sub": f"IF((new > ${{{limit}}}) AND (new > ${{GateRatio}} * live), 1, 0)"}
+    beyond_chance = "(live > 0) AND (excess > 0) AND (excess * excess * requests > spread * spread)"
+    both = {"Fn::Sub": f"IF((new > ${{{limit}}}) AND {beyond_chance}, 1, 0)"}
     return above_zero([
         result(with_live(name, both, alone)),
         metric("new", of, "p95", new),
+        only_live(name, {"Id": "excess", "ReturnData": False, "Expression": {"Fn::Sub": "new - ${GateRatio} * live"}}),
+        only_live(name, {"Id": "spread", "ReturnData": False, "Expression": {"Fn::Sub": "${GateSpread} * live"}}),
+        only_live(name, metric("requests", of, "SampleCount", new)),
         only_live(name, metric("live", of, "p95", live)),
     ])
 
 
 def throttled(name, new, live):
     limit = "limited > 5 * ${GateRateLimitedPerMinute}"
-    both = f"IF(({limit}) AND (limited / requests > ${{GateRatio}} * liveLimited / liveRequests), 1, 0)"
+    both = f"IF(({limit}) AND (liveRequests > 0) AND (limited / requests > ${{GateRatio}} * liveLimited / liveRequests), 1, 0)"
     return above_zero([
         result(with_live(name, {"Fn::Sub": both}, {"Fn::Sub": f"IF({limit}, 1, 0)"})),
         metric("limited", "GateRateLimited", "Sum", new),

@@ -79,6 +79,7 @@ PARAMETERS = {
     "GateGatewayTimeMs": (50, 1),
     "GateRateLimitedPerMinute": (10, 0),
     "GateRatio": (1.5, 1),
+    "GateSpread": (5, 0),
     "GateCrashes": (2, 0),
     "GateMismatches": (3, 1),
     "GateMinRequests": (20, 1),

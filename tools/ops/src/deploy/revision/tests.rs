@@ -50,6 +50,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("GateGatewayTimeMs", "60", &[]),
     ("GateRateLimitedPerMinute", "11", &[]),
     ("GateRatio", "2", &[]),
+    ("GateSpread", "6", &[]),
     ("GateCrashes", "3", &[]),
     ("GateMismatches", "4", &[]),
     ("GateMinRequests", "30", &[]),
