@@ -58,13 +58,13 @@ const COURSE: [(RehearsalPhase, f64); 8] = [
 /// Records a run of its own and replays it; the functions are built already.
 pub async fn rehearse(build: Build, scale: Scale) -> anyhow::Result<Recording> {
     let lines = batches::WrittenLines::default();
-    let settings = [("GATEWAY_BREAKER_OPEN_MS", "1500")];
+    // One request that fails in all its attempts opens a breaker, whichever environment it meets.
+    let settings = [("GATEWAY_BREAKER_OPEN_MS", "1500"), ("GATEWAY_BREAKER_FAILURES", "3")];
     let stack = start_stack(Options {
         port: Some(0),
         upstream: Upstream::Sandbox,
         build,
         settings: settings.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
-        // Few, so that each meets enough failures for its breakers.
         max_environments: 6,
         authorizer_cache_ttl: Some(Duration::from_secs(1)),
         output: lines.output(),
