@@ -1,4 +1,4 @@
-//! The smoke test: the health check with a token, then one tiny request.
+//! The smoke test: the health check with a token, then one tiny request of each endpoint.
 
 use crate::aws::Session;
 use anyhow::{anyhow, bail};
@@ -45,7 +45,7 @@ struct Answer {
     body: Value,
 }
 
-/// Sends both requests; a new API needs a while until it answers, which is waited for, as is the end of a health
+/// Sends every request; a new API needs a while until it answers, which is waited for, as is the end of a health
 /// check's memory where there is a key by now.
 pub async fn try_gateway(
     session: &Session,
@@ -54,16 +54,8 @@ pub async fn try_gateway(
     has_key: bool,
     wait: Duration,
 ) -> anyhow::Result<Verdict> {
-    let health = Probe { method: Method::GET, path: "/api/health/check", body: String::new() };
-    let embed = json!({
-        "model": "embed-v4.0",
-        "input_type": "search_query",
-        "embedding_types": ["float"],
-        "texts": ["smoke test"],
-    });
-    let embed = Probe { method: Method::POST, path: "/v2/embed", body: embed.to_string() };
     let gateway = Gateway { session, url, token, has_key, until: Instant::now() + wait };
-    for probe in [health, embed] {
+    for probe in probes() {
         let answer = gateway.send_until_served(&probe).await?;
         if answer.body["status"] == KEY_MISSING {
             return Ok(Verdict::KeyMissing);
@@ -73,6 +65,28 @@ pub async fn try_gateway(
         }
     }
     Ok(Verdict::Ok)
+}
+
+/// Returns the requests; chat and rerank have the model that the gateway gives them.
+fn probes() -> [Probe; 4] {
+    let post = |path, body: Value| Probe { method: Method::POST, path, body: body.to_string() };
+    let chat = json!({
+        "messages": [{ "role": "user", "content": "smoke test" }],
+        "max_tokens": 1,
+    });
+    let embed = json!({
+        "model": "embed-v4.0",
+        "input_type": "search_query",
+        "embedding_types": ["float"],
+        "texts": ["smoke test"],
+    });
+    let rerank = json!({ "query": "smoke test", "documents": ["smoke", "test"] });
+    [
+        Probe { method: Method::GET, path: "/api/health/check", body: String::new() },
+        post("/v2/chat", chat),
+        post("/v2/embed", embed),
+        post("/v2/rerank", rerank),
+    ]
 }
 
 struct Gateway<'a> {
@@ -113,7 +127,7 @@ impl Gateway<'_> {
             .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json")
             .body(Bytes::from(probe.body.clone()))
-            .map_err(|_| anyhow!("the stack's output ApiUrl is no URL"))?;
+            .map_err(|_| anyhow!("{} is no URL", self.url))?;
         let exchange = async {
             let response = self.session.transport.send(request).await?;
             Ok::<_, shared::transport::TransportError>((response.status, response.collect().await?))
