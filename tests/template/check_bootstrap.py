@@ -238,7 +238,13 @@ def the_boundary_allows_what_functions_may_and_no_more():
 
 
 # Rotating the key is a person's, whoever asks who he is needs no right to, and no pipeline takes a boundary away.
-PERSONS = {"secretsmanager:RotateSecret", "sts:GetCallerIdentity", "iam:DeleteRolePermissionsBoundary"}
+PERSONS = {"secretsmanager:RotateSecret", "sts:GetCallerIdentity", "iam:DeleteRolePermissionsBoundary"
+} | {
+    # `ops checklist`, by which a person looks at what is deployed.
+    "cloudwatch:DescribeAlarms", "codedeploy:GetDeploymentGroup", "events:DescribeRule", "lambda:InvokeFunction",
+    "logs:DescribeLogGroups", "logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery",
+    "sns:ListSubscriptionsByTopic",
+}
 NEEDED = {"Ops": "DeployPolicy", "CloudFormation": "ServicePolicy"}
 
 
