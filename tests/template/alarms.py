@@ -8,9 +8,8 @@ SHARE = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, 100 * {part} / {of}, 0)"
 ALL_FAIL = "IF(FILL({of}, 0) >= ${{MinFailedRequests}} AND errors == {of}, 1, 0)"
 BURN_RATE = "errors / requests * 100 / (100 - ${AvailabilityPercent})"
 ENOUGH = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, slowest, 0)"
-NOT_OF_FUNCTIONS = (
-    "FILL(failures, 0) - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
-)
+OF_NOBODY = "FILL(failures, 0) - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
+NOT_OF_FUNCTIONS = f"IF(50 * ({OF_NOBODY}) >= FILL(failures, 0), {OF_NOBODY}, 0)"
 COUNT = "FILL(count, 0)"
 ANSWERED_ALONE = "IF(FILL(answers, 0) - refusals - failures >= ${MinRateRequests} AND FILL(requests, 0) < 1, 1, 0)"
 GROUPS = ("chat", "embed", "rerank", "health", "authorizer", "rotateKey", "probe")

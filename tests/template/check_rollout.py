@@ -154,7 +154,8 @@ def throttled(name, new, live):
 
 
 def silent(name, new):
-    expression = "IF((live > 0) AND (shared > 0) AND (FILL(pairs, 0) < 1), 1, 0)"
+    changed = f"(${{{name}Function.Version.Version}} != ${{Live{name}Version}})"
+    expression = {"Fn::Sub": f"IF({changed} AND (live > 0) AND (shared > 0) AND (FILL(pairs, 0) < 1), 1, 0)"}
     return above_zero([
         result(with_live(name, expression, "shared * 0")),
         invocations("shared", name, version_of(name)),
@@ -219,6 +220,7 @@ def a_gate_compares_a_version_with_the_live_one():
 
 @check(
     remove(GATE.format("ChatRolloutUnproven") + ".AlarmActions"),
+    put(GATE.format("EmbedRolloutUnproven") + ".AlarmDescription", "It has ended."),
     put(GATE.format("AuthorizerRolloutUnproven") + ".Metrics.1.MetricStat.Period", 300),
     put(GATE.format("HealthRolloutUnproven") + ".Metrics.4.MetricStat.Metric.MetricName", "Errors"),
 )
@@ -234,7 +236,7 @@ def a_rollout_that_proves_nothing_is_a_p2():
             counted = [metric(k, "Invocations", "Sum", where, 1800, "AWS/Lambda") for k, where in places.items()]
         expression = f"IF((started > 0) AND (ended > 0) AND ({few} < ${{GateMinRequests}}), 1, 0)"
         found = dict(RESOURCES[f"{name}RolloutUnproven"]["Properties"])
-        assert found.pop("AlarmDescription"), name
+        assert found.pop("AlarmDescription").endswith(". docs/rollout.md#rollouts-that-prove-nothing"), name
         assert found == {
             "AlarmActions": [topic("P2")],
             **above_zero([

@@ -100,7 +100,8 @@ impl Driver {
             {
                 return End::Over;
             }
-            if let Some(compared) = self.trials.compare(trial, driven.pairs).await {
+            let kind = trial.kind_of_round(driven.pairs);
+            if let Some(compared) = self.trials.compare(trial, kind).await {
                 driven.mismatches += usize::from(trial.write(&compared));
             }
             driven.pairs += 1;

@@ -55,7 +55,9 @@ impl PostTraffic {
         let (end, mut tally) = (now() + self.hook.config.watch, Tally::default());
         loop {
             let round = now();
-            let Some(compared) = self.hook.trials.compare(&trial, tally.pairs()).await else {
+            let Some(compared) =
+                self.hook.trials.compare(&trial, trial.kind_of_round(tally.pairs())).await
+            else {
                 return Vec::new();
             };
             trial.write(&compared);

@@ -12,10 +12,20 @@ pub struct Identity {
     models: Option<Vec<String>>,
 }
 
-/// Tells whether a call is marked as a rollout's own: alerts do not count it.
+/// Name of the client that checks the gateway, in the list of clients and in logs.
+pub const SYNTHETIC_CLIENT: &str = "synthetic";
+
+/// Tells whether a call is marked as the gateway's own, a rollout's or the synthetic client's: alerts do not count it.
+///
+/// The probe calls every few minutes. Counted, its calls would hide that every other one fails, and be most of them
+/// where there are few.
 pub fn is_marked(authorizer: Option<&AuthorizerContext>) -> bool {
-    let gate = authorizer.and_then(|context| context.gate.as_ref());
-    gate.and_then(Value::as_str) == Some("true")
+    let Some(context) = authorizer else { return false };
+    read_text(&context.gate) == Some("true") || read_text(&context.client) == Some(SYNTHETIC_CLIENT)
+}
+
+fn read_text(value: &Option<Value>) -> Option<&str> {
+    value.as_ref().and_then(Value::as_str)
 }
 
 impl Identity {
@@ -25,7 +35,7 @@ impl Identity {
     /// `unauthorized` where no authorizer has spoken: a function never trusts its route alone.
     pub fn from_context(authorizer: Option<&AuthorizerContext>) -> Result<Self> {
         let authorizer = authorizer.ok_or_else(unauthorized_error)?;
-        let client = authorizer.client.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let client = read_text(&authorizer.client).unwrap_or_default();
         if client.is_empty() {
             return Err(unauthorized_error());
         }
@@ -80,6 +90,21 @@ mod tests {
         assert_eq!(error.code, Code::ModelNotAllowed);
         assert_eq!(error.message, "model: is not allowed for this client, only: a, b");
         assert_eq!(Identity { client: "c".into(), models: None }.check_model("x"), Ok(()));
+    }
+
+    #[test]
+    fn calls_of_the_gateway_itself_are_marked() {
+        for (context, is_own) in [
+            (r#"{"client":"synthetic"}"#, true),
+            (r#"{"client":"c","gate":"true"}"#, true),
+            (r#"{"client":"c"}"#, false),
+            (r#"{"client":"c","gate":true}"#, false),
+            (r#"{"client":"synthetic-data"}"#, false),
+        ] {
+            let context: AuthorizerContext = serde_json::from_str(context).unwrap();
+            assert_eq!(is_marked(Some(&context)), is_own, "{context:?}");
+        }
+        assert!(!is_marked(None));
     }
 
     #[test]

@@ -19,6 +19,9 @@ pub(super) struct MarkedCall {
     pub(super) event: Value,
     /// What a model says differs from call to call, also in its form.
     pub(super) is_of_a_model: bool,
+    /// How many of the driver's rounds are for it, of the sum of the function's shares: most for what asks Cohere, and for
+    /// streams, since a version that fails there fails nowhere else.
+    pub(super) share: usize,
 }
 
 /// Builds the calls of a function, one of each kind; none of a function that is not called so.
@@ -35,15 +38,15 @@ pub(super) fn build_calls(
         "rerank" => build_reranks(&models.rerank),
         "health" => {
             let event = build_request(Method::GET, "/api/health", &[], &Value::Null);
-            vec![call("health", event)]
+            vec![call("health", event, 1)]
         }
         "authorizer" => build_questions(token),
         _ => Vec::new(),
     }
 }
 
-fn call(kind: &'static str, event: Value) -> MarkedCall {
-    MarkedCall { kind, event, is_of_a_model: false }
+fn call(kind: &'static str, event: Value, share: usize) -> MarkedCall {
+    MarkedCall { kind, event, is_of_a_model: false, share }
 }
 
 fn build_chats(model: &str) -> Vec<MarkedCall> {
@@ -73,11 +76,13 @@ fn build_chats(model: &str) -> Vec<MarkedCall> {
     }]);
     // Refused before Cohere is asked.
     let error = json!({ "model": model, "max_tokens": MAX_TOKENS });
-    let kinds = [("chat", body), ("stream", stream), ("tools", tools), ("error", error)];
-    let post = |(kind, body)| MarkedCall {
+    let kinds =
+        [("chat", body, 4), ("stream", stream, 4), ("tools", tools, 1), ("error", error, 1)];
+    let post = |(kind, body, share)| MarkedCall {
         kind,
         event: build_request(Method::POST, "/v2/chat", &[], &body),
         is_of_a_model: true,
+        share,
     };
     kinds.map(post).into()
 }
@@ -107,18 +112,18 @@ fn build_reranks(model: &str) -> Vec<MarkedCall> {
 fn build_cacheable(path: &str, kind: &'static str, body: &Value, error: &Value) -> Vec<MarkedCall> {
     let past = [("x-gateway-cache", "no-store")];
     vec![
-        call(kind, build_request(Method::POST, path, &past, body)),
-        call("cached", build_request(Method::POST, path, &[], body)),
-        call("error", build_request(Method::POST, path, &[], error)),
+        call(kind, build_request(Method::POST, path, &past, body), 8),
+        call("cached", build_request(Method::POST, path, &[], body), 1),
+        call("error", build_request(Method::POST, path, &[], error), 1),
     ]
 }
 
 fn build_questions(token: Option<&str>) -> Vec<MarkedCall> {
     let letters = std::iter::repeat_with(fastrand::alphanumeric).take(UNKNOWN_TOKEN_LETTERS);
     let unknown = format!("{TOKEN_PREFIX}{}", letters.collect::<String>());
-    let mut calls = vec![call("unknown_token", build_question(&unknown))];
+    let mut calls = vec![call("unknown_token", build_question(&unknown), 1)];
     if let Some(token) = token {
-        calls.push(call("known_token", build_question(token)));
+        calls.push(call("known_token", build_question(token), 4));
     }
     calls
 }

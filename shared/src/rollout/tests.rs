@@ -4,6 +4,7 @@ use super::answer::{Outcome, read_outcome};
 use super::judge::{Judgement, judge_pair};
 use super::kinds::build_calls;
 use super::lambda_api::Invoked;
+use super::trial::spread_shares;
 use crate::cohere::models::find_model;
 use crate::config::{RolloutConfig, RolloutModels};
 use serde_json::{Value, json};
@@ -168,4 +169,24 @@ fn every_call_is_marked_and_small() {
             assert!(function != "chat" || limit.is_some_and(|limit| limit < 50), "{body}");
         }
     }
+}
+
+#[test]
+fn driver_asks_mostly_what_reaches_cohere() {
+    let vars = [("GATEWAY_SYNTHETIC_CLIENT_SECRET_ID", "token")];
+    let models = RolloutConfig::from_vars(&vars).unwrap().models;
+    for (function, kind, rounds) in [
+        ("chat", "stream", 4),
+        ("embed", "embed", 8),
+        ("rerank", "rerank", 8),
+        ("chat", "error", 1),
+    ] {
+        let calls = build_calls(function, &models, None);
+        let spread = spread_shares(&calls);
+        assert_eq!(spread.len(), 10);
+        let places: Vec<_> = (0..10).filter(|round| calls[spread[*round]].kind == kind).collect();
+        assert_eq!(places.len(), rounds, "{function} {kind}: {places:?}");
+        assert!(places[0] < 6, "{function} {kind} comes late: {places:?}");
+    }
+    assert!(spread_shares(&[]).is_empty());
 }

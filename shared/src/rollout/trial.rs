@@ -30,6 +30,8 @@ pub struct Trials {
 pub struct Trial {
     pair: VersionPair,
     calls: Vec<MarkedCall>,
+    /// The kinds of the driver's rounds, which begin again after the last one.
+    rounds: Vec<usize>,
 }
 
 /// What one kind of call came to.
@@ -65,7 +67,8 @@ impl Trials {
             _ => None,
         };
         let calls = build_calls(&pair.name, &self.models, token.as_deref());
-        Ok(Trial { pair, calls })
+        let rounds = spread_shares(&calls);
+        Ok(Trial { pair, calls, rounds })
     }
 
     /// Reads where the alias of the function leads.
@@ -82,9 +85,9 @@ impl Trials {
         is_token(&token).then_some(token)
     }
 
-    /// Makes the calls of a kind until chance is ruled out; `number` counts the rounds.
-    pub async fn compare(&self, trial: &Trial, number: usize) -> Option<Compared> {
-        let call = trial.calls.get(number % trial.calls.len().max(1))?;
+    /// Makes the calls of a kind until chance is ruled out; `None` where there is no such kind.
+    pub async fn compare(&self, trial: &Trial, kind: usize) -> Option<Compared> {
+        let call = trial.calls.get(kind)?;
         let mut judgement = self.compare_once(&trial.pair, call).await;
         for _ in 1..TRIES {
             if !matches!(judgement, Judgement::Doubtful(_)) {
@@ -106,6 +109,22 @@ impl Trials {
     }
 }
 
+/// Returns the kinds of as many rounds as the shares add up to, those of a kind far from each other.
+pub(super) fn spread_shares(calls: &[MarkedCall]) -> Vec<usize> {
+    let rounds: usize = calls.iter().map(|call| call.share).sum();
+    let mut due = vec![0; calls.len()];
+    let mut spread = Vec::with_capacity(rounds);
+    for _ in 0..rounds {
+        for (due, call) in due.iter_mut().zip(calls) {
+            *due += call.share as isize;
+        }
+        let Some(kind) = (0..calls.len()).max_by_key(|kind| due[*kind]) else { break };
+        due[kind] -= rounds as isize;
+        spread.push(kind);
+    }
+    spread
+}
+
 impl Trial {
     pub fn pair(&self) -> &VersionPair {
         &self.pair
@@ -114,6 +133,12 @@ impl Trial {
     /// How many kinds of calls there are.
     pub fn kinds(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Returns the kind of a round of the driver; each kind comes in its share of them.
+    pub fn kind_of_round(&self, round: usize) -> usize {
+        let place = round % self.rounds.len().max(1);
+        self.rounds.get(place).copied().unwrap_or_default()
     }
 
     /// Writes what a pair of calls came to, with its metric, and returns whether it is a mismatch.

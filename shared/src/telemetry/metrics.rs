@@ -249,9 +249,9 @@ metrics in the namespace `CohereGateway`. `Service` is the stack's name, `Endpoi
 request's line itself ([logging](logging.md)); what Cohere billed, the model and the client are its fields, which
 cost nothing and are searched with Logs Insights ([cost](cost.md)).
 
-The event of a *marked call* has the metrics whose names begin with `Gate`, and its cost; that of every other request has both
-kinds. Alerts read what is not `Gate…`, so that a rollout's own calls wake nobody. Breakers and the key's age are of an
-environment and not of a call: whoever meets them writes them.
+The event of a *marked call*, a rollout's own or the synthetic client's, has the metrics whose names begin with `Gate`, and its
+cost; that of every other request has both kinds. Alerts read what is not `Gate…`, so that the gateway's own calls wake nobody
+and hide nothing. Breakers and the key's age are of an environment and not of a call: whoever meets them writes them.
 
 A function's log format must stay `Text` (or its level INFO): CloudWatch takes a line without a level of its own as INFO.
 

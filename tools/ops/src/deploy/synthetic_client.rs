@@ -11,11 +11,10 @@ use crate::output::{mask, say};
 use crate::store::{Replaced, Store};
 use crate::token::Token;
 use anyhow::{Context, ensure};
+use shared::edge::identity::SYNTHETIC_CLIENT;
 use shared::secrets::clients::{Client, ClientList};
 use shared::secrets::token::{hash_token_as_hex, is_token};
 
-/// Its name in the list and in logs.
-pub const NAME: &str = "synthetic";
 /// How often a token is listed because another deployment has made one meanwhile.
 const ROUNDS: usize = 3;
 
@@ -52,7 +51,7 @@ pub async fn ensure_client(
     let held = read_token(&secret).await?;
     let is_listed = held.as_ref().is_some_and(|held| has_token(&listed, &held.token));
     let has_key = match &listed.usage_plan_key {
-        Some(key) => keys.is_in_plan(NAME, key, places.plan).await?,
+        Some(key) => keys.is_in_plan(SYNTHETIC_CLIENT, key, places.plan).await?,
         None => false,
     };
     let token = match held {
@@ -75,7 +74,7 @@ pub async fn ensure_client(
     let (token, _) = edited.context("cannot put the synthetic client into the list")?;
     if let Some(old) = old_key.filter(|_| is_used && !has_key) {
         // Of a plan that is gone.
-        keys.delete(NAME, old).await?;
+        keys.delete(SYNTHETIC_CLIENT, old).await?;
     }
     Ok(SyntheticClient { token, is_changed: true })
 }
@@ -115,10 +114,10 @@ async fn find_or_make_key(
     keys: &ApiKeys<'_>,
     plan: &str,
 ) -> anyhow::Result<(String, Option<NewKey>)> {
-    if let Some(key) = keys.find_in_plan(NAME, plan).await? {
+    if let Some(key) = keys.find_in_plan(SYNTHETIC_CLIENT, plan).await? {
         return Ok((key, None));
     }
-    let made = keys.create(NAME, plan).await?;
+    let made = keys.create(SYNTHETIC_CLIENT, plan).await?;
     Ok((made.value.clone(), Some(made)))
 }
 
@@ -143,7 +142,7 @@ async fn list_client(
 }
 
 fn find(list: &ClientList) -> Option<&Client> {
-    list.clients.iter().find(|client| client.name == NAME)
+    list.clients.iter().find(|client| client.name == SYNTHETIC_CLIENT)
 }
 
 fn has_token(client: &Client, token: &str) -> bool {
@@ -160,12 +159,12 @@ fn put_client(list: &mut ClientList, hash: &str, key: &str, old_key: Option<&str
         _ => key.to_string(),
     };
     let client = Client {
-        name: NAME.to_string(),
+        name: SYNTHETIC_CLIENT.to_string(),
         token_sha256: vec![hash.to_string()],
         usage_plan_key: Some(key.clone()),
         ..Client::default()
     };
-    match list.clients.iter_mut().find(|other| other.name == NAME) {
+    match list.clients.iter_mut().find(|other| other.name == SYNTHETIC_CLIENT) {
         Some(known) => *known = client,
         None => list.clients.push(client),
     }

@@ -5,13 +5,13 @@ use super::add::{DEFAULT_PLAN, USAGE_PLAN_ID, find_usage_plan, plan_id};
 use crate::api_keys::ApiKeys;
 use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
-use crate::deploy::synthetic_client;
 use crate::options::Options;
 use crate::output::{Report, say};
 use crate::store::Store;
 use anyhow::Context;
 use clap::Args;
 use serde_json::json;
+use shared::edge::identity::SYNTHETIC_CLIENT;
 use shared::secrets::clients::Client;
 
 /// Gives each client whose API key is not in the usage plan a new one there; tokens stay as they are.
@@ -43,7 +43,7 @@ impl Reattach {
         let mut moved = Vec::new();
         for client in read_from(&store).await?.clients {
             let Some(old) = &client.usage_plan_key else { continue };
-            let is_here = client.name == synthetic_client::NAME
+            let is_here = client.name == SYNTHETIC_CLIENT
                 || keys.is_in_plan(&client.name, old, &self.usage_plan).await?;
             if !is_here {
                 self.give_key(&keys, &store, &client, old).await?;
