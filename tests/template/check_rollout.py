@@ -154,7 +154,8 @@ def throttled(name, new, live):
 
 
 def silent(name, new):
-    changed = f"(${{{name}Function.Version.Version}} != ${{Live{name}Version}})"
+    version = version_of(name)["Fn::GetAtt"][0]
+    changed = f"(${{{version}.Version}} != ${{Live{name}Version}})"
     expression = {"Fn::Sub": f"IF({changed} AND (live > 0) AND (shared > 0) AND (FILL(pairs, 0) < 1), 1, 0)"}
     return above_zero([
         result(with_live(name, expression, "shared * 0")),

@@ -4,13 +4,13 @@ use super::{BOUND, find, short};
 use crate::api_keys::ApiKeys;
 use crate::client_list::{edit_in, read_from};
 use crate::commands::ClientsSecret;
-use crate::deploy::synthetic_client;
 use crate::options::Options;
 use crate::output::{Report, say};
 use crate::problem::Usage;
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::json;
+use shared::edge::identity::SYNTHETIC_CLIENT;
 use shared::secrets::clients::Client;
 use std::io::{BufRead, IsTerminal};
 
@@ -49,7 +49,7 @@ impl Revoke {
         let others = listed.clients.iter().filter(|client| client.name != self.name);
         let is_last = self.token.is_none()
             && listed.clients.iter().any(|client| client.name == self.name)
-            && others.clone().all(|client| client.name == synthetic_client::NAME);
+            && others.clone().all(|client| client.name == SYNTHETIC_CLIENT);
         if is_last && !self.yes {
             confirm_last(&self.name)?;
         }
