@@ -7,4 +7,5 @@ mod key;
 mod login;
 mod output;
 mod policy;
+mod preflight;
 mod usage;

@@ -7,6 +7,7 @@ mod cost;
 mod deploy;
 mod key;
 mod models;
+mod preflight;
 mod reference;
 
 use crate::aws::{Session, variable};
@@ -59,6 +60,7 @@ enum Command {
     Key(key::Command),
     /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
     Deploy(Box<deploy::Deploy>),
+    Preflight(preflight::Preflight),
     Models(models::Models),
     Cost(cost::Cost),
     Completions(completions::Completions),
@@ -203,6 +205,7 @@ async fn run_command(command: Command, options: &Options) -> anyhow::Result<Repo
         Command::Clients(command) => clients::run(command, options).await,
         Command::Key(command) => key::run(command, options).await,
         Command::Deploy(deploy) => deploy.run(options).await,
+        Command::Preflight(preflight) => preflight.run(options).await,
         Command::Models(models) => models.run(options).await,
         Command::Cost(cost) => cost.run(options).await,
         Command::Completions(completions) => completions.run(Arguments::command()),
@@ -262,7 +265,10 @@ mod tests {
     #[test]
     fn every_command_teaches_by_examples_that_it_takes() {
         Arguments::command().debug_assert();
-        let mut commands = leaves(Arguments::command());
+        let mut root = Arguments::command();
+        // Hands on the options of every command, which some of one command exclude.
+        root.build();
+        let mut commands = leaves(root);
         assert!(commands.len() >= 7, "{}", commands.len());
         commands.push(Arguments::command());
         for mut command in commands {

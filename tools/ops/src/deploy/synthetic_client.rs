@@ -79,6 +79,11 @@ pub async fn ensure_client(
     Ok(SyntheticClient { token, is_changed: true })
 }
 
+/// Reads the token alone; `None` where the secret has no value yet.
+pub async fn read_token_of(secret: &Store) -> anyhow::Result<Option<String>> {
+    Ok(read_token(secret).await?.map(|held| held.token))
+}
+
 /// Reads the token; `None` where the secret has no value yet.
 async fn read_token(secret: &Store) -> anyhow::Result<Option<HeldToken>> {
     let version = secret.current().await.context("the synthetic client's token")?;
