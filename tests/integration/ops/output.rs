@@ -104,7 +104,7 @@ async fn commands_write_what_the_snapshots_show() {
         }
         assert!(!done.stdout.contains('\x1b') && !done.stderr.contains('\x1b'), "{done:?}");
         written += &format!("$ ops {}\n{}", arguments.join(" "), settle(&done.stdout));
-        let words = settle(&done.stderr).replace("error: ", "error: ");
+        let words = settle(&done.stderr);
         for line in words.lines() {
             written += &format!("  | {line}\n");
         }

@@ -23,9 +23,9 @@ async fn preflight_tries_every_endpoint_as_a_client() {
     deployment.deploy(&[]).await.data();
     let before = deployment.running.gateway.invoked_count("rerank");
     for (word, status) in [("none", "ok"), ("major", "impaired"), ("operational", "unknown")] {
-        // The plan of this client takes ten requests at once.
+        // The plan of this client takes twenty requests at once.
         let done = run_preflight(&deployment, word, "20").await;
-        assert_eq!(done.data(), "health, chat, embed and rerank are served\n", "{word}");
+        assert_eq!(done.data(), "health, chat, embed and rerank are served", "{word}");
         assert!(done.stderr.contains(&format!("page says: {status}")), "{done:?}");
     }
     assert_eq!(deployment.running.gateway.invoked_count("rerank"), before + 3);
