@@ -68,7 +68,7 @@ PARAMETERS = {
     "MinEmptyRetryBudgets": (5, 1),
     "DailyBudgetUsd": (100, 0),
     "MaxKeyAgeDays": (90, 1),
-    "RolloutType": ("Canary10Percent10Minutes", ["Canary10Percent5Minutes", "Canary10Percent10Minutes", "Linear10PercentEvery1Minute"]),
+    "RolloutType": ("Canary10Percent10Minutes", ["Canary10Percent10Minutes", "Linear10PercentEvery1Minute"]),
     "GradualDeployment": ("true", ["true", "false"]),
     **{f"Live{name}Version": ("", "^([1-9][0-9]*)?$") for name in GATED},
     "GateErrors": (3, 0),
