@@ -14,9 +14,11 @@ pub const SHIFTED: u64 = BEFORE + 1;
 pub const CANARY: u64 = 10;
 /// Share of the callers that meet the new version.
 pub const SHARE: f64 = 0.1;
-/// Pairs of calls that the driver makes a minute, and those of them that are streams.
+/// Pairs of calls that the driver makes a minute.
 pub const PAIRS: u64 = 10;
+/// Those of them that are streams, and those that are refused before Cohere is asked.
 const STREAMED_PAIRS: u64 = 4;
+const REFUSED_PAIRS: u64 = 1;
 /// Share of the callers' requests that are streams.
 const STREAMED: f64 = 0.5;
 /// First events: half of them within 0.8 s, 95 of 100 within 2.1 s.
@@ -33,6 +35,15 @@ pub struct Rollout {
     pub rate: u64,
     /// Share of requests that fail on any version.
     pub background: f64,
+}
+
+/// What a request asks for.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Stream,
+    Whole,
+    /// Bad, and answered so without asking Cohere.
+    Refused,
 }
 
 /// Where the values of one version go.
@@ -142,26 +153,31 @@ impl Run<'_> {
         for _ in 0..self.rollout.rate {
             let is_new = minute >= SHIFTED && self.random.f64() < SHARE;
             let version = if is_new { new } else { live };
-            let is_stream = self.random.f64() < STREAMED;
-            self.serve(version, is_new, is_stream, version.shared);
+            let kind = if self.random.f64() < STREAMED { Kind::Stream } else { Kind::Whole };
+            self.serve(version, is_new, kind, version.shared);
         }
     }
 
     fn drive(&mut self, new: &Version, live: &Version, pairs: SeriesId) {
         for number in 0..PAIRS {
-            let is_stream = number < STREAMED_PAIRS;
-            self.serve(new, true, is_stream, new.driven);
-            self.serve(live, false, is_stream, live.driven);
+            let kind = match number {
+                0..STREAMED_PAIRS => Kind::Stream,
+                number if number < PAIRS - REFUSED_PAIRS => Kind::Whole,
+                _ => Kind::Refused,
+            };
+            self.serve(new, true, kind, new.driven);
+            self.serve(live, false, kind, live.driven);
             let fault = self.rollout.fault;
             // An answer of 500 or 429 may be Cohere's weather: the driver repeats it and counts no mismatch.
-            let differs =
-                fault.crashes || fault.loses_header || (fault.breaks_streams && is_stream);
+            let differs = fault.crashes
+                || fault.loses_header
+                || (fault.breaks_streams && kind == Kind::Stream);
             self.cloudwatch.record_value(self.at, pairs, f64::from(u8::from(differs)));
         }
     }
 
     /// Lets a version serve one request, and writes what the version and AWS write of it.
-    fn serve(&mut self, version: &Version, is_new: bool, is_stream: bool, aws: [SeriesId; 2]) {
+    fn serve(&mut self, version: &Version, is_new: bool, kind: Kind, aws: [SeriesId; 2]) {
         let fault = if is_new { self.rollout.fault } else { super::release::HEALTHY };
         let [invocations, crashes] = aws;
         self.record(invocations, 1.0);
@@ -169,14 +185,15 @@ impl Run<'_> {
         if fault.crashes {
             return;
         }
+        let asks = kind != Kind::Refused;
         let failing = self.rollout.background + fault.errors + self.weather.errors;
-        let is_throttled = self.random.f64() < fault.throttled + self.weather.throttled;
-        let is_broken = fault.breaks_streams && is_stream;
-        let is_error = is_broken || (!is_throttled && self.random.f64() < failing);
+        let is_throttled = asks && self.random.f64() < fault.throttled + self.weather.throttled;
+        let is_broken = fault.breaks_streams && kind == Kind::Stream;
+        let is_error = is_broken || (asks && !is_throttled && self.random.f64() < failing);
         self.record(version.requests, 1.0);
         self.record(version.errors, f64::from(u8::from(is_error)));
         self.record(version.throttled, f64::from(u8::from(is_throttled)));
-        if is_stream && !is_error && !is_throttled {
+        if kind == Kind::Stream && !is_error && !is_throttled {
             let time = self.draw(FIRST_EVENT_MS) * fault.slowness * self.weather.slowness;
             self.record(version.latency, time);
         }

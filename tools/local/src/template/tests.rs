@@ -87,7 +87,7 @@ fn own_keys_are_limited_and_the_shared_one_is_not() {
     let Template { usage_plans, api_keys, .. } = own_template();
     let throttle = Some(Throttle { rate: 50.0, burst: 100.0 });
     let limited = TemplateUsagePlan { throttle, daily_quota: Some(500_000) };
-    let throttle = Some(Throttle { rate: 2.0, burst: 10.0 });
+    let throttle = Some(Throttle { rate: 2.0, burst: 20.0 });
     let low = TemplateUsagePlan { throttle, daily_quota: Some(20_000) };
     let plans = [
         ("DefaultUsagePlan", limited),
