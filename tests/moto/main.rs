@@ -136,7 +136,7 @@ async fn check_api_key(url: &str) {
     assert_eq!(key["value"], list["clients"][0]["usage_plan_key"]);
     let said = ops(&["clients", "reattach", "--usage-plan", plan]).await;
     assert!(said.contains("0 clients have a new API key"), "{said}");
-    let said = ops(&["clients", "revoke", "search"]).await;
+    let said = ops(&["clients", "revoke", "search", "--yes"]).await;
     assert!(!said.contains("warning"), "{said}");
     let path = format!("/apikeys/{}", key["id"].as_str().unwrap());
     let gone = ask_api_gateway(&store, url, "GET", &path, Value::Null).await;

@@ -40,7 +40,7 @@ pub struct Probe {
 /// What an event is answered with.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub enum Answer {
+pub enum ProbeAnswer {
     Seen(Seen),
     Offered(Offered),
 }
@@ -82,11 +82,11 @@ impl Probe {
     ///
     /// # Errors
     /// None: whatever is found is an outcome.
-    pub async fn answer(&'static self, event: Value) -> Result<Answer, Infallible> {
+    pub async fn answer(&'static self, event: Value) -> Result<ProbeAnswer, Infallible> {
         if event["ask"] == "models" {
-            return Ok(Answer::Offered(self.list_models().await));
+            return Ok(ProbeAnswer::Offered(self.list_models().await));
         }
-        Ok(Answer::Seen(self.look().await))
+        Ok(ProbeAnswer::Seen(self.look().await))
     }
 
     async fn list_models(&self) -> Offered {

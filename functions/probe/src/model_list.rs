@@ -55,7 +55,7 @@ struct PageModel {
     is_deprecated: bool,
 }
 
-struct Answer {
+struct CohereAnswer {
     status: u16,
     headers: HeaderMap,
     body: Bytes,
@@ -106,7 +106,7 @@ impl ModelList {
         path: &str,
         body: Bytes,
         authorization: &HeaderValue,
-    ) -> Result<Answer, String> {
+    ) -> Result<CohereAnswer, String> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.base_url))
@@ -117,7 +117,7 @@ impl ModelList {
         let exchange = async {
             let mut answer = self.transport.send(request).await?;
             let (status, headers) = (answer.status, std::mem::take(&mut answer.headers));
-            Ok(Answer { status, headers, body: answer.collect().await? })
+            Ok(CohereAnswer { status, headers, body: answer.collect().await? })
         };
         match tokio::time::timeout(self.limit, exchange).await {
             Ok(answer) => answer.map_err(|error: TransportError| error.to_string()),
@@ -126,7 +126,7 @@ impl ModelList {
     }
 }
 
-fn read_page(answer: &Answer) -> Result<Page, String> {
+fn read_page(answer: &CohereAnswer) -> Result<Page, String> {
     if answer.status != 200 {
         return Err(format!("Cohere answers with status {}", answer.status));
     }
@@ -148,8 +148,8 @@ fn is_plain(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, headers: HeaderMap::new(), body: body.to_string().into() }
+    fn answer(status: u16, body: &str) -> CohereAnswer {
+        CohereAnswer { status, headers: HeaderMap::new(), body: body.to_string().into() }
     }
 
     #[test]

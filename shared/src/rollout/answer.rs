@@ -17,7 +17,7 @@ const NOT_JUDGED: &str = "NotJudged";
 /// What a call of one version came to.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Outcome {
-    Answered(Answer),
+    Answered(FunctionAnswer),
     /// The function crashed, ran out of time or reported an error, of this kind.
     Crashed(String),
     /// Nothing can be said about the version; why.
@@ -26,7 +26,7 @@ pub(super) enum Outcome {
 
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Answer {
+pub(super) struct FunctionAnswer {
     pub(super) status: u16,
     /// Of an error of ours.
     pub(super) code: Option<Code>,
@@ -70,17 +70,17 @@ pub(super) fn read_outcome(invoked: Invoked) -> Outcome {
     }
 }
 
-fn read_answer(payload: &Bytes) -> Option<Answer> {
+fn read_answer(payload: &Bytes) -> Option<FunctionAnswer> {
     let Some(end) = memmem::find(payload, &HEAD_END) else { return read_verdict(payload) };
     let head: Value = serde_json::from_slice(&payload[..end]).ok()?;
     let status = u16::try_from(head["statusCode"].as_u64()?).ok()?;
     let names = head["headers"].as_object().into_iter().flat_map(|headers| headers.keys());
     let names: BTreeSet<_> = names.map(|name| name.to_ascii_lowercase()).collect();
-    let mut answer = Answer {
+    let mut answer = FunctionAnswer {
         status,
         is_from_fallback: names.contains(OwnHeader::FallbackFrom.name()),
         headers: names.into_iter().filter(|name| is_constant(name)).collect(),
-        ..Answer::default()
+        ..FunctionAnswer::default()
     };
     let body = &payload[end + HEAD_END.len()..];
     let content_type = head["headers"]["content-type"].as_str().unwrap_or_default();
@@ -98,13 +98,13 @@ fn read_answer(payload: &Bytes) -> Option<Answer> {
 }
 
 /// Reads the verdict of an authorizer, in the status that its caller would get.
-fn read_verdict(payload: &[u8]) -> Option<Answer> {
+fn read_verdict(payload: &[u8]) -> Option<FunctionAnswer> {
     let policy: Value = serde_json::from_slice(payload).ok()?;
     let status = match policy["policyDocument"]["Statement"][0]["Effect"].as_str()? {
         "Allow" => 200,
         _ => 401,
     };
-    let mut answer = Answer { status, ..Answer::default() };
+    let mut answer = FunctionAnswer { status, ..FunctionAnswer::default() };
     collect_paths(&policy, "", &mut answer.paths);
     Some(answer)
 }
@@ -116,7 +116,7 @@ fn is_constant(name: &str) -> bool {
     of_ours || !(FROM_COHERE.contains(&name) || passing.iter().any(|own| own.name() == name))
 }
 
-impl Answer {
+impl FunctionAnswer {
     fn read_stream(&mut self, body: &[u8]) {
         let (mut events, mut is_done, mut has_failed) = (Vec::<String>::new(), false, false);
         for frame in String::from_utf8_lossy(body).split("\n\n") {

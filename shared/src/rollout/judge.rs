@@ -3,7 +3,7 @@
 //! A new version may say more, never less. Cohere's failures are nobody's, and where only the new version has
 //! met one, they are counted by the gates that count failures, not here.
 
-use super::answer::{Answer, Ending, Outcome};
+use super::answer::{Ending, FunctionAnswer, Outcome};
 use super::paths::find_loss;
 
 /// What a pair of outcomes says of the new version.
@@ -35,7 +35,7 @@ pub(super) fn judge_pair(live: &Outcome, new: &Outcome, is_of_a_model: bool) -> 
     }
 }
 
-fn judge_answers(live: &Answer, new: &Answer, is_of_a_model: bool) -> Judgement {
+fn judge_answers(live: &FunctionAnswer, new: &FunctionAnswer, is_of_a_model: bool) -> Judgement {
     // Whether Cohere is well is no matter of the version that asks.
     let both_say_health = live.is_health() && new.is_health();
     if live.is_of_cohere() && (new.is_of_cohere() || new.status < 400) {
@@ -71,7 +71,7 @@ fn judge_answers(live: &Answer, new: &Answer, is_of_a_model: bool) -> Judgement 
     }
 }
 
-fn describe(answer: &Answer) -> String {
+fn describe(answer: &FunctionAnswer) -> String {
     if answer.is_from_fallback {
         return "another model answered".to_string();
     }
