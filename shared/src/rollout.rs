@@ -6,7 +6,7 @@
 
 pub mod alias;
 mod answer;
-mod aws_call;
+pub mod aws_call;
 pub mod code_deploy;
 mod events;
 pub mod hook;

@@ -1,7 +1,7 @@
 //! The queries of CloudWatch Logs Insights in documents name fields and metrics that lines have.
 
 use gateway_tests::source_files::ROOT;
-use shared::telemetry::metrics::Metric;
+use shared::telemetry::metrics::{Dimension, Metric};
 use std::path::Path;
 
 /// Words of the query language.
@@ -42,7 +42,9 @@ pub fn find_unknown_name(query: &str) -> Option<String> {
     let fields = std::fs::read_to_string(Path::new(ROOT).join("docs/logging.md")).unwrap();
     let is_unknown = |word: &String| {
         let is_metric = Metric::ALL.iter().any(|metric| metric.name() == word);
-        !is_metric && !fields.contains(&format!("`{word}`"))
+        let dimensions = [Dimension::Service, Dimension::Endpoint, Dimension::FunctionVersion];
+        let is_dimension = dimensions.iter().any(|dimension| dimension.name() == word);
+        !is_metric && !is_dimension && !fields.contains(&format!("`{word}`"))
     };
     find_names(query).into_iter().find(is_unknown)
 }

@@ -11,6 +11,7 @@ mod costly_client;
 mod first_deployment;
 mod key_leaked;
 mod rate_limited;
+mod rollout_taken_back;
 mod rotate_key;
 mod second_region;
 mod teardown;

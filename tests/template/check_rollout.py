@@ -203,6 +203,7 @@ def expected_gates(name):
     put(GATE.format("ChatGateCrashes") + ".Threshold", 2),
     put(GATE.format("HealthGateSilent") + ".Metrics.0.Expression.Fn::If.1", "IF(FILL(pairs, 0) < 1, 1, 0)"),
     put(GATE.format("AuthorizerGateDenials") + ".Metrics.5.MetricStat.Metric.MetricName", "GateFailed"),
+    put(GATE.format("ChatGateErrors") + ".AlarmDescription", "It fails."),
     put(GATE.format("RerankGateMismatch") + ".AlarmActions", [topic("P1")]),
 )
 def a_gate_compares_a_version_with_the_live_one():
@@ -210,7 +211,7 @@ def a_gate_compares_a_version_with_the_live_one():
         expected = expected_gates(name)
         for gate in gates:
             found = dict(RESOURCES[f"{name}Gate{gate}"]["Properties"])
-            assert found.pop("AlarmDescription"), (name, gate)
+            assert found.pop("AlarmDescription").endswith(". docs/runbooks/rollout-taken-back.md"), (name, gate)
             version = version_of(name)["Fn::GetAtt"][0]
             whole = {
                 **expected[gate], "AlarmName": {"Fn::Sub": f"${{AWS::StackName}}-{name}Gate{gate}-${{{version}.Version}}"},

@@ -157,25 +157,7 @@ impl FunctionAnswer {
 }
 
 fn is_code_of_cohere(code: Code) -> bool {
-    match code {
-        Code::InvalidRequest
-        | Code::Unauthorized
-        | Code::ModelNotAllowed
-        | Code::NotFound
-        | Code::ModelRetired
-        | Code::TooLarge
-        | Code::Internal => false,
-        Code::RateLimited
-        | Code::QuotaExhausted
-        | Code::ClientThrottled
-        | Code::UpstreamAuth
-        | Code::UpstreamBilling
-        | Code::UpstreamMalformed
-        | Code::UpstreamError
-        | Code::UpstreamUnreachable
-        | Code::CircuitOpen
-        | Code::KeyMissing
-        | Code::UpstreamTimeout
-        | Code::Deadline => true,
-    }
+    let is_of_a_rate =
+        matches!(code, Code::RateLimited | Code::QuotaExhausted | Code::ClientThrottled);
+    is_of_a_rate || (code.is_server_fault() && code != Code::Internal)
 }

@@ -1,5 +1,5 @@
 //! Calls of AWS, signed here and sent over the one HTTP client: a crate of the SDK for a few calls would be most of
-//! a function.
+//! a function. `ops` signs its calls by this too.
 
 use crate::clock::since_epoch;
 use crate::config::AwsAccess;
@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 use std::time::{Duration, SystemTime};
 
 /// Signs and sends. Scope: environment.
@@ -63,25 +63,42 @@ impl AwsCalls {
         let AwsAccess { region, access_key, secret_key, session_token, .. } = &self.access;
         let token = session_token.clone();
         let credentials = Credentials::new(access_key, secret_key, token, None, "environment");
-        let identity = credentials.into();
-        let parameters = SigningParams::builder()
-            .identity(&identity)
-            .region(region)
-            .name(call.service)
-            .time(SystemTime::UNIX_EPOCH + since_epoch())
-            .settings(SigningSettings::default())
-            .build()
-            .ok()?;
-        let body = SignableBody::Bytes(&call.body);
-        let headers = call.headers.iter().copied();
-        let signable = SignableRequest::new(call.method.as_str(), &call.url, headers, body).ok()?;
-        let signed = sign(signable, &parameters.into()).ok()?;
         let mut request = Request::builder().method(call.method).uri(&call.url);
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
         let mut request = request.body(call.body).ok()?;
-        signed.into_parts().0.apply_to_request_http1x(&mut request);
+        sign_request(&mut request, call.service, region, credentials)?;
         Some(request)
     }
+}
+
+/// Signs a request to a service of AWS; `None` where it cannot be signed, which no word of the SDK may tell: it might
+/// quote what is signed.
+pub fn sign_request(
+    request: &mut Request<Bytes>,
+    service: &str,
+    region: &str,
+    credentials: Credentials,
+) -> Option<()> {
+    let identity = credentials.into();
+    let parameters = SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name(service)
+        .time(SystemTime::UNIX_EPOCH + since_epoch())
+        .settings(SigningSettings::default())
+        .build()
+        .ok()?;
+    let url = request.uri().to_string();
+    let texts = |(name, value): (&'_ HeaderName, &'_ HeaderValue)| {
+        Some((name.to_string(), value.to_str().ok()?.to_string()))
+    };
+    let headers: Vec<_> = request.headers().iter().map(texts).collect::<Option<_>>()?;
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let body = SignableBody::Bytes(request.body());
+    let signable = SignableRequest::new(request.method().as_str(), &url, headers, body).ok()?;
+    let signed = sign(signable, &parameters.into()).ok()?;
+    signed.into_parts().0.apply_to_request_http1x(request);
+    Some(())
 }

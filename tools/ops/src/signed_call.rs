@@ -6,13 +6,12 @@
 use crate::aws::{Session, variable};
 use crate::problem::explain_refusal;
 use anyhow::{Context, anyhow};
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4::SigningParams;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
 use serde_json::Value;
+use shared::rollout::aws_call::sign_request;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Time of one call.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -111,7 +110,7 @@ pub async fn send(session: &Session, service: &Service, call: Call) -> anyhow::R
 
 async fn send_once(session: &Session, service: &Service, call: Call) -> anyhow::Result<Bytes> {
     let title = service.title;
-    let request = sign_request(session, service, call)?;
+    let request = build_signed(session, service, call)?;
     let exchange = async {
         let mut response = session.transport.send(request).await?;
         let headers = std::mem::take(&mut response.headers);
@@ -201,35 +200,22 @@ fn find_url(session: &Session, service: &Service) -> String {
     url.trim_end_matches('/').to_string()
 }
 
-fn sign_request(
+fn build_signed(
     session: &Session,
     service: &Service,
     call: Call,
 ) -> anyhow::Result<Request<Bytes>> {
     let url = format!("{}{}", find_url(session, service), call.path);
-    let headers = call.headers.iter().map(|(name, value)| (*name, value.as_str()));
-    let body = SignableBody::Bytes(call.body.as_bytes());
-    let signable = SignableRequest::new(call.method.as_str(), &url, headers, body);
-    let identity = session.credentials.clone().into();
-    let parameters = SigningParams::builder()
-        .identity(&identity)
-        .region(&session.region)
-        .name(service.name)
-        .time(SystemTime::now())
-        .settings(SigningSettings::default())
-        .build();
-    // The words of these errors might quote what is signed.
+    // The words of the errors might quote what is signed.
     let unsigned =
         || anyhow!("the request to {} cannot be signed: check AWS_ENDPOINT_URL", service.title);
-    let (signable, parameters) =
-        (signable.map_err(|_| unsigned())?, parameters.map_err(|_| unsigned())?);
-    let signed = sign(signable, &parameters.into()).map_err(|_| unsigned())?;
     let mut request = Request::builder().method(call.method).uri(&url);
     for (name, value) in &call.headers {
         request = request.header(*name, value);
     }
     let mut request = request.body(Bytes::from(call.body)).map_err(|_| unsigned())?;
-    signed.into_parts().0.apply_to_request_http1x(&mut request);
+    let credentials = session.credentials.clone();
+    sign_request(&mut request, service.name, &session.region, credentials).ok_or_else(unsigned)?;
     Ok(request)
 }
 

@@ -1,6 +1,6 @@
 //! `ops preflight`: whether a gateway serves its clients, by the synthetic client's token.
 
-use crate::aws::Session;
+use crate::aws::{Session, variable};
 use crate::commands::{SecretNames, open_secret, secret_name};
 use crate::deploy::smoke::{Verdict, try_gateway};
 use crate::deploy::synthetic_client::read_token_of;
@@ -22,13 +22,13 @@ const SECRET: &str = "SyntheticClientSecret";
 /// It reads Cohere's status page, asks for the gateway's health, and makes one tiny request of each endpoint, with the token
 /// of the synthetic client. A first deployment is tried so, since no version is there that it could be compared with;
 /// every later one too, after its gates. A status page that cannot be read, or has another word than those known, is
-/// unknown, and no failure.
+/// unknown, and no failure. A token in GATEWAY_TOKEN stands over the synthetic client's.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   ops preflight --stack cohere-gateway-prod
   ops preflight --url https://example.execute-api.eu-west-1.amazonaws.com/live
-  ops preflight --url http://localhost:8080 --wait-secs 0")]
+  ops preflight --url http://localhost:8080   # `cargo run`, with its token in GATEWAY_TOKEN")]
 pub struct Preflight {
     /// Address of the gateway; without it the stack's output ApiUrl
     #[arg(long, value_name = "URL")]
@@ -59,11 +59,10 @@ impl Preflight {
     pub async fn run(self, options: &Options) -> anyhow::Result<Report> {
         let session = options.open_session().await?;
         let url = self.find_url(&session, options).await?;
-        let names =
-            SecretNames { variable: SECRET_ID, local: SECRET, output: "SyntheticClientSecretArn" };
-        let secret = open_secret(&session, options, &self.secret, &names).await?;
-        let token = read_token_of(&secret).await?;
-        let token = token.context("there is no synthetic client yet: ops deploy makes it")?;
+        let token = match variable("GATEWAY_TOKEN") {
+            Some(token) => token,
+            None => self.read_token(&session, options).await?,
+        };
         let status = read_status(&session.transport, self.status_url.trim_end_matches('/')).await;
         say(&format!("Cohere's status page says: {}", status.as_str()));
         let wait = Duration::from_secs(self.wait_secs);
@@ -76,6 +75,15 @@ impl Preflight {
         }
         let data = json!({ "gateway": verdict.as_str(), "cohere_status_page": status.as_str() });
         Ok(Report::new("health, chat, embed and rerank are served\n".to_string(), data))
+    }
+
+    async fn read_token(&self, session: &Session, options: &Options) -> anyhow::Result<String> {
+        let names =
+            SecretNames { variable: SECRET_ID, local: SECRET, output: "SyntheticClientSecretArn" };
+        let secret = open_secret(session, options, &self.secret, &names).await?;
+        let token = read_token_of(&secret).await?;
+        let none = "there is no synthetic client yet: ops deploy makes it, or name a client's token by GATEWAY_TOKEN";
+        token.context(none)
     }
 
     async fn find_url(&self, session: &Session, options: &Options) -> anyhow::Result<String> {
