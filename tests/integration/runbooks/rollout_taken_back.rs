@@ -1,11 +1,19 @@
-//! `docs/runbooks/rollout-taken-back.md`: its queries name what stands in a line, and it knows every gate.
+//! `docs/runbooks/rollout-taken-back.md`: its block runs, its queries name what stands in a line, and it knows every gate.
 
 use crate::queries::assert_names_exist;
-use gateway_tests::runbook::FOLDER;
+use gateway_tests::gateway;
+use gateway_tests::runbook::{FOLDER, Runbook};
 use gateway_tests::source_files::ROOT;
+use local::Upstream;
 
-#[test]
-fn rollout_runbook_asks_for_fields_that_exist() {
+#[tokio::test]
+async fn rollout_runbook_shows_that_callers_are_served() {
+    let running = gateway::start(Upstream::Sandbox, &[]).await;
+    let url = running.gateway.url.clone();
+    let mut runbook = Runbook::open(&running, "rollout-taken-back", &[("GATEWAY_URL", &url)]);
+    let health = runbook.next().await;
+    assert!(health.contains(r#""status":"healthy""#), "{health}");
+    runbook.end().await;
     let page = std::fs::read_to_string(format!("{FOLDER}/rollout-taken-back.md")).unwrap();
     assert_names_exist(&page, 2);
 }
