@@ -3,6 +3,7 @@
 mod checklist;
 mod clients;
 mod deploy;
+mod failures;
 mod key;
 mod login;
 mod output;

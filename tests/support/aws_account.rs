@@ -41,7 +41,8 @@ impl AwsAccount {
     /// Ends the stack, or begins to stand for another one that is not there yet; what was recorded stays.
     pub fn end_stack(&self) {
         let mut state = self.state();
-        (state.status, state.functions) = (None, Default::default());
+        (state.stack_name, state.status) = (None, None);
+        state.functions.clear();
         state.parameters.clear();
     }
 

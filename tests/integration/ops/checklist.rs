@@ -44,7 +44,16 @@ async fn run_checklist(deployment: &Deployment) -> Checklist {
 }
 
 async fn run_with(deployment: &Deployment, variables: &[(&str, &str)]) -> Checklist {
-    let arguments = ["checklist", "--stack", STACK, "--json"];
+    run_within(deployment, variables, "15").await
+}
+
+/// Runs it with so many seconds for each question.
+async fn run_within(
+    deployment: &Deployment,
+    variables: &[(&str, &str)],
+    seconds: &str,
+) -> Checklist {
+    let arguments = ["checklist", "--stack", STACK, "--json", "--timeout-secs", seconds];
     let done = deployment.run_ops_with(&arguments, variables).await;
     let said: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
     assert_eq!(said["command"], "checklist");

@@ -7,9 +7,12 @@ use super::operations::{
 use super::state::{State, Version};
 use crate::stub::{Seen, Step, write_answer, write_json};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// The one account that there is.
 const ACCOUNT: &str = "123456789012";
+/// Where its stack is.
+const REGION: &str = "us-east-1";
 
 /// Answers a call, or the stand-in of `sam`, which says what it was told.
 pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
@@ -20,27 +23,55 @@ pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
         let is_done = state.deploy(&folder, &lines.collect::<Vec<_>>());
         return write_answer(if is_done { 200 } else { 500 }, &[], b"");
     }
-    if seen.path == "/_status" {
+    if seen.path.starts_with("/_status") {
         return answer_status_page(state);
     }
+    let mut steps = answer_service(state, seen, &body);
+    if let Some(pause) = find_pause(state, seen, &body) {
+        steps.insert(0, Step::Wait(pause));
+    }
+    steps
+}
+
+/// Returns how late an action is answered, where a form or a header names it.
+fn find_pause(state: &State, seen: &Seen, form: &str) -> Option<Duration> {
+    let in_form = form.split('&').find_map(|pair| pair.strip_prefix("Action="));
+    let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let in_header = target.and_then(|target| target.rsplit('.').next());
+    let action = in_form.or(in_header)?;
+    let is_meant = |name: &&String| name.ends_with(&format!(":{action}"));
+    state.operations.slow.keys().find(is_meant).map(|name| state.operations.slow[name])
+}
+
+fn answer_service(state: &mut State, seen: &Seen, body: &str) -> Vec<Step> {
     let signed = seen.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let scope = signed.and_then(|value| value.split('/').nth(3)).unwrap_or_default();
-    match scope {
-        "sts" | "cloudformation" | "sns" => answer_query(state, scope, &body),
-        "monitoring" => answer_query(state, "cloudwatch", &body),
+    let mut scope = signed.unwrap_or_default().split('/').skip(2);
+    let (region, service) = (scope.next().unwrap_or_default(), scope.next().unwrap_or_default());
+    if service == "cloudformation" && (region != REGION || !names_stack(state, body)) {
+        return refuse(400, "ValidationError", "Stack with id it does not exist");
+    }
+    match service {
+        "sts" | "cloudformation" | "sns" => answer_query(state, service, body),
+        "monitoring" => answer_query(state, "cloudwatch", body),
         "lambda" => answer_lambda(state, &seen.path),
         "apigateway" => answer_routes(state, &seen.path),
         "logs" | "codedeploy" | "events" => {
             let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-            answer_operation(state, target.expect("an operation"), &body)
+            answer_operation(state, target.expect("an operation"), body)
         }
         "ssm" => {
             let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
             let operation = target.and_then(|target| target.strip_prefix("AmazonSSM."));
-            answer_ssm(state, operation.expect("an operation"), &body)
+            answer_ssm(state, operation.expect("an operation"), body)
         }
         _ => write_answer(403, &[], b"not signed for a service that is here"),
     }
+}
+
+/// Tells whether a form is about the one stack that there is.
+fn names_stack(state: &State, form: &str) -> bool {
+    let named = form.split('&').find_map(|pair| pair.strip_prefix("StackName="));
+    state.stack_name.is_none() || state.stack_name.as_deref() == named
 }
 
 fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {

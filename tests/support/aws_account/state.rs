@@ -45,6 +45,8 @@ pub enum Failure {
 pub struct State {
     pub quota: u64,
     pub reserves: BTreeMap<String, u64>,
+    /// Name of the stack; any, until one is deployed.
+    pub stack_name: Option<String>,
     /// Status of the stack; `None` where there is none.
     pub status: Option<String>,
     /// How often the stack was changed, which is all there is of time here.
@@ -78,6 +80,7 @@ impl State {
         Self {
             quota: 1_000,
             reserves: BTreeMap::new(),
+            stack_name: None,
             status: None,
             updates: 0,
             template: String::new(),
@@ -99,6 +102,7 @@ impl State {
     /// Does what `sam deploy` with these arguments does in this folder; false where it fails.
     pub(super) fn deploy(&mut self, folder: &str, arguments: &[String]) -> bool {
         self.deployments.push(arguments.to_vec());
+        self.stack_name = Some(find_option(arguments, "--stack-name"));
         let is_update = self.status.as_deref().is_some_and(|status| status != "REVIEW_IN_PROGRESS");
         let failure = self.failure.take();
         if failure == Some(Failure::Upload) {

@@ -31,18 +31,27 @@ pub struct Session {
     pub credentials: Credentials,
     pub region: String,
     pub transport: Transport,
+    /// Time of one question.
+    pub limit: Duration,
 }
 
 impl Session {
     /// Finds out all that a call needs; of AWS it asks the credentials alone, where they come from there.
     ///
     /// A region or profile that is given stands over the environment's, its credentials too.
-    pub async fn open(region: Option<&str>, profile: Option<&str>) -> anyhow::Result<Self> {
+    pub async fn open(
+        region: Option<&str>,
+        profile: Option<&str>,
+        limit: Duration,
+    ) -> anyhow::Result<Self> {
         check_endpoints()?;
         check_profile(profile).await?;
         let transport = connect()?;
-        let times =
-            TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(20)).build();
+        // Of an operation with its retries: a server that never answers is asked once.
+        let times = TimeoutConfig::builder()
+            .operation_attempt_timeout(limit)
+            .operation_timeout(limit)
+            .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http_client(&transport))
             .timeout_config(times);
@@ -59,15 +68,17 @@ impl Session {
         if let Some(url) = config.endpoint_url() {
             check_endpoint("the profile's endpoint_url", url)?;
         }
+        let name = profile.map(str::to_string).or_else(|| variable("AWS_PROFILE"));
         let provider = config.credentials_provider().context("no way to find credentials")?;
         let credentials = provider.provide_credentials().await;
-        let credentials = credentials.map_err(|error| explain_credentials(&error))?;
+        let credentials =
+            credentials.map_err(|error| explain_credentials(&error, name.as_deref()))?;
         mask(credentials.secret_access_key());
         mask(credentials.session_token().unwrap_or_default());
         // Asked once: a program that gives credentials may ask its user for them.
         let known = SharedCredentialsProvider::new(credentials.clone());
         let config = config.into_builder().credentials_provider(known).build();
-        Ok(Self { config, credentials, region, transport })
+        Ok(Self { config, credentials, region, transport, limit })
     }
 }
 

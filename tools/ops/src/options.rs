@@ -4,6 +4,7 @@ use crate::aws::Session;
 use crate::deploy::stack::{Stack, ask_stack};
 use crate::problem::Usage;
 use clap::Args;
+use std::time::Duration;
 
 /// The options of all commands.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,12 +21,23 @@ pub struct Options {
     /// Profile of the AWS configuration, over AWS_PROFILE and over credentials in the environment
     #[arg(long, global = true, value_name = "NAME", help_heading = "Options of every command")]
     pub profile: Option<String>,
+    /// Longest time for one question to AWS or to the gateway
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 15,
+        help_heading = "Options of every command",
+        value_parser = clap::value_parser!(u64).range(1..=600)
+    )]
+    pub timeout_secs: u64,
 }
 
 impl Options {
     /// Opens the way to AWS that these options and the environment name.
     pub async fn open_session(&self) -> anyhow::Result<Session> {
-        Session::open(self.region.as_deref(), self.profile.as_deref()).await
+        let limit = Duration::from_secs(self.timeout_secs);
+        Session::open(self.region.as_deref(), self.profile.as_deref(), limit).await
     }
 
     /// Reads the stack that was named; `None` where none was.

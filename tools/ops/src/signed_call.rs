@@ -4,7 +4,7 @@
 //! of Secrets Manager 39 000; CloudWatch, Logs, SNS, CodeDeploy and EventBridge would be five more: they would be most of the time that `ops` takes to compile, for a few calls each.
 
 use crate::aws::{Session, variable};
-use crate::problem::explain_refusal;
+use crate::problem::{CHECK_NETWORK, explain_refusal, explain_silence};
 use anyhow::{Context, anyhow};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request};
@@ -12,9 +12,6 @@ use serde_json::Value;
 use shared::rollout::aws_call::sign_request;
 use std::fmt;
 use std::time::Duration;
-
-/// Time of one call.
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// A service of AWS: in host names and signatures, in its endpoint's variable, and for people.
 pub struct Service {
@@ -72,13 +69,15 @@ pub struct Call {
 /// What a service refuses; its text says what to do.
 #[derive(Debug)]
 pub struct Refusal {
+    pub service: &'static str,
     pub code: String,
     pub message: Option<String>,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&explain_refusal(&self.code, self.message.as_deref()))
+        let told = explain_refusal(&self.code, self.message.as_deref());
+        write!(f, "{}: {told}", self.service)
     }
 }
 
@@ -120,15 +119,15 @@ async fn send_once(session: &Session, service: &Service, call: Call) -> anyhow::
             response.collect().await?,
         ))
     };
-    let exchanged = tokio::time::timeout(LIMIT, exchange).await;
+    let exchanged = tokio::time::timeout(session.limit, exchange).await;
     let exchanged =
-        exchanged.with_context(|| format!("{title}: no answer in time; look, then try again"))?;
+        exchanged.map_err(|_| anyhow!("{title}: {}", explain_silence(session.limit)))?;
     let (status, headers, text) =
-        exchanged.map_err(|error| anyhow!("{title}: {error}; check the network"))?;
+        exchanged.map_err(|error| anyhow!("{title}: {error}; {CHECK_NETWORK}"))?;
     if (200..300).contains(&status) {
         return Ok(text);
     }
-    Err(read_refusal(&headers, &text).into())
+    Err(read_refusal(title, &headers, &text).into())
 }
 
 /// Makes one call whose answer is JSON; one without a body is null.
@@ -161,7 +160,7 @@ pub async fn call_operation(
         .await
 }
 
-fn read_refusal(headers: &HeaderMap, text: &Bytes) -> Refusal {
+fn read_refusal(service: &'static str, headers: &HeaderMap, text: &Bytes) -> Refusal {
     let text = String::from_utf8_lossy(text);
     let xml = roxmltree::Document::parse(&text);
     let (code, message) = match &xml {
@@ -183,7 +182,7 @@ fn read_refusal(headers: &HeaderMap, text: &Bytes) -> Refusal {
     // A namespace may stand behind a colon, or in front of a number sign.
     let code = code.unwrap_or_default();
     let code = code.split(':').next().and_then(|code| code.rsplit('#').next());
-    Refusal { code: code.unwrap_or_default().to_string(), message }
+    Refusal { service, code: code.unwrap_or_default().to_string(), message }
 }
 
 fn find_url(session: &Session, service: &Service) -> String {
@@ -254,7 +253,7 @@ mod tests {
             (header, r#"{"Message":"no"}"#, "NotFoundException", Some("no")),
             (HeaderMap::new(), "odd", "", None),
         ] {
-            let refusal = read_refusal(&headers, &Bytes::from(text));
+            let refusal = read_refusal("X", &headers, &Bytes::from(text));
             assert_eq!((refusal.code.as_str(), refusal.message.as_deref()), (code, message));
         }
     }

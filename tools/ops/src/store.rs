@@ -9,11 +9,14 @@ use shared::secrets::secrets_manager::{
 };
 use shared::secrets::source::Secret;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// One secret.
 pub struct Store {
     secret: SecretsManager,
+    /// Time of one question.
+    limit: Duration,
 }
 
 /// What became of an attempt to replace the current version.
@@ -27,7 +30,8 @@ pub enum Replaced {
 impl Store {
     /// Prepares to use the secret called `id`; asks nothing of it yet.
     pub fn with_session(session: &Session, id: &str) -> Self {
-        Self { secret: SecretsManager::from_config(&session.config, id) }
+        let secret = SecretsManager::from_config(&session.config, id);
+        Self { secret, limit: session.limit }
     }
 
     /// Reads the current version; `None` where the secret has no value yet.
@@ -122,6 +126,6 @@ impl Store {
     }
 
     fn problem(&self, doing: &str, error: &StoreError) -> anyhow::Error {
-        anyhow!("cannot {doing} the secret: {}", explain(error))
+        anyhow!("cannot {doing} the secret: {}", explain(error, self.limit))
     }
 }

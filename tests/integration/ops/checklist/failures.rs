@@ -1,7 +1,8 @@
 //! Questions that are not answered: nobody can tell then, with the reason, and a P1 line ends with 1.
 
-use super::{STACK, deploy_well, run_checklist, run_with};
+use super::{STACK, deploy_well, run_checklist, run_with, run_within};
 use gateway_tests::deployment::Deployment;
+use std::time::{Duration, Instant};
 
 /// An action, and the lines that nobody can tell without it.
 const REFUSED: [(&str, &[&str]); 6] = [
@@ -29,6 +30,29 @@ async fn refused_question_is_told_as_not_known() {
         let is_p2 = action == "logs:DescribeLogGroups";
         assert_eq!(found.code, i32::from(!is_p2), "{action}");
     }
+}
+
+#[tokio::test]
+async fn late_answer_is_told_as_not_known_in_time() {
+    let deployment = deploy_well("checklist-late").await;
+    let late = REFUSED.map(|(action, _)| (action.to_string(), Duration::from_secs(600)));
+    deployment.account.state().operations.slow = late.into();
+    let since = Instant::now();
+    let found = run_within(&deployment, &[], "2").await;
+    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
+    for id in REFUSED.iter().flat_map(|(_, ids)| *ids) {
+        let line = &found.lines[*id];
+        assert_eq!(line.outcome, "cannot_tell", "{id}: {line:?}");
+        assert!(line.reason.contains("no answer within 2 s"), "{id}: {line:?}");
+    }
+    let others = ["key.present", "api.streaming", "delivery.live", "gateway.front_door"];
+    assert!(others.iter().all(|id| found.lines[*id].outcome == "pass"), "the rest is told");
+    assert_eq!((found.code, found.is_ready), (1, false));
+
+    // What is a little late is awaited.
+    let late = REFUSED.map(|(action, _)| (action.to_string(), Duration::from_millis(500)));
+    deployment.account.state().operations.slow = late.into();
+    assert!(run_checklist(&deployment).await.is_ready);
 }
 
 #[tokio::test]

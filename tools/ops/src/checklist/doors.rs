@@ -14,7 +14,7 @@ use std::time::Duration;
 const HEALTH_TRIES: usize = 4;
 const HEALTH_PAUSE: Duration = Duration::from_millis(700);
 /// Where Cohere tells of incidents, unless GATEWAY_STATUS_URL says otherwise.
-const STATUS_URL: &str = "https://status.cohere.com/api/v2/status.json";
+const STATUS_URL: &str = "https://status.cohere.com";
 
 /// The token that `cargo run` takes without `--upstream`.
 const LOCAL_TOKEN: &str = "cgw_local_token_of_this_machine_only";
@@ -62,6 +62,7 @@ pub async fn ask_closed_door(session: &Session, url: &str) -> anyhow::Result<Gat
 /// Asks Cohere's status page for its indicator.
 pub async fn ask_status_page(session: &Session) -> anyhow::Result<String> {
     let url = variable("GATEWAY_STATUS_URL").unwrap_or_else(|| STATUS_URL.to_string());
+    let url = format!("{}/api/v2/status.json", url.trim_end_matches('/'));
     let (status, body) = send(session, Method::GET, &url, None).await?;
     ensure!(status == 200, "the status page answers {status}");
     let indicator = body["status"]["indicator"].as_str();

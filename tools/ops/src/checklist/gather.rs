@@ -25,7 +25,7 @@ type Resources = BTreeMap<String, Resource>;
 
 /// Finds out all of a deployed gateway.
 pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy: String) -> Facts {
-    let resources = ask(list_resources(session, name)).await;
+    let resources = ask(session, list_resources(session, name)).await;
     let known = resources.clone().unwrap_or_default();
     let outputs = &stack.outputs;
     let output = |name: &str| match outputs.get(name) {
@@ -47,28 +47,28 @@ pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy
     let (api, probe, rule) = (output("ApiId"), physical("ProbeFunction"), physical("ProbeRule"));
     let aws = async {
         tokio::join!(
-            ask(async { Ok(ask_caller(session).await?.account) }),
+            ask(session, async { Ok(ask_caller(session).await?.account) }),
             gather_functions(session, &known),
-            ask(async { describe_key(session, need(key.clone())?).await }),
-            ask(async { list_routes(session, need(api)?).await }),
-            ask(list_retention(session, name, &log_groups)),
-            ask(list_alarms(session, name)),
+            ask(session, async { describe_key(session, need(key.clone())?).await }),
+            ask(session, async { list_routes(session, need(api)?).await }),
+            ask(session, list_retention(session, name, &log_groups)),
+            ask(session, list_alarms(session, name)),
             ask_subscriptions(session, &stack, &known, "P1"),
             ask_subscriptions(session, &stack, &known, "P2"),
             gather_groups(session, &resources),
-            ask(list_hooked(session, name)),
-            ask(async { ask_rule(session, need(rule)?).await }),
-            ask(ask_quota(session)),
-            ask(read_release(session, name)),
+            ask(session, list_hooked(session, name)),
+            ask(session, async { ask_rule(session, need(rule)?).await }),
+            ask(session, ask_quota(session)),
+            ask(session, read_release(session, name)),
         )
     };
     let doors = async {
         tokio::join!(
-            ask(async { ask_models(session, need(probe)?).await }),
-            ask(async { ask_health(session, need(url.clone())?).await }),
-            ask(async { ask_front_door(session, need(url.clone())?, need(token)?).await }),
-            ask(async { ask_closed_door(session, need(url.clone())?).await }),
-            ask(ask_status_page(session)),
+            ask(session, async { ask_models(session, need(probe)?).await }),
+            ask(session, async { ask_health(session, need(url.clone())?).await }),
+            ask(session, async { ask_front_door(session, need(url.clone())?, need(token)?).await }),
+            ask(session, async { ask_closed_door(session, need(url.clone())?).await }),
+            ask(session, ask_status_page(session)),
         )
     };
     let (aws, doors) = tokio::join!(aws, doors);
@@ -106,11 +106,11 @@ pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy
 /// Finds out what a gateway on this machine can answer.
 pub async fn gather_local(session: &Session, url: &str) -> Facts {
     let (key, offered, health, front_door, closed_door) = tokio::join!(
-        ask(describe_key(session, LOCAL_KEY)),
-        ask(ask_models(session, LOCAL_PROBE)),
-        ask(ask_health(session, url)),
-        ask(ask_local_door(session, url)),
-        ask(ask_closed_door(session, url)),
+        ask(session, describe_key(session, LOCAL_KEY)),
+        ask(session, ask_models(session, LOCAL_PROBE)),
+        ask(session, ask_health(session, url)),
+        ask(session, ask_local_door(session, url)),
+        ask(session, ask_closed_door(session, url)),
     );
     let empty = Facts::not_local();
     Facts { key, offered, health, front_door, closed_door, ..empty }
@@ -149,18 +149,20 @@ async fn gather_functions(
 
 async fn gather_function(session: &Session, name: &str, of_stack: String) -> FunctionFacts {
     let (latest, live, alias, reserve) = tokio::join!(
-        ask(ask_version(session, name, None)),
-        ask(ask_version(session, name, Some(ALIAS))),
-        ask(ask_alias(session, name, ALIAS)),
-        ask(ask_reserve(session, name)),
+        ask(session, ask_version(session, name, None)),
+        ask(session, ask_version(session, name, Some(ALIAS))),
+        ask(session, ask_alias(session, name, ALIAS)),
+        ask(session, ask_reserve(session, name)),
     );
     FunctionFacts { of_stack, latest, live, alias, reserve }
 }
 
 /// Asks about a function without versions, which is called as it is.
 async fn gather_hook(session: &Session, name: &str) -> FunctionFacts {
-    let (latest, reserve) =
-        tokio::join!(ask(ask_version(session, name, None)), ask(ask_reserve(session, name)));
+    let (latest, reserve) = tokio::join!(
+        ask(session, ask_version(session, name, None)),
+        ask(session, ask_reserve(session, name))
+    );
     let (live, alias) = (latest.clone(), Ok(Alias::default()));
     FunctionFacts { of_stack: String::new(), latest, live, alias, reserve }
 }
@@ -175,7 +177,7 @@ async fn ask_subscriptions(
     let existing = existing.filter(|arn| !arn.is_empty()).cloned();
     let own = resources.get(&format!("{severity}Topic")).map(|topic| topic.physical.clone());
     match existing.or(own) {
-        Some(topic) => ask(list_subscriptions(session, &topic)).await,
+        Some(topic) => ask(session, list_subscriptions(session, &topic)).await,
         None => Ok(Subscriptions::default()),
     }
 }
@@ -191,7 +193,7 @@ async fn gather_groups(
     for function in SERVING {
         let Some(group) = resources.get(&format!("{function}DeploymentGroup")) else { continue };
         questions.push(async move {
-            let answer = ask(ask_group(session, application, &group.physical)).await;
+            let answer = ask(session, ask_group(session, application, &group.physical)).await;
             (function.to_string(), answer)
         });
     }

@@ -7,6 +7,7 @@ use super::models::OfferedModels;
 use super::routes::Integration;
 use crate::aws::Session;
 use crate::deploy::account::query;
+use crate::problem::explain_silence;
 use crate::signed_call::{
     API_GATEWAY, CLOUDFORMATION, CLOUDWATCH, CODEDEPLOY, Call, EVENTS, LAMBDA, LOGS,
     SECRETS_MANAGER, SNS, call_operation, percent_encode, send_for_json,
@@ -20,16 +21,15 @@ use roxmltree::Document;
 use serde_json::{Value, json};
 use shared::secrets::secrets_manager::{CURRENT, ListedVersion};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
-/// Time of one question, with its pages.
-const LIMIT: Duration = Duration::from_secs(15);
-
-/// Asks within the limit; what fails is the reason why nobody can tell.
-pub async fn ask<T>(question: impl Future<Output = anyhow::Result<T>>) -> Asked<T> {
-    match tokio::time::timeout(LIMIT, question).await {
+/// Asks a question, with its pages, within the limit; what fails is the reason why nobody can tell.
+pub async fn ask<T>(
+    session: &Session,
+    question: impl Future<Output = anyhow::Result<T>>,
+) -> Asked<T> {
+    match tokio::time::timeout(session.limit, question).await {
         Ok(answered) => answered.map_err(|error| format!("{error:#}")),
-        Err(_) => Err(format!("no answer within {} s", LIMIT.as_secs())),
+        Err(_) => Err(explain_silence(session.limit)),
     }
 }
 
@@ -127,7 +127,8 @@ pub async fn ask_models(session: &Session, probe: &str) -> anyhow::Result<Offere
     let path = format!("/2015-03-31/functions/{probe}/invocations?Qualifier=live");
     let body = json!({ "ask": "models" }).to_string();
     let call = Call { method: Method::POST, path, headers: Vec::new(), body };
-    OfferedModels::parse(&send_for_json(session, &LAMBDA, call).await?)
+    let answer = send_for_json(session, &LAMBDA, call).await;
+    OfferedModels::parse(&answer.context("the function probe cannot be asked")?)
 }
 
 /// Returns the integration of each route of an API.
@@ -147,7 +148,7 @@ pub async fn list_routes(
             let path = format!("/restapis/{api}/resources/{id}/methods/{method}/integration");
             let route = format!("{method} {}", item["path"].as_str().unwrap_or_default());
             questions.push(async move {
-                let answer = ask(send_for_json(session, &API_GATEWAY, get(path))).await;
+                let answer = ask(session, send_for_json(session, &API_GATEWAY, get(path))).await;
                 (route, answer.map(|answer| read_integration(&answer)))
             });
         }

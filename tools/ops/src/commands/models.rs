@@ -2,7 +2,7 @@
 
 use crate::checklist::{OfferedModels, ask_models};
 use crate::deploy::stack::list_functions;
-use crate::options::Options;
+use crate::options::{Options, require_stack};
 use crate::output::{Report, say, write_table};
 use anyhow::Context;
 use clap::Args;
@@ -45,6 +45,7 @@ impl Models {
         let session = options.open_session().await?;
         let probe = match &options.stack {
             Some(stack) => {
+                require_stack(&session, stack).await?;
                 let mut functions = list_functions(&session, stack).await?;
                 functions.remove("ProbeFunction").context("the stack has no ProbeFunction")?.name
             }

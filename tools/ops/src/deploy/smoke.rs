@@ -1,14 +1,15 @@
 //! The smoke test: the health check with a token, then one tiny request of each endpoint.
 
 use crate::aws::Session;
+use crate::problem::explain_silence;
 use anyhow::{anyhow, bail};
 use bytes::Bytes;
 use http::{Method, Request};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// Time of one request; the functions' own times are shorter for these.
-const LIMIT: Duration = Duration::from_secs(30);
+/// A request may take so many times as long as a question; the functions' own times are shorter for these.
+const LIMITS: u32 = 2;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -132,9 +133,10 @@ impl Gateway<'_> {
             let response = self.session.transport.send(request).await?;
             Ok::<_, shared::transport::TransportError>((response.status, response.collect().await?))
         };
-        let exchanged = tokio::time::timeout(LIMIT, exchange).await;
+        let limit = self.session.limit * LIMITS;
+        let exchanged = tokio::time::timeout(limit, exchange).await;
         let (status, text) = exchanged
-            .map_err(|_| anyhow!("{} {}: no answer in time", probe.method, probe.path))?
+            .map_err(|_| anyhow!("{} {}: {}", probe.method, probe.path, explain_silence(limit)))?
             .map_err(|error| anyhow!("{} {}: {error}", probe.method, probe.path))?;
         Ok(Answer { status, body: serde_json::from_slice(&text).unwrap_or_default() })
     }
