@@ -92,16 +92,20 @@ fn read_problem(done: &Done, code: i32) -> String {
     problem
 }
 
-/// Runs all of these, several at once, each with further options and variables.
-async fn run_each<T>(
-    deployment: &Deployment,
-    runs: Vec<(Vec<&'static str>, Vec<(String, String)>, T)>,
-) -> Vec<(String, Done, T)> {
-    let running = runs.into_iter().map(|(arguments, variables, about)| async move {
+/// One run of a command.
+struct Run<T> {
+    arguments: Vec<&'static str>,
+    variables: Vec<(String, String)>,
+    /// What the test wants to know of it afterwards.
+    about: T,
+}
+
+/// Runs all of these, several at once.
+async fn run_each<T>(deployment: &Deployment, runs: Vec<Run<T>>) -> Vec<(Done, Run<T>)> {
+    let running = runs.into_iter().map(|it| async move {
         let variables: Vec<_> =
-            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let done = run(deployment, &arguments, &variables).await;
-        (arguments.join(" "), done, about)
+            it.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        (run(deployment, &it.arguments, &variables).await, it)
     });
     stream::iter(running).buffered(AT_ONCE).collect().await
 }

@@ -1,6 +1,6 @@
 //! A service that refuses, is overloaded, never answers, cannot be reached, or is somebody else.
 
-use super::{COMMANDS, STACK, prepare, read_problem, run_each};
+use super::{COMMANDS, Run, STACK, prepare, read_problem, run_each};
 use gateway_tests::stub::{Seen, Step, Stub, write_answer};
 
 /// How a service fails, and words that tell an operator what to do.
@@ -96,13 +96,16 @@ async fn every_command_explains_each_failure_of_each_service() {
                     arguments.extend(["--timeout-secs", "1"]);
                 }
                 let variable = format!("AWS_ENDPOINT_URL_{service}");
-                runs.push((arguments, vec![(variable, url.clone())], (*service, failure)));
+                let variables = vec![(variable, url.clone())];
+                runs.push(Run { arguments, variables, about: (*service, failure) });
             }
         }
     }
     let count = runs.len();
     let mut odd = Vec::new();
-    for (command, done, (service, failure)) in run_each(&deployment, runs).await {
+    for (done, run) in run_each(&deployment, runs).await {
+        let (service, failure) = run.about;
+        let command = run.arguments.join(" ");
         let problem = read_problem(&done, 1);
         let (_, beginnings) = TOLD_OF.iter().find(|(name, _)| *name == service).unwrap();
         let is_told = failure.told.iter().all(|words| problem.contains(words));

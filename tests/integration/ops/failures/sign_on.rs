@@ -1,6 +1,6 @@
 //! Nobody has signed in, the sign-on has ended, or the stack is not where it is looked for.
 
-use super::{COMMANDS, STACK, prepare, read_problem, run_each};
+use super::{COMMANDS, Run, STACK, prepare, read_problem, run_each};
 use gateway_tests::deployment::Deployment;
 use gateway_tests::stub::{Step, Stub, write_json};
 use serde_json::json;
@@ -21,11 +21,12 @@ async fn run_all(
     let commands = COMMANDS.iter().map(|command| command.arguments);
     let runs = commands.chain([&["checklist"][..]]).map(|arguments| {
         let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-        ([arguments, options].concat(), variables.collect(), ())
+        let arguments = [arguments, options].concat();
+        Run { arguments, variables: variables.collect(), about: () }
     });
     let runs = runs.collect();
     let done = run_each(deployment, runs).await;
-    done.iter().map(|(_, done, ())| read_problem(done, code)).collect()
+    done.iter().map(|(done, _)| read_problem(done, code)).collect()
 }
 
 #[tokio::test]
