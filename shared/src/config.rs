@@ -31,7 +31,7 @@ pub mod vars;
 pub use authorizer::AuthorizerConfig;
 pub use aws_access::AwsAccess;
 pub use cache::CacheConfig;
-pub use fallback::FallbackConfig;
+pub use fallback::{FallbackConfig, FallbackPair, WITHOUT_FALLBACK};
 pub use health::HealthConfig;
 pub use http::{HttpConfig, is_loopback};
 pub use limits::LimitsConfig;

@@ -8,6 +8,7 @@ mod aws_metrics;
 mod bad_input;
 mod batches;
 mod billed_units;
+mod catalogue;
 mod clients;
 mod contract;
 mod contributing;

@@ -41,6 +41,8 @@ pub struct Model {
     pub context_tokens: u64,
     /// Most tokens of an answer; 0 where there are none.
     pub max_output_tokens: u64,
+    /// What the vectors of models with the same word can be compared in; empty but for embed.
+    pub vector_space: &'static str,
     /// Embedding lengths it can make, the default one last; empty but for embed.
     pub dimensions: &'static [u64],
     pub takes_images: bool,
@@ -63,6 +65,11 @@ pub fn all_ids() -> impl Iterator<Item = &'static str> {
 /// Finds a model by its id.
 pub fn find_model(id: &str) -> Option<&'static Model> {
     CATALOGUE.iter().find(|model| model.id == id)
+}
+
+/// Tells whether the embeddings of two models can be compared.
+pub fn share_vector_space(one: &Model, other: &Model) -> bool {
+    !one.vector_space.is_empty() && one.vector_space == other.vector_space
 }
 
 /// Returns what Cohere lets a production key use of a model in a minute: calls, of embed inputs that are no

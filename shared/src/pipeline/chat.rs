@@ -56,7 +56,7 @@ impl EndpointRules for Chat {
         config.chat.of_tokens(request.max_tokens.unwrap_or(u64::MAX))
     }
 
-    fn falls_back_unasked(_: &FallbackConfig) -> bool {
+    fn falls_back_unasked(_: &FallbackConfig, _: &Model, _: &RequestObject) -> bool {
         true
     }
 
@@ -74,7 +74,7 @@ impl EndpointRules for Chat {
         (model.takes_images || !has_images)
             && (thinks_enough || !(thinking.is_some() || has_thoughts))
             && (model.takes_tool_choice || !object.has("tool_choice"))
-            && (model.context_tokens == 0 || fits_context(prompt_bytes, model))
+            && (model.context_tokens == 0 || fits_context(prompt_bytes, model, object))
     }
 }
 

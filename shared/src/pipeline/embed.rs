@@ -8,7 +8,7 @@ mod cache;
 mod size;
 
 use super::attempts::CallAnswer;
-use super::endpoint_rules::{BatchAnswer, EndpointRules, fits_context};
+use super::endpoint_rules::{BatchAnswer, EndpointRules, find_requested, fits_context};
 use super::fan_out::FanOut;
 use super::model_answer::{ModelAnswer, ModelRequest};
 use super::request::GatewayRequest;
@@ -20,7 +20,7 @@ use crate::cache::Cache;
 use crate::cache::access::CacheAccess;
 use crate::cohere::classify;
 use crate::cohere::client::Call;
-use crate::cohere::models::Model;
+use crate::cohere::models::{Model, share_vector_space};
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
@@ -57,14 +57,16 @@ impl EndpointRules for Embed {
         config.embed
     }
 
-    fn falls_back_unasked(config: &FallbackConfig) -> bool {
-        config.embed
+    fn falls_back_unasked(config: &FallbackConfig, model: &Model, object: &RequestObject) -> bool {
+        config.embed || is_comparable(model, object)
     }
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
-        // Images and mixed inputs have other limits in each generation of models.
-        let Some(texts) = object.read_list("texts") else { return false };
-        if !fits_context(texts.longest(), model) {
+        let Some(texts) = object.read_list("texts") else {
+            // Images and mixed inputs have other limits in each generation of models.
+            return is_comparable(model, object);
+        };
+        if !fits_context(texts.longest(), model, object) {
             return false;
         }
         match object.read_number("output_dimension") {
@@ -72,6 +74,14 @@ impl EndpointRules for Embed {
             Some(length) => model.dimensions.len() > 1 && has_dimension(model, length),
             None => !object.has("output_dimension"),
         }
+    }
+}
+
+/// Tells whether a model's vectors can be compared with those of the requested model.
+fn is_comparable(model: &Model, object: &RequestObject) -> bool {
+    match find_requested(object) {
+        Some(requested) => share_vector_space(requested, model),
+        None => false,
     }
 }
 

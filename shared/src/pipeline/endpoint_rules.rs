@@ -1,7 +1,7 @@
 //! What an endpoint does in its own way; everything else is the same for all.
 
 use super::model_answer::ModelAnswer;
-use crate::cohere::models::Model;
+use crate::cohere::models::{Model, find_model};
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
@@ -28,8 +28,8 @@ pub(super) trait EndpointRules: Sized + Send + 'static {
     /// Returns the times of a request that is not streamed.
     fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes;
 
-    /// Tells whether a request falls back where its caller has not said so.
-    fn falls_back_unasked(config: &FallbackConfig) -> bool;
+    /// Tells whether a request falls back to a model where its caller has not said so.
+    fn falls_back_unasked(config: &FallbackConfig, model: &Model, object: &RequestObject) -> bool;
 
     /// Tells whether a model supports everything that a request uses.
     fn can_answer(model: &Model, object: &RequestObject) -> bool;
@@ -49,7 +49,19 @@ impl IntoChunks for BatchAnswer {
     }
 }
 
+/// Returns what is known of the model that a request names.
+pub(super) fn find_requested(object: &RequestObject) -> Option<&'static Model> {
+    find_model(&object.read_name("model")?)
+}
+
 /// Tells whether a text of so many bytes fits into a model's context, whatever its tokens.
-pub(super) fn fits_context(bytes: usize, model: &Model) -> bool {
+pub(super) fn fits_context(bytes: usize, model: &Model, object: &RequestObject) -> bool {
+    // What the requested model takes fits into a context that is as large, whatever it is: images
+    // have far more bytes than tokens.
+    if let Some(requested) = find_requested(object)
+        && (1..=model.context_tokens).contains(&requested.context_tokens)
+    {
+        return true;
+    }
     bytes as u64 / BYTES_PER_TOKEN <= model.context_tokens
 }

@@ -3,15 +3,16 @@
 //! One answer comes from one model: what the requested model has answered of a split request, and what
 //! the cache holds of it, is left aside when the fallback is asked. A fallback must never change what the
 //! request meant: where it uses something that the other model lacks, there is none. Chat falls back by
-//! itself; embed and rerank only on request, the caller's or the operator's, because another embedding
-//! model is another vector space and other scores are another scale.
+//! itself, unless the pair says otherwise; embed and rerank only on request, the caller's or the operator's,
+//! because another embedding model is another vector space and other scores are another scale. Embedding
+//! models that share a vector space stand in for each other by themselves.
 
-use super::endpoint_rules::EndpointRules;
+use super::endpoint_rules::{EndpointRules, find_requested};
 use super::model_answer::{ModelAnswer, ModelRequest, ModelRole};
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::cohere::models::{self, Lifetime, Model};
-use crate::config::FallbackConfig;
+use crate::config::{FallbackConfig, FallbackPair};
 use crate::error::{Cause, GatewayError, Result};
 use crate::record::RequestRecord;
 use crate::resilience::retry::Disposition;
@@ -91,12 +92,13 @@ fn choose_fallback<E: EndpointRules>(
     request: &GatewayRequest,
 ) -> Option<UpstreamRequest> {
     let upstream = &request.upstream;
-    let is_wanted = request.options.fallback.unwrap_or(E::falls_back_unasked(config));
-    let id = config.fallback_of(&upstream.model)?;
+    let FallbackPair { fallback: id, is_on_request, .. } = config.find_pair(&upstream.model)?;
+    let model = models::find_model(id)?;
+    let is_unasked = !is_on_request && E::falls_back_unasked(config, model, &upstream.object);
+    let is_wanted = request.options.fallback.unwrap_or(is_unasked);
     if !is_wanted || request.identity.check_model(id).is_err() {
         return None;
     }
-    let model = models::find_model(id)?;
     let is_retired = matches!(model.lifetime, Lifetime::Retired { .. });
     if is_retired || model.endpoint != E::ENDPOINT || !E::can_answer(model, &upstream.object) {
         return None;
@@ -107,6 +109,9 @@ fn choose_fallback<E: EndpointRules>(
     let mut set = vec![("model", id_json.as_bytes())];
     if let Some(tokens) = &tokens_json {
         set.push(("max_tokens", tokens.as_bytes()));
+    }
+    if thinks_unlike_requested(model, &upstream.object) {
+        set.push(("thinking", br#"{"type":"disabled"}"#));
     }
     Some(UpstreamRequest {
         model: id.to_string(),
@@ -123,6 +128,15 @@ fn lower_max_tokens(model: &Model, object: &RequestObject) -> Option<u64> {
     let limit = model.max_output_tokens;
     let requested = object.read_number("max_tokens")?;
     if limit > 0 && requested > limit as f64 { Some(limit) } else { None }
+}
+
+/// Tells whether a model would think where the requested one does not: its thoughts would stand before the
+/// text, and use up the tokens that are meant for it.
+fn thinks_unlike_requested(model: &Model, object: &RequestObject) -> bool {
+    match find_requested(object) {
+        Some(requested) => model.thinks && !requested.thinks && !object.has("thinking"),
+        None => false,
+    }
 }
 
 #[cfg(test)]

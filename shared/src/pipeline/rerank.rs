@@ -52,13 +52,13 @@ impl EndpointRules for Rerank {
         config.rerank
     }
 
-    fn falls_back_unasked(config: &FallbackConfig) -> bool {
+    fn falls_back_unasked(config: &FallbackConfig, _: &Model, _: &RequestObject) -> bool {
         config.rerank
     }
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
         match object.read_list("documents") {
-            Some(documents) => fits_context(documents.longest(), model),
+            Some(documents) => fits_context(documents.longest(), model, object),
             None => false,
         }
     }

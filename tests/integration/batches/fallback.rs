@@ -75,6 +75,32 @@ async fn fallback_answer_uses_no_primary_cache() {
 }
 
 #[tokio::test]
+async fn model_of_the_same_space_stands_in_unasked() {
+    const PRO: &str = "embed-v5.0-pro";
+    const FAST: &str = "embed-v5.0-fast";
+    let cohere = ScriptedCohere::start(&[]).await;
+    let texts = number_texts("sea", 0..200);
+    let mut body = build_embed_body(&texts);
+    body["model"] = json!(PRO);
+    fail_sub_request(&cohere, PRO, "sea-150");
+    let answered = cohere.send_counted("/v2/embed", &body, &[]).await;
+    answered.assert_embeds(FAST, &texts);
+    assert_eq!(count_calls(&answered, [PRO, FAST]), [5, 3]);
+    let headers = ["x-gateway-model", "x-gateway-fallback-from", "x-gateway-cache"];
+    assert_eq!(headers.map(|name| answered.answer.header(name)), [FAST, PRO, "miss"]);
+
+    // Its answer is cached as its own: the requested model is asked again, where it answers.
+    cohere.answer_all();
+    let healed = cohere.send_counted("/v2/embed", &body, &[]).await;
+    healed.assert_embeds(PRO, &texts);
+    assert_eq!(healed.answer.header("x-gateway-fallback-from"), "");
+    body["model"] = json!(FAST);
+    let own = cohere.send_counted("/v2/embed", &body, &[]).await;
+    own.assert_embeds(FAST, &texts);
+    assert_eq!(own.cache_and_calls(), ("hit", 0));
+}
+
+#[tokio::test]
 async fn fallback_ranks_all_documents_itself() {
     let cohere = ScriptedCohere::start(&[]).await;
     let documents = number_texts("page", 0..1_001);

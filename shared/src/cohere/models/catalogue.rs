@@ -29,6 +29,7 @@ const fn new_chat(id: &'static str, context_tokens: u64, max_output_tokens: u64)
         lifetime: Lifetime::Active,
         context_tokens,
         max_output_tokens,
+        vector_space: "",
         dimensions: &[],
         takes_images: false,
         takes_one_image: false,
@@ -42,6 +43,7 @@ const fn new_chat(id: &'static str, context_tokens: u64, max_output_tokens: u64)
 const fn new_embed(id: &'static str, context_tokens: u64, dimensions: &'static [u64]) -> Model {
     Model {
         endpoint: Endpoint::Embed,
+        vector_space: id,
         dimensions,
         takes_images: true,
         per_minute: default_per_minute(Endpoint::Embed),
@@ -59,6 +61,10 @@ const fn new_rerank(id: &'static str, context_tokens: u64) -> Model {
 }
 
 impl Model {
+    const fn in_vector_space(self, vector_space: &'static str) -> Self {
+        Self { vector_space, ..self }
+    }
+
     const fn with_images(self) -> Self {
         Self { takes_images: true, ..self }
     }
@@ -130,8 +136,10 @@ pub(super) const CATALOGUE: &[Model] = &[
     new_chat("c4ai-aya-vision-8b", 16_000, 4_000)
         .with_images()
         .retired_since("April 4, 2026", "command-r7b-12-2024"),
-    new_embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
-    new_embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048]),
+    new_embed("embed-v5.0-pro", 128_000, &[256, 512, 768, 1024, 1536, 2048])
+        .in_vector_space("embed-v5.0"),
+    new_embed("embed-v5.0-fast", 128_000, &[256, 512, 768, 1024, 1536, 2048])
+        .in_vector_space("embed-v5.0"),
     new_embed("embed-v4.0", 128_000, &[256, 512, 1024, 1536]),
     new_embed("embed-english-v3.0", 512, &[1024]).with_one_image(),
     new_embed("embed-english-light-v3.0", 512, &[384]).with_one_image(),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, WITHOUT_FALLBACK};
 use crate::cost::CATALOGUE as CATALOGUE_OF_PRICES;
 
 #[test]
@@ -9,6 +9,26 @@ fn catalogue_of_prices_names_known_models_each_once() {
         let earlier = &CATALOGUE_OF_PRICES[..number];
         assert!(earlier.iter().all(|(earlier, _)| earlier != id), "{id} stands twice");
     }
+}
+
+#[test]
+fn active_models_without_a_price_are_these() {
+    let is_priced = |id: &str| CATALOGUE_OF_PRICES.iter().any(|(priced, _)| *priced == id);
+    let active = CATALOGUE.iter().filter(|model| model.lifetime == Lifetime::Active);
+    let unpriced: Vec<_> = active.map(|model| model.id).filter(|id| !is_priced(id)).collect();
+    let expected = [
+        "command-a-plus-05-2026",
+        "command-a-translate-08-2025",
+        "command-a-reasoning-08-2025",
+        "command-a-vision-07-2025",
+        "north-mini-code-1-0",
+        "tiny-aya-global",
+        "tiny-aya-earth",
+        "tiny-aya-fire",
+        "tiny-aya-water",
+        "c4ai-aya-vision-32b",
+    ];
+    assert_eq!(unpriced, expected);
 }
 
 #[test]
@@ -67,6 +87,46 @@ fn active_models_name_their_limits() {
             Endpoint::Embed => assert!(!model.dimensions.is_empty(), "{}", model.id),
             Endpoint::Rerank => assert!(model.context_tokens > 0, "{}", model.id),
         }
+    }
+}
+
+#[test]
+fn models_of_one_vector_space_are_alike() {
+    let embed = CATALOGUE.iter().filter(|model| model.endpoint == Endpoint::Embed);
+    let embed: Vec<_> = embed.collect();
+    let mut pairs = Vec::new();
+    for (number, one) in embed.iter().enumerate() {
+        for other in &embed[number + 1..] {
+            if share_vector_space(one, other) {
+                let facts = |model: &Model| (model.dimensions, model.context_tokens);
+                assert_eq!(facts(one), facts(other), "{} {}", one.id, other.id);
+                assert_eq!(one.takes_one_image, other.takes_one_image, "{}", one.id);
+                pairs.push((one.id, other.id));
+            }
+        }
+    }
+    assert_eq!(pairs, [("embed-v5.0-pro", "embed-v5.0-fast")]);
+    let [chat, rerank] = ["command-a-03-2025", "rerank-v3.5"].map(|id| find_model(id).unwrap());
+    assert!(!share_vector_space(chat, rerank) && !share_vector_space(chat, chat));
+}
+
+#[test]
+fn active_model_has_a_fallback_or_a_reason() {
+    let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
+    for model in CATALOGUE {
+        let reasons = WITHOUT_FALLBACK.iter().filter(|(id, _)| *id == model.id).count();
+        let Some(pair) = config.fallback.find_pair(model.id) else {
+            let is_active = model.lifetime == Lifetime::Active;
+            assert_eq!(reasons, usize::from(is_active), "{}", model.id);
+            continue;
+        };
+        assert_eq!(reasons, 0, "{} has a fallback", model.id);
+        let fallback = find_model(&pair.fallback).unwrap();
+        let is_active = [model, fallback].map(|model| model.lifetime == Lifetime::Active);
+        assert!(is_active == [true, true] && fallback.endpoint == model.endpoint, "{}", model.id);
+    }
+    for id in config.fallback.all_ids().chain(WITHOUT_FALLBACK.iter().map(|(id, _)| *id)) {
+        assert!(find_model(id).is_some(), "{id}");
     }
 }
 

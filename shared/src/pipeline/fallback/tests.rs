@@ -7,6 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::pipeline::tests::scripted::{ScriptedAnswer, ScriptedChat, start_default_app};
 use crate::pipeline::{chat::Chat, embed::Embed, rerank::Rerank};
 use bytes::Bytes;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 fn config() -> Config {
@@ -80,6 +81,82 @@ fn embed_and_rerank_fall_back_on_request_only() {
 }
 
 #[test]
+fn embed_models_of_one_space_stand_in_unasked() {
+    let body = |model: &str, rest: &str| {
+        format!(r#"{{"model":"{model}","input_type":"x","embedding_types":["int8"],{rest}}}"#)
+    };
+    for rest in [
+        r#""texts":["a"]"#,
+        r#""texts":["a"],"output_dimension":256"#,
+        r#""images":["a"]"#,
+        r#""inputs":[{"content":[]}]"#,
+    ] {
+        for (model, other) in
+            [("embed-v5.0-pro", "embed-v5.0-fast"), ("embed-v5.0-fast", "embed-v5.0-pro")]
+        {
+            let sent = fallback_body::<Embed>(&body(model, rest), None).unwrap();
+            let mut expected: Value = serde_json::from_str(&body(model, rest)).unwrap();
+            expected["model"] = other.into();
+            assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap(), expected, "{rest}");
+            assert_eq!(fallback_body::<Embed>(&body(model, rest), Some(false)), None, "{rest}");
+        }
+    }
+    let long = body("embed-v5.0-pro", &format!(r#""texts":["{}"]"#, "a".repeat(300_000)));
+    assert!(fallback_body::<Embed>(&long, None).is_some(), "the other takes as much");
+}
+
+#[test]
+fn pair_on_request_answers_only_where_it_is_allowed() {
+    let image = r#"[{"role":"user","content":[{"type":"image_url","image_url":{}}]}]"#;
+    for (model, fallback, messages, is_unasked) in [
+        ("command-a-plus-05-2026", "command-a-03-2025", "[{}]", true),
+        ("command-a-reasoning-08-2025", "command-a-plus-05-2026", "[{}]", false),
+        ("command-a-vision-07-2025", "command-a-plus-05-2026", image, false),
+    ] {
+        let body = format!(r#"{{"model":"{model}","messages":{messages}}}"#);
+        let unasked = fallback_body::<Chat>(&body, None);
+        assert_eq!(unasked.is_some(), is_unasked, "{model}");
+        let allowed = fallback_body::<Chat>(&body, Some(true)).unwrap();
+        let sent = RequestObject::parse(allowed, &[]).unwrap();
+        assert_eq!(sent.read_name("model").unwrap(), fallback);
+        assert_eq!(fallback_body::<Chat>(&body, Some(false)), None, "{model}");
+    }
+    let image = format!(r#"{{"model":"command-a-plus-05-2026","messages":{image}}}"#);
+    assert_eq!(fallback_body::<Chat>(&image, Some(true)), None, "it takes no images");
+    let rerank = r#"{"model":"rerank-v5.0-pro","query":"q","documents":["a"]}"#;
+    assert_eq!(fallback_body::<Rerank>(rerank, None), None);
+    assert!(fallback_body::<Rerank>(rerank, Some(true)).is_some());
+}
+
+#[test]
+fn fallback_of_a_model_without_thoughts_does_not_think() {
+    let thinking = |model: &str, rest: &str| {
+        let body = format!(r#"{{"model":"{model}","messages":[{{}}]{rest}}}"#);
+        let sent = fallback_body::<Chat>(&body, Some(true))?;
+        let sent: Value = serde_json::from_slice(&sent).unwrap();
+        Some((sent["thinking"]["type"].clone(), sent["max_tokens"].clone()))
+    };
+    let vision = "command-a-vision-07-2025";
+    let disabled = (json!("disabled"), json!(8_000));
+    assert_eq!(thinking(vision, ""), Some(disabled.clone()));
+    assert_eq!(thinking(vision, r#","thinking":null"#), Some(disabled));
+    let asked = r#","thinking":{"type":"enabled","token_budget":100}"#;
+    assert_eq!(thinking(vision, asked).unwrap().0, "enabled");
+    let reasoning = thinking("command-a-reasoning-08-2025", "");
+    assert_eq!(reasoning, Some((Value::Null, json!(32_000))));
+    let plus = thinking("command-a-plus-05-2026", "");
+    assert_eq!(plus, Some((Value::Null, json!(8_000))));
+}
+
+#[test]
+fn as_large_a_context_takes_what_the_requested_model_takes() {
+    let content = "a".repeat(300_000);
+    let body = |model| format!(r#"{{"model":"{model}","messages":[{{"content":"{content}"}}]}}"#);
+    assert!(fallback_body::<Chat>(&body("command-a-vision-07-2025"), Some(true)).is_some());
+    assert_eq!(fallback_body::<Chat>(&body("command-a-reasoning-08-2025"), Some(true)), None);
+}
+
+#[test]
 fn client_falls_back_only_to_an_allowed_model() {
     let mut request = request::<Chat>(r#"{"messages":[{}]}"#, None);
     assert!(choose_fallback::<Chat>(&config().fallback, &request).is_some());
@@ -92,8 +169,16 @@ fn fallback_is_asked_for_by_default_where_the_operator_says_so() {
     let setting = |name| Config::from_vars(&[("GATEWAY_SECRET_ID", "key"), (name, "on")]).unwrap();
     let embed = setting("GATEWAY_EMBED_FALLBACK").fallback;
     let rerank = setting("GATEWAY_RERANK_FALLBACK").fallback;
-    assert!(Embed::falls_back_unasked(&embed) && !Rerank::falls_back_unasked(&embed));
-    assert!(Rerank::falls_back_unasked(&rerank) && !Embed::falls_back_unasked(&rerank));
+    let choose_embed = |config| {
+        let body = r#"{"model":"embed-v4.0","input_type":"x","texts":["a"]}"#;
+        choose_fallback::<Embed>(config, &request::<Embed>(body, None)).is_some()
+    };
+    let choose_rerank = |config| {
+        let body = r#"{"model":"rerank-v3.5","query":"q","documents":["a"]}"#;
+        choose_fallback::<Rerank>(config, &request::<Rerank>(body, None)).is_some()
+    };
+    assert!(choose_embed(&embed) && !choose_rerank(&embed));
+    assert!(choose_rerank(&rerank) && !choose_embed(&rerank));
 }
 
 #[test]

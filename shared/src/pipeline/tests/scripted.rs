@@ -211,8 +211,8 @@ impl EndpointRules for ScriptedChat {
         Chat::times(config, request)
     }
 
-    fn falls_back_unasked(config: &FallbackConfig) -> bool {
-        Chat::falls_back_unasked(config)
+    fn falls_back_unasked(config: &FallbackConfig, model: &Model, object: &RequestObject) -> bool {
+        Chat::falls_back_unasked(config, model, object)
     }
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {

@@ -46,8 +46,20 @@ impl OfferedModels {
     }
 }
 
-/// Returns the models that the gateway names by itself: as its functions are set, or by default.
-fn find_named(facts: &Facts) -> Result<BTreeSet<String>, String> {
+/// The models that the gateway names by itself: as its functions are set, or by default.
+struct NamedModels {
+    chosen: BTreeSet<String>,
+    /// Those of the pairs: a caller names one, or it stands in for another.
+    in_pairs: BTreeSet<String>,
+}
+
+impl NamedModels {
+    fn all(&self) -> BTreeSet<&str> {
+        self.chosen.union(&self.in_pairs).map(String::as_str).collect()
+    }
+}
+
+fn find_named(facts: &Facts) -> Result<NamedModels, String> {
     let mut variables = BTreeMap::new();
     for function in facts.functions.values() {
         variables.extend(&function.live.as_ref()?.variables);
@@ -57,18 +69,17 @@ fn find_named(facts: &Facts) -> Result<BTreeSet<String>, String> {
         let default = find_setting(name).and_then(|setting| setting.accepts.default);
         set.or(default.map(str::to_string)).unwrap_or_default()
     };
-    let mut named: BTreeSet<_> = SETTINGS.iter().map(|name| read(name)).collect();
+    let chosen = SETTINGS.iter().map(|name| read(name)).filter(|id| !id.is_empty());
     let pairs = read(PAIRS);
-    let in_pairs = pairs.split([',', '=']).map(|id| id.trim().to_string());
-    named.extend(in_pairs.filter(|id| id != "none"));
-    named.remove("");
-    Ok(named)
+    let in_pairs = pairs.split([',', '=', '?']).map(|id| id.trim().to_string());
+    let in_pairs = in_pairs.filter(|id| !id.is_empty() && id != "none");
+    Ok(NamedModels { chosen: chosen.collect(), in_pairs: in_pairs.collect() })
 }
 
 pub fn are_served(facts: &Facts) -> Result<Verdict, String> {
     let named = find_named(facts)?;
     let (mut retired, mut deprecated) = (Vec::new(), Vec::new());
-    for id in &named {
+    for id in named.all() {
         match find_model(id).map(|model| model.lifetime) {
             Some(Lifetime::Retired { replacement, .. }) => {
                 retired.push(format!("{id} (take {replacement})"));
@@ -86,22 +97,27 @@ pub fn are_served(facts: &Facts) -> Result<Verdict, String> {
     if !deprecated.is_empty() {
         return Ok(Verdict::warning(format!("deprecated: {}", deprecated.join(", ")), mend));
     }
-    Ok(Verdict::pass(named.into_iter().collect::<Vec<_>>().join(", ")))
+    Ok(Verdict::pass(named.all().into_iter().collect::<Vec<_>>().join(", ")))
 }
 
 pub fn are_offered(facts: &Facts) -> Result<Verdict, String> {
     let offered = facts.offered.as_ref()?;
     let named = find_named(facts)?;
-    let absent: Vec<_> =
-        named.iter().filter(|id| !offered.models.contains_key(*id)).map(String::as_str).collect();
+    let is_absent = |id: &&str| !offered.models.contains_key(*id);
+    let absent: Vec<_> = named.all().into_iter().filter(is_absent).collect();
     let models = facts.command("ops models");
     if !absent.is_empty() {
-        return Ok(Verdict::fail(format!("Cohere does not list {}", absent.join(", ")), models));
+        let told = format!("Cohere does not list {}", absent.join(", "));
+        // Without a fallback, or a model that nobody asks for, callers are served.
+        return Ok(match absent.iter().any(|id| named.chosen.contains(*id)) {
+            true => Verdict::fail(told, models),
+            false => Verdict::warning(told, models),
+        });
     }
-    let deprecated: Vec<_> = named.iter().filter(|id| offered.models[*id]).cloned().collect();
+    let deprecated: Vec<_> = named.all().into_iter().filter(|id| offered.models[*id]).collect();
     if !deprecated.is_empty() {
         let told = format!("Cohere calls deprecated: {}", deprecated.join(", "));
         return Ok(Verdict::warning(told, models));
     }
-    Ok(Verdict::pass(format!("all {} of them", named.len())))
+    Ok(Verdict::pass(format!("all {} of them", named.all().len())))
 }

@@ -73,6 +73,16 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             models.retain(|model| model["id"] != "command-a-03-2025");
         },
     ),
+    warns(
+        "a fallback that is gone",
+        "models.offered",
+        "command-a-plus-05-2026",
+        "ops models --stack",
+        |state| {
+            let models = state.operations.offered["models"].as_array_mut().unwrap();
+            models.retain(|model| model["id"] != "command-a-plus-05-2026");
+        },
+    ),
     warns("a model near its end", "models.offered", "command-a-03-2025", "ops models", |state| {
         for model in state.operations.offered["models"].as_array_mut().unwrap() {
             model["is_deprecated"] = (model["id"] == "command-a-03-2025").into();
