@@ -131,8 +131,10 @@ impl Code {
 /// What a failure says about Cohere, which decides what is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// No connection, or it broke.
+    /// No connection, so nothing was sent: the host's failure, whatever the model.
     Connect,
+    /// The connection ended after the request was sent: the model's failure.
+    Broken,
     Timeout,
     /// A server error, or an answer that cannot be read.
     Server,
@@ -148,8 +150,10 @@ pub enum Cause {
     Billing,
     /// The request itself: Cohere has judged it and refuses it.
     BadRequest,
-    /// The breaker refused the call; nothing was sent.
+    /// The model's breaker refused the call; nothing was sent.
     CircuitOpen,
+    /// The host's breaker refused the call, as it would one of any model.
+    HostOpen,
     /// The gateway itself, or its caller: not about Cohere at all.
     Gateway,
 }
@@ -179,6 +183,8 @@ pub struct GatewayError {
     /// How long Cohere asked us to wait.
     pub retry_after: Option<Duration>,
     pub upstream: Option<Box<UpstreamAnswer>>,
+    /// It is about Cohere's host and so about every model alike.
+    pub is_about_host: bool,
 }
 
 pub type Result<T> = std::result::Result<T, GatewayError>;
@@ -186,7 +192,14 @@ pub type Result<T> = std::result::Result<T, GatewayError>;
 impl GatewayError {
     /// Creates an error with a message for the caller.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), detail: None, retry_after: None, upstream: None }
+        Self {
+            code,
+            message: message.into(),
+            detail: None,
+            retry_after: None,
+            upstream: None,
+            is_about_host: false,
+        }
     }
 
     /// Creates the error of a defect of the gateway: the caller learns nothing of it, the log does.
@@ -203,13 +216,15 @@ impl GatewayError {
     pub fn cause(&self) -> Cause {
         let upstream = self.upstream.as_deref();
         match self.code {
-            Code::UpstreamUnreachable => Cause::Connect,
+            Code::UpstreamUnreachable if self.is_about_host => Cause::Connect,
+            Code::UpstreamUnreachable => Cause::Broken,
             Code::UpstreamTimeout => Cause::Timeout,
             Code::UpstreamError | Code::UpstreamMalformed => Cause::Server,
             Code::RateLimited => Cause::Throttled,
             Code::QuotaExhausted => Cause::Quota,
             Code::UpstreamAuth => Cause::Auth,
             Code::UpstreamBilling => Cause::Billing,
+            Code::CircuitOpen if self.is_about_host => Cause::HostOpen,
             Code::CircuitOpen => Cause::CircuitOpen,
             Code::InvalidRequest => match upstream {
                 Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => {

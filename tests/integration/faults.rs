@@ -5,6 +5,7 @@
 //! than one request.
 
 mod breaker;
+mod dead_host;
 mod fallback;
 mod frozen;
 mod http2;

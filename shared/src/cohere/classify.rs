@@ -97,7 +97,9 @@ pub fn from_transport(error: &TransportError) -> GatewayError {
         TransportError::Broken(_) => "the connection to Cohere broke before an answer came",
         TransportError::TooLarge(limit) => return too_large_answer(*limit),
     };
-    GatewayError::new(Code::UpstreamUnreachable, message).with_detail(error)
+    let is_about_host = matches!(error, TransportError::Connect(_));
+    let failure = GatewayError::new(Code::UpstreamUnreachable, message).with_detail(error);
+    GatewayError { is_about_host, ..failure }
 }
 
 /// Classifies an answer of which the head came, and not the whole body.
@@ -219,6 +221,19 @@ mod tests {
             let error = from_stream_end(&Refusal::read(text));
             let found = (error.upstream.unwrap().status, error.code, error.message.as_str());
             assert_eq!(found, (status, code, "no"));
+        }
+    }
+
+    #[test]
+    fn only_a_call_that_was_not_sent_is_the_hosts() {
+        let cause = |error: TransportError| from_transport(&error).cause();
+        assert_eq!(cause(TransportError::Connect("refused".into())), Cause::Connect);
+        for sent in [
+            TransportError::Broken("reset".into()),
+            TransportError::NotProcessed("goodbye".into()),
+            TransportError::WantsHttp1("no".into()),
+        ] {
+            assert_eq!(cause(sent), Cause::Broken);
         }
     }
 

@@ -11,9 +11,10 @@ use crate::clock::{Instant, now};
 use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
-use crate::resilience::breaker::Refused;
 use crate::resilience::retry::{Disposition, NextAttempt};
-use crate::resilience::state::{CallCharge, CallOutcome, CallPermit, SharedRounds, UpstreamState};
+use crate::resilience::state::{
+    CallCharge, CallOutcome, CallPermit, RefusedCall, SharedRounds, UpstreamState,
+};
 use crate::telemetry::model_names::name_model;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ pub(super) trait CallAnswer: Sized + Send {
 
     /// Takes the permit of the call that has brought this answer.
     fn take_permit(&mut self, permit: CallPermit) {
-        permit.report(CallOutcome::Success);
+        permit.report(CallOutcome::SUCCESS);
     }
 }
 
@@ -219,7 +220,7 @@ impl Attempts<'_> {
             }
             Err(error) => error,
         };
-        permit.report(CallOutcome::from(error.cause()));
+        permit.report(CallOutcome::from(&error));
         stats.record_limit(error.cause());
         if error.cause() == Cause::Throttled {
             state.record_throttle(*endpoint, model, error.retry_after);
@@ -271,13 +272,17 @@ impl Attempts<'_> {
     }
 }
 
-fn circuit_open(model: &str, refused: Refused) -> GatewayError {
-    let message = format!(
-        "Cohere's {} has failed repeatedly and is not called for a while",
-        name_model(model)
-    );
+fn circuit_open(model: &str, refused: RefusedCall) -> GatewayError {
+    let message = match refused.is_by_host {
+        true => "Cohere cannot be reached, and is not called for a while".to_string(),
+        false => format!(
+            "Cohere's {} has failed repeatedly and is not called for a while",
+            name_model(model)
+        ),
+    };
     let retry_after = Some(refused.until.saturating_duration_since(now()));
-    GatewayError { retry_after, ..GatewayError::new(Code::CircuitOpen, message) }
+    let is_about_host = refused.is_by_host;
+    GatewayError { retry_after, is_about_host, ..GatewayError::new(Code::CircuitOpen, message) }
 }
 
 fn in_cooldown(model: &str, cooldown: Duration) -> GatewayError {

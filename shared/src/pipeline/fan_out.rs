@@ -121,13 +121,17 @@ impl FanOut<'_> {
     fn describe_failure(&self, mut error: GatewayError, sub_request: &SubRequest) -> GatewayError {
         let is_about_inputs = match error.cause() {
             Cause::Connect
+            | Cause::Broken
             | Cause::Timeout
             | Cause::Server
             | Cause::Transient
             | Cause::BadRequest => true,
-            Cause::Throttled | Cause::Quota | Cause::Auth | Cause::Billing | Cause::CircuitOpen => {
-                false
-            }
+            Cause::Throttled
+            | Cause::Quota
+            | Cause::Auth
+            | Cause::Billing
+            | Cause::CircuitOpen
+            | Cause::HostOpen => false,
             Cause::Gateway => error.code == Code::Deadline,
         };
         let Some(inputs) = self.batch.describe(sub_request).filter(|_| is_about_inputs) else {

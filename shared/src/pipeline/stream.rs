@@ -290,7 +290,7 @@ impl StreamingAnswer {
 
     fn record_end(&mut self, end: MessageEnd) {
         self.ended_at = Some(now());
-        self.report_outcome(CallOutcome::Success);
+        self.report_outcome(CallOutcome::SUCCESS);
         self.record_billed(&BilledUnits::parse_usage(&end.usage));
         if let Some(failure) = end.failure {
             self.log.record.record_failure(&classify::from_stream_end(&failure));
@@ -310,7 +310,7 @@ impl StreamingAnswer {
 
     /// Ends the stream in Cohere's own form.
     fn fail_stream(&mut self, error: GatewayError) -> Bytes {
-        self.report_outcome(CallOutcome::from(error.cause()));
+        self.report_outcome(CallOutcome::from(&error));
         self.phase = StreamPhase::Ended;
         self.ended_at = Some(now());
         self.is_done = true;

@@ -88,20 +88,31 @@ impl Breaker {
         matches!(self.phase, Phase::Closed { failures: 0 })
     }
 
+    /// Tells whether a call would be admitted, without changing anything.
+    ///
+    /// # Errors
+    /// As `admit`.
+    pub fn check(&self, now: Instant) -> Result<(), Refused> {
+        match self.phase {
+            Phase::Open { until } if now < until => Err(Refused { until }),
+            Phase::HalfOpen { probing: true } => Err(Refused { until: now }),
+            Phase::Closed { .. } | Phase::Open { .. } | Phase::HalfOpen { probing: false } => {
+                Ok(())
+            }
+        }
+    }
+
     /// Asks for a call.
     ///
     /// # Errors
     /// The breaker is open, or its one probe is on its way.
     pub fn admit(&mut self, now: Instant) -> Result<Permit, Refused> {
-        match self.phase {
-            Phase::Closed { .. } => Ok(Permit { period: self.period, probe: false }),
-            Phase::Open { until } if now < until => Err(Refused { until }),
-            Phase::HalfOpen { probing: true } => Err(Refused { until: now }),
-            Phase::Open { .. } | Phase::HalfOpen { probing: false } => {
-                self.phase = Phase::HalfOpen { probing: true };
-                Ok(Permit { period: self.period, probe: true })
-            }
+        self.check(now)?;
+        let probe = self.state() != BreakerState::Closed;
+        if probe {
+            self.phase = Phase::HalfOpen { probing: true };
         }
+        Ok(Permit { period: self.period, probe })
     }
 
     /// Records that a call succeeded.

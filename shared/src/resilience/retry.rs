@@ -15,20 +15,34 @@ pub const MAX_ATTEMPTS: u32 = 3;
 pub struct Disposition {
     /// Most calls of the requested model that end in this cause.
     pub attempts: u32,
-    pub trips_breaker: bool,
+    /// Whose breaker counts it as a failure.
+    pub trips: Trips,
     pub falls_back: bool,
+}
+
+/// Whose breaker a failure counts for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trips {
+    Nothing,
+    Model,
+    /// That of Cohere's host, which all models share.
+    Host,
 }
 
 impl From<Cause> for Disposition {
     fn from(cause: Cause) -> Self {
-        let (attempts, trips_breaker, falls_back) = match cause {
-            Cause::Connect | Cause::Timeout | Cause::Server => (MAX_ATTEMPTS, true, true),
-            Cause::Throttled => (MAX_ATTEMPTS, false, true),
-            Cause::Quota | Cause::CircuitOpen => (1, false, true),
-            Cause::Transient | Cause::Auth => (2, false, false),
-            Cause::Billing | Cause::BadRequest | Cause::Gateway => (1, false, false),
+        let (attempts, trips, falls_back) = match cause {
+            // Another model lives on the same host.
+            Cause::Connect => (MAX_ATTEMPTS, Trips::Host, false),
+            Cause::Broken | Cause::Timeout | Cause::Server => (MAX_ATTEMPTS, Trips::Model, true),
+            Cause::Throttled => (MAX_ATTEMPTS, Trips::Nothing, true),
+            Cause::Quota | Cause::CircuitOpen => (1, Trips::Nothing, true),
+            Cause::Transient | Cause::Auth => (2, Trips::Nothing, false),
+            Cause::Billing | Cause::BadRequest | Cause::Gateway | Cause::HostOpen => {
+                (1, Trips::Nothing, false)
+            }
         };
-        Self { attempts, trips_breaker, falls_back }
+        Self { attempts, trips, falls_back }
     }
 }
 
@@ -131,8 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn only_cohere_failures_trip_breaker() {
-        let tripping = [Cause::Connect, Cause::Timeout, Cause::Server];
+    fn only_cohere_failures_trip_a_breaker() {
+        let trips = |cause| Disposition::from(cause).trips;
+        assert_eq!(trips(Cause::Connect), Trips::Host);
+        let models = [Cause::Broken, Cause::Timeout, Cause::Server];
         let others = [
             Cause::Throttled,
             Cause::Quota,
@@ -140,16 +156,25 @@ mod tests {
             Cause::Auth,
             Cause::Billing,
             Cause::BadRequest,
+            Cause::CircuitOpen,
+            Cause::HostOpen,
+            Cause::Gateway,
         ];
-        assert!(tripping.iter().all(|cause| Disposition::from(*cause).trips_breaker));
-        assert!(others.iter().all(|cause| !Disposition::from(*cause).trips_breaker));
+        assert!(models.iter().all(|cause| trips(*cause) == Trips::Model));
+        assert!(others.iter().all(|cause| trips(*cause) == Trips::Nothing));
     }
 
     #[test]
     fn failures_common_to_all_models_never_fall_back() {
-        for cause in
-            [Cause::Transient, Cause::Auth, Cause::Billing, Cause::BadRequest, Cause::Gateway]
-        {
+        for cause in [
+            Cause::Connect,
+            Cause::HostOpen,
+            Cause::Transient,
+            Cause::Auth,
+            Cause::Billing,
+            Cause::BadRequest,
+            Cause::Gateway,
+        ] {
             assert!(!Disposition::from(cause).falls_back, "{cause:?}");
         }
     }

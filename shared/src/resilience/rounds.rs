@@ -10,27 +10,44 @@
 /// What one request's calls of a model have told the breaker, and been charged. Scope: invocation.
 #[derive(Debug, Default)]
 pub struct RetryRounds {
-    /// The latest round of which a failure has been counted; 0 is none.
-    counted: u32,
+    /// The latest round of which a failure of the model has been counted.
+    counted: LatestRound,
+    /// The same of a failure of Cohere's host.
+    counted_for_host: LatestRound,
     /// The latest round that has been charged; the first one is free.
-    charged: u32,
+    charged: LatestRound,
+}
+
+/// The number of a round, from 1; 0 is none.
+#[derive(Debug, Default)]
+struct LatestRound(u32);
+
+impl LatestRound {
+    /// Comes to the round of an n-th attempt; `false` where it has been reached already.
+    fn reach(&mut self, attempt: u32) -> bool {
+        let is_new = attempt > self.0;
+        self.0 = self.0.max(attempt);
+        is_new
+    }
 }
 
 impl RetryRounds {
     /// Counts the failure of a sub-request's n-th attempt, from 1; `false` where its round is counted already.
     #[must_use]
     pub fn count_failure(&mut self, attempt: u32) -> bool {
-        let is_new_round = attempt > self.counted;
-        self.counted = self.counted.max(attempt);
-        is_new_round
+        self.counted.reach(attempt)
+    }
+
+    /// Counts a failure of Cohere's host likewise.
+    #[must_use]
+    pub fn count_host_failure(&mut self, attempt: u32) -> bool {
+        self.counted_for_host.reach(attempt)
     }
 
     /// Charges the round of an n-th attempt, from 1; `false` where it is free or charged already.
     #[must_use]
     pub fn charge_round(&mut self, attempt: u32) -> bool {
-        let is_new_round = attempt > self.charged.max(1);
-        self.charged = self.charged.max(attempt);
-        is_new_round
+        attempt > 1 && self.charged.reach(attempt)
     }
 }
 
@@ -53,6 +70,8 @@ mod tests {
     fn request_of_one_call_counts_each_attempt() {
         let mut rounds = RetryRounds::default();
         assert!((1..=3).all(|attempt| rounds.count_failure(attempt)));
+        assert!((1..=3).all(|attempt| rounds.count_host_failure(attempt)));
+        assert!(!rounds.count_host_failure(3));
     }
 
     #[test]

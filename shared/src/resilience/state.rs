@@ -1,12 +1,12 @@
 //! What an environment has learnt of Cohere: breakers, cooldowns, the retry budget, a refused key.
 //!
 //! Scope: environment. It adds clock, locking and logs to the pure rules beside it: each transition of a
-//! breaker is one log line and one metric. No lock is held over an await.
+//! breaker is one log line and one metric. No lock is held over an await. A call needs the permits of two
+//! breakers, its model's and that of Cohere's host, so that a host which is gone is found out once.
 
-use super::breaker::{BreakerState, Permit, Refused};
+use super::breaker::{Breaker, BreakerState, Refused};
 use super::budget::{Charge, RetryBudget};
 use super::models::{ModelState, ModelStates};
-use super::retry::Disposition;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
 use crate::config::ResilienceConfig;
@@ -19,6 +19,11 @@ use crate::telemetry::redact;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+mod permit;
+
+use permit::Permits;
+pub use permit::{CallOutcome, CallPermit, RefusedCall};
+
 /// Breakers, cooldowns, retry budget and the key's refusal.
 pub struct UpstreamState {
     config: ResilienceConfig,
@@ -26,6 +31,8 @@ pub struct UpstreamState {
 }
 
 struct Locked {
+    /// Counts the calls that could not be sent, whatever their model.
+    host: Breaker,
     models: ModelStates,
     budget: RetryBudget,
     /// For retries after a transient 422, so that one caller's prompts cannot take everybody's retries.
@@ -38,27 +45,6 @@ struct RefusedKey {
     version: Option<String>,
     until: Instant,
     error: GatewayError,
-}
-
-/// What became of an admitted call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallOutcome {
-    Success,
-    /// Cohere failed.
-    Failure,
-    /// Nothing was learnt about Cohere.
-    Unknown,
-}
-
-impl From<Cause> for CallOutcome {
-    /// Returns what a failed call says about the model. A refusal of the request, the key or the account
-    /// says nothing: it neither counts as a failure nor forgives one.
-    fn from(cause: Cause) -> Self {
-        match Disposition::from(cause).trips_breaker {
-            true => CallOutcome::Failure,
-            false => CallOutcome::Unknown,
-        }
-    }
 }
 
 /// What a call is charged to the retry budget, to be refunded if it succeeds.
@@ -94,61 +80,11 @@ impl SharedRounds {
     }
 }
 
-/// The right to make one call. It returns itself: a call that is dropped was cancelled.
-pub struct CallPermit {
-    state: &'static UpstreamState,
-    endpoint: Endpoint,
-    model: String,
-    permit: Option<Permit>,
-    rounds: SharedRounds,
-    /// Which of its sub-request's attempts the call is, from 1.
-    attempt: u32,
-}
-
-impl CallPermit {
-    /// Tells whether the call is the one that decides whether the breaker closes.
-    pub fn is_probe(&self) -> bool {
-        match &self.permit {
-            Some(permit) => permit.is_probe(),
-            None => false,
-        }
-    }
-
-    /// Tells the breaker what became of the call.
-    pub fn report(mut self, outcome: CallOutcome) {
-        self.return_permit(outcome);
-    }
-
-    fn return_permit(&mut self, outcome: CallOutcome) {
-        let Some(permit) = self.permit.take() else { return };
-        let mut outcome = outcome;
-        // A probe speaks for itself, whatever failed before it.
-        if outcome == CallOutcome::Failure
-            && !self.rounds.lock_rounds().count_failure(self.attempt)
-            && !permit.is_probe()
-        {
-            outcome = CallOutcome::Unknown;
-        }
-        let now = now();
-        self.state.with_model(self.endpoint, &self.model, |model| match outcome {
-            CallOutcome::Success => model.breaker.record_success(permit),
-            CallOutcome::Failure => model.breaker.record_failure(permit, now),
-            CallOutcome::Unknown => model.breaker.return_permit(permit),
-        });
-    }
-}
-
-impl Drop for CallPermit {
-    fn drop(&mut self) {
-        self.return_permit(CallOutcome::Unknown);
-    }
-}
-
 impl UpstreamState {
     pub fn new(config: ResilienceConfig) -> Self {
-        let models = ModelStates::new(config.breaker);
         let state = Locked {
-            models,
+            host: Breaker::new(config.breaker),
+            models: ModelStates::new(config.breaker),
             budget: RetryBudget::default(),
             transient_budget: RetryBudget::default(),
             refused_key: None,
@@ -160,43 +96,63 @@ impl UpstreamState {
         lock_anyway(&self.state)
     }
 
-    /// Works on the state of one model, and logs a change of its breaker.
+    /// Works on the state of one model.
     fn with_model<T>(
         &self,
         endpoint: Endpoint,
         model: &str,
         work: impl FnOnce(&mut ModelState) -> T,
     ) -> T {
+        work(self.lock_state().models.use_model(endpoint, model, now()))
+    }
+
+    /// Works on the two breakers of a call, and logs what has changed.
+    fn with_breakers<T>(
+        &self,
+        endpoint: Endpoint,
+        model: &str,
+        work: impl FnOnce(&mut Breaker, &mut ModelState) -> T,
+    ) -> T {
         let mut state = self.lock_state();
-        let watched = state.models.use_model(endpoint, model, now());
-        let before = watched.breaker.state();
-        let result = work(watched);
-        let after = watched.breaker.state();
+        let Locked { host, models, .. } = &mut *state;
+        let watched = models.use_model(endpoint, model, now());
+        let before = [host.state(), watched.breaker.state()];
+        let result = work(host, watched);
+        let after = [host.state(), watched.breaker.state()];
         drop(state);
-        if before != after {
-            tell_transition(endpoint, model, before, after);
+        if before[0] != after[0] {
+            tell_transition(endpoint, ALL_MODELS, before[0], after[0]);
+        }
+        if before[1] != after[1] {
+            tell_transition(endpoint, &name_model(model), before[1], after[1]);
         }
         result
     }
 
-    /// Asks the breaker of a model for a call, the n-th attempt of its sub-request.
+    /// Asks the breakers of a model and of the host for a call, the n-th attempt of its sub-request.
     ///
     /// # Errors
-    /// The breaker is open, or its one probe is under way.
+    /// One of them is open, or its one probe is under way.
     pub fn admit(
         &'static self,
         endpoint: Endpoint,
         model: &str,
         rounds: &SharedRounds,
         attempt: u32,
-    ) -> Result<CallPermit, Refused> {
+    ) -> Result<CallPermit, RefusedCall> {
         let now = now();
-        let permit = self.with_model(endpoint, model, |model| model.breaker.admit(now))?;
+        let permits = self.with_breakers(endpoint, model, |host, model| {
+            // The host's moves last, so that it is half-open only for a call that is made.
+            host.check(now).map_err(|refused| refused_call(refused, true))?;
+            let model = model.breaker.admit(now).map_err(|refused| refused_call(refused, false))?;
+            let host = host.admit(now).map_err(|refused| refused_call(refused, true))?;
+            Ok(Permits { host, model })
+        })?;
         Ok(CallPermit {
             state: self,
             endpoint,
             model: model.to_string(),
-            permit: Some(permit),
+            permits: Some(permits),
             rounds: rounds.clone(),
             attempt,
         })
@@ -204,7 +160,8 @@ impl UpstreamState {
 
     /// Tells whether one call of a model has to look before others are made, if it is admitted at all.
     pub fn needs_probe(&self, endpoint: Endpoint, model: &str) -> bool {
-        self.lock_state().models.needs_probe(endpoint, model)
+        let state = self.lock_state();
+        state.host.state() != BreakerState::Closed || state.models.needs_probe(endpoint, model)
     }
 
     /// Returns how long the cooldown of a throttled model still lasts.
@@ -281,11 +238,19 @@ impl UpstreamState {
     }
 }
 
+/// Stands in the place of a model's name where the breaker is the host's.
+const ALL_MODELS: &str = "all";
+
+fn refused_call(refused: Refused, is_by_host: bool) -> RefusedCall {
+    RefusedCall { until: refused.until, is_by_host }
+}
+
+/// Writes the line and the metric of a transition; `model` is a name that may be shown.
 fn tell_transition(endpoint: Endpoint, model: &str, before: BreakerState, after: BreakerState) {
     tracing::warn!(
         event = "breaker_changed",
         endpoint = endpoint.name(),
-        model = redact::redact_id(&name_model(model)),
+        model = redact::redact_id(model),
         from = before.as_str(),
         to = after.as_str(),
         "breaker"

@@ -7,7 +7,6 @@
 
 use crate::endpoint::Endpoint;
 use crate::telemetry::event_line::EventLine;
-use crate::telemetry::model_names::name_model;
 use crate::telemetry::redact;
 use serde_json::Value;
 
@@ -171,7 +170,7 @@ metrics! {
     RolloutStarted: "Count", BY_VERSION, &[];
     /// A rollout has brought all callers to the new version, as its post-traffic hook says first of all; endpoint and version as in `GateMismatch`.
     RolloutEnded: "Count", BY_VERSION, &[];
-    /// A circuit breaker has opened: calls of one model are refused for a while.
+    /// A circuit breaker has opened: calls of one model are refused for a while, or, where the model is `all`, every call, since Cohere cannot be connected to. The endpoint is that of the call.
     BreakerOpened: "Count", BY_ENDPOINT, &["Model"];
     /// An open circuit breaker has let one call through, to probe the model.
     BreakerHalfOpened: "Count", BY_ENDPOINT, &["Model"];
@@ -200,11 +199,11 @@ metrics! {
     FrontDoorFailed: "Count", BY_SERVICE, &[];
 }
 
-/// Writes that something happened once to a model.
+/// Writes that something happened once to a model, by a name that may be shown.
 pub fn count_for_model(metric: Metric, endpoint: Endpoint, model: &str) {
     let mut line = EventLine::of_metrics(ONE_METRIC_BYTES);
     line.set_endpoint(endpoint);
-    line.add("Model", redact::redact_id(&name_model(model)));
+    line.add("Model", redact::redact_id(model));
     line.count(metric, 1);
     line.write();
 }

@@ -27,6 +27,7 @@ async fn attempts_depend_on_the_cause_of_each_failure() {
         ("ok", ["v1", "v1"], ("ok", 1)),
         ("server ok", ["v1", "v1"], ("ok", 2)),
         ("connect timeout ok", ["v1", "v1"], ("ok", 3)),
+        ("broken connect ok", ["v1", "v1"], ("ok", 3)),
         ("server server server ok", ["v1", "v1"], ("upstream_error", 3)),
         ("throttled:100 ok", ["v1", "v1"], ("ok", 2)),
         // After a cooldown one call looks.
@@ -86,6 +87,48 @@ async fn failures_in_a_row_open_the_breaker_and_one_probe_looks() {
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(play(app, MODEL, "ok").await, ("ok", 1));
     assert_eq!(play(app, MODEL, "server ok").await, ("ok", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_host_is_found_out_once_for_every_model() {
+    let app = start_default_app();
+    // Five failures in all, whatever the models, and whether or not another one could answer.
+    assert_eq!(play(app, "m1", "connect").await, ("upstream_unreachable", 3));
+    let replaceable = attempt(app, &new_call("m2", "connect", 100), true).await.1;
+    assert_eq!(replaceable, ("upstream_unreachable", 2));
+    for model in ["m1", "m2", "m3"] {
+        let (answer, outcome) = attempt(app, &new_call(model, "ok", 100), false).await;
+        assert_eq!(outcome, ("circuit_open", 0), "{model}");
+        let error = answer.unwrap_err();
+        assert_eq!(error.cause(), Cause::HostOpen);
+        assert_eq!(error.message, "Cohere cannot be reached, and is not called for a while");
+    }
+    tokio::time::sleep(Duration::from_secs(67)).await;
+    assert_eq!(play(app, "m3", "connect ok").await, ("upstream_unreachable", 1), "a probe");
+    assert_eq!(play(app, "m1", "ok").await, ("circuit_open", 0));
+    tokio::time::sleep(Duration::from_secs(67)).await;
+    assert_eq!(play(app, "m2", "invalid").await, ("invalid_request", 1));
+    assert_eq!(play(app, "m1", "server ok").await, ("ok", 2), "any answer closes it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_host_is_not_held_against_a_model() {
+    let app = start_default_app();
+    assert_eq!(play(app, MODEL, "server connect server").await, ("upstream_error", 3));
+    assert_eq!(play(app, MODEL, "server connect ok").await, ("ok", 3), "three in a row, not five");
+    assert_eq!(play(app, MODEL, "server connect server").await, ("upstream_error", 3));
+    assert_eq!(play(app, MODEL, "connect connect ok").await, ("ok", 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_connection_is_held_against_its_model_alone() {
+    let app = start_default_app();
+    assert_eq!(play(app, MODEL, "broken").await, ("upstream_unreachable", 3));
+    assert_eq!(play(app, MODEL, "broken").await, ("upstream_unreachable", 2));
+    let (answer, outcome) = attempt(app, &new_call(MODEL, "ok", 100), false).await;
+    assert_eq!(outcome, ("circuit_open", 0));
+    assert_eq!(answer.unwrap_err().cause(), Cause::CircuitOpen);
+    assert_eq!(play(app, "m2", "ok").await, ("ok", 1));
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,7 +46,7 @@ impl CallAnswer for OpenedStream {
     fn take_permit(&mut self, permit: CallPermit) {
         if permit.is_probe() {
             // A probe has told enough, and others wait for its verdict.
-            permit.report(CallOutcome::Success);
+            permit.report(CallOutcome::SUCCESS);
         } else {
             self.permit = Some(permit);
         }

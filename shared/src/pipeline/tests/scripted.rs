@@ -162,7 +162,11 @@ async fn play_word(word: &str, call: &Call) -> Result<()> {
         "invalid" => refuse_request(400, "BAD"),
         "unknown-model" => refuse_request(404, "BAD"),
         "transient" => refuse_request(422, "NO_VALID_RESPONSE_GENERATED"),
-        "connect" => GatewayError::new(Code::UpstreamUnreachable, "no connection"),
+        "connect" => GatewayError {
+            is_about_host: true,
+            ..GatewayError::new(Code::UpstreamUnreachable, "no connection")
+        },
+        "broken" => GatewayError::new(Code::UpstreamUnreachable, "the connection broke"),
         "timeout" => GatewayError::new(Code::UpstreamTimeout, "too late"),
         "quota" => GatewayError::new(Code::QuotaExhausted, "no more this month"),
         "auth" => GatewayError::new(Code::UpstreamAuth, "bad key"),

@@ -1,3 +1,6 @@
+mod host;
+
+use super::permit::Verdict;
 use super::*;
 use crate::config::BreakerConfig;
 use crate::error::Code;
@@ -12,6 +15,9 @@ fn new_state(failures: u32) -> &'static UpstreamState {
     Box::leak(Box::new(UpstreamState::new(ResilienceConfig { breaker, bad_key: BAD_KEY })))
 }
 
+const FAILURE: CallOutcome = CallOutcome { model: Verdict::Failure, host: Verdict::Success };
+const UNKNOWN: CallOutcome = CallOutcome { model: Verdict::Unknown, host: Verdict::Success };
+
 fn admit(state: &'static UpstreamState, rounds: &SharedRounds, attempt: u32) -> CallPermit {
     state.admit(Endpoint::Chat, MODEL, rounds, attempt).unwrap()
 }
@@ -25,21 +31,21 @@ async fn failures_of_one_round_count_once() {
     let (state, rounds) = (new_state(2), SharedRounds::default());
     let permits: Vec<_> = (0..5).map(|_| admit(state, &rounds, 1)).collect();
     for permit in permits {
-        permit.report(CallOutcome::Failure);
+        permit.report(FAILURE);
     }
     assert!(!is_refused(state), "five failures of one round opened the breaker");
-    admit(state, &rounds, 2).report(CallOutcome::Failure);
+    admit(state, &rounds, 2).report(FAILURE);
     assert!(is_refused(state));
 }
 
 #[tokio::test(start_paused = true)]
 async fn success_forgives_failures_before_it() {
     let state = new_state(2);
-    for outcome in [CallOutcome::Failure, CallOutcome::Success, CallOutcome::Failure] {
+    for outcome in [FAILURE, CallOutcome::SUCCESS, FAILURE] {
         admit(state, &SharedRounds::default(), 1).report(outcome);
     }
     assert!(!is_refused(state));
-    for outcome in [CallOutcome::Unknown, CallOutcome::Failure] {
+    for outcome in [UNKNOWN, FAILURE] {
         admit(state, &SharedRounds::default(), 1).report(outcome);
     }
     assert!(is_refused(state), "what says nothing forgave a failure");
@@ -51,7 +57,7 @@ async fn dropped_probe_makes_room_for_the_next() {
     let rounds = SharedRounds::default();
     let first = admit(state, &rounds, 1);
     assert!(!first.is_probe());
-    first.report(CallOutcome::Failure);
+    first.report(FAILURE);
     assert!(is_refused(state) && state.needs_probe(Endpoint::Chat, MODEL));
     tokio::time::advance(OPEN_FOR * 2).await;
     let probe = admit(state, &rounds, 1);
@@ -59,10 +65,10 @@ async fn dropped_probe_makes_room_for_the_next() {
     drop(probe);
     let probe = admit(state, &rounds, 1);
     // A failure in the same round was counted before; a probe decides all the same.
-    probe.report(CallOutcome::Failure);
+    probe.report(FAILURE);
     assert!(is_refused(state));
     tokio::time::advance(OPEN_FOR * 2).await;
-    admit(state, &rounds, 1).report(CallOutcome::Success);
+    admit(state, &rounds, 1).report(CallOutcome::SUCCESS);
     assert!(!state.needs_probe(Endpoint::Chat, MODEL) && !is_refused(state));
 }
 

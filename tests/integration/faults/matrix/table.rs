@@ -59,6 +59,12 @@ impl Expected {
         self
     }
 
+    /// Cohere's host is at fault, and with it every model.
+    fn has_no_fallback(mut self) -> Self {
+        self.outcome.fallback = "–".into();
+        self
+    }
+
     fn then(mut self, then: Then) -> Self {
         self.outcome.then = then;
         self
@@ -81,8 +87,14 @@ fn failing(answer: &str) -> Expected {
     expect(answer, 3, Within::Waits).falls_back().then(Then::BreakerOpen)
 }
 
-fn unreachable() -> Expected {
+/// A connection that breaks after the request was sent.
+fn broken() -> Expected {
     failing("503 upstream_unreachable").asks_to_wait(1)
+}
+
+/// No connection at all: nothing was sent.
+fn unreachable() -> Expected {
+    broken().has_no_fallback()
 }
 
 fn slow() -> Expected {
@@ -164,14 +176,14 @@ pub fn rows() -> Vec<Row> {
             Fault::refusal(499, "cancelled"),
             failing("503 upstream_error").asks_to_wait(1),
         ),
-        row("connection refused", Fault::Refused, unreachable().fallback_fails(), never(CONNECTED)),
+        row("connection refused", Fault::Refused, unreachable(), never(CONNECTED)),
         row(
             "name unknown to DNS",
             Fault::NoName,
-            Expected { within: Within::Attempts, ..unreachable().fallback_fails() },
+            Expected { within: Within::Attempts, ..unreachable() },
             never(CONNECTED),
         ),
-        row("reset before the head", Fault::ResetBeforeHead, unreachable(), never(STATUS_SENT)),
+        row("reset before the head", Fault::ResetBeforeHead, broken(), never(STATUS_SENT)),
         row("reset in the body", Fault::ResetInBody, failing("502 upstream_malformed"), cut()),
         row("body cut short", Fault::Truncated, failing("502 upstream_malformed"), cut()),
         row(
@@ -188,8 +200,8 @@ pub fn rows() -> Vec<Row> {
             Cell::Expect(ends_in("upstream_timeout", Within::Idle)),
         ),
         row("body drips", Fault::Drip, slow(), Cell::Expect(out_of_time)),
-        row("no HTTP at all", Fault::Garbage, unreachable(), cut()),
-        refusal("a head over the limit", Fault::LargeHead, unreachable()),
+        row("no HTTP at all", Fault::Garbage, broken(), cut()),
+        refusal("a head over the limit", Fault::LargeHead, broken()),
         refusal(
             "401, another key in the secret",
             Fault::KeyReplaced,

@@ -1,6 +1,8 @@
 //! What the faults of TLS and of HTTP/2 must come to.
 
-use super::{CONNECTED, Cell, Expected, Row, STATUS_SENT, ends_in, expect, row, slow, unreachable};
+use super::{
+    CONNECTED, Cell, Expected, Row, STATUS_SENT, broken, ends_in, expect, row, slow, unreachable,
+};
 use crate::faults::matrix::fault::{Fault, Http2Fault};
 use crate::faults::matrix::outcome::Within;
 use gateway_tests::stub::Certificate;
@@ -10,8 +12,7 @@ const PROCESSED: &str = "it has been processed";
 
 /// Returns the rows of a connection that cannot be had.
 pub fn rows_of_tls() -> Vec<Row> {
-    let no_connection =
-        |name, fault| row(name, fault, unreachable().fallback_fails(), Cell::Never(CONNECTED));
+    let no_connection = |name, fault| row(name, fault, unreachable(), Cell::Never(CONNECTED));
     let bad_certificate =
         |name, certificate| no_connection(name, Fault::BadCertificate(certificate));
     vec![
@@ -21,7 +22,7 @@ pub fn rows_of_tls() -> Vec<Row> {
         row(
             "TLS: no answer to the handshake",
             Fault::SilentHandshake,
-            Expected { within: Within::Attempts, ..unreachable().fallback_fails() },
+            Expected { within: Within::Attempts, ..unreachable() },
             Cell::Never(CONNECTED),
         ),
     ]
@@ -30,10 +31,9 @@ pub fn rows_of_tls() -> Vec<Row> {
 /// Returns the rows of HTTP/2.
 pub fn rows_of_http2() -> Vec<Row> {
     let cut = || Cell::Expect(ends_in("upstream_malformed", Within::AtOnce));
-    let reset =
-        |name, reason| row(name, Fault::Http2(Http2Fault::Reset(reason)), unreachable(), cut());
+    let reset = |name, reason| row(name, Fault::Http2(Http2Fault::Reset(reason)), broken(), cut());
     // Each attempt sends its request twice.
-    let mut not_processed = unreachable();
+    let mut not_processed = broken();
     not_processed.outcome.calls = 6;
     let mut not_opened = slow();
     not_opened.outcome.calls = 6;
@@ -59,7 +59,7 @@ pub fn rows_of_http2() -> Vec<Row> {
         row(
             "HTTP/2: GOAWAY `ENHANCE_YOUR_CALM`, request taken up",
             Fault::Http2(Http2Fault::ClosingGoodbye),
-            unreachable(),
+            broken(),
             cut(),
         ),
         row(
@@ -92,7 +92,7 @@ pub fn rows_of_http2() -> Vec<Row> {
         row(
             "HTTP/2: headers without an end",
             Fault::Http2(Http2Fault::EndlessHeaders),
-            unreachable(),
+            broken(),
             cut(),
         ),
     ]
