@@ -1,10 +1,12 @@
 //! `ops key`: a key comes from standard input, goes into use once Cohere has accepted it, and is never shown.
 
+use gateway_tests::deployment::Deployment;
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::ops::{self, Done};
 use local::Upstream;
 use local::cohere_sandbox::Key;
 use local::secrets_manager::API_KEY;
+use std::time::Duration;
 
 const NEW: &str = "MARK-fake-new-cohere-key";
 
@@ -72,6 +74,52 @@ async fn refused_key_stays_out_of_use() {
     let refused = run_key(&running, &["rotate"], "").await;
     assert!(refused.code == 1 && refused.stderr.contains("the rotation has failed"), "{refused:?}");
     assert_eq!(running.gateway.secrets.current(API_KEY), before);
+}
+
+#[tokio::test]
+async fn failed_rotation_tells_the_function_s_cause() {
+    let deployment = Deployment::prepare("key-cause").await;
+    deployment.deploy(&[]).await.data();
+    let file = deployment.folder.join("key.txt");
+    std::fs::write(&file, NEW).unwrap();
+    let mut stage = deployment.command(ops::build_binary());
+    let staged = stage.args(["key", "stage"]).stdin(std::fs::File::open(&file).unwrap());
+    assert!(staged.output().await.unwrap().status.success());
+    let rotate = ["key", "rotate", "--stack", "cohere-gateway-dev"];
+    // CloudWatch shows the function's own line a while after it was written.
+    let log = async {
+        let line = deployment.running.wait_for_line("rotation_step_failed").await;
+        let line = line[line.find('{').unwrap()..].to_string();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        deployment.account.state().operations.found = vec![vec![("message", line)]];
+    };
+    let (rotated, ()) = tokio::join!(deployment.run_ops_with(&rotate, &[]), log);
+    let told = rotated.problem();
+    assert!(told.starts_with("the rotation has failed: the key in use stays in use"), "{told}");
+    assert!(told.contains("refused_key of testSecret: "), "{told}");
+    assert!(!told.contains("MARK"), "{told}");
+
+    let pending = deployment.run_ops_with(&["key", "status"], &[]).await;
+    assert!(pending.stderr.contains(" waits for ops key rotate"), "{pending:?}");
+}
+
+#[tokio::test]
+async fn rotation_that_has_not_ended_is_told_and_taken_up() {
+    let running = start_gateway().await;
+    let secrets = &running.gateway.secrets;
+    accept_key(&running, false);
+    let before = run_key(&running, &["status"], "").await;
+    assert!(!before.stderr.contains("has not ended"), "{before:?}");
+    secrets.put_under(API_KEY, NEW, "AWSPENDING");
+    let status = run_key(&running, &["status"], "").await;
+    assert!(status.data().contains("AWSPENDING"), "{status:?}");
+    let told = "has not ended: ops key rotate takes it up again";
+    assert!(status.stderr.contains(told), "{status:?}");
+    let rotated = run_key(&running, &["rotate"], "").await;
+    assert!(rotated.data().is_empty() && rotated.stderr.contains("is in use"), "{rotated:?}");
+    assert_eq!(secrets.current(API_KEY).unwrap(), NEW);
+    let status = run_key(&running, &["status"], "").await;
+    assert!(!status.stderr.contains("has not ended"), "{status:?}");
 }
 
 #[tokio::test]

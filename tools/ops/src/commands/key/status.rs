@@ -6,7 +6,7 @@ use crate::output::{Report, say, write_table};
 use clap::Args;
 use serde_json::json;
 use shared::clock;
-use shared::secrets::secrets_manager::CURRENT;
+use shared::secrets::secrets_manager::{CURRENT, ListedVersion, NEXT, PENDING};
 use std::time::Duration;
 
 /// Shows the versions of the Cohere key with their labels and ages, never a value.
@@ -40,15 +40,31 @@ impl Status {
             json!({ "version": version.id, "labels": version.labels, "created": created })
         });
         let told: Vec<_> = told.collect();
-        if !versions.iter().any(|version| version.labels.iter().any(|label| label == CURRENT)) {
-            say("the secret has no key yet: ops key stage < key.txt");
-        }
+        say_what_is_next(&versions);
         match described.last_rotated {
             Some(date) => say(&format!("last rotated {} ago", age(now, date))),
             None => say("never rotated"),
         }
         let last_rotated = described.last_rotated.map(clock::format_iso8601);
         Ok(Report::new(text, json!({ "versions": told, "last_rotated": last_rotated })))
+    }
+}
+
+/// Says what the labels ask for: a first key, or a rotation that has not ended or not begun.
+fn say_what_is_next(versions: &[ListedVersion]) {
+    let find = |label: &str| versions.iter().find(|held| held.labels.iter().any(|l| l == label));
+    let current = find(CURRENT).map(|version| version.id.as_str());
+    if current.is_none() {
+        say("the secret has no key yet: ops key stage < key.txt");
+    }
+    // A rotation that has ended leaves AWSPENDING on the version in use.
+    let pending = find(PENDING).filter(|version| current != Some(version.id.as_str()));
+    if let Some(version) = pending {
+        let id = &version.id;
+        say(&format!("a rotation to version {id} has not ended: ops key rotate takes it up again"));
+    }
+    if let Some(version) = find(NEXT) {
+        say(&format!("version {} waits for ops key rotate", version.id));
     }
 }
 
