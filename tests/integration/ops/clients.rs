@@ -54,10 +54,7 @@ async fn token_is_shown_once_and_stored_as_hash() {
 
     let listed = run_clients(&running, &["list"]).await;
     let row: Vec<_> = listed.data().lines().last().unwrap().split_whitespace().collect();
-    assert_eq!(
-        row,
-        ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "own", "2999-12-31T23:59:59Z"]
-    );
+    assert_eq!(row, ["search", &hash[..8], "rerank-v3.5,embed-v4.0", "own", "2999-12-31"]);
 }
 
 #[tokio::test]
@@ -93,6 +90,31 @@ async fn revoke_takes_one_token_or_all() {
     assert_eq!(read_names(&read_stored(&running)), ["local"]);
     let again = run_clients(&running, &["revoke", "search"]).await;
     assert_eq!(again.problem(), "there is no client of that name; clients: local");
+}
+
+#[tokio::test]
+async fn last_client_is_revoked_on_demand_and_can_come_back() {
+    let running = start_gateway().await;
+    let before = read_stored(&running);
+    let asked = run_clients(&running, &["revoke", "local"]).await;
+    assert_eq!((asked.code, asked.stdout.as_str()), (2, ""), "{asked:?}");
+    assert!(asked.stderr.contains("local is the last client"), "{asked:?}");
+    assert_eq!(read_stored(&running), before);
+
+    let revoked = run_clients(&running, &["revoke", "local", "--yes"]).await;
+    assert!(revoked.data().is_empty() && read_names(&read_stored(&running)).is_empty());
+    let (_, undo) = revoked.stderr.split_once("aws secretsmanager ").expect("a command");
+    let words: Vec<_> = undo.split_whitespace().collect();
+    let value = |name: &str| words[words.iter().position(|word| *word == name).unwrap() + 1];
+    let labels = |version: &str| {
+        let labels = running.gateway.secrets.labels(CLIENTS, version);
+        labels.into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!((words[0], value("--secret-id")), ("update-secret-version-stage", CLIENTS));
+    assert_eq!(value("--version-stage"), "AWSCURRENT");
+    assert_eq!(labels(value("--move-to-version-id")), ["AWSPREVIOUS"]);
+    assert_eq!(labels(value("--remove-from-version-id")), ["AWSCURRENT"]);
+    assert!(undo.trim_end().ends_with("ops clients reattach"), "{undo}");
 }
 
 #[tokio::test]

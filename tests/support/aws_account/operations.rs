@@ -22,12 +22,16 @@ const ROUTES: [(&str, &str); 5] = [
 pub struct Operations {
     /// Resources that somebody has deleted, by their names in the template.
     pub gone: BTreeSet<String>,
+    /// Alarms and log groups that somebody has deleted past the stack.
+    pub vanished: BTreeSet<String>,
     /// Actions that are refused, with this code.
     pub refused: BTreeMap<String, &'static str>,
     /// Actions that get no answer for so long.
     pub slow: BTreeMap<String, std::time::Duration>,
     /// Alarms without an action, switched off, or raised.
     pub silent: BTreeSet<String>,
+    /// Alarms that tell another topic.
+    pub astray: BTreeSet<String>,
     pub switched_off: BTreeSet<String>,
     pub raised: BTreeSet<String>,
     /// Who is told by P1 and P2, and whether he has confirmed.
@@ -39,7 +43,8 @@ pub struct Operations {
     pub past_the_alias: BTreeSet<&'static str>,
     /// How CodeDeploy moves a function, where not as it should.
     pub groups: BTreeMap<&'static str, Value>,
-    pub without_hook: BTreeSet<&'static str>,
+    /// Functions that lack one of their hooks.
+    pub without_hook: BTreeSet<(&'static str, &'static str)>,
     pub rule_state: &'static str,
     /// What the probe function answers.
     pub offered: Value,
@@ -54,9 +59,11 @@ impl Default for Operations {
         let subscribed = |address| vec![(address, true)];
         Self {
             gone: BTreeSet::new(),
+            vanished: BTreeSet::new(),
             refused: BTreeMap::new(),
             slow: BTreeMap::new(),
             silent: BTreeSet::new(),
+            astray: BTreeSet::new(),
             switched_off: BTreeSet::new(),
             raised: BTreeSet::new(),
             subscribers: BTreeMap::from([
@@ -123,16 +130,28 @@ pub(super) fn write_alarms(state: &State) -> String {
     let template = &state.document;
     let operations = &state.operations;
     let (mut composites, mut metrics) = (String::new(), String::new());
-    for (name, (kind, physical)) in list_others(state) {
+    let others = list_others(state);
+    let mut names = state.parameters.clone();
+    names.extend(others.iter().map(|(name, (_, physical))| (name.clone(), physical.clone())));
+    let mut evaluation = Evaluation::new(template, names);
+    for (name, (kind, physical)) in others {
+        if operations.vanished.contains(&name) {
+            continue;
+        }
         let list = match kind.as_str() {
             "AWS::CloudWatch::CompositeAlarm" => &mut composites,
             "AWS::CloudWatch::Alarm" => &mut metrics,
             _ => continue,
         };
         let properties = &template["Resources"][&name]["Properties"];
-        let tells = !properties["AlarmActions"].is_null() && !operations.silent.contains(&name);
-        let action = "<member>arn:aws:sns:us-east-1:123456789012:it-topic</member>";
-        let actions = if tells { action } else { "" };
+        let given = evaluation.evaluate(&properties["AlarmActions"]).unwrap_or_default();
+        let mut topics: Vec<_> = given.as_array().into_iter().flatten().cloned().collect();
+        topics.retain(|_| !operations.silent.contains(&name));
+        if operations.astray.contains(&name) {
+            topics = vec![json!("arn:aws:sns:us-east-1:123456789012:it-other")];
+        }
+        let actions = topics.iter().filter_map(Value::as_str);
+        let actions: String = actions.map(|topic| format!("<member>{topic}</member>")).collect();
         let rule = properties["AlarmRule"].to_string().replace("${", "it-").replace('}', "");
         let rule = rule.replace("\\\"", " ").replace('"', " ");
         let acts = !operations.switched_off.contains(&name);
@@ -170,8 +189,15 @@ pub(super) fn write_subscriptions(state: &State, form: &str) -> String {
 /// Returns the template as SAM has left it, with the hooks of the aliases.
 pub(super) fn write_processed(state: &State) -> String {
     let mut resources = json!({});
-    for function in SERVING.iter().filter(|name| !state.operations.without_hook.contains(*name)) {
-        let update = json!({ "BeforeAllowTrafficHook": "it-PreTrafficFunction" });
+    for function in SERVING {
+        let hooks = [
+            ("BeforeAllowTrafficHook", "it-PreTrafficFunction"),
+            ("AfterAllowTrafficHook", "it-PostTrafficFunction"),
+        ];
+        let there = hooks
+            .iter()
+            .filter(|(when, _)| !state.operations.without_hook.contains(&(function, *when)));
+        let update: BTreeMap<_, _> = there.copied().collect();
         resources[format!("{function}Aliaslive")] =
             json!({ "UpdatePolicy": { "CodeDeployLambdaAliasUpdate": update } });
     }
@@ -220,7 +246,8 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
         "DescribeLogGroups" => {
             let groups = list_others(state)
                 .into_iter()
-                .filter(|(_, (kind, _))| kind == "AWS::Logs::LogGroup");
+                .filter(|(_, (kind, _))| kind == "AWS::Logs::LogGroup")
+                .filter(|(name, _)| !state.operations.vanished.contains(name));
             let groups = groups.map(|(name, (_, physical))| {
                 match state.operations.endless.contains(&name) {
                     true => json!({ "logGroupName": physical }),

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// The label of the version that was current before.
+pub const PREVIOUS: &str = "AWSPREVIOUS";
+
 /// One secret.
 pub struct Store {
     secret: SecretsManager,
@@ -32,6 +35,11 @@ impl Store {
     pub fn with_session(session: &Session, id: &str) -> Self {
         let secret = SecretsManager::from_config(&session.config, id);
         Self { secret, limit: session.limit }
+    }
+
+    /// Returns the name or ARN that it was asked for by.
+    pub fn id(&self) -> &str {
+        self.secret.secret_id()
     }
 
     /// Reads the current version; `None` where the secret has no value yet.

@@ -7,7 +7,7 @@ use breakages::BREAKAGES;
 use gateway_tests::aws_account::State;
 use gateway_tests::deployment::Deployment;
 use local::cohere_sandbox::Key;
-use local::secrets_manager::{API_KEY, SYNTHETIC_CLIENT};
+use local::secrets_manager::{API_KEY, SYNTHETIC_CLIENT, secret_arn};
 use std::time::{Duration, Instant};
 
 /// What a test puts back after each breakage.
@@ -96,6 +96,21 @@ async fn checklist_finds_what_is_wrong_with_key_and_clients() {
     }
     assert_eq!(well.lines["gateway.closed_door"].reason, "401 unauthorized");
 
+    // Another secret, which no function rotates.
+    let key = deployment.account.state().outputs["CohereApiKeySecretArn"].clone();
+    let other = secret_arn(SYNTHETIC_CLIENT);
+    let name = "CohereApiKeySecretArn".to_string();
+    deployment.account.state().outputs.insert(name.clone(), other);
+    let found = run_checklist(&deployment).await;
+    assert_eq!(find_changed(&well.lines, &found.lines), ["key.rotation"]);
+    let line = &found.lines["key.rotation"];
+    assert!(line.reason.contains("no function that rotates it"), "{line:?}");
+    assert_eq!(
+        (line.outcome.as_str(), line.command.as_str()),
+        ("fail", "ops deploy --environment dev")
+    );
+    deployment.account.state().outputs.insert(name, key);
+
     gateway.secrets.put_under(API_KEY, "fake-next", "NEXT");
     let found = run_checklist(&deployment).await;
     assert_eq!(find_changed(&well.lines, &found.lines), ["key.rotated"]);
@@ -116,6 +131,16 @@ async fn checklist_finds_what_is_wrong_with_key_and_clients() {
     assert!(line.command.contains("ops key status --stack"), "{line:?}");
     sandbox.accept_key(Key { value: key, trial: false });
     run_until(&deployment, "gateway.health", "pass").await;
+
+    // Labels that were left are of the same age.
+    gateway.secrets.age(API_KEY, Duration::from_secs(100 * 86_400));
+    let found = run_checklist(&deployment).await;
+    let line = &found.lines["key.age"];
+    assert_eq!(
+        (line.outcome.as_str(), line.reason.as_str()),
+        ("warning", "100 days; replace it at 90")
+    );
+    assert!(line.command.starts_with("ops key stage --stack"), "{line:?}");
 
     gateway.secrets.put(SYNTHETIC_CLIENT, "cgw_0000000000000000000000000000000000000000000");
     let found = run_until(&deployment, "gateway.front_door", "fail").await;

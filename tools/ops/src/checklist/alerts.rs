@@ -1,7 +1,11 @@
 //! Lines of the alerts: each alarm is there and tells somebody, who has confirmed that he is told.
 
 use super::check::{Severity, Verdict};
-use super::facts::{Asked, Facts};
+use super::delivery::SERVING;
+use super::facts::{Asked, Facts, Resource};
+use super::release::{find_created, list_gates};
+use crate::deploy::stack::Stack;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The parameter with the budget of a day in dollars; 0 is none.
 pub const BUDGET: &str = "DailyBudgetUsd";
@@ -27,11 +31,29 @@ pub struct Subscriptions {
     pub pending: Vec<String>,
 }
 
+/// Returns the topic of a severity: the stack's own, or the one that it was given.
+pub fn find_topic(
+    stack: &Stack,
+    resources: &BTreeMap<String, Resource>,
+    severity: Severity,
+) -> Option<String> {
+    let severity = severity.as_str();
+    let existing = stack.parameters.get(&format!("Existing{severity}TopicArn"));
+    let existing = existing.filter(|arn| !arn.is_empty()).cloned();
+    let own = || resources.get(&format!("{severity}Topic")).map(|topic| topic.physical.clone());
+    existing.or_else(own)
+}
+
 pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
     let (resources, stack) = (facts.resources.as_ref()?, facts.stack.as_ref()?);
     let alarms = facts.alarms.as_ref()?;
-    let expected = super::release::find_created(&[ALARM, COMPOSITE], &stack.parameters)?;
-    let gates = super::release::list_gates()?;
+    let expected = find_created(&[ALARM, COMPOSITE], &stack.parameters)?;
+    let mut gates = BTreeSet::new();
+    for function in SERVING {
+        gates.extend(list_gates(function)?);
+    }
+    let topics = [Severity::P1, Severity::P2];
+    let topics = topics.map(|severity| find_topic(stack, resources, severity));
     let mut problems = Vec::new();
     for name in &expected {
         let Some(resource) = resources.get(name) else {
@@ -50,6 +72,8 @@ pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
             problems.push(format!("{name} has its actions switched off"));
         } else if alarm.actions.is_empty() && !is_read {
             problems.push(format!("{name} tells nobody"));
+        } else if !alarm.actions.is_empty() && goes_astray(alarm, &topics) {
+            problems.push(format!("{name} tells neither of the topics P1 and P2"));
         }
     }
     if expected.is_empty() {
@@ -68,6 +92,12 @@ pub fn all_tell_somebody(facts: &Facts) -> Result<Verdict, String> {
         None => facts.deploy.clone(),
     };
     Ok(Verdict::fail(problems.join(", "), mend))
+}
+
+/// Tells whether no action of an alarm is one of the topics; one that is missing has a line of its own.
+fn goes_astray(alarm: &Alarm, topics: &[Option<String>]) -> bool {
+    let is_known = |action: &String| topics.contains(&Some(action.clone()));
+    topics.iter().all(Option::is_some) && !alarm.actions.iter().any(is_known)
 }
 
 /// Tells whether a composite's rule looks at this alarm, by name or ARN.

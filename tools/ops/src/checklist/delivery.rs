@@ -2,6 +2,7 @@
 
 use super::check::Verdict;
 use super::facts::Facts;
+use super::release::list_gates;
 use crate::deploy::compare::{ALIAS, find_differences};
 
 /// The functions that callers meet.
@@ -9,6 +10,8 @@ pub const SERVING: [&str; 5] =
     ["ChatFunction", "EmbedFunction", "RerankFunction", "HealthFunction", "AuthorizerFunction"];
 /// The functions of a rollout.
 const OF_ROLLOUTS: [&str; 3] = ["DriverFunction", "PreTrafficFunction", "PostTrafficFunction"];
+/// How an alias calls them, before and after callers meet the new version.
+pub const HOOKS: [&str; 2] = ["BeforeAllowTrafficHook", "AfterAllowTrafficHook"];
 /// Fewer environments than this are soon used up.
 const COMFORTABLE_QUOTA: u64 = 1_000;
 /// A fresh account may have less than a gateway can serve anybody with.
@@ -65,6 +68,8 @@ pub fn canaries_have_gates(facts: &Facts) -> Result<Verdict, String> {
         }
         if !group.heeds_alarms || group.alarms.is_empty() {
             problems.push(format!("{function} has no gates"));
+        } else {
+            problems.extend(find_lost_gates(facts, function, group)?);
         }
         if !group.rolls_back {
             problems.push(format!("{function} does not roll back"));
@@ -77,13 +82,33 @@ pub fn canaries_have_gates(facts: &Facts) -> Result<Verdict, String> {
     })
 }
 
+/// Returns a problem for each gate of this release that a function's rollouts do not heed.
+fn find_lost_gates(
+    facts: &Facts,
+    function: &str,
+    group: &DeploymentGroup,
+) -> Result<Vec<String>, String> {
+    let resources = facts.resources.as_ref()?;
+    let mut lost = Vec::new();
+    for gate in list_gates(function)? {
+        let physical = resources.get(&gate).map(|resource| &resource.physical);
+        if !physical.is_some_and(|name| group.alarms.contains(name)) {
+            lost.push(format!("{function} lacks the gate {gate}"));
+        }
+    }
+    Ok(lost)
+}
+
 pub fn rollouts_are_tried(facts: &Facts) -> Result<Verdict, String> {
     let (resources, hooked) = (facts.resources.as_ref()?, facts.hooked.as_ref()?);
     let absent = OF_ROLLOUTS.iter().filter(|name| !resources.contains_key(**name));
     let mut problems: Vec<_> = absent.map(|name| format!("there is no {name}")).collect();
     for function in SERVING {
-        if !hooked.contains(&format!("{function}Aliaslive")) {
-            problems.push(format!("{function} has no hook"));
+        for when in HOOKS {
+            if !hooked.contains(&(format!("{function}Aliaslive"), when)) {
+                let when = when.trim_end_matches("AllowTrafficHook").to_lowercase();
+                problems.push(format!("{function} has no hook {when} traffic"));
+            }
         }
     }
     Ok(match problems.is_empty() {
@@ -146,9 +171,12 @@ pub fn account_has_room(facts: &Facts) -> Result<Verdict, String> {
     let told = format!("{} environments at once, {} unreserved", quota.limit, quota.unreserved);
     let raise = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 \
                  --desired-value 1000";
+    // Lambda keeps the least of the account's from being reserved; a gateway without reserves lives on it.
+    let is_used_up = quota.unreserved <= LEAST_QUOTA;
     Ok(match quota.limit {
         0..LEAST_QUOTA => Verdict::fail(told, raise),
         LEAST_QUOTA..COMFORTABLE_QUOTA => Verdict::warning(told, raise),
+        _ if is_used_up => Verdict::warning(told, raise),
         _ => Verdict::pass(told),
     })
 }

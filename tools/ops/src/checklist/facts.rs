@@ -87,8 +87,8 @@ pub struct Facts {
     pub p2: Asked<Subscriptions>,
     /// By the function's name in the template.
     pub groups: Asked<BTreeMap<String, Asked<DeploymentGroup>>>,
-    /// Aliases with a hook before traffic, by their names in the template.
-    pub hooked: Asked<BTreeSet<String>>,
+    /// Aliases, by their names in the template, with each hook that they have.
+    pub hooked: Asked<BTreeSet<(String, &'static str)>>,
     pub probe_rule: Asked<Rule>,
     pub quota: Asked<Quota>,
     pub offered: Asked<OfferedModels>,

@@ -1,6 +1,7 @@
 //! Finds everything out: first what the stack consists of, then all the rest at once.
 
-use super::alerts::Subscriptions;
+use super::alerts::{Subscriptions, find_topic};
+use super::check::Severity;
 use super::delivery::{DeploymentGroup, SERVING};
 use super::doors::{ask_closed_door, ask_front_door, ask_health, ask_local_door, ask_status_page};
 use super::facts::{Asked, Facts, FunctionFacts, Resource};
@@ -8,6 +9,7 @@ use super::questions::{
     ask, ask_group, ask_models, ask_reserve, ask_rule, describe_key, list_alarms, list_hooked,
     list_resources, list_retention, list_routes, list_subscriptions,
 };
+use super::routes::LOG_GROUP;
 use crate::aws::Session;
 use crate::deploy::account::{Alias, ask_alias, ask_caller, ask_quota, ask_version};
 use crate::deploy::compare::ALIAS;
@@ -39,7 +41,7 @@ pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy
     };
     let log_groups: BTreeSet<_> = known
         .values()
-        .filter(|resource| resource.kind == "AWS::Logs::LogGroup")
+        .filter(|resource| resource.kind == LOG_GROUP)
         .map(|resource| resource.physical.clone())
         .collect();
     let (key, url) = (output("CohereApiKeySecretArn"), output("ApiUrl"));
@@ -53,8 +55,8 @@ pub async fn gather_deployed(session: &Session, name: &str, stack: Stack, deploy
             ask(session, async { list_routes(session, need(api)?).await }),
             ask(session, list_retention(session, name, &log_groups)),
             ask(session, list_alarms(session, name)),
-            ask_subscriptions(session, &stack, &known, "P1"),
-            ask_subscriptions(session, &stack, &known, "P2"),
+            ask_subscriptions(session, &stack, &known, Severity::P1),
+            ask_subscriptions(session, &stack, &known, Severity::P2),
             gather_groups(session, &resources),
             ask(session, list_hooked(session, name)),
             ask(session, async { ask_rule(session, need(rule)?).await }),
@@ -171,12 +173,9 @@ async fn ask_subscriptions(
     session: &Session,
     stack: &Stack,
     resources: &Resources,
-    severity: &str,
+    severity: Severity,
 ) -> Asked<Subscriptions> {
-    let existing = stack.parameters.get(&format!("Existing{severity}TopicArn"));
-    let existing = existing.filter(|arn| !arn.is_empty()).cloned();
-    let own = resources.get(&format!("{severity}Topic")).map(|topic| topic.physical.clone());
-    match existing.or(own) {
+    match find_topic(stack, resources, severity) {
         Some(topic) => ask(session, list_subscriptions(session, &topic)).await,
         None => Ok(Subscriptions::default()),
     }

@@ -1,7 +1,7 @@
 //! The questions to AWS, each with a limit of its own: one that is not answered keeps no other from it.
 
 use super::alerts::{Alarm, Subscriptions};
-use super::delivery::DeploymentGroup;
+use super::delivery::{DeploymentGroup, HOOKS};
 use super::facts::{Asked, KeyFacts, Resource, Rule};
 use super::models::OfferedModels;
 use super::routes::Integration;
@@ -74,8 +74,11 @@ async fn read_pages(
     }
 }
 
-/// Returns the aliases of the stack that have a hook before traffic.
-pub async fn list_hooked(session: &Session, stack: &str) -> anyhow::Result<BTreeSet<String>> {
+/// Returns the aliases of the stack, with each hook that they have.
+pub async fn list_hooked(
+    session: &Session,
+    stack: &str,
+) -> anyhow::Result<BTreeSet<(String, &'static str)>> {
     let form = format!(
         "Action=GetTemplate&Version=2010-05-15&TemplateStage=Processed&StackName={}",
         percent_encode(stack)
@@ -88,9 +91,8 @@ pub async fn list_hooked(session: &Session, stack: &str) -> anyhow::Result<BTree
     let mut hooked = BTreeSet::new();
     for (name, entry) in template["Resources"].as_object().into_iter().flatten() {
         let update = &entry["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"];
-        if !update["BeforeAllowTrafficHook"].is_null() {
-            hooked.insert(name.clone());
-        }
+        let hooks = HOOKS.into_iter().filter(|when| !update[*when].is_null());
+        hooked.extend(hooks.map(|when| (name.clone(), when)));
     }
     Ok(hooked)
 }

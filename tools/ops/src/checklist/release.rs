@@ -29,16 +29,11 @@ pub fn find_created(kinds: &[&str], parameters: &Parameters) -> Result<Vec<Strin
     Ok(created)
 }
 
-/// Returns the names of the alarms that CodeDeploy reads in a rollout, which tell nobody else.
-pub fn list_gates() -> Result<BTreeSet<String>, String> {
-    let template = read()?;
-    let mut gates = BTreeSet::new();
-    for (_, entry) in template["Resources"].as_object().into_iter().flatten() {
-        let alarms = &entry["Properties"]["DeploymentPreference"]["Alarms"];
-        let names = alarms.as_array().into_iter().flatten();
-        gates.extend(names.filter_map(|alarm| alarm["Ref"].as_str().map(str::to_string)));
-    }
-    Ok(gates)
+/// Returns the names of the alarms that CodeDeploy reads in a function's rollout, which tell nobody else.
+pub fn list_gates(function: &str) -> Result<BTreeSet<String>, String> {
+    let properties = &read()?["Resources"][function]["Properties"];
+    let alarms = properties["DeploymentPreference"]["Alarms"].as_array().into_iter().flatten();
+    Ok(alarms.filter_map(|alarm| alarm["Ref"].as_str().map(str::to_string)).collect())
 }
 
 /// Returns the template, read once.

@@ -3,6 +3,7 @@
 use super::check::Verdict;
 use super::facts::Facts;
 
+pub const LOG_GROUP: &str = "AWS::Logs::LogGroup";
 /// Where Cohere is.
 const COHERE: &str = "https://api.cohere.com";
 
@@ -55,8 +56,19 @@ pub fn logs_end(facts: &Facts) -> Result<Verdict, String> {
     let groups = facts.log_groups.as_ref()?;
     let endless: Vec<_> =
         groups.iter().filter(|(_, days)| days.is_none()).map(|(name, _)| name.as_str()).collect();
-    if groups.is_empty() {
+    let expected = facts.resources.as_ref()?.values().filter(|known| known.kind == LOG_GROUP);
+    let names: Vec<_> = expected.map(|known| known.physical.as_str()).collect();
+    if names.is_empty() {
         return Ok(Verdict::fail("the stack has no log groups", facts.deploy.clone()));
+    }
+    // No function may make one, so that its lines are lost, and with them its metrics.
+    let lost: Vec<_> = names.into_iter().filter(|name| !groups.contains_key(*name)).collect();
+    if let Some(first) = lost.first() {
+        let told = format!("somebody has deleted {}", lost.join(", "));
+        return Ok(Verdict::fail(
+            told,
+            format!("aws logs create-log-group --log-group-name {first}"),
+        ));
     }
     if endless.is_empty() {
         let days = groups.values().flatten().max().copied().unwrap_or_default();

@@ -86,7 +86,10 @@ impl Cost {
         let budget = find_budget(&stack);
         tell_budget(budget, &days);
         if total.unpriced > 0.0 {
-            say(&format!("warning: {} requests have something without a price", total.unpriced));
+            say(&format!(
+                "warning: {} requests have something without a price: give it one by the parameter Prices",
+                total.unpriced
+            ));
         }
         let mut rows: Vec<_> = sums.into_iter().collect();
         rows.sort_by(|(_, one), (_, other)| other.micro.total_cmp(&one.micro));

@@ -60,9 +60,7 @@ impl Models {
         let rows: Vec<_> = shown.map(Compared::write_row).collect();
         let text = match rows.is_empty() {
             true => format!("all {} models are as this release knows them\n", compared.len()),
-            false => {
-                write_table(&["MODEL", "ENDPOINT", "STATE", "PRICE", "INSTEAD"], rows.into_iter())
-            }
+            false => write_table(&["MODEL", "FOR", "STATE", "PRICED", "INSTEAD"], rows.into_iter()),
         };
         let models: Vec<_> = compared.iter().map(Compared::describe).collect();
         Ok(Report::new(text, json!({ "is_trial": offered.is_trial, "models": models })))
@@ -80,7 +78,7 @@ impl Compared {
     }
 
     fn write_row(&self) -> Vec<String> {
-        let price = if self.is_priced { "known" } else { "unknown" };
+        let price = if self.is_priced { "yes" } else { "no" };
         vec![
             self.id.clone(),
             self.endpoint.unwrap_or("-").to_string(),

@@ -19,15 +19,28 @@ fn fit_widths(rows: &[Vec<String>]) -> Vec<usize> {
     let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let mut widths: Vec<_> =
         (0..columns).map(|column| widest(column).unwrap_or_default()).collect();
-    let room = WIDTH - GAP * columns.saturating_sub(1);
-    while widths.iter().sum::<usize>() > room {
-        let Some(widest) = widths.iter_mut().max_by_key(|width| **width) else { break };
-        if *widest <= NARROWEST {
-            break;
-        }
-        *widest -= 1;
-    }
+    // Words stay whole, so that they can be copied, until there is no other way.
+    let words = |column: usize| rows.iter().map(|row| longest_word(&row[column])).max();
+    let words: Vec<_> = (0..columns).map(|column| words(column).unwrap_or_default()).collect();
+    narrow_to(&mut widths, &words);
+    narrow_to(&mut widths, &vec![NARROWEST; columns]);
     widths
+}
+
+/// Narrows the widest columns down to these, as far as the table needs it.
+fn narrow_to(widths: &mut [usize], least: &[usize]) {
+    let room = WIDTH - GAP * widths.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() > room {
+        let wider = widths.iter_mut().zip(least).filter(|(width, least)| **width > **least);
+        let Some((width, _)) = wider.max_by_key(|(width, _)| **width) else { return };
+        *width -= 1;
+    }
+}
+
+/// Counts the letters of the longest piece that a line does not break.
+fn longest_word(cell: &str) -> usize {
+    let pieces = cell.split_inclusive([' ', ',']);
+    pieces.map(|piece| piece.trim_end().chars().count()).max().unwrap_or_default()
 }
 
 fn write_row(row: &[String], widths: &[usize]) -> String {
@@ -88,6 +101,10 @@ mod tests {
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert_eq!(text.matches("command-a-03-2025").count(), 9, "{text}");
         assert_eq!(text.matches('x').count(), 100, "{text}");
+        let day = "2999-12-31T23:59:59Z";
+        let row = [vec!["client".into(), models, day.into(), day.into()]];
+        let text = write_table(&["NAME", "MODELS", "FROM", "TO"], row.into_iter());
+        assert_eq!(text.matches(day).count(), 2, "{text}");
         assert_eq!(wrap("a bc, d", 3), ["a", "bc,", "d"]);
         assert_eq!(wrap("", 3), [""]);
         assert_eq!(wrap("abcdefg", 3), ["abc", "def", "g"]);

@@ -54,6 +54,21 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     fails("a key by its form", "key.environment", "OTHER of ChatFunction", DEPLOY, |state| {
         latest_variables(state, "OTHER", KEY_SHAPED);
     }),
+    warns(
+        "trial keys let in",
+        "key.production",
+        "would let a trial key in",
+        "--parameter AllowTrialKey=off",
+        |state| {
+            state.parameters.insert("AllowTrialKey".into(), "on".into());
+        },
+    ),
+    fails("a retired fallback", "models.served", "embed-english-v2.0", DEPLOY, |state| {
+        let pair = "embed-v4.0=embed-english-v2.0";
+        let models = state.operations.offered["models"].as_array_mut().unwrap();
+        models.push(json!({ "id": "embed-english-v2.0", "is_deprecated": false }));
+        latest_variables(state, "GATEWAY_FALLBACKS", pair);
+    }),
     fails("a retired model", "models.served", "embed-english-v2.0", DEPLOY, |state| {
         // Cohere may list it still.
         let models = state.operations.offered["models"].as_array_mut().unwrap();
@@ -118,6 +133,15 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             state.operations.endless.insert("ChatLogs".into());
         },
     ),
+    fails(
+        "a deleted log group",
+        "api.logs",
+        "somebody has deleted it-ChatLogs",
+        "aws logs create-log-group --log-group-name it-ChatLogs",
+        |state| {
+            state.operations.vanished.insert("ChatLogs".into());
+        },
+    ),
     fails("a deleted alarm", "alerts.alarms", "ProbeSilent is not in the stack", DEPLOY, |state| {
         state.operations.gone.insert("ProbeSilent".into());
     }),
@@ -137,6 +161,18 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         DEPLOY,
         |state| {
             state.operations.silent.insert("CohereOutage".into());
+        },
+    ),
+    fails("an alarm deleted by hand", "alerts.alarms", "ProbeSilent is gone", DEPLOY, |state| {
+        state.operations.vanished.insert("ProbeSilent".into());
+    }),
+    fails(
+        "an alarm that tells others",
+        "alerts.alarms",
+        "ProbeSilent tells neither of the topics",
+        DEPLOY,
+        |state| {
+            state.operations.astray.insert("ProbeSilent".into());
         },
     ),
     fails(
@@ -247,6 +283,25 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             change_group(state, "alarmConfiguration", json!({ "enabled": false, "alarms": gates }));
         },
     ),
+    fails(
+        "a canary without one gate",
+        "delivery.gates",
+        "ChatFunction lacks the gate ChatGateMismatch",
+        DEPLOY,
+        |state| {
+            let gates = [
+                "Errors",
+                "Latency",
+                "GatewayTime",
+                "RateLimited",
+                "Crashes",
+                "DrivenCrashes",
+                "Silent",
+            ];
+            let gates = gates.map(|gate| json!({ "name": format!("it-ChatGate{gate}") }));
+            change_group(state, "alarmConfiguration", json!({ "enabled": true, "alarms": gates }));
+        },
+    ),
     fails("a canary without a way back", "delivery.gates", "does not roll back", DEPLOY, |state| {
         change_group(state, "autoRollbackConfiguration", json!({ "enabled": false }));
     }),
@@ -259,8 +314,14 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             state.operations.gone.insert("EmbedFunctionDeploymentGroup".into());
         },
     ),
-    fails("no hook", "delivery.hooks", "RerankFunction has no hook", DEPLOY, |state| {
-        state.operations.without_hook.insert("RerankFunction");
+    fails("no hook", "delivery.hooks", "RerankFunction has no hook before", DEPLOY, |state| {
+        state.operations.without_hook.insert(("RerankFunction", "BeforeAllowTrafficHook"));
+    }),
+    fails("one hook", "delivery.hooks", "ChatFunction has no hook after", DEPLOY, |state| {
+        state.operations.without_hook.insert(("ChatFunction", "AfterAllowTrafficHook"));
+    }),
+    fails("no hook's function", "delivery.hooks", "no PreTrafficFunction", DEPLOY, |state| {
+        state.functions.remove("PreTrafficFunction");
     }),
     fails("no driver", "delivery.hooks", "there is no DriverFunction", DEPLOY, |state| {
         state.functions.remove("DriverFunction");
@@ -328,6 +389,15 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "request-service-quota-increase",
         |state| {
             state.quota = 10;
+        },
+    ),
+    warns(
+        "an account that others have reserved",
+        "capacity.account",
+        "100 unreserved",
+        "request-service-quota-increase",
+        |state| {
+            state.reserves.insert("ChatFunction".into(), 900);
         },
     ),
     warns(

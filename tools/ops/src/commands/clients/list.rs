@@ -14,6 +14,8 @@ use shared::clock;
 use shared::secrets::clients::Client;
 use std::collections::BTreeMap;
 
+/// How a whole day ends.
+const END_OF_DAY: &str = "T23:59:59Z";
 /// How far back is looked, and what for.
 const LAST_USE_DAYS: u64 = 30;
 const LAST_USE: &str = "filter event = \"request_ended\" \
@@ -119,6 +121,7 @@ fn row(client: &Client, now_secs: u64) -> Vec<String> {
         tokens.join(","),
         client.models.as_ref().map_or("all".to_string(), |models| models.join(",")),
         api_key(client),
-        not_after(client) + expired,
+        // A whole day is written as --not-after takes it.
+        not_after(client).trim_end_matches(END_OF_DAY).to_string() + expired,
     ]
 }

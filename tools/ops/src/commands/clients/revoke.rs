@@ -7,11 +7,13 @@ use crate::commands::ClientsSecret;
 use crate::options::Options;
 use crate::output::{Report, say};
 use crate::problem::Usage;
+use crate::store::{PREVIOUS, Store};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use serde_json::json;
 use shared::edge::identity::SYNTHETIC_CLIENT;
 use shared::secrets::clients::Client;
+use shared::secrets::secrets_manager::CURRENT;
 use std::io::{BufRead, IsTerminal};
 
 /// Revokes a client, or one of its tokens.
@@ -67,7 +69,7 @@ impl Revoke {
         .await?;
         say(&format!("revoked {revoked}; it is refused {BOUND}"));
         if is_last {
-            say(UNDO);
+            say(&tell_undo(&store, options).await);
         }
         let data = json!({ "client": self.name, "token": self.token });
         let Some(key) = key else { return Ok(Report::of_data(data)) };
@@ -81,11 +83,19 @@ impl Revoke {
     }
 }
 
-/// How the last client comes back with its tokens.
-const UNDO: &str = "nobody is let in now. To undo it, look for the version with AWSPREVIOUS and move AWSCURRENT back \
-    to it, then give the client an API key again:\n  aws secretsmanager list-secret-version-ids --secret-id SECRET\n  \
-    aws secretsmanager update-secret-version-stage --secret-id SECRET --version-stage AWSCURRENT \
-    --move-to-version-id OLD --remove-from-version-id NEW\n  ops clients reattach";
+/// Says how the last client comes back with its tokens.
+async fn tell_undo(store: &Store, options: &Options) -> String {
+    // The client is out; where the labels cannot be read they are looked for by hand.
+    let labels = store.labels().await.unwrap_or_default();
+    let version = |label: &str| labels.get(label).cloned().unwrap_or_else(|| label.to_string());
+    let (old, new, secret) = (version(PREVIOUS), version(CURRENT), store.id());
+    let stack = options.stack.as_ref().map(|name| format!(" --stack {name}")).unwrap_or_default();
+    format!(
+        "nobody is let in now. To undo it, make the list before this one current, then give the client an API key \
+         again:\n  aws secretsmanager update-secret-version-stage --secret-id {secret} --version-stage {CURRENT} \
+         --move-to-version-id {old} --remove-from-version-id {new}\n  ops clients reattach{stack}"
+    )
+}
 
 /// Asks whether nobody at all shall be let in.
 fn confirm_last(name: &str) -> anyhow::Result<()> {
