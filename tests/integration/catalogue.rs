@@ -21,8 +21,8 @@ last.
 
 *Fallback* is the model that answers when this one cannot, by the default of `GATEWAY_FALLBACKS` ([configuration](configuration.md)), or why
 there is none: *on request* where the caller sends `x-gateway-fallback: allow` ([headers](headers.md)), or the operator has set
-`GATEWAY_EMBED_FALLBACK` or `GATEWAY_RERANK_FALLBACK`. It answers only what it can: no images, thoughts, `tool_choice`, vector length or
-prompt that it does not take. A fallback that would think where the asked model does not is told not to.
+`GATEWAY_EMBED_FALLBACK` or `GATEWAY_RERANK_FALLBACK`. It answers only what it can: no images, thoughts, `tool_choice`,
+`relevant_spans`, vector length or prompt that it does not take. A fallback that would think where the asked model does not is told not to.
 ";
 
 #[test]
@@ -88,6 +88,7 @@ fn list_abilities(model: &Model) -> String {
         (model.takes_images, images),
         (model.thinks, "thinking"),
         (model.takes_tool_choice, "`tool_choice`"),
+        (model.takes_relevant_spans, "`relevant_spans`"),
     ];
     let found = abilities.into_iter().filter(|(has, _)| *has);
     let found: Vec<_> = found.map(|(_, ability)| ability).collect();

@@ -51,6 +51,8 @@ pub struct Model {
     /// Thinks before it answers; its thoughts count as output.
     pub thinks: bool,
     pub takes_tool_choice: bool,
+    /// Says which passages of a document are relevant, where a request has `relevant_spans`.
+    pub takes_relevant_spans: bool,
     /// What a production key may use in a minute: calls, of embed inputs that are no images.
     pub per_minute: u32,
     /// Images in a minute; 0 but for embed.

@@ -109,3 +109,30 @@ impl IntoChunks for ChatAnswer {
 fn contains(text: &[u8], word: &[u8]) -> bool {
     memmem::find(text, word).is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinking_request_has_room_for_text_streamed_or_not() {
+        let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
+        for (model, budget) in [
+            ("command-next-reasoning", 8_000),
+            ("command-next-reasoning", 32_000),
+            ("command-next-reasoning", 500_000),
+            ("command-a-reasoning-08-2025", 31_000),
+            ("command-a-plus-05-2026", 63_000),
+        ] {
+            for stream in [false, true] {
+                let body = format!(
+                    r#"{{"model":"{model}","messages":[{{}}],"stream":{stream},"thinking":{{"token_budget":{budget}}}}}"#
+                );
+                let sent = Chat::validate(Bytes::from(body), &config).unwrap();
+                let max_tokens = sent.object.read_number("max_tokens").unwrap();
+                assert!(max_tokens >= f64::from(budget + 1_000), "{model} {budget}: {max_tokens}");
+                assert_eq!(sent.max_tokens, Some(max_tokens as u64));
+            }
+        }
+    }
+}

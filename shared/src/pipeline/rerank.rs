@@ -57,6 +57,9 @@ impl EndpointRules for Rerank {
     }
 
     fn can_answer(model: &Model, object: &RequestObject) -> bool {
+        if object.has("relevant_spans") && !model.takes_relevant_spans {
+            return false;
+        }
         match object.read_list("documents") {
             Some(documents) => fits_context(documents.longest(), model, object),
             None => false,

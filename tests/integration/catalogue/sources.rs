@@ -51,6 +51,7 @@ fn describe_model(model: &Model) -> Value {
         "output": model.max_output_tokens,
         "lengths": if is_active { model.dimensions } else { &[] },
         "images": is_active && model.takes_images,
+        "spans": model.takes_relevant_spans,
         "space": model.vector_space,
         "per_minute": model.per_minute,
         "images_per_minute": model.images_per_minute,
@@ -60,7 +61,10 @@ fn describe_model(model: &Model) -> Value {
 fn describe_facts(facts: &Value) -> Value {
     let is_active = facts["status"] == "active";
     let [per_minute, images_per_minute] = read_rates(facts);
-    let has_images = facts["modality"].as_array().unwrap().contains(&json!("image"));
+    let has = |list: &str, word: &str| {
+        let words = facts[list].as_array();
+        words.is_some_and(|words| words.contains(&json!(word)))
+    };
     let lengths = facts["dimensions"].as_array().filter(|_| is_active).cloned();
     json!({
         "endpoint": facts["endpoint"],
@@ -68,7 +72,8 @@ fn describe_facts(facts: &Value) -> Value {
         "context": facts["context_tokens"].as_u64().unwrap_or(0),
         "output": facts["max_output_tokens"].as_u64().unwrap_or(0),
         "lengths": lengths.unwrap_or_default(),
-        "images": is_active && has_images,
+        "images": is_active && has("modality", "image"),
+        "spans": has("features", "relevant_spans"),
         "space": facts["vector_space"].as_str().unwrap_or_default(),
         "per_minute": per_minute,
         "images_per_minute": images_per_minute,

@@ -35,6 +35,7 @@ const fn new_chat(id: &'static str, context_tokens: u64, max_output_tokens: u64)
         takes_one_image: false,
         thinks: false,
         takes_tool_choice: false,
+        takes_relevant_spans: false,
         per_minute: default_per_minute(Endpoint::Chat),
         images_per_minute: 0,
     }
@@ -79,6 +80,10 @@ impl Model {
 
     const fn with_tool_choice(self) -> Self {
         Self { takes_tool_choice: true, ..self }
+    }
+
+    const fn with_relevant_spans(self) -> Self {
+        Self { takes_relevant_spans: true, ..self }
     }
 
     const fn with_trial_rate(self) -> Self {
@@ -150,8 +155,8 @@ pub(super) const CATALOGUE: &[Model] = &[
         .retired_since("April 4, 2026", "embed-english-v3.0"),
     new_embed("embed-multilingual-v2.0", 256, &[])
         .retired_since("April 4, 2026", "embed-english-v3.0"),
-    new_rerank("rerank-v5.0-pro", 32_768),
-    new_rerank("rerank-v5.0-fast", 32_768),
+    new_rerank("rerank-v5.0-pro", 32_768).with_relevant_spans(),
+    new_rerank("rerank-v5.0-fast", 32_768).with_relevant_spans(),
     new_rerank("rerank-v4.0-pro", 32_768),
     new_rerank("rerank-v4.0-fast", 32_768),
     new_rerank("rerank-v3.5", 4_096),

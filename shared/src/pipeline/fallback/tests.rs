@@ -129,6 +129,21 @@ fn pair_on_request_answers_only_where_it_is_allowed() {
 }
 
 #[test]
+fn rerank_falls_back_with_spans_to_a_model_that_makes_them() {
+    for (model, makes_them) in
+        [("rerank-v5.0-fast", true), ("rerank-v4.0-fast", false), ("rerank-v3.5", false)]
+    {
+        let plain = r#"{"model":"m","query":"q","documents":["a"]}"#;
+        let spans = plain.replace("}", r#","relevant_spans":{"mode":"auto"}}"#);
+        let can_answer = |body: &str| {
+            let upstream = Rerank::validate(Bytes::from(body.to_string()), &config()).unwrap();
+            Rerank::can_answer(models::find_model(model).unwrap(), &upstream.object)
+        };
+        assert_eq!((can_answer(plain), can_answer(&spans)), (true, makes_them), "{model}");
+    }
+}
+
+#[test]
 fn fallback_of_a_model_without_thoughts_does_not_think() {
     let thinking = |model: &str, rest: &str| {
         let body = format!(r#"{{"model":"{model}","messages":[{{}}]{rest}}}"#);
