@@ -1,6 +1,8 @@
 //! Deliveries rehearsed: a bad version is taken back, and what does not end as it must is told.
 
-use local::rehearsal::{Expected, Outcome, Scenario, all_scenarios, build_binaries, rehearse};
+use local::rehearsal::{
+    Conditions, Expected, Outcome, Scenario, all_scenarios, build_binaries, rehearse,
+};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,7 +18,8 @@ async fn run(scenario: &Scenario) -> Outcome {
     let build = || build_binaries().unwrap_or_else(|problem| panic!("{problem:#}"));
     // Beside gateways of other tests, which must not wait for Cargo.
     tokio::task::spawn_blocking(move || BUILT.get_or_init(build)).await.unwrap();
-    rehearse(scenario, MINUTE, true).await.unwrap_or_else(|problem| panic!("{problem:#}"))
+    let conditions = Conditions { minute: MINUTE, is_quiet: true, older: None };
+    rehearse(scenario, &conditions).await.unwrap_or_else(|problem| panic!("{problem:#}"))
 }
 
 #[tokio::test]

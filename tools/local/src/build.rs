@@ -1,7 +1,10 @@
 //! Builds binaries of this workspace with the Cargo that built this tool, and finds them.
 
+mod older_commit;
+
 use crate::template::{self, Template};
 use anyhow::{Context, ensure};
+pub use older_commit::{OlderCommit, build_older_commit};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -41,12 +44,8 @@ pub fn build_functions(build: Build) -> anyhow::Result<()> {
 /// This package is part of the selection: the libraries are then built once, with the features they
 /// have for both, instead of once for the tool and once for the others.
 pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
-    command.current_dir(WORKSPACE).arg("build").args(["-p", "local"]);
-    for name in names {
-        command.args(["-p", name]);
-    }
+    let mut command = prepare_cargo(names);
+    command.current_dir(WORKSPACE).args(["-p", "local"]);
     match build {
         Build::Debug => command.arg("--target-dir").arg(target_directory()),
         Build::Release => command.arg("--target-dir").arg(target_directory()).arg("--release"),
@@ -57,6 +56,17 @@ pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
             .arg("--target-dir")
             .arg(target_directory().join("test-ca")),
     };
+    run_cargo(command, names)
+}
+
+/// Prepares `cargo build` of these packages, in a workspace and into a folder that the caller names.
+fn prepare_cargo(names: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.arg("build");
+    for name in names {
+        command.args(["-p", name]);
+    }
     // `cargo run` and `cargo test` set these for their children; build scripts that look at them
     // would see another value each time and be built again and again.
     for (name, _) in std::env::vars_os() {
@@ -68,9 +78,13 @@ pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
             command.env_remove(name);
         }
     }
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run {} to build {}", cargo.display(), names.join(", ")))?;
+    command
+}
+
+fn run_cargo(mut command: Command, names: &[&str]) -> anyhow::Result<()> {
+    let status = command.status().with_context(|| {
+        format!("cannot run {} to build {}", command.get_program().display(), names.join(", "))
+    })?;
     ensure!(
         status.success(),
         "{} did not build ({status}); what is wrong stands above",

@@ -20,6 +20,7 @@ mod plot;
 mod recorder;
 mod scenario;
 mod scenarios;
+mod summary;
 mod table;
 mod world;
 
@@ -27,10 +28,10 @@ pub use outcome::Outcome;
 pub use page::write_page;
 pub use scenario::{ByHand, Expected, Scenario, Weather};
 pub use scenarios::all_scenarios;
-pub use table::{print_line, print_summary};
+pub use summary::{print_end, print_summary};
+pub use table::print_line;
 
-use crate::NewVersion;
-use crate::build::{Build, binary_directory, build_functions, build_packages};
+use crate::build::{Build, OlderCommit, build_functions, build_packages};
 use clock::{MINUTE, ScaledClock};
 use delivery::{Delivery, End};
 use std::time::Duration;
@@ -48,18 +49,30 @@ pub fn build_binaries() -> anyhow::Result<()> {
     build_packages(&["faulty"], Build::Debug)
 }
 
-/// Goes through one scenario, whose minutes really take `minute`; binaries are built.
-pub async fn rehearse(
-    scenario: &Scenario,
-    minute: Duration,
-    is_quiet: bool,
-) -> anyhow::Result<Outcome> {
-    let table = Table::begin(ScaledClock::start(minute).first(), is_quiet);
-    let mut world = World::start(minute, table).await?;
+/// How scenarios are gone through.
+#[derive(Clone, Debug)]
+pub struct Conditions {
+    /// What a minute really takes.
+    pub minute: Duration,
+    /// Nothing is printed of a minute that is over.
+    pub is_quiet: bool,
+    /// The commit that the live versions are built of; this workspace where there is none.
+    pub older: Option<OlderCommit>,
+}
+
+/// Goes through one scenario, whose binaries are built.
+pub async fn rehearse(scenario: &Scenario, conditions: &Conditions) -> anyhow::Result<Outcome> {
+    let Conditions { minute, is_quiet, older } = conditions;
+    let first = ScaledClock::start(*minute).first();
+    let table = Table::begin(first, scenario.functions[0], *is_quiet);
+    let mut world = World::start(*minute, table).await?;
+    if let Some(older) = older {
+        world.lay_older(scenario.functions, older)?;
+    }
     world.set_weather(scenario.weather)?;
     let traffic = world.callers.clone().start(scenario.callers_per_minute);
     world.clock.sleep(MINUTE * BEFORE).await;
-    let pairs = world.publish(scenario, describe_version(scenario))?;
+    let pairs = world.publish(scenario, scenario.fault.as_ref())?;
     let mut delivery = Delivery::run(&mut world, pairs, scenario).await?;
     delivery.watch(&mut world, MINUTE * AFTERWARDS).await;
     let mut outcome = Outcome::of(scenario, &world, &delivery, &world.callers.called());
@@ -71,24 +84,13 @@ pub async fn rehearse(
     Ok(outcome)
 }
 
-/// The new version of the first function.
-fn describe_version(scenario: &Scenario) -> NewVersion {
-    let Some(fault) = &scenario.fault else { return NewVersion::default() };
-    let directory = binary_directory(Build::Debug);
-    NewVersion {
-        binary: Some(directory.join("faulty")),
-        variables: fault.variables(&directory.join(scenario.functions[0])),
-    }
-}
-
 /// Ships a mended version while the gates of the bad one stand in alarm; says what is wrong with that.
 async fn ship_fix(
     world: &mut World,
     scenario: &Scenario,
     bad: &mut Delivery,
 ) -> anyhow::Result<Option<String>> {
-    let real = binary_directory(Build::Debug).join(scenario.functions[0]);
-    let pairs = world.publish(scenario, NewVersion { binary: Some(real), ..Default::default() })?;
+    let pairs = world.publish(scenario, None)?;
     bad.gates.advance_to(world.clock.now());
     if bad.gates.find_alarms().is_empty() {
         return Ok(Some("no gate of the bad version stands in alarm any more".to_owned()));

@@ -4,6 +4,7 @@ use super::invocation::{InvocationError, Payload, Qualifier};
 use super::launch::Launch;
 use super::routing::{FIRST_VERSION, Routing};
 use super::version::FunctionVersion;
+use crate::template::TemplateFunction;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -25,6 +26,8 @@ pub struct Limits {
 #[derive(Clone, Debug, Default)]
 pub struct NewVersion {
     pub binary: Option<PathBuf>,
+    /// What a template says of it.
+    pub function: Option<TemplateFunction>,
     /// Variables over those that the newest version has.
     pub variables: Vec<(String, String)>,
 }
@@ -120,6 +123,7 @@ impl Function {
         let mut launch = published.newest.launch().clone();
         launch.version += 1;
         launch.binary = new.binary.unwrap_or(launch.binary);
+        launch.function = new.function.unwrap_or(launch.function);
         launch.variables.extend(new.variables);
         let number = launch.version;
         published.newest = Arc::new(FunctionVersion::new(launch, self.stop.clone()));

@@ -41,6 +41,11 @@ impl ScaledClock {
         self.minute.mul_f64(time.as_secs_f64() / MINUTE.as_secs_f64())
     }
 
+    /// How much of its time passes while something really takes so long.
+    pub(super) fn stretch(self, real: Duration) -> Duration {
+        MINUTE.mul_f64(real.as_secs_f64() / self.minute.as_secs_f64())
+    }
+
     /// Waits for some of its time.
     pub(super) async fn sleep(self, time: Duration) {
         tokio::time::sleep(self.scale(time)).await;
@@ -59,5 +64,6 @@ mod tests {
         assert_eq!(clock.minutes_of(clock.now()), 2.5);
         clock.sleep(MINUTE).await;
         assert_eq!(clock.minutes_of(clock.now()), 3.5);
+        assert_eq!(clock.stretch(clock.scale(MINUTE * 2)), MINUTE * 2);
     }
 }

@@ -4,9 +4,11 @@ use super::callers::{Called, Ending};
 use super::clock::ScaledClock;
 use super::delivery::{Delivery, End};
 use super::minutes::{Minute, read_minute};
-use super::scenario::{ByHand, Expected, Scenario};
+use super::scenario::{Expected, Scenario};
 use super::world::World;
 use crate::rehearsal::clock::MINUTE;
+use std::fmt;
+use std::iter::Sum;
 
 /// How often chance alone may lead more requests to a version than a rehearsal allows.
 const CHANCE: f64 = 0.001;
@@ -20,18 +22,29 @@ pub struct Outcome {
     /// What is not as it must be; empty where all is.
     pub problems: Vec<String>,
     pub(super) end: End,
-    /// Requests that callers made of the first function while the new version had a share; all where it never had.
-    requests: usize,
-    /// Those of them that met the new version.
-    met: usize,
-    minutes_until_back: Option<f64>,
+    /// Requests that callers made of the first function while the new version had a share, or of all where it never had,
+    /// and those that met the new version.
+    pub(super) met: Share,
+    /// Requests of callers in the whole scenario, and those that were not served.
+    pub(super) unserved: Share,
+    pub(super) minutes_until_back: Option<f64>,
+    /// The function that is looked at.
+    pub(super) function: String,
     pub(super) minutes: Vec<MinuteOf>,
+    /// The new version's share of the callers from a minute on, and at the end.
+    pub(super) weights: Vec<(f64, f64)>,
+}
+
+/// Some of so many requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Share {
+    pub(super) part: usize,
+    pub(super) whole: usize,
 }
 
 /// A minute for the page.
 pub(super) struct MinuteOf {
     pub(super) number: f64,
-    pub(super) weight: f64,
     pub(super) versions: Minute,
     /// Requests of callers, and those of them that were not served.
     pub(super) called: usize,
@@ -48,13 +61,14 @@ impl Outcome {
     ) -> Outcome {
         let pair = &delivery.pairs[0];
         let deployed = format!("{}-{}", crate::STACK_NAME, pair.resource);
-        let mut of_rollout = world.recorder.find_met(&deployed);
+        let mut of_rollout = world.recorder.find_met(&deployed, world.clock);
         if let Some(shifted) = delivery.shifted {
             let canary_end = shifted + MINUTE * world.canary.minutes;
             let until = delivery.back.unwrap_or(canary_end).min(canary_end);
             of_rollout.retain(|met| met.at >= shifted && met.at <= until);
         }
         let met = of_rollout.iter().filter(|met| met.version == pair.new).count();
+        let unserved = called.iter().filter(|called| called.ending != Ending::Served).count();
         let until_back = match (delivery.shifted, delivery.back) {
             (Some(shifted), Some(back)) => {
                 Some(world.clock.minutes_of(back) - world.clock.minutes_of(shifted))
@@ -66,10 +80,12 @@ impl Outcome {
             story: scenario.story,
             problems: Vec::new(),
             end: delivery.end.clone(),
-            requests: of_rollout.len(),
-            met,
+            met: Share { part: met, whole: of_rollout.len() },
+            unserved: Share { part: unserved, whole: called.len() },
             minutes_until_back: until_back,
+            function: pair.function.clone(),
             minutes: read_minutes(world, delivery, called),
+            weights: read_weights(world),
         };
         outcome.check(scenario, world, delivery);
         outcome
@@ -90,12 +106,12 @@ impl Outcome {
         if !has_ended {
             self.problems.push(format!("{:?} was expected", scenario.expected));
         }
-        if self.requests == 0 {
+        if self.met.whole == 0 {
             self.problems.push("no caller was there".to_owned());
         }
         let possible = if delivery.shifted.is_some() { world.canary.share } else { 0.0 };
-        if self.met > most_met(possible, self.requests) {
-            self.problems.push(format!("{:.1} % of the callers met it", self.share() * 100.0));
+        if self.met.part > most_met(possible, self.met.whole) {
+            self.problems.push(format!("{} requests met it", self.met));
         }
         if let Some(minutes) = self.minutes_until_back
             && scenario.is_bad()
@@ -110,16 +126,9 @@ impl Outcome {
                 self.problems.push(format!("{} is not at version {must}", pair.function));
             }
         }
-        if matches!(scenario.by_hand, ByHand::GoesBackInTheMiddle | ByHand::RenewsTheSecrets) {
-            let unserved: usize = self.minutes.iter().map(|minute| minute.unserved).sum();
-            if unserved > 0 {
-                self.problems.push(format!("{unserved} requests were not served"));
-            }
+        if scenario.loses_nothing() && self.unserved.part > 0 {
+            self.problems.push(format!("{} requests were not served", self.unserved.part));
         }
-    }
-
-    fn share(&self) -> f64 {
-        self.met as f64 / self.requests.max(1) as f64
     }
 
     /// Says how it has ended.
@@ -134,12 +143,34 @@ impl Outcome {
 
     /// Says how many callers met the new version.
     pub fn describe_share(&self) -> String {
-        format!("{} of {} ({:.1} %)", self.met, self.requests, self.share() * 100.0)
+        self.met.to_string()
     }
 
     /// Says how many minutes it took to go back.
     pub fn describe_back(&self) -> String {
         self.minutes_until_back.map_or("-".to_owned(), |minutes| format!("{minutes:.1}"))
+    }
+}
+
+impl Share {
+    pub(super) fn percent(self) -> f64 {
+        100.0 * self.part as f64 / self.whole.max(1) as f64
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} ({:.1} %)", self.part, self.whole, self.percent())
+    }
+}
+
+impl Sum for Share {
+    fn sum<I: Iterator<Item = Share>>(shares: I) -> Share {
+        let add = |sum: Share, share: Share| Share {
+            part: sum.part + share.part,
+            whole: sum.whole + share.whole,
+        };
+        shares.fold(Share::default(), add)
     }
 }
 
@@ -168,13 +199,20 @@ fn read_minutes(world: &World, delivery: &Delivery, called: &[Called]) -> Vec<Mi
         let unserved = of_minute.iter().filter(|called| called.ending != Ending::Served).count();
         MinuteOf {
             number: f64::from(number),
-            weight: world.weight_at(begin + MINUTE / 2),
             versions: read_minute(&delivery.gates.cloudwatch, &delivery.pairs[0], begin),
             called: of_minute.len(),
             unserved,
         }
     };
     (0..whole).map(read).collect()
+}
+
+fn read_weights(world: &World) -> Vec<(f64, f64)> {
+    let now = world.clock.now();
+    let begin = [(world.clock.first(), 0.0)];
+    let steps = begin.into_iter().chain(world.weights.iter().copied());
+    let steps = steps.chain([(now, world.weight_at(now))]);
+    steps.map(|(at, weight)| (world.clock.minutes_of(at), weight)).collect()
 }
 
 #[cfg(test)]

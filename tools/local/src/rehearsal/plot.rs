@@ -6,17 +6,25 @@ use anyhow::anyhow;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
-const SIZE: (u32, u32) = (960, 420);
+const SIZE: (u32, u32) = (960, 460);
+/// Above the panels, which have their colours in common.
+const LEGEND_HEIGHT: u32 = 24;
 const LIVE: RGBColor = RGBColor(46, 110, 180);
 const NEW: RGBColor = RGBColor(214, 90, 30);
-const CALLERS: RGBColor = RGBColor(120, 120, 120);
+const CALLERS: RGBColor = RGBColor(90, 90, 90);
 const RULE: RGBColor = RGBColor(225, 229, 234);
+const LEGEND: [(&str, RGBColor, i32); 3] = [
+    ("live version", LIVE, 48),
+    ("new version", NEW, 168),
+    ("callers that were not served", CALLERS, 288),
+];
+/// Of the scale of failures, in %: smaller shares are not blown up.
+const LEAST_TOP: f64 = 10.0;
 
 type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// A line: label, colour and its points.
+/// A line: its colour and points.
 struct Line {
-    label: &'static str,
     colour: RGBColor,
     points: Vec<(f64, f64)>,
 }
@@ -25,28 +33,52 @@ struct Line {
 pub(super) fn draw_outcome(outcome: &Outcome) -> anyhow::Result<String> {
     let minutes = &outcome.minutes;
     let failures = [
-        read_line("live version", LIVE, minutes, |minute| failed_share(minute.versions.live)),
-        read_line("new version", NEW, minutes, |minute| failed_share(minute.versions.new)),
-        read_line("callers not served", CALLERS, minutes, |minute| {
-            percent(minute.unserved as f64, minute.called as f64)
-        }),
+        read_line(CALLERS, minutes, |minute| percent(minute.unserved as f64, minute.called as f64)),
+        read_line(LIVE, minutes, |minute| failed_share(minute.versions.live)),
+        read_line(NEW, minutes, |minute| failed_share(minute.versions.new)),
     ];
     let latency = [
-        read_line("live version", LIVE, minutes, |minute| minute.versions.live.p95),
-        read_line("new version", NEW, minutes, |minute| minute.versions.new.p95),
+        read_line(LIVE, minutes, |minute| minute.versions.live.p95),
+        read_line(NEW, minutes, |minute| minute.versions.new.p95),
     ];
-    let share = [read_line("new version", NEW, minutes, |minute| Some(minute.weight * 100.0))];
+    let share = [read_share(&outcome.weights)];
+    let function = &outcome.function;
+    let failed = match function.as_str() {
+        "authorizer" => "authorizer: denied, in %, one unknown token of the driver's too",
+        _ => &format!("{function}: failed, in %"),
+    };
     let mut svg = String::new();
     {
         let sheet = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         sheet.fill(&WHITE).map_err(|problem| anyhow!("{problem}"))?;
-        let panels = sheet.split_evenly((3, 1));
-        draw_panel(&panels[0], "failed, in %", &failures, minutes, Some(100.0))?;
-        draw_panel(&panels[1], "95th percentile, in ms", &latency, minutes, None)?;
-        draw_panel(&panels[2], "callers at the new version, in %", &share, minutes, Some(100.0))?;
+        let (legend, plots) = sheet.split_vertically(LEGEND_HEIGHT);
+        draw_legend(&legend)?;
+        let panels = plots.split_evenly((3, 1));
+        let end = minutes.last().map_or(1.0, |minute| minute.number + 1.0);
+        let top = find_highest(&failures).clamp(LEAST_TOP, 100.0);
+        draw_panel(&panels[0], failed, &failures, (end, top))?;
+        let title = format!("{function}: 95th percentile, in ms");
+        draw_panel(&panels[1], &title, &latency, (end, find_highest(&latency).max(1.0)))?;
+        draw_panel(&panels[2], "callers at the new version, in %", &share, (end, 100.0))?;
         sheet.present().map_err(|problem| anyhow!("{problem}"))?;
     }
     Ok(svg)
+}
+
+fn draw_legend(area: &Panel) -> anyhow::Result<()> {
+    for (label, colour, x) in LEGEND {
+        let mark = PathElement::new([(x, 12), (x + 16, 12)], colour.stroke_width(3));
+        area.draw(&mark).map_err(|problem| anyhow!("{problem}"))?;
+        let text = Text::new(label, (x + 22, 6), ("sans-serif", 13));
+        area.draw(&text).map_err(|problem| anyhow!("{problem}"))?;
+    }
+    let unit = Text::new("minutes since the start", (SIZE.0 as i32 - 170, 6), ("sans-serif", 13));
+    area.draw(&unit).map_err(|problem| anyhow!("{problem}"))
+}
+
+fn find_highest(lines: &[Line]) -> f64 {
+    let values = lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
+    1.1 * values.fold(0.0, f64::max)
 }
 
 fn percent(part: f64, whole: f64) -> Option<f64> {
@@ -57,28 +89,32 @@ fn failed_share(version: VersionMinute) -> Option<f64> {
     percent(version.failed, version.calls)
 }
 
-/// Reads a line; a minute without a value has no point.
+/// Reads a line, whose points lie in the middle of their minutes; a minute without a value has none.
 fn read_line(
-    label: &'static str,
     colour: RGBColor,
     minutes: &[MinuteOf],
     read: impl Fn(&MinuteOf) -> Option<f64>,
 ) -> Line {
-    let point = |minute: &MinuteOf| Some((minute.number, read(minute)?));
-    Line { label, colour, points: minutes.iter().filter_map(point).collect() }
+    let point = |minute: &MinuteOf| Some((minute.number + 0.5, read(minute)?));
+    Line { colour, points: minutes.iter().filter_map(point).collect() }
+}
+
+/// Reads the new version's share as steps.
+fn read_share(weights: &[(f64, f64)]) -> Line {
+    let mut points = Vec::new();
+    for (at, weight) in weights {
+        points.extend(points.last().map(|(_, before)| (*at, *before)));
+        points.push((*at, weight * 100.0));
+    }
+    Line { colour: NEW, points }
 }
 
 fn draw_panel(
     panel: &Panel,
     title: &str,
     lines: &[Line],
-    minutes: &[MinuteOf],
-    top: Option<f64>,
+    (end, top): (f64, f64),
 ) -> anyhow::Result<()> {
-    let values = lines.iter().flat_map(|line| &line.points).map(|(_, value)| *value);
-    let highest = values.fold(0.0, f64::max);
-    let top = top.unwrap_or(if highest > 0.0 { highest * 1.15 } else { 1.0 });
-    let end = minutes.last().map_or(1.0, |minute| minute.number.max(1.0));
     let mut chart = ChartBuilder::on(panel)
         .caption(title, ("sans-serif", 13))
         .margin_right(12)
@@ -95,23 +131,11 @@ fn draw_panel(
         .y_label_formatter(&|value| format!("{value:.0}"))
         .draw()
         .map_err(|problem| anyhow!("{problem}"))?;
-    for Line { label, colour, points } in lines {
-        let style = colour.stroke_width(2);
-        let path = [PathElement::new(points.clone(), style)];
-        let drawn = chart.draw_series(path).map_err(|problem| anyhow!("{problem}"))?;
-        drawn.label(*label).legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
+    for Line { colour, points } in lines {
+        let path = [PathElement::new(points.clone(), colour.stroke_width(2))];
+        chart.draw_series(path).map_err(|problem| anyhow!("{problem}"))?;
         let dots = points.iter().map(|point| Circle::new(*point, 2, colour.filled()));
         chart.draw_series(dots).map_err(|problem| anyhow!("{problem}"))?;
-    }
-    // The colours are the same in every panel.
-    if lines.len() > 2 {
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperLeft)
-            .background_style(WHITE.mix(0.7))
-            .label_font(("sans-serif", 11))
-            .draw()
-            .map_err(|problem| anyhow!("{problem}"))?;
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ pub(super) struct Line {
 /// A caller's request that a version was given by the alias.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Met {
+    /// When it began.
     pub(super) at: Duration,
     pub(super) version: u32,
 }
@@ -56,7 +57,7 @@ impl Recorder {
     }
 
     /// Finds the requests of callers that versions of a function were given, by its name at Lambda.
-    pub(super) fn find_met(&self, function: &str) -> Vec<Met> {
+    pub(super) fn find_met(&self, function: &str, clock: ScaledClock) -> Vec<Met> {
         let resource = format!("{function}:{}", crate::lambda::ALIAS);
         let lines = lock(&self.lines);
         let of_lambda = lines.iter().filter(|line| line.writer == "lambda");
@@ -66,7 +67,8 @@ impl Recorder {
                 return None;
             }
             let version = text["ExecutedVersion"].as_str()?.parse().ok()?;
-            Some(Met { at: line.at, version })
+            let took = Duration::from_secs_f64(text["Duration"].as_f64()? / 1000.0);
+            Some(Met { at: line.at.saturating_sub(clock.stretch(took)), version })
         };
         of_lambda.filter_map(read).collect()
     }
@@ -84,16 +86,18 @@ mod tests {
     use crate::lambda::Qualifier;
 
     #[tokio::test(start_paused = true)]
-    async fn request_is_met_by_the_alias_alone() {
+    async fn request_is_met_by_the_alias_alone_when_it_begins() {
         let clock = ScaledClock::start(Duration::from_secs(1));
         let recorder = Recorder::default();
         let output = recorder.output(clock);
+        let began = clock.now();
+        tokio::time::advance(Duration::from_millis(500)).await;
         for qualifier in [Qualifier::Alias, Qualifier::Version(2), Qualifier::None] {
             let invoked = Invoked { function: "f".to_owned(), qualifier, executed: 2 };
-            let line = describe_invocation(&invoked, false, Duration::ZERO);
+            let line = describe_invocation(&invoked, false, Duration::from_millis(500));
             output.write_line("lambda", &line.to_string());
         }
-        assert_eq!(recorder.find_met("f"), [Met { at: clock.now(), version: 2 }]);
-        assert_eq!(recorder.find_met("g"), []);
+        assert_eq!(recorder.find_met("f", clock), [Met { at: began, version: 2 }]);
+        assert_eq!(recorder.find_met("g", clock), []);
     }
 }

@@ -40,7 +40,7 @@ pub enum ByHand {
     ShipsAFix,
     /// Empties the list of clients in the middle of the rollout.
     EmptiesTheClients,
-    /// Adds a client and a Cohere key in the middle of the rollout.
+    /// Replaces the Cohere key, and writes into the list of clients all that may stand in it, in the middle of the rollout.
     RenewsTheSecrets,
 }
 
@@ -61,5 +61,15 @@ impl Scenario {
     /// Tells whether the new version is a bad one.
     pub fn is_bad(&self) -> bool {
         self.fault.is_some()
+    }
+
+    /// Tells whether a good version comes in whatever weather, and nobody does anything.
+    pub fn is_good(&self) -> bool {
+        !self.is_bad() && self.by_hand == ByHand::Nothing
+    }
+
+    /// Tells whether every request of the callers must be served.
+    pub(super) fn loses_nothing(&self) -> bool {
+        !self.is_bad() && self.weather.is_none() && self.by_hand != ByHand::EmptiesTheClients
     }
 }

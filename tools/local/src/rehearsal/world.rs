@@ -1,20 +1,21 @@
 //! What a rehearsal stands in: the running functions, callers, the clock, and the table of what happens.
 
-use super::callers::Callers;
+use super::callers::{self, Callers};
 use super::clock::{MINUTE, ScaledClock};
 use super::delivery::Delivery;
 use super::gates::{Canary, Pair};
 use super::recorder::Recorder;
 use super::scenario::{ByHand, Scenario, Weather};
 use super::table::Table;
-use crate::build::Build;
+use crate::build::{Build, OlderCommit, binary_directory};
 use crate::cohere_sandbox::Key;
 use crate::secrets_manager::{API_KEY, CLIENTS};
 use crate::stack::{Options, Stack, start_stack};
-use crate::template::{self, ReferenceValues, Template};
+use crate::template::{self, ReferenceValues, Template, TemplateFunction};
 use crate::{NewVersion, Routing};
 use anyhow::{Context, anyhow};
-use serde_json::{Value, json};
+use faulty::Fault;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +39,8 @@ pub(super) struct World {
     /// The new version's share of the callers from a time on.
     pub(super) weights: Vec<(Duration, f64)>,
     table: Table,
-    /// Names in the template by function.
-    resources: BTreeMap<String, String>,
+    /// What the template says of each function, by its folder.
+    functions: BTreeMap<String, TemplateFunction>,
 }
 
 impl World {
@@ -47,8 +48,6 @@ impl World {
     pub(super) async fn start(minute: Duration, table: Table) -> anyhow::Result<World> {
         let canary = Canary::from_template()?;
         let template = Template::parse(template::TEXT, ReferenceValues::new())?;
-        let functions = template.functions.into_iter();
-        let resources = functions.map(|function| (function.name, function.resource)).collect();
         let clock = ScaledClock::start(minute);
         let recorder = Recorder::default();
         let round = clock.scale(ROUND).as_millis().max(50).to_string();
@@ -69,8 +68,9 @@ impl World {
         .await?;
         let callers = Arc::new(Callers::register(&stack.url, &stack.secrets, clock)?);
         let weights = Vec::new();
+        let functions = name_functions(stack.read_functions(template::TEXT)?);
         let stack = Arc::new(stack);
-        Ok(World { stack, callers, clock, recorder, canary, weights, table, resources })
+        Ok(World { stack, callers, clock, recorder, canary, weights, table, functions })
     }
 
     /// Lets Cohere behave so.
@@ -81,21 +81,36 @@ impl World {
         Ok(())
     }
 
-    /// Publishes a version of each function of a scenario, the first with what is given.
+    /// Leads the callers of these functions to versions that an older commit has built, each with that template's settings.
+    pub(super) fn lay_older(&self, names: &[&str], older: &OlderCommit) -> anyhow::Result<()> {
+        let mut functions = name_functions(self.stack.read_functions(&older.template)?);
+        for name in names {
+            let function = functions.remove(*name).with_context(|| format!("{name} is new"))?;
+            let binary = Some(older.binaries.join(name));
+            let new = NewVersion { binary, function: Some(function), ..Default::default() };
+            let version = self.stack.publish_version(name, new)?;
+            self.stack.route_alias(name, Routing::to(version))?;
+        }
+        Ok(())
+    }
+
+    /// Publishes a version of each function of a scenario, as this workspace has them; the first may have a fault.
     pub(super) fn publish(
         &self,
         scenario: &Scenario,
-        first: NewVersion,
+        fault: Option<&Fault>,
     ) -> anyhow::Result<Vec<Pair>> {
-        let mut first = Some(first);
+        let mut fault = fault;
         let mut pairs = Vec::new();
-        for function in scenario.functions {
-            let resource = self.resources.get(*function).context(function.to_string())?;
+        for name in scenario.functions {
+            let function = self.functions.get(*name).context(name.to_string())?.clone();
+            let resource = function.resource.clone();
+            let new = describe_version(function, fault.take());
             pairs.push(Pair {
-                function: function.to_string(),
-                resource: resource.clone(),
-                live: self.stack.read_routing(function)?.version,
-                new: self.stack.publish_version(function, first.take().unwrap_or_default())?,
+                function: name.to_string(),
+                resource,
+                live: self.stack.read_routing(name)?.version,
+                new: self.stack.publish_version(name, new)?,
             });
         }
         Ok(pairs)
@@ -144,10 +159,10 @@ impl World {
                 let sandbox = self.stack.sandbox.as_ref().context("there is no sandbox")?;
                 let key = "renewed-key-of-a-rehearsal".to_owned();
                 sandbox.accept_key(Key { value: key.clone(), trial: false });
-                self.stack.secrets.put(API_KEY, &json!({ "CO_API_KEY": key }).to_string());
+                // It was JSON, which is the other form.
+                self.stack.secrets.put(API_KEY, &key);
                 let clients = self.stack.secrets.current(CLIENTS).context("no clients")?;
-                let mut clients: Value = serde_json::from_str(&clients)?;
-                clients["note"] = json!("a field of a later release");
+                let clients = callers::renew_clients(serde_json::from_str(&clients)?);
                 self.stack.secrets.put(CLIENTS, &clients.to_string());
             }
             ByHand::Nothing
@@ -157,4 +172,19 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn name_functions(functions: Vec<TemplateFunction>) -> BTreeMap<String, TemplateFunction> {
+    functions.into_iter().map(|function| (function.name.clone(), function)).collect()
+}
+
+/// Describes a version of a function: its real binary, or the same behind a fault.
+fn describe_version(function: TemplateFunction, fault: Option<&Fault>) -> NewVersion {
+    let directory = binary_directory(Build::Debug);
+    let real = directory.join(&function.name);
+    let (binary, variables) = match fault {
+        None => (real, Vec::new()),
+        Some(fault) => (directory.join("faulty"), fault.variables(&real)),
+    };
+    NewVersion { binary: Some(binary), function: Some(function), variables }
 }

@@ -1,7 +1,8 @@
 //! Further versions of the functions of a running stack, as a deployment makes them.
 
-use super::Stack;
+use super::{Stack, reference_values};
 use crate::lambda::{NewVersion, Qualifier, Routing};
+use crate::template::{Template, TemplateFunction};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 
@@ -10,6 +11,11 @@ impl Stack {
     /// the alias leads where it did.
     pub fn publish_version(&self, function: &str, new: NewVersion) -> anyhow::Result<u32> {
         Ok(self.find_function(function)?.publish(new))
+    }
+
+    /// Reads what a template, perhaps that of another release, says of its functions in this stack.
+    pub(crate) fn read_functions(&self, template: &str) -> anyhow::Result<Vec<TemplateFunction>> {
+        Ok(Template::parse(template, reference_values(&self.upstream_url))?.functions)
     }
 
     /// Leads the alias of a function to other versions, from the next request on.
