@@ -27,7 +27,7 @@ async fn rehearsal_takes_a_crashing_version_back() {
     let outcome = run(&find_scenario("crashing")).await;
     assert_eq!(outcome.problems, [""; 0]);
     let end = outcome.describe_end();
-    assert!(end.starts_with("taken back: Chat"), "{end}");
+    assert!(end.starts_with("taken back by Chat"), "{end}");
 }
 
 #[tokio::test]

@@ -69,8 +69,10 @@ enum LogForm {
 pub async fn run_command_line() -> ExitCode {
     let mut arguments = Arguments::parse();
     let done = match arguments.command.take() {
-        Some(Command::Dashboard { out }) => draw_dashboard::write_picture(&out).await,
-        Some(Command::Rehearse(asked)) => rehearse::run_rehearsal(asked).await,
+        Some(Command::Dashboard { out }) => {
+            end_at_interrupt(draw_dashboard::write_picture(&out)).await
+        }
+        Some(Command::Rehearse(asked)) => end_at_interrupt(rehearse::run_rehearsal(asked)).await,
         None => serve_until_interrupted(arguments).await,
     };
     match done {
@@ -78,6 +80,17 @@ pub async fn run_command_line() -> ExitCode {
         Err(problem) => {
             let _ = writeln!(std::io::stderr(), "error: {problem:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// Does work whose child processes must end with it, interrupted or not.
+async fn end_at_interrupt(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::select! {
+        done = work => done,
+        signal = wait_for_interrupt() => {
+            signal?;
+            bail!("interrupted")
         }
     }
 }

@@ -43,6 +43,11 @@ const BEFORE: u32 = 2;
 /// What is looked at after a delivery, in minutes.
 const AFTERWARDS: u32 = 2;
 
+/// The share of the callers' requests that a machine must send for a bad end to count.
+const LEAST_PACE: f64 = 0.7;
+/// How often a scenario is gone through on a busy machine.
+const MOST_TRIES: u32 = 3;
+
 /// Builds the binaries that a rehearsal starts.
 pub fn build_binaries() -> anyhow::Result<()> {
     build_functions(Build::Debug)?;
@@ -61,7 +66,32 @@ pub struct Conditions {
 }
 
 /// Goes through one scenario, whose binaries are built.
+///
+/// Where it does not end as it must, and the machine has not kept up with the callers, it has proven nothing: once
+/// more then, with minutes twice as long.
 pub async fn rehearse(scenario: &Scenario, conditions: &Conditions) -> anyhow::Result<Outcome> {
+    let mut conditions = conditions.clone();
+    for _ in 1..MOST_TRIES {
+        let (outcome, pace) = rehearse_once(scenario, &conditions).await?;
+        if outcome.problems.is_empty() || pace >= LEAST_PACE {
+            return Ok(outcome);
+        }
+        conditions.minute *= 2;
+        let percent = pace * 100.0;
+        print_line(&format!("{}: {percent:.0} % of the calls were made; again", scenario.name));
+    }
+    let (mut outcome, pace) = rehearse_once(scenario, &conditions).await?;
+    if !outcome.problems.is_empty() && pace < LEAST_PACE {
+        outcome.problems.push("the machine is too busy for this".to_owned());
+    }
+    Ok(outcome)
+}
+
+/// Returns what it came to, and the share of the callers' requests that the machine has sent.
+async fn rehearse_once(
+    scenario: &Scenario,
+    conditions: &Conditions,
+) -> anyhow::Result<(Outcome, f64)> {
     let Conditions { minute, is_quiet, older } = conditions;
     let first = ScaledClock::start(*minute).first();
     let table = Table::begin(first, scenario.functions[0], *is_quiet);
@@ -79,9 +109,10 @@ pub async fn rehearse(scenario: &Scenario, conditions: &Conditions) -> anyhow::R
     if scenario.by_hand == ByHand::ShipsAFix {
         outcome.problems.extend(ship_fix(&mut world, scenario, &mut delivery).await?);
     }
+    let pace = traffic.read_pace();
     traffic.stop();
     world.stack.stop_functions().await;
-    Ok(outcome)
+    Ok((outcome, pace))
 }
 
 /// Ships a mended version while the gates of the bad one stand in alarm; says what is wrong with that.

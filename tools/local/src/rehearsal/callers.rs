@@ -4,6 +4,7 @@ use super::clock::{MINUTE, ScaledClock};
 use crate::secrets_manager::{CLIENTS, SYNTHETIC_CLIENT, SecretsManager};
 use serde_json::{Value, json};
 use shared::secrets::token::{TOKEN_PREFIX, hash_token_as_hex};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -42,12 +43,16 @@ pub(super) struct Callers {
     tokens: Vec<String>,
     client: reqwest::Client,
     called: Mutex<Vec<Called>>,
+    sent: AtomicUsize,
     clock: ScaledClock,
 }
 
 /// Callers at work, until this is stopped.
 pub(super) struct Traffic {
     task: JoinHandle<()>,
+    callers: Arc<Callers>,
+    per_minute: u32,
+    begun: Duration,
 }
 
 impl Callers {
@@ -64,6 +69,7 @@ impl Callers {
             tokens: (0..CLIENT_COUNT).map(|_| new_token()).collect(),
             client: reqwest::Client::builder().no_proxy().timeout(LIMIT).build()?,
             called: Mutex::default(),
+            sent: AtomicUsize::new(0),
             clock,
         };
         let synthetic = new_token();
@@ -79,7 +85,8 @@ impl Callers {
     /// Sends so many requests a minute from now on.
     pub(super) fn start(self: Arc<Self>, per_minute: u32) -> Traffic {
         let pause = self.clock.scale(MINUTE) / per_minute.max(1);
-        let callers = self;
+        let begun = self.clock.now();
+        let callers = self.clone();
         let task = tokio::spawn(async move {
             let running = Arc::new(Semaphore::new(MOST_RUNNING));
             let mut ticks = tokio::time::interval(pause);
@@ -94,12 +101,13 @@ impl Callers {
                 });
             }
         });
-        Traffic { task }
+        Traffic { task, callers: self, per_minute, begun }
     }
 
     /// Sends one request and notes what became of it.
     async fn call(&self, number: usize) {
         let at = self.clock.now();
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let ending = self.send(number).await;
         let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
         called.push(Called { at, ending });
@@ -133,6 +141,14 @@ impl Callers {
 }
 
 impl Traffic {
+    /// The share of its requests that the machine has found time to send.
+    pub(super) fn read_pace(&self) -> f64 {
+        let clock = self.callers.clock;
+        let minutes = clock.minutes_of(clock.now()) - clock.minutes_of(self.begun);
+        let sent = self.callers.sent.load(Ordering::Relaxed) as f64;
+        sent / (minutes * f64::from(self.per_minute)).max(1.0)
+    }
+
     /// Sends nothing more; what runs goes on to its end.
     pub(super) fn stop(self) {
         self.task.abort();

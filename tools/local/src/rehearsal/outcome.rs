@@ -136,7 +136,7 @@ impl Outcome {
         match &self.end {
             End::Live => "live".to_owned(),
             End::StoppedByHook(problem) => format!("stopped by the hook: {problem}"),
-            End::TakenBack(gates) => format!("taken back: {}", gates.join(" ")),
+            End::TakenBack(gates) => format!("taken back by {}", gates.join(", ")),
             End::BackByHand => "back by hand".to_owned(),
         }
     }

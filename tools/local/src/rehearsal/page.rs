@@ -14,9 +14,9 @@ const HEAD: &str = "<!doctype html>
 <style>
   :root { color-scheme: light; }
   body { font: 15px/1.5 sans-serif; color: #16191f; background: #fff; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; }
-  table { border-collapse: collapse; width: 100%; }
+  table { border-collapse: collapse; width: 100%; min-width: 44rem; }
   th, td { border-bottom: 1px solid #e1e5ea; padding: .3rem .6rem; text-align: left; vertical-align: top; }
-  td:first-child { white-space: nowrap; }
+  th, td:not(:nth-child(3)) { white-space: nowrap; }
   .bad { color: #b3261e; font-weight: bold; }
   section { margin-top: 2.5rem; }
   .wide { overflow-x: auto; }
@@ -24,7 +24,7 @@ const HEAD: &str = "<!doctype html>
 </style>
 <h1>Deliveries rehearsed</h1>
 <div class=\"wide\"><table>
-<tr><th>scenario<th>expected<th>ended<th>met the new version<th>not served<th>back in (min)
+<tr><th>scenario<th>as expected<th>ended<th>met the new version<th>not served<th>back in (min)
 ";
 
 /// Writes the page; a scenario with several runs has the first one drawn, and those that did not end as they must.
@@ -54,8 +54,9 @@ pub fn write_page(outcomes: &[Outcome]) -> anyhow::Result<String> {
             runs[0].name, runs[0].story
         )?;
         for (number, outcome) in runs.iter().enumerate() {
+            let run = if runs.len() > 1 { format!("Run {}", number + 1) } else { "It".to_owned() };
             if number == 0 || !outcome.problems.is_empty() {
-                write_run(&mut page, number + 1, outcome)?;
+                write_run(&mut page, &run, outcome)?;
             }
         }
         page.push_str("</section>\n");
@@ -63,9 +64,9 @@ pub fn write_page(outcomes: &[Outcome]) -> anyhow::Result<String> {
     Ok(page)
 }
 
-fn write_run(page: &mut String, number: usize, outcome: &Outcome) -> anyhow::Result<()> {
+fn write_run(page: &mut String, run: &str, outcome: &Outcome) -> anyhow::Result<()> {
     let end = escape(&outcome.describe_end());
-    write!(page, "<p>Run {number}: {end}.")?;
+    write!(page, "<p>{run} ended: {end}.")?;
     if !outcome.problems.is_empty() {
         let problems = escape(&outcome.problems.join("; "));
         write!(page, " <span class=\"bad\">Not as expected: {problems}.</span>")?;

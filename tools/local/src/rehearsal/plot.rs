@@ -81,8 +81,9 @@ fn find_highest(lines: &[Line]) -> f64 {
     1.1 * values.fold(0.0, f64::max)
 }
 
+/// Returns a share of at most all: a call and its failure may be told on two sides of a minute's end.
 fn percent(part: f64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| 100.0 * part / whole)
+    (whole > 0.0).then(|| (100.0 * part / whole).min(100.0))
 }
 
 fn failed_share(version: VersionMinute) -> Option<f64> {
