@@ -18,7 +18,7 @@ async fn run(scenario: &Scenario) -> Outcome {
     let build = || build_binaries().unwrap_or_else(|problem| panic!("{problem:#}"));
     // Beside gateways of other tests, which must not wait for Cargo.
     tokio::task::spawn_blocking(move || BUILT.get_or_init(build)).await.unwrap();
-    let conditions = Conditions { minute: MINUTE, is_quiet: true, older: None };
+    let conditions = Conditions { minute: MINUTE, is_quiet: true, older: None, way_back: None };
     rehearse(scenario, &conditions).await.unwrap_or_else(|problem| panic!("{problem:#}"))
 }
 

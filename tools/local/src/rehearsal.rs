@@ -24,6 +24,7 @@ mod summary;
 mod table;
 mod world;
 
+pub use gates::Pair;
 pub use outcome::Outcome;
 pub use page::write_page;
 pub use scenario::{ByHand, Expected, Scenario, Weather};
@@ -32,8 +33,11 @@ pub use summary::{print_end, print_summary};
 pub use table::print_line;
 
 use crate::build::{Build, OlderCommit, build_functions, build_packages};
+use crate::stack::Stack;
 use clock::{MINUTE, ScaledClock};
 use delivery::{Delivery, End};
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
 use std::time::Duration;
 use table::Table;
 use world::World;
@@ -54,8 +58,12 @@ pub fn build_binaries() -> anyhow::Result<()> {
     build_packages(&["faulty"], Build::Debug)
 }
 
+/// Leads the aliases of a release back, as a person does: by default the rehearsal does so itself.
+pub type WayBack = Arc<dyn Fn(Arc<Stack>, Vec<Pair>) -> GoingBack + Send + Sync>;
+pub type GoingBack = BoxFuture<'static, anyhow::Result<()>>;
+
 /// How scenarios are gone through.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Conditions {
     /// What a minute really takes.
     pub minute: Duration,
@@ -63,6 +71,7 @@ pub struct Conditions {
     pub is_quiet: bool,
     /// The commit that the live versions are built of; this workspace where there is none.
     pub older: Option<OlderCommit>,
+    pub way_back: Option<WayBack>,
 }
 
 /// Goes through one scenario, whose binaries are built.
@@ -92,10 +101,10 @@ async fn rehearse_once(
     scenario: &Scenario,
     conditions: &Conditions,
 ) -> anyhow::Result<(Outcome, f64)> {
-    let Conditions { minute, is_quiet, older } = conditions;
+    let Conditions { minute, is_quiet, older, way_back } = conditions;
     let first = ScaledClock::start(*minute).first();
     let table = Table::begin(first, scenario.functions[0], *is_quiet);
-    let mut world = World::start(*minute, table).await?;
+    let mut world = World::start(*minute, table, way_back.clone()).await?;
     if let Some(older) = older {
         world.lay_older(scenario.functions, older)?;
     }
@@ -111,7 +120,7 @@ async fn rehearse_once(
     }
     let pace = traffic.read_pace();
     traffic.stop();
-    world.stack.stop_functions().await;
+    world.stack.stop().await;
     Ok((outcome, pace))
 }
 

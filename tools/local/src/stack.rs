@@ -212,7 +212,7 @@ impl Stack {
         } else {
             format!(" (nor did {})", others.join(", "))
         };
-        self.stop_functions().await;
+        self.stop().await;
         bail!("{name} did not start{others}: {why}")
     }
 
@@ -249,13 +249,8 @@ impl Stack {
         }
     }
 
-    /// Ends every child process and waits until they are gone.
-    pub async fn stop(self) {
-        self.stop_functions().await;
-    }
-
-    /// As [`Stack::stop`], where others hold the stack too.
-    pub(crate) async fn stop_functions(&self) {
+    /// Ends every child process and waits until they are gone, whoever else holds the stack.
+    pub async fn stop(&self) {
         self.stop.send_replace(true);
         join_all(self.functions.values().map(|function| function.wait_until_stopped())).await;
     }

@@ -78,7 +78,7 @@ impl Rehearse {
             None => None,
         };
         let minute = Duration::from_millis(self.minute_ms);
-        Ok(Conditions { minute, is_quiet: self.side_by_side > 1, older })
+        Ok(Conditions { minute, is_quiet: self.side_by_side > 1, older, way_back: None })
     }
 }
 

@@ -57,16 +57,16 @@ impl Delivery {
         delivery.shifted = Some(shifted);
         world.share_callers(&delivery.pairs, world.canary.share)?;
         if let Some(end) = delivery.watch_canary(world, shifted, scenario.by_hand).await? {
-            return delivery.take_back(world, end);
+            return delivery.take_back(world, end).await;
         }
         world.share_callers(&delivery.pairs, 1.0)?;
         if scenario.has_hooks
             && let Some(end) = delivery.ask_hook(world, hooks::AFTER).await?
         {
-            return delivery.take_back(world, end);
+            return delivery.take_back(world, end).await;
         }
         if scenario.by_hand == ByHand::GoesBackAtTheEnd {
-            return delivery.take_back(world, End::BackByHand);
+            return delivery.take_back(world, End::BackByHand).await;
         }
         Ok(delivery)
     }
@@ -137,8 +137,14 @@ impl Delivery {
         }
     }
 
-    fn take_back(mut self, world: &mut World, end: End) -> anyhow::Result<Delivery> {
-        world.share_callers(&self.pairs, 0.0)?;
+    async fn take_back(mut self, world: &mut World, end: End) -> anyhow::Result<Delivery> {
+        match &world.way_back {
+            Some(go_back) if end == End::BackByHand => {
+                go_back(world.stack.clone(), self.pairs.clone()).await?;
+                world.weights.push((world.clock.now(), 0.0));
+            }
+            _ => world.share_callers(&self.pairs, 0.0)?,
+        }
         self.back = Some(world.clock.now());
         self.end = end;
         Ok(self)

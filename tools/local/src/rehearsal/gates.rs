@@ -11,13 +11,13 @@ use std::time::Duration;
 
 /// A function of a release, and the versions between which its alias moves.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Pair {
+pub struct Pair {
     /// Its folder, such as `chat`.
-    pub(super) function: String,
+    pub function: String,
     /// In the template, such as `ChatFunction`.
-    pub(super) resource: String,
-    pub(super) live: u32,
-    pub(super) new: u32,
+    pub resource: String,
+    pub live: u32,
+    pub new: u32,
 }
 
 /// The alarms of a release. Each release has its own, as their names are its versions'.

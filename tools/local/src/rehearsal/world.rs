@@ -1,5 +1,6 @@
 //! What a rehearsal stands in: the running functions, callers, the clock, and the table of what happens.
 
+use super::WayBack;
 use super::callers::{self, Callers};
 use super::clock::{MINUTE, ScaledClock};
 use super::delivery::Delivery;
@@ -38,6 +39,8 @@ pub(super) struct World {
     pub(super) canary: Canary,
     /// The new version's share of the callers from a time on.
     pub(super) weights: Vec<(Duration, f64)>,
+    /// How a person leads the aliases back.
+    pub(super) way_back: Option<WayBack>,
     table: Table,
     /// What the template says of each function, by its folder.
     functions: BTreeMap<String, TemplateFunction>,
@@ -45,7 +48,11 @@ pub(super) struct World {
 
 impl World {
     /// Starts the functions, whose binaries are built, and registers the callers.
-    pub(super) async fn start(minute: Duration, table: Table) -> anyhow::Result<World> {
+    pub(super) async fn start(
+        minute: Duration,
+        table: Table,
+        way_back: Option<WayBack>,
+    ) -> anyhow::Result<World> {
         let canary = Canary::from_template()?;
         let template = Template::parse(template::TEXT, ReferenceValues::new())?;
         let clock = ScaledClock::start(minute);
@@ -70,7 +77,7 @@ impl World {
         let weights = Vec::new();
         let functions = name_functions(stack.read_functions(template::TEXT)?);
         let stack = Arc::new(stack);
-        Ok(World { stack, callers, clock, recorder, canary, weights, table, functions })
+        Ok(World { stack, callers, clock, recorder, canary, weights, way_back, table, functions })
     }
 
     /// Lets Cohere behave so.
