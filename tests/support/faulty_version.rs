@@ -15,6 +15,7 @@ pub async fn publish_faulty(running: &Running, function: &str, fault: &Fault) ->
     let new = NewVersion {
         binary: Some(directory.join("faulty")),
         variables: fault.variables(&directory.join(function)),
+        ..NewVersion::default()
     };
     running.gateway.publish_version(function, new).unwrap_or_else(|error| panic!("{error:#}"))
 }

@@ -86,8 +86,9 @@ pub async fn rehearse(scenario: &Scenario, conditions: &Conditions) -> anyhow::R
             return Ok(outcome);
         }
         conditions.minute *= 2;
+        let (name, end) = (scenario.name, outcome.describe_end());
         let percent = pace * 100.0;
-        print_line(&format!("{}: {percent:.0} % of the calls were made; again", scenario.name));
+        print_line(&format!("{name} ended {end}, with {percent:.0} % of the calls made; again"));
     }
     let (mut outcome, pace) = rehearse_once(scenario, &conditions).await?;
     if !outcome.problems.is_empty() && pace < LEAST_PACE {
