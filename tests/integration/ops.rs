@@ -9,4 +9,5 @@ mod login;
 mod output;
 mod policy;
 mod preflight;
+mod rollback;
 mod usage;

@@ -5,11 +5,13 @@
 mod answers;
 mod operations;
 mod recorder;
+mod rollouts;
 mod state;
 
 use crate::stub::Stub;
 pub use operations::Operations;
 pub use recorder::Recorder;
+pub use rollouts::Rollout;
 pub use state::{Failure, Function, State, Version};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -36,6 +38,18 @@ impl AwsAccount {
     /// Locks what is in the account.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().expect("no panic")
+    }
+
+    /// Plans what happens before the next look at the stack that has no plan yet.
+    pub fn plan(&self, change: impl FnOnce(&mut State) + Send + 'static) {
+        self.state().plans.push_back(Box::new(change));
+    }
+
+    /// Returns the newest release of the record.
+    pub fn last_release(&self) -> serde_json::Value {
+        let state = self.state();
+        let text = state.releases.last().expect("a release is recorded");
+        serde_json::from_str(text).expect("JSON")
     }
 
     /// Ends the stack, or begins to stand for another one that is not there yet; what was recorded stays.

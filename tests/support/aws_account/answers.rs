@@ -4,6 +4,7 @@ use super::operations::{
     answer_operation, answer_routes, answer_status_page, list_others, write_alarms,
     write_processed, write_subscriptions,
 };
+use super::rollouts::{Rollout, tell_update_time};
 use super::state::{State, Version};
 use crate::stub::{Seen, Step, write_answer, write_json};
 use serde_json::{Value, json};
@@ -53,7 +54,7 @@ fn answer_service(state: &mut State, seen: &Seen, body: &str) -> Vec<Step> {
     match service {
         "sts" | "cloudformation" | "sns" => answer_query(state, service, body),
         "monitoring" => answer_query(state, "cloudwatch", body),
-        "lambda" => answer_lambda(state, &seen.path),
+        "lambda" => answer_lambda(state, &seen.path, body),
         "apigateway" => answer_routes(state, &seen.path),
         "logs" | "codedeploy" | "events" => {
             let target = seen.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
@@ -77,7 +78,7 @@ fn names_stack(state: &State, form: &str) -> bool {
 fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
     let action = form.split('&').find_map(|pair| pair.strip_prefix("Action=")).expect("an action");
     let name = format!("{service}:{action}");
-    let refused = state.operations.refused.get(&name).copied();
+    let refused = state.find_refusal(&name);
     state.actions.insert(name);
     if let Some(code) = refused {
         return refuse(400, code, "not today");
@@ -89,7 +90,10 @@ fn answer_query(state: &mut State, service: &str, form: &str) -> Vec<Step> {
         "DescribeStacks" | "ListChangeSets" if state.status.is_none() => {
             return refuse(400, "ValidationError", "Stack with id it does not exist");
         }
-        "DescribeStacks" => write_stack(state),
+        "DescribeStacks" => {
+            state.go_on();
+            write_stack(state)
+        }
         "ListChangeSets" => {
             let members = state.change_sets.iter().map(|(id, status)| {
                 format!(
@@ -140,11 +144,11 @@ fn write_stack(state: &State) -> String {
         format!("<{name}s>{}</{name}s>", members.collect::<String>())
     };
     format!(
-        "<Stacks><member>{}{}<LastUpdatedTime>2026-11-26T12:00:{:02}.000Z</LastUpdatedTime>\
+        "<Stacks><member>{}{}<LastUpdatedTime>{}</LastUpdatedTime>\
          <StackStatus>{}</StackStatus></member></Stacks>",
         pairs("Parameter", &state.parameters),
         pairs("Output", &state.outputs),
-        state.updates,
+        tell_update_time(state.updates),
         state.status.as_deref().unwrap_or_default()
     )
 }
@@ -173,7 +177,7 @@ fn write_resources(state: &State) -> String {
     format!("<StackResourceSummaries>{members}</StackResourceSummaries>")
 }
 
-fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
+fn answer_lambda(state: &mut State, path: &str, body: &str) -> Vec<Step> {
     if path.ends_with("/account-settings/") {
         state.actions.insert("lambda:GetAccountSettings".into());
         let free = state.quota - state.reserves.values().sum::<u64>();
@@ -200,6 +204,10 @@ fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
             &reserve.map_or(json!({}), |number| json!({ "ReservedConcurrentExecutions": number })),
         );
     }
+    if path.ends_with("/aliases/live") && !body.is_empty() {
+        let resource = resource.to_string();
+        return update_alias(state, &resource, body);
+    }
     if path.ends_with("/aliases/live") {
         state.actions.insert("lambda:GetAlias".into());
         let mut alias = json!({ "FunctionVersion": function.live.to_string() });
@@ -210,12 +218,45 @@ fn answer_lambda(state: &mut State, path: &str) -> Vec<Step> {
     }
     state.actions.insert("lambda:GetFunctionConfiguration".into());
     match path.rsplit_once("Qualifier=") {
-        Some((_, "live")) => {
-            let live = &function.versions[function.live - 1];
-            write_json(200, &write_version(live, &function.live.to_string()))
+        Some((_, qualifier)) => {
+            let number = if qualifier == "live" { Ok(function.live) } else { qualifier.parse() };
+            let number: usize = number.expect("a version");
+            match function.versions.get(number - 1) {
+                Some(version) if !state.deleted_versions.contains(&(resource.into(), number)) => {
+                    write_json(200, &write_version(version, &number.to_string()))
+                }
+                _ => refuse_by_header(404, "ResourceNotFoundException", "no such version"),
+            }
         }
         _ => write_json(200, &write_version(&function.latest, "$LATEST")),
     }
+}
+
+/// Leads an alias elsewhere, as nobody does while CodeDeploy moves it.
+fn update_alias(state: &mut State, resource: &str, body: &str) -> Vec<Step> {
+    state.actions.insert("lambda:UpdateAlias".into());
+    for action in ["lambda:UpdateAlias", &format!("lambda:UpdateAlias {resource}")] {
+        if let Some(code) = state.find_refusal(action) {
+            return refuse_by_header(400, code, "not today");
+        }
+    }
+    let is_moved = |rollout: &Rollout| rollout.resource == resource && rollout.is_running();
+    assert!(!state.rollouts.iter().any(is_moved), "CodeDeploy moves {resource}");
+    let request: Value = serde_json::from_str(body).expect("JSON");
+    assert_eq!(request["RoutingConfig"]["AdditionalVersionWeights"], json!({}), "{body}");
+    let version = request["FunctionVersion"].as_str().expect("a version");
+    let version: usize = version.parse().expect("a number");
+    let function = state.functions.get_mut(resource).expect("a function");
+    (function.live, function.weights) = (version, Default::default());
+    state.moved.push((resource.to_string(), version));
+    write_json(200, &json!({ "FunctionVersion": version.to_string() }))
+}
+
+/// Refuses as the services do that name the error in a header.
+fn refuse_by_header(status: u16, code: &str, message: &str) -> Vec<Step> {
+    let body = json!({ "Message": message }).to_string();
+    let headers = [("x-amzn-errortype", code), ("content-type", "application/json")];
+    write_answer(status, &headers, body.as_bytes())
 }
 
 fn write_version(version: &Version, number: &str) -> Value {
@@ -232,7 +273,14 @@ fn write_version(version: &Version, number: &str) -> Value {
 fn answer_ssm(state: &mut State, operation: &str, body: &str) -> Vec<Step> {
     state.actions.insert(format!("ssm:{operation}"));
     let request: Value = serde_json::from_str(body).expect("JSON");
+    if let Some(code) = state.find_refusal(&format!("ssm:{operation}")) {
+        return write_json(400, &json!({ "__type": code, "message": "not today" }));
+    }
     match operation {
+        "GetParameterHistory" if state.releases.is_empty() => {
+            write_json(400, &json!({ "__type": "ParameterNotFound" }))
+        }
+        "GetParameterHistory" => write_history(state, &request),
         "PutParameter" => {
             let value = request["Value"].as_str().expect("a value");
             assert!(value.len() <= 4_096 && request["Overwrite"] == true);
@@ -245,4 +293,16 @@ fn answer_ssm(state: &mut State, operation: &str, body: &str) -> Vec<Step> {
         },
         other => panic!("{other} is not answered here"),
     }
+}
+
+/// Returns two values of the record at a time, so that there are pages.
+fn write_history(state: &State, request: &Value) -> Vec<Step> {
+    let from = request["NextToken"].as_str().map_or(0, |token| token.parse().expect("a token"));
+    let values = state.releases.iter().enumerate().skip(from).take(2);
+    let values = values.map(|(at, value)| json!({ "Version": at + 1, "Value": value }));
+    let mut page = json!({ "Parameters": values.collect::<Vec<_>>() });
+    if from + 2 < state.releases.len() {
+        page["NextToken"] = json!((from + 2).to_string());
+    }
+    write_json(200, &page)
 }

@@ -1,5 +1,6 @@
 //! What the account has beside functions, as `ops checklist` asks for it; all of it well until a test changes it.
 
+use super::rollouts::{describe_deployments, describe_target, list_deployments, stop_deployment};
 use super::state::State;
 use crate::stub::{Step, write_answer, write_json};
 use cloudformation::Evaluation;
@@ -26,6 +27,10 @@ pub struct Operations {
     pub vanished: BTreeSet<String>,
     /// Actions that are refused, with this code.
     pub refused: BTreeMap<String, &'static str>,
+    /// Actions that are refused so many times, with this code.
+    pub refused_at_first: BTreeMap<String, (usize, &'static str)>,
+    /// Functions whose deployment succeeds just before it is stopped, and whose stack is then whole.
+    pub over_when_stopped: BTreeSet<String>,
     /// Actions that get no answer for so long.
     pub slow: BTreeMap<String, std::time::Duration>,
     /// Alarms without an action, switched off, or raised.
@@ -61,6 +66,8 @@ impl Default for Operations {
             gone: BTreeSet::new(),
             vanished: BTreeSet::new(),
             refused: BTreeMap::new(),
+            refused_at_first: BTreeMap::new(),
+            over_when_stopped: BTreeSet::new(),
             slow: BTreeMap::new(),
             silent: BTreeSet::new(),
             astray: BTreeSet::new(),
@@ -239,7 +246,7 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
     };
     let action = format!("{named}:{operation}");
     state.actions.insert(action.clone());
-    if let Some(code) = state.operations.refused.get(&action) {
+    if let Some(code) = state.find_refusal(&action) {
         return write_json(400, &json!({ "__type": code, "message": "not today" }));
     }
     match operation {
@@ -271,6 +278,11 @@ pub(super) fn answer_operation(state: &mut State, target: &str, body: &str) -> V
             }
             write_json(200, &json!({ "deploymentGroupInfo": info }))
         }
+        "ListDeployments" => list_deployments(state, &request),
+        "BatchGetDeployments" => describe_deployments(state, &request),
+        "ListDeploymentTargets" => write_json(200, &json!({ "targetIds": ["it:live"] })),
+        "BatchGetDeploymentTargets" => describe_target(state, &request),
+        "StopDeployment" => stop_deployment(state, &request),
         "DescribeRule" => {
             let rule = json!({ "State": state.operations.rule_state, "ScheduleExpression": "rate(5 minutes)" });
             write_json(200, &rule)

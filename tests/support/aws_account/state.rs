@@ -1,9 +1,10 @@
 //! What is in the account, and what a deployment of `sam` makes of it.
 
 use super::operations::Operations;
+use super::rollouts::Rollout;
 use cloudformation::{Evaluation, read_template};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A version of a function, or what the next one would be.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,6 +73,14 @@ pub struct State {
     pub queries: Vec<String>,
     /// What `sam deploy` was told, each time.
     pub deployments: Vec<Vec<String>>,
+    /// Deployments of CodeDeploy, the oldest first.
+    pub rollouts: Vec<Rollout>,
+    /// What happens at the next looks at the stack.
+    pub plans: VecDeque<Box<dyn FnOnce(&mut State) + Send>>,
+    /// Versions that somebody has deleted, by resource and number.
+    pub deleted_versions: BTreeSet<(String, usize)>,
+    /// Which alias was moved to where by hand, in order.
+    pub moved: Vec<(String, usize)>,
 }
 
 impl State {
@@ -96,7 +105,22 @@ impl State {
             operations: Operations::default(),
             queries: Vec::new(),
             deployments: Vec::new(),
+            rollouts: Vec::new(),
+            plans: VecDeque::new(),
+            deleted_versions: BTreeSet::new(),
+            moved: Vec::new(),
         }
+    }
+
+    /// Returns how an action is refused, if it is: always, or so many times still.
+    pub(super) fn find_refusal(&mut self, action: &str) -> Option<&'static str> {
+        if let Some((left, code)) = self.operations.refused_at_first.get_mut(action)
+            && *left > 0
+        {
+            *left -= 1;
+            return Some(code);
+        }
+        self.operations.refused.get(action).copied()
     }
 
     /// Does what `sam deploy` with these arguments does in this folder; false where it fails.

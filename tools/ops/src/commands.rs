@@ -9,15 +9,19 @@ mod key;
 mod models;
 mod preflight;
 mod reference;
+mod releases;
+mod rollback;
+mod rollout;
 
 use crate::aws::{Session, variable};
 use crate::options::Options;
-use crate::output::{Outcome, Report, print_problem, print_report, show_progress};
+use crate::output::{Outcome, Report, print_problem, print_report, say, show_progress};
 use crate::problem::Usage;
 use crate::store::Store;
 use anyhow::{Context, ensure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::io::{BufRead, IsTerminal};
 use std::process::ExitCode;
 
 /// Operates cohere-gateway: deploys it, says who may call it, and replaces the Cohere key it uses.
@@ -61,6 +65,9 @@ enum Command {
     /// Deploys the gateway: checks, builds, deploys by sam, compares, tries and records.
     Deploy(Box<deploy::Deploy>),
     Preflight(preflight::Preflight),
+    Releases(releases::ListReleases),
+    Rollback(rollback::Rollback),
+    Rollout(rollout::FollowRollout),
     Models(models::Models),
     Cost(cost::Cost),
     Completions(completions::Completions),
@@ -161,6 +168,23 @@ fn secret_name(text: &str, variable: &str) -> anyhow::Result<String> {
     Ok(text.to_string())
 }
 
+/// Asks whether what was told shall be done; without a terminal only `--yes` stands for the answer.
+fn confirm(is_confirmed: bool, question: &str) -> anyhow::Result<()> {
+    if is_confirmed {
+        return Ok(());
+    }
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        let told = "nothing was changed: nobody can be asked here, and --yes does it without";
+        return Err(Usage(told.to_string()).into());
+    }
+    say(&format!("{question} Type yes:"));
+    let mut answer = String::new();
+    stdin.lock().read_line(&mut answer).context("no answer")?;
+    ensure!(answer.trim() == "yes", "nothing was changed: the answer was not yes");
+    Ok(())
+}
+
 /// Takes out of a refusal what was typed: it may be a key in the wrong place.
 fn without_values(mut error: clap::Error) -> clap::Error {
     let typed = match error.kind() {
@@ -206,6 +230,9 @@ async fn run_command(command: Command, options: &Options) -> anyhow::Result<Repo
         Command::Key(command) => key::run(command, options).await,
         Command::Deploy(deploy) => deploy.run(options).await,
         Command::Preflight(preflight) => preflight.run(options).await,
+        Command::Releases(releases) => releases.run(options).await,
+        Command::Rollback(rollback) => rollback.run(options).await,
+        Command::Rollout(rollout) => rollout.run(options).await,
         Command::Models(models) => models.run(options).await,
         Command::Cost(cost) => cost.run(options).await,
         Command::Completions(completions) => completions.run(Arguments::command()),

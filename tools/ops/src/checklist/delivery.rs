@@ -17,15 +17,6 @@ const COMFORTABLE_QUOTA: u64 = 1_000;
 /// A fresh account may have less than a gateway can serve anybody with.
 const LEAST_QUOTA: u64 = 100;
 
-/// How CodeDeploy moves a function to a new version.
-#[derive(Clone, Debug, Default)]
-pub struct DeploymentGroup {
-    pub config: String,
-    pub heeds_alarms: bool,
-    pub alarms: Vec<String>,
-    pub rolls_back: bool,
-}
-
 pub fn stack_is_whole(facts: &Facts) -> Result<Verdict, String> {
     let stack = facts.stack.as_ref()?;
     let status = stack.status.as_str();
@@ -125,7 +116,7 @@ pub fn live_is_latest(facts: &Facts) -> Result<Verdict, String> {
         let alias = function.alias.as_ref()?;
         let (latest, live) = (function.latest.as_ref()?, function.live.as_ref()?);
         if !alias.shared_with.is_empty() {
-            shared.push(format!("{resource} shares with version {}", alias.shared_with.join(", ")));
+            shared.push(format!("{resource} shares with version {}", alias.tell_others()));
         } else if !function.of_stack.is_empty() && alias.version != function.of_stack {
             moved.push(format!("{resource} is at {}, not {}", alias.version, function.of_stack));
             let name = facts.resources.as_ref()?.get(resource);

@@ -1,10 +1,10 @@
 //! What is known of a gateway when its lines are judged: an answer for each question, or why there is none.
 
 use super::alerts::{Alarm, Subscriptions};
-use super::delivery::DeploymentGroup;
 use super::models::OfferedModels;
 use super::routes::Integration;
 use crate::deploy::account::{Alias, FunctionVersion, Quota};
+use crate::deploy::code_deploy::DeploymentGroup;
 use crate::deploy::record::Release;
 use crate::deploy::stack::Stack;
 use shared::clock::since_epoch;

@@ -2,16 +2,17 @@
 
 use super::alerts::{Subscriptions, find_topic};
 use super::check::Severity;
-use super::delivery::{DeploymentGroup, SERVING};
+use super::delivery::SERVING;
 use super::doors::{ask_closed_door, ask_front_door, ask_health, ask_local_door, ask_status_page};
 use super::facts::{Asked, Facts, FunctionFacts, Resource};
 use super::questions::{
-    ask, ask_group, ask_models, ask_reserve, ask_rule, describe_key, list_alarms, list_hooked,
-    list_resources, list_retention, list_routes, list_subscriptions,
+    ask, ask_models, ask_reserve, ask_rule, describe_key, list_alarms, list_hooked, list_resources,
+    list_retention, list_routes, list_subscriptions,
 };
 use super::routes::LOG_GROUP;
 use crate::aws::Session;
 use crate::deploy::account::{Alias, ask_alias, ask_caller, ask_quota, ask_version};
+use crate::deploy::code_deploy::{DeploymentGroup, ask_group};
 use crate::deploy::compare::ALIAS;
 use crate::deploy::record::read_release;
 use crate::deploy::stack::Stack;

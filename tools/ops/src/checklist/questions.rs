@@ -1,7 +1,7 @@
 //! The questions to AWS, each with a limit of its own: one that is not answered keeps no other from it.
 
 use super::alerts::{Alarm, Subscriptions};
-use super::delivery::{DeploymentGroup, HOOKS};
+use super::delivery::HOOKS;
 use super::facts::{Asked, KeyFacts, Resource, Rule};
 use super::models::OfferedModels;
 use super::routes::Integration;
@@ -9,8 +9,8 @@ use crate::aws::Session;
 use crate::deploy::account::query;
 use crate::problem::explain_silence;
 use crate::signed_call::{
-    API_GATEWAY, CLOUDFORMATION, CLOUDWATCH, CODEDEPLOY, Call, EVENTS, LAMBDA, LOGS,
-    SECRETS_MANAGER, SNS, call_operation, percent_encode, send_for_json,
+    API_GATEWAY, CLOUDFORMATION, CLOUDWATCH, Call, EVENTS, LAMBDA, LOGS, SECRETS_MANAGER, SNS,
+    call_operation, percent_encode, send_for_json,
 };
 use crate::store::Store;
 use crate::xml::{child, find, members};
@@ -238,26 +238,6 @@ pub async fn list_subscriptions(session: &Session, topic: &str) -> anyhow::Resul
     })
     .await?;
     Ok(told)
-}
-
-/// Returns how CodeDeploy moves a function.
-pub async fn ask_group(
-    session: &Session,
-    application: &str,
-    group: &str,
-) -> anyhow::Result<DeploymentGroup> {
-    let body = json!({ "applicationName": application, "deploymentGroupName": group });
-    let operation = "CodeDeploy_20141006.GetDeploymentGroup";
-    let answer = call_operation(session, &CODEDEPLOY, operation, &body).await?;
-    let info = &answer["deploymentGroupInfo"];
-    let alarms = &info["alarmConfiguration"];
-    let names = alarms["alarms"].as_array().into_iter().flatten();
-    Ok(DeploymentGroup {
-        config: info["deploymentConfigName"].as_str().unwrap_or_default().to_string(),
-        heeds_alarms: alarms["enabled"] == true,
-        alarms: names.filter_map(|alarm| alarm["name"].as_str().map(str::to_string)).collect(),
-        rolls_back: info["autoRollbackConfiguration"]["enabled"] == true,
-    })
 }
 
 /// Returns the schedule of the probe.

@@ -7,8 +7,10 @@ mod live;
 mod plan;
 mod rollout;
 
+use crate::commands::releases::list_versions;
 use crate::deploy::commit::{find_commit, tell_other_source};
-use crate::deploy::record::{Release, read_release};
+use crate::deploy::next::write_command;
+use crate::deploy::record::{NumberedRelease, Release, read_release};
 use crate::deploy::revision::{Function, hash_text};
 use crate::deploy::salt::{find_salt, is_rolled_back, salt_revisions};
 use crate::deploy::sam;
@@ -16,7 +18,7 @@ use crate::deploy::settings::{Parameters, read_pair};
 use crate::deploy::stack::Stack;
 use crate::deploy::template::GENERATED;
 use crate::options::Options;
-use crate::output::{Report, say};
+use crate::output::{Report, WIDTH, say, wrap};
 use after::Deployed;
 use before::Before;
 use clap::Args;
@@ -47,8 +49,10 @@ Examples:
   ops deploy --environment prod --no-build -- --role-arn arn:aws:iam::123456789012:role/deployment
   ops deploy --template-only       # writes target/deploy/template.yaml and asks nothing of AWS
 
-The environments stand in samconfig.toml. What the last deployments were:
-  aws ssm get-parameter-history --name /cohere-gateway/STACK/release")]
+The environments stand in samconfig.toml. What was deployed, how it comes to the callers, and the way back:
+  ops releases --stack cohere-gateway-prod
+  ops rollout --stack cohere-gateway-prod
+  ops rollback --stack cohere-gateway-prod")]
 pub struct Deploy {
     /// Environment of samconfig.toml
     #[arg(long, value_name = "NAME", default_value = "default")]
@@ -113,6 +117,10 @@ impl Deploy {
         let commit = find_commit(&plan.root, &functions);
         tell_other_source(&plan.root, &commit);
         tell_new_versions(&functions, live);
+        if before.is_some() && !self.at_once {
+            let follow = write_command("rollout", &plan.stack, options);
+            say(&format!("to follow it from another terminal: {follow}"));
+        }
         let deployment = self.prepare_sam(&plan, &parameters);
         change::run_sam(&plan, &session, before.is_some(), &deployment).await?;
         let deployed = Deployed {
@@ -126,10 +134,13 @@ impl Deploy {
             commit,
             parameters: &parameters,
             parameters_sha256: hash_chosen(&parameters, &filled)?,
+            options,
         };
         let release = deployed.finish().await?;
-        let text = format!("{}\n", serde_json::to_string(&release)?);
-        Ok(Report::new(text, serde_json::to_value(&release)?))
+        Ok(Report::new(
+            write_release(&plan.stack, &release),
+            serde_json::to_value(&release.release)?,
+        ))
     }
 
     fn prepare_sam<'a>(
@@ -148,6 +159,14 @@ impl Deploy {
             more: &self.more,
         }
     }
+}
+
+/// Writes what is live now.
+fn write_release(stack: &str, numbered: &NumberedRelease) -> String {
+    let NumberedRelease { number, release } = numbered;
+    let head = format!("Release {number} of {stack} is live, smoke test {}.", release.smoke_test);
+    let versions = wrap(&format!("Versions: {}", list_versions(release)), WIDTH).join("\n");
+    format!("{head}\nCommit: {}\n{versions}\n", release.commit)
 }
 
 /// Returns a hash of the parameters that somebody has chosen.
@@ -180,6 +199,12 @@ fn salt(
 }
 
 fn tell_new_versions(functions: &[Function], last: Option<&Release>) {
+    if last.is_some_and(|release| release.back_to.is_some()) {
+        say(
+            "versions went back by hand: functions that the stack has at other ones get new versions",
+        );
+        return;
+    }
     let known: BTreeMap<_, _> = last.into_iter().flat_map(|release| &release.functions).collect();
     let is_new = |function: &&Function| {
         let known = known.get(&function.folder);

@@ -4,7 +4,7 @@ use crate::aws::Session;
 use crate::signed_call::{Call, LAMBDA, STS, send, send_for_json};
 use anyhow::Context;
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Who makes the calls.
@@ -35,8 +35,20 @@ pub struct FunctionVersion {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alias {
     pub version: String,
-    /// Other versions that get a part of the requests.
-    pub shared_with: Vec<String>,
+    /// Other versions, with their part of the requests.
+    pub shared_with: BTreeMap<String, f64>,
+}
+
+impl Alias {
+    /// Whether all requests meet this version.
+    pub fn is_wholly_at(&self, version: &str) -> bool {
+        self.version == version && self.shared_with.is_empty()
+    }
+
+    /// Names the other versions.
+    pub fn tell_others(&self) -> String {
+        self.shared_with.keys().cloned().collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Asks whose credentials these are.
@@ -66,15 +78,15 @@ pub async fn ask_reserve(session: &Session, function: &str) -> anyhow::Result<u6
     Ok(answer["ReservedConcurrentExecutions"].as_u64().unwrap_or_default())
 }
 
-/// Asks what a function is behind an alias, or, without one, as it would be published (`$LATEST`).
+/// Asks what a function is behind an alias or at a version, or, without one, as it would be published (`$LATEST`).
 pub async fn ask_version(
     session: &Session,
     function: &str,
-    alias: Option<&str>,
+    qualifier: Option<&str>,
 ) -> anyhow::Result<FunctionVersion> {
     let mut path = format!("/2015-03-31/functions/{function}/configuration");
-    if let Some(alias) = alias {
-        path += &format!("?Qualifier={alias}");
+    if let Some(qualifier) = qualifier {
+        path += &format!("?Qualifier={qualifier}");
     }
     let answer = get(session, &path).await;
     let answer = answer.with_context(|| format!("cannot read the function {function}"))?;
@@ -98,10 +110,33 @@ pub async fn ask_alias(session: &Session, function: &str, alias: &str) -> anyhow
     let answer = get(session, &format!("/2015-03-31/functions/{function}/aliases/{alias}")).await;
     let answer = answer.with_context(|| format!("cannot read the alias {alias} of {function}"))?;
     let weights = answer["RoutingConfig"]["AdditionalVersionWeights"].as_object();
+    let weights = weights.into_iter().flatten();
     Ok(Alias {
         version: answer["FunctionVersion"].as_str().unwrap_or_default().to_string(),
-        shared_with: weights.into_iter().flatten().map(|(version, _)| version.clone()).collect(),
+        shared_with: weights
+            .map(|(version, part)| (version.clone(), part.as_f64().unwrap_or_default()))
+            .collect(),
     })
+}
+
+/// Leads an alias to one version, and to no other.
+pub async fn move_alias(
+    session: &Session,
+    function: &str,
+    alias: &str,
+    version: &str,
+) -> anyhow::Result<()> {
+    // An empty object takes the weights away; one that is left out would keep them.
+    let routing = json!({ "AdditionalVersionWeights": {} });
+    let update = json!({ "FunctionVersion": version, "RoutingConfig": routing });
+    let call = Call {
+        method: Method::PUT,
+        path: format!("/2015-03-31/functions/{function}/aliases/{alias}"),
+        headers: vec![("content-type", "application/json".to_string())],
+        body: update.to_string(),
+    };
+    send_for_json(session, &LAMBDA, call).await?;
+    Ok(())
 }
 
 async fn get(session: &Session, path: &str) -> anyhow::Result<Value> {

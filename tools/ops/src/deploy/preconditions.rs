@@ -67,13 +67,17 @@ pub fn check_status(status: &str, stack: &str) -> anyhow::Result<Option<&'static
         ),
         "UPDATE_ROLLBACK_FAILED" => bail!(
             "the stack is in {status}: mend what its events name, then \
-             aws cloudformation continue-update-rollback --stack-name {stack}, then deploy again"
+             aws cloudformation continue-update-rollback --stack-name {stack}, then deploy again \
+             (docs/runbooks/rollback.md)"
         ),
         "DELETE_FAILED" => bail!(
             "the stack is in {status}: see what its events name, delete it again, then deploy again"
         ),
         status if status.ends_with("_IN_PROGRESS") => {
-            bail!("another deployment of this stack is under way ({status}): wait for its end")
+            bail!(
+                "another deployment of this stack is under way ({status}): wait for its end, which \
+                 ops rollout --stack {stack} shows, or take it back by ops rollback --stack {stack}"
+            )
         }
         _ => Ok(None),
     }

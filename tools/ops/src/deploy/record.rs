@@ -23,8 +23,47 @@ pub struct Release {
     /// What is mixed into new revisions since a deployment was rolled back: see `salt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub salt: Option<String>,
+    /// The release that `ops rollback` went back to, where this is no deployment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_to: Option<u64>,
     /// By folder.
     pub functions: BTreeMap<String, ReleasedFunction>,
+}
+
+impl Release {
+    /// Whether another release has the same versions.
+    pub fn has_versions_of(&self, other: &Release) -> bool {
+        let versions = |release: &Release| -> Vec<(String, String)> {
+            let functions = release.functions.iter();
+            functions.map(|(folder, known)| (folder.clone(), known.version.clone())).collect()
+        };
+        versions(self) == versions(other)
+    }
+}
+
+/// A release with the number that it has in the record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberedRelease {
+    pub number: u64,
+    pub release: Release,
+}
+
+/// What is recorded of a stack.
+#[derive(Debug, Default)]
+pub struct Releases {
+    /// The oldest first.
+    pub known: Vec<NumberedRelease>,
+    /// Numbers of those that this version of `ops` cannot read.
+    pub unreadable: Vec<u64>,
+}
+
+impl Releases {
+    /// Returns the newest release; none where that cannot be read.
+    pub fn newest(&self) -> Option<&NumberedRelease> {
+        let newest = self.known.last()?;
+        let is_newest = self.unreadable.iter().all(|number| *number < newest.number);
+        is_newest.then_some(newest)
+    }
 }
 
 /// One function of a release.
@@ -55,6 +94,31 @@ pub async fn read_release(session: &Session, stack: &str) -> anyhow::Result<Opti
     }
 }
 
+/// Reads all releases that are kept.
+pub async fn read_releases(session: &Session, stack: &str) -> anyhow::Result<Releases> {
+    let mut releases = Releases::default();
+    let mut asked = json!({ "Name": record_name(stack) });
+    loop {
+        let answer = match call(session, "GetParameterHistory", &asked).await {
+            Err(error) if is_refused_with(&error, "ParameterNotFound") => return Ok(releases),
+            answer => answer.context("cannot read the record of releases")?,
+        };
+        for version in answer["Parameters"].as_array().into_iter().flatten() {
+            let Some(number) = version["Version"].as_u64() else { continue };
+            match serde_json::from_str(version["Value"].as_str().unwrap_or_default()) {
+                Ok(release) => releases.known.push(NumberedRelease { number, release }),
+                Err(_) => releases.unreadable.push(number),
+            }
+        }
+        match answer["NextToken"].as_str() {
+            Some(next) => asked["NextToken"] = json!(next),
+            None => break,
+        }
+    }
+    releases.known.sort_by_key(|release| release.number);
+    Ok(releases)
+}
+
 /// Records a release and returns its number.
 pub async fn record_release(
     session: &Session,
@@ -68,11 +132,11 @@ pub async fn record_release(
         "Value": text,
         "Type": "String",
         "Overwrite": true,
-        "Description": "Releases of this stack, newest last; written by ops deploy",
+        "Description": "Releases of this stack, newest last; written by ops",
     });
     let answer = call(session, "PutParameter", &parameter).await;
-    let answer = answer.context("deployed, and the release cannot be recorded")?;
-    answer["Version"].as_u64().context("deployed, and the record of releases has no number")
+    let answer = answer.context("the release cannot be recorded")?;
+    answer["Version"].as_u64().context("the record of releases has no number")
 }
 
 async fn call(session: &Session, operation: &str, body: &Value) -> anyhow::Result<Value> {
@@ -97,6 +161,7 @@ mod tests {
             parameters_sha256: "f".repeat(64),
             smoke_test: "key_missing".into(),
             salt: Some("2026-11-26T12:00:00.000Z".into()),
+            back_to: Some(12_345),
             functions: (0..20).map(function).collect(),
         };
         let text = serde_json::to_string(&release).unwrap();

@@ -27,6 +27,14 @@ pub struct StackFunction {
     pub version: String,
 }
 
+/// What of CodeDeploy moves a stack's aliases.
+#[derive(Debug, Default)]
+pub struct Rollouts {
+    pub application: String,
+    /// Names of the deployment groups, by the resources of their functions.
+    pub groups: BTreeMap<String, String>,
+}
+
 /// Reads a stack; `None` where there is none of this name.
 pub async fn ask_stack(session: &Session, name: &str) -> anyhow::Result<Option<Stack>> {
     let answer = ask(session, "DescribeStacks", name, "").await;
@@ -54,32 +62,47 @@ fn is_absent(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Returns a stack's functions by their resources.
-pub async fn list_functions(
-    session: &Session,
-    name: &str,
-) -> anyhow::Result<BTreeMap<String, StackFunction>> {
-    let (mut functions, mut versions) = (BTreeMap::new(), BTreeMap::new());
+/// A resource of a stack.
+struct Resource {
+    kind: String,
+    logical: String,
+    physical: String,
+}
+
+/// Lists what a stack consists of, without what is being deleted.
+async fn list_resources(session: &Session, name: &str) -> anyhow::Result<Vec<Resource>> {
+    let mut resources = Vec::new();
     let mut next = String::new();
     loop {
         let text = ask(session, "ListStackResources", name, &next).await;
         let text = text.context("cannot list the stack's resources")?;
         let document = parse(&text)?;
         for resource in members(document.root(), "StackResourceSummaries") {
-            let names = ["ResourceStatus", "LogicalResourceId", "PhysicalResourceId"];
-            let [status, logical, physical] = names.map(|name| child(resource, name));
-            if status.starts_with("DELETE_") {
+            if child(resource, "ResourceStatus").starts_with("DELETE_") {
                 continue;
             }
-            match child(resource, "ResourceType").as_str() {
-                "AWS::Lambda::Function" => drop(functions.insert(logical, physical)),
-                "AWS::Lambda::Version" => versions.extend(read_version(&physical)),
-                _ => {}
-            }
+            let names = ["ResourceType", "LogicalResourceId", "PhysicalResourceId"];
+            let [kind, logical, physical] = names.map(|name| child(resource, name));
+            resources.push(Resource { kind, logical, physical });
         }
         match find(document.root(), "NextToken").and_then(|token| token.text()) {
             Some(token) => next = format!("&NextToken={}", percent_encode(token)),
-            None => break,
+            None => return Ok(resources),
+        }
+    }
+}
+
+/// Returns a stack's functions by their resources.
+pub async fn list_functions(
+    session: &Session,
+    name: &str,
+) -> anyhow::Result<BTreeMap<String, StackFunction>> {
+    let (mut functions, mut versions) = (BTreeMap::new(), BTreeMap::new());
+    for Resource { kind, logical, physical } in list_resources(session, name).await? {
+        match kind.as_str() {
+            "AWS::Lambda::Function" => drop(functions.insert(logical, physical)),
+            "AWS::Lambda::Version" => versions.extend(read_version(&physical)),
+            _ => {}
         }
     }
     let join = functions.into_iter().map(|(logical, name)| {
@@ -87,6 +110,21 @@ pub async fn list_functions(
         (logical, StackFunction { name, version })
     });
     Ok(join.collect())
+}
+
+/// Finds what moves a stack's aliases; a stack that was never deployed gradually has none of it.
+pub async fn find_rollouts(session: &Session, name: &str) -> anyhow::Result<Rollouts> {
+    let mut rollouts = Rollouts::default();
+    for Resource { kind, logical, physical } in list_resources(session, name).await? {
+        match (kind.as_str(), logical.strip_suffix("DeploymentGroup")) {
+            ("AWS::CodeDeploy::Application", _) => rollouts.application = physical,
+            ("AWS::CodeDeploy::DeploymentGroup", Some(function)) if !physical.is_empty() => {
+                rollouts.groups.insert(function.to_string(), physical);
+            }
+            _ => {}
+        }
+    }
+    Ok(rollouts)
 }
 
 /// Returns function and number of a version's ARN.

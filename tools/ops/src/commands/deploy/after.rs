@@ -2,12 +2,14 @@
 
 use super::live::compare_live;
 use crate::aws::Session;
-use crate::deploy::record::{Release, record_name, record_release};
+use crate::deploy::next::write_command;
+use crate::deploy::record::{NumberedRelease, Release, record_name, record_release};
 use crate::deploy::revision::Function;
 use crate::deploy::settings::Parameters;
 use crate::deploy::smoke::{KEY_MISSING, Verdict, try_gateway};
 use crate::deploy::stack::{Stack, ask_stack};
 use crate::deploy::synthetic_client::{Places, SyntheticClient, ensure_client};
+use crate::options::Options;
 use crate::output::say;
 use crate::store::Store;
 use anyhow::{Context, anyhow, bail, ensure};
@@ -33,11 +35,12 @@ pub struct Deployed<'a> {
     pub commit: String,
     pub parameters: &'a Parameters,
     pub parameters_sha256: String,
+    pub options: &'a Options,
 }
 
 impl Deployed<'_> {
     /// Compares, makes the synthetic client, tries the gateway and records the release.
-    pub async fn finish(self) -> anyhow::Result<Release> {
+    pub async fn finish(self) -> anyhow::Result<NumberedRelease> {
         let stack = ask_stack(self.session, self.stack).await?;
         let stack = stack.context("there is no stack: the change set was not executed")?;
         ensure!(
@@ -62,13 +65,18 @@ impl Deployed<'_> {
             parameters_sha256: self.parameters_sha256,
             smoke_test: smoke_test.to_string(),
             salt: self.salt,
+            back_to: None,
             functions,
         };
-        let number = record_release(self.session, self.stack, &release).await?;
+        let number = record_release(self.session, self.stack, &release).await;
+        let number = number.context("deployed")?;
         say(&format!("recorded as release {number} in {}", record_name(self.stack)));
-        let verdict = tried.context("deployed, and the smoke test failed")?;
+        let verdict = tried.with_context(|| {
+            let back = write_command("rollback", self.stack, self.options);
+            format!("deployed, and the smoke test failed; where the release is to blame, go back by: {back}")
+        })?;
         tell_next_steps(verdict, &stack)?;
-        Ok(release)
+        Ok(NumberedRelease { number, release })
     }
 
     async fn make_client(&self, stack: &Stack) -> anyhow::Result<SyntheticClient> {

@@ -48,5 +48,11 @@ async fn explain_failure(
         None => "sam failed, as said above".to_string(),
     };
     preconditions::check_status(&now.status, stack).context(cause.clone())?;
-    bail!("{cause}; the stack is in {}: mend the cause and deploy again", now.status)
+    let gates = match now.status.starts_with("UPDATE_ROLLBACK") {
+        true => format!(
+            " Callers are on the versions before; which gate fired: ops rollout --stack {stack}"
+        ),
+        false => String::new(),
+    };
+    bail!("{cause}; the stack is in {}: mend the cause and deploy again.{gates}", now.status)
 }

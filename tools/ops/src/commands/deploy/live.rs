@@ -55,8 +55,10 @@ pub fn find_move(made: &StackFunction, alias: &Alias) -> Option<String> {
     if alias.version != *expected {
         return Some(format!("is at version {} and not {expected}", alias.version));
     }
-    let others = &alias.shared_with;
-    (!others.is_empty()).then(|| format!("shares its requests with version {}", others.join(", ")))
+    if alias.shared_with.is_empty() {
+        return None;
+    }
+    Some(format!("shares its requests with version {}", alias.tell_others()))
 }
 
 /// Says which aliases are elsewhere, and by which commands they are moved back.
@@ -93,7 +95,7 @@ mod tests {
         let made = StackFunction { name: "it-ChatFunction-AbC".into(), version: "3".into() };
         let alias = |version: &str, others: &[&str]| Alias {
             version: version.into(),
-            shared_with: others.iter().map(|other| other.to_string()).collect(),
+            shared_with: others.iter().map(|other| (other.to_string(), 0.1)).collect(),
         };
         assert_eq!(find_move(&made, &alias("3", &[])), None);
         assert_eq!(find_move(&made, &alias("2", &[])).unwrap(), "is at version 2 and not 3");

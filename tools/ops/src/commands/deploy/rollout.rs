@@ -87,8 +87,8 @@ pub async fn fill_parameters(
         let found: Vec<_> = moved.iter().map(|(_, found)| found.as_str()).collect();
         bail!(
             "the alias {ALIAS} is not where a deployment can start from: {}; nothing was deployed. A rollout that is still \
-             on must end first. After going back by hand, --at-once deploys an older release from there; otherwise these \
-             lines move the aliases to where the stack has them:{}",
+             on must end first (ops rollout), and one that was left half-way is taken back by ops rollback. After going back \
+             by hand, --at-once deploys from there; otherwise these lines move the aliases to where the stack has them:{}",
             found.join(", "),
             write_moving_commands(moved.iter().map(|(made, _)| *made), &session.region)
         );
