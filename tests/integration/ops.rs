@@ -10,4 +10,5 @@ mod output;
 mod policy;
 mod preflight;
 mod rollback;
+mod rollout;
 mod usage;

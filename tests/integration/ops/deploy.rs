@@ -27,9 +27,10 @@ fn read_clients(deployment: &Deployment) -> Value {
 #[tokio::test]
 async fn first_deployment_ends_with_a_recorded_release() {
     let deployment = Deployment::prepare("first").await;
-    let done = deployment.deploy(&[]).await;
-    let release: Value = serde_json::from_str(done.data()).unwrap();
-    assert_eq!(release["smoke_test"], "ok");
+    let done = deployment.deploy(&["--json"]).await;
+    let written: Value = serde_json::from_str(done.data()).unwrap();
+    let release = written["data"].clone();
+    assert_eq!((&written["command"], &release["smoke_test"]), (&"deploy".into(), &"ok".into()));
     for (name, function) in release["functions"].as_object().unwrap() {
         assert_eq!(function["version"], "1", "{name}");
     }
@@ -73,13 +74,20 @@ async fn later_deployment_publishes_what_changed_alone() {
     let clients = read_clients(&deployment);
 
     let again = deployment.deploy(&[]).await;
-    again.data();
+    let text = again.data();
+    assert!(text.starts_with("Release 2 of cohere-gateway-dev is live, smoke test ok."), "{text}");
+    assert!(
+        text.contains(&format!("Commit: {BUILT_COMMIT}\nVersions: authorizer 1, chat 1,")),
+        "{text}"
+    );
+    assert!(again.stderr.contains("ops rollout --stack cohere-gateway-dev"), "{again:?}");
     assert!(again.stderr.contains("no function gets a new version"), "{again:?}");
     assert_eq!(read_clients(&deployment), clients, "the client was there");
 
     deployment.write_code("chat", "changed");
     let changed = deployment.deploy(&["--no-build", "--parameter", "AllowTrialKey=on"]).await;
-    let release: Value = serde_json::from_str(changed.data()).unwrap();
+    changed.data();
+    let release = deployment.account.last_release();
     assert!(changed.stderr.contains("new versions of: chat, rotate-key"), "{changed:?}");
     assert!(!changed.stderr.contains("the build says something"));
     let versions =
@@ -109,7 +117,8 @@ async fn recorded_commit_is_the_one_that_was_built() {
     git(&["commit", "--quiet", "--allow-empty", "--message", "x"]);
     let head = git(&["rev-parse", "HEAD"]);
     let read_commit = |done: &Done| {
-        let release: Value = serde_json::from_str(done.data()).unwrap();
+        done.data();
+        let release = deployment.account.last_release();
         release["commit"].as_str().unwrap().to_string()
     };
 
@@ -230,6 +239,7 @@ async fn stack_that_cannot_be_deployed_is_told_with_its_way_out() {
     let deployment = Deployment::prepare("status").await;
     for (status, told) in [
         ("UPDATE_IN_PROGRESS", "another deployment of this stack is under way"),
+        ("UPDATE_IN_PROGRESS", "or take it back by ops rollback --stack cohere-gateway-dev"),
         ("ROLLBACK_COMPLETE", "aws cloudformation delete-stack --stack-name cohere-gateway-dev"),
         ("UPDATE_ROLLBACK_FAILED", "continue-update-rollback"),
     ] {
@@ -267,6 +277,7 @@ async fn failing_build_and_failing_sam_are_told_with_their_cause() {
     deployment.account.state().failure = Some(failure);
     let failed = deployment.deploy(&[]).await;
     assert!(failed.problem().contains("mend the cause and deploy again"), "{failed:?}");
+    assert!(failed.problem().contains("ops rollout --stack cohere-gateway-dev"), "{failed:?}");
 
     // What failed at an earlier deployment is no cause of this failure.
     deployment.account.state().failure = Some(Failure::Upload);
@@ -288,6 +299,7 @@ async fn failed_smoke_test_is_recorded_as_one() {
         told.contains("the smoke test failed") && told.contains("Cohere is down"),
         "{failed:?}"
     );
+    assert!(told.contains("go back by: ops rollback --stack cohere-gateway-dev"), "{failed:?}");
     let release: Value = serde_json::from_str(&deployment.account.state().releases[0]).unwrap();
     assert_eq!(release["smoke_test"], "failed");
 }

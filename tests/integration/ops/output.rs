@@ -21,10 +21,12 @@ fn settle(text: &str) -> String {
         let rest = &word[bare.len()..];
         let is_id = bare.len() == 36 && bare.matches('-').count() == 4;
         let is_time = bare.len() >= 20 && bare.contains('T') && bare.ends_with('Z');
+        let is_clock = bare.len() == 8 && bare.matches(':').count() == 2;
         let is_hash = bare.len() == 8 && bare.bytes().all(|byte| byte.is_ascii_hexdigit());
         let shown = match bare {
             _ if is_id => "VERSION",
             _ if is_time => "TIME",
+            _ if is_clock => "CLOCK",
             _ if is_hash => "HASH",
             _ if bare.starts_with("cgw_") => "TOKEN",
             other => other,
@@ -57,12 +59,23 @@ fn write_shape(value: &Value) -> String {
         Value::Number(_) => "number".to_string(),
         Value::String(_) => "text".to_string(),
         Value::Array(items) => format!("[{}]", items.first().map(write_shape).unwrap_or_default()),
+        Value::Object(fields) if is_map(fields) => {
+            let shape = fields.values().next().map(write_shape).unwrap_or_default();
+            format!("{{NAME: {shape}}}")
+        }
         Value::Object(fields) => {
             let fields =
                 fields.iter().map(|(name, value)| format!("{name}: {}", write_shape(value)));
             format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// Whether the keys are names of things, which all have one shape.
+fn is_map(fields: &serde_json::Map<String, Value>) -> bool {
+    let mut shapes = fields.values().map(write_shape);
+    let first = shapes.next().unwrap_or_default();
+    first.starts_with('{') && fields.len() > 2 && shapes.all(|shape| shape == first)
 }
 
 #[tokio::test]
@@ -98,20 +111,57 @@ async fn commands_write_what_the_snapshots_show() {
         &["checklist", "--stack", "cohere-gateway-prod", "--region", "nowhere"],
         &["checklist", "--stack", STACK],
     ] {
-        let done = run(&deployment, arguments).await;
-        for line in done.stdout.lines().filter(|line| !line.contains('→')) {
-            assert!(line.chars().count() <= WIDTH, "{line}");
-        }
-        assert!(!done.stdout.contains('\x1b') && !done.stderr.contains('\x1b'), "{done:?}");
-        written += &format!("$ ops {}\n{}", arguments.join(" "), settle(&done.stdout));
-        let words = settle(&done.stderr);
-        for line in words.lines() {
-            written += &format!("  | {line}\n");
-        }
-        written += &format!("  = {}\n\n", done.code);
+        written += &show(&deployment, arguments).await;
     }
     insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
         insta::assert_snapshot!("commands", written);
+    });
+}
+
+/// Runs a command and writes what it says, as the snapshots have it.
+async fn show(deployment: &Deployment, arguments: &[&str]) -> String {
+    let done = run(deployment, arguments).await;
+    for line in done.stdout.lines().filter(|line| !line.contains('→')) {
+        assert!(line.chars().count() <= WIDTH, "{line}");
+    }
+    assert!(!done.stdout.contains('\x1b') && !done.stderr.contains('\x1b'), "{done:?}");
+    let mut written = format!("$ ops {}\n{}", arguments.join(" "), settle(&done.stdout));
+    let words = settle(&done.stderr);
+    for line in words.lines() {
+        written += &format!("  | {line}\n");
+    }
+    written + &format!("  = {}\n\n", done.code)
+}
+
+#[tokio::test]
+async fn delivery_commands_write_what_the_snapshot_shows() {
+    let deployment = prepare("output-delivery").await;
+    deployment.write_code("chat", "changed");
+    deployment.deploy(&[]).await.data();
+    for release in &mut deployment.account.state().releases {
+        let mut object: Value = serde_json::from_str(release).unwrap();
+        object["time"] = "2026-11-26T12:00:00.000Z".into();
+        *release = object.to_string();
+    }
+    let follow = ["rollout", "--stack", STACK, "--every-secs", "0"];
+    let mut written = show(&deployment, &["releases", "--stack", STACK]).await;
+    written += &show(&deployment, &["rollback", "--stack", STACK]).await;
+    deployment.account.state().begin_rollout(&["ChatFunction", "EmbedFunction"]);
+    written += &show(&deployment, &["rollout", "--stack", STACK, "--once"]).await;
+    deployment.account.plan(|_| {});
+    deployment.account.plan(|state| state.succeed("EmbedFunction"));
+    deployment.account.plan(|state| {
+        state.operations.raised.insert("ChatGateLatency".into());
+        state.take_back("ChatFunction", "Activated alarms: <it-ChatGateLatency>");
+    });
+    written += &show(&deployment, &follow).await;
+    written += &show(&deployment, &follow).await;
+    let back = ["rollback", "--stack", STACK, "--yes", "--every-secs", "0"];
+    written += &show(&deployment, &back).await;
+    deployment.account.state().begin_rollout(&["ChatFunction"]);
+    written += &show(&deployment, &[&back[..], &["--to", "1"]].concat()).await;
+    insta::with_settings!({ snapshot_path => "snapshots", prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("delivery", written);
     });
 }
 
@@ -120,6 +170,7 @@ async fn json_of_every_command_has_its_documented_shape() {
     let deployment = prepare("output-json").await;
     let rows = [("day", "2026-11-26"), ("client", "local"), ("model", "m"), ("micro", "1")];
     deployment.account.state().operations.found = vec![row(&rows)];
+    deployment.write_code("chat", "changed");
     let mut table = String::from("| command | `data` |\n|---|---|\n");
     deployment.running.gateway.secrets.put_under(API_KEY, "fake-next", "NEXT");
     for arguments in [
@@ -131,6 +182,11 @@ async fn json_of_every_command_has_its_documented_shape() {
         &["clients", "reattach"],
         &["clients", "revoke", "search"],
         &["key", "status"],
+        &["deploy", "--environment", "dev", "--yes", "--wait-secs", "20"],
+        &["releases", "--stack", STACK],
+        &["rollout", "--stack", STACK, "--once"],
+        &["rollback", "--stack", STACK, "--yes", "--every-secs", "0", "--to", "1"],
+        &["rollback", "--stack", STACK, "--yes"],
         &["models", "--stack", STACK],
         &["cost", "--stack", STACK],
         &["checklist", "--stack", STACK],
@@ -138,6 +194,9 @@ async fn json_of_every_command_has_its_documented_shape() {
         &["config-docs"],
         &["metrics-docs"],
     ] {
+        if arguments[0] == "rollout" {
+            deployment.account.state().begin_rollout(&["ChatFunction"]);
+        }
         let done = run(&deployment, &[arguments, &["--json"]].concat()).await;
         let object: Value =
             serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{done:?}"));
@@ -191,7 +250,8 @@ async fn completions_know_every_command() {
     let deployment = prepare("output-completions").await;
     for shell in ["bash", "zsh", "fish"] {
         let done = run(&deployment, &["completions", shell]).await;
-        for word in ["checklist", "clients", "models", "--stack", "reattach"] {
+        for word in ["checklist", "clients", "models", "--stack", "reattach", "rollback", "--abort"]
+        {
             let word = word.trim_start_matches("--");
             assert!(done.data().contains(word), "{shell}: {word}");
         }

@@ -72,9 +72,11 @@ async fn collect_calls(deployment: &Deployment) -> BTreeSet<String> {
     }
     for arguments in [&["rollback", "--yes"][..], &["rollout"], &["releases"]] {
         let arguments = [arguments, &["--stack", STACK]].concat();
-        // The first of them stops the rollout, whose end the second one tells.
+        // The first of them comes too late to stop the rollout, whose end the second one tells.
         if arguments[0] == "rollback" {
-            deployment.account.state().begin_rollout(&["ChatFunction"]);
+            let mut state = deployment.account.state();
+            state.begin_rollout(&["ChatFunction"]);
+            state.operations.over_when_stopped.insert("ChatFunction".into());
         }
         deployment.run_ops_with(&arguments, &[]).await;
     }

@@ -23,8 +23,10 @@ async fn prepare(name: &str) -> Deployment {
 
 /// Goes back without a question and without a pause.
 async fn roll_back(deployment: &Deployment, options: &[&str]) -> Done {
-    let always = ["rollback", "--stack", STACK, "--yes", "--every-secs", "0", "--wait-secs", "10"];
-    deployment.run_ops_with(&[&always, options].concat(), &[]).await
+    let always = ["rollback", "--stack", STACK, "--yes", "--every-secs", "0"];
+    let waits = options.contains(&"--wait-secs");
+    let wait: &[&str] = if waits { &[] } else { &["--wait-secs", "10"] };
+    deployment.run_ops_with(&[&always, wait, options].concat(), &[]).await
 }
 
 async fn list_releases(deployment: &Deployment) -> Done {

@@ -24,15 +24,14 @@ async fn first_deployment_runbook_ends_with_a_client_s_answer() {
     runbook.next().await;
     runbook.next().await;
 
-    let release: Value = serde_json::from_str(&runbook.next().await).unwrap();
-    assert_eq!(release["smoke_test"], "key_missing");
+    let printed = runbook.next().await;
+    assert!(printed.contains("smoke test key_missing."), "{printed}");
     assert!(runbook.words().contains("has no Cohere key yet"), "{}", runbook.words());
 
     runbook.next().await;
     let printed = runbook.next().await;
-    let (release, answer) = printed.split_once('\n').unwrap();
-    let release: Value = serde_json::from_str(release).unwrap();
-    assert_eq!(release["smoke_test"], "ok", "{}", runbook.words());
+    let (release, answer) = printed.split_at(printed.find('{').unwrap());
+    assert!(release.contains("smoke test ok."), "{release}{}", runbook.words());
     let answer: Value = serde_json::from_str(answer).unwrap();
     assert_eq!(answer["message"]["role"], "assistant", "{answer}");
     assert!(!runbook.words().contains(KEY) && !runbook.words().contains("cgw_"));

@@ -28,15 +28,14 @@ async fn missing_key_is_told_with_the_next_step() {
     secrets.create(API_KEY);
     deployment.running.gateway.kill("health").await;
     let done = deployment.deploy(&[]).await;
-    let release: Value = serde_json::from_str(done.data()).unwrap();
-    assert_eq!(release["smoke_test"], "key_missing");
+    assert!(done.data().contains("smoke test key_missing"), "{done:?}");
     assert!(done.stderr.contains("ops key stage --secret arn:aws:secretsmanager:"), "{done:?}");
 
     // For whoever may not look at the key's secret it might as well not be there.
     secrets.remove(API_KEY);
     deployment.running.gateway.kill("health").await;
     let unseen = deployment.deploy(&["--wait-secs", "60"]).await;
-    assert!(unseen.data().contains("\"smoke_test\":\"key_missing\""), "{unseen:?}");
+    assert!(unseen.data().contains("smoke test key_missing"), "{unseen:?}");
 }
 
 #[tokio::test]

@@ -5,16 +5,17 @@ use gateway_tests::deployment::Deployment;
 use gateway_tests::ops::Done;
 use serde_json::Value;
 
-fn read_function(done: &Done, folder: &str) -> Value {
-    let release: Value = serde_json::from_str(done.data()).unwrap();
-    release["functions"][folder].clone()
+/// Returns what a deployment that went well has recorded of a function.
+fn read_function(deployment: &Deployment, done: &Done, folder: &str) -> Value {
+    done.data();
+    deployment.account.last_release()["functions"][folder].clone()
 }
 
 #[tokio::test]
 async fn rolled_back_revision_is_deployed_again_with_a_salt() {
     let deployment = Deployment::prepare("rolled-back").await;
     let first = deployment.deploy(&[]).await;
-    assert_eq!(read_function(&first, "chat")["salt"], Value::Null);
+    assert_eq!(read_function(&deployment, &first, "chat")["salt"], Value::Null);
     deployment.write_code("chat", "changed");
     let failure = Failure::Resource("the alarm is ringing", "UPDATE_ROLLBACK_COMPLETE");
     deployment.account.state().failure = Some(failure);
@@ -22,18 +23,21 @@ async fn rolled_back_revision_is_deployed_again_with_a_salt() {
     assert!(failed.problem().contains("the alarm is ringing"), "{failed:?}");
 
     let again = deployment.deploy(&[]).await;
-    let chat = read_function(&again, "chat");
+    let chat = read_function(&deployment, &again, "chat");
     assert_eq!((&chat["version"], chat["salt"].is_string()), (&"3".into(), true), "{again:?}");
     assert!(again.stderr.contains("another revision for chat\n"), "{again:?}");
     assert!(again.stderr.contains("new versions of: chat\n"), "{again:?}");
-    assert_eq!(read_function(&again, "embed"), read_function(&first, "embed"));
+    assert_eq!(
+        read_function(&deployment, &again, "embed"),
+        read_function(&deployment, &first, "embed")
+    );
 
     let same = deployment.deploy(&[]).await;
-    assert_eq!(read_function(&same, "chat"), chat);
+    assert_eq!(read_function(&deployment, &same, "chat"), chat);
     assert!(same.stderr.contains("no function gets a new version"), "{same:?}");
     deployment.write_code("chat", "changed once more");
     let other = deployment.deploy(&[]).await;
-    assert_eq!(read_function(&other, "chat")["version"], "4");
+    assert_eq!(read_function(&deployment, &other, "chat")["version"], "4");
     assert!(!other.stderr.contains("rolled back"), "{other:?}");
 }
 
@@ -48,11 +52,11 @@ async fn rolled_back_revision_is_told_apart_after_others_too() {
     for code in ["changed", "changed once more"] {
         deployment.write_code("embed", code);
         let other = deployment.deploy(&[]).await;
-        assert_eq!(read_function(&other, "chat")["version"], "1");
+        assert_eq!(read_function(&deployment, &other, "chat")["version"], "1");
     }
     deployment.write_code("chat", "changed");
     let again = deployment.deploy(&[]).await;
-    assert_eq!(read_function(&again, "chat")["version"], "3", "{again:?}");
+    assert_eq!(read_function(&deployment, &again, "chat")["version"], "3", "{again:?}");
 }
 
 #[tokio::test]
@@ -80,5 +84,5 @@ async fn revision_that_is_rolled_back_twice_gets_another_salt() {
         assert!(failed.problem().contains("): no;"), "{failed:?}");
     }
     let done = deployment.deploy(&[]).await;
-    assert_eq!(read_function(&done, "chat")["version"], "5");
+    assert_eq!(read_function(&deployment, &done, "chat")["version"], "5");
 }

@@ -3,6 +3,7 @@
 use super::check::Verdict;
 use super::facts::Facts;
 use super::release::list_gates;
+use crate::deploy::code_deploy::DeploymentGroup;
 use crate::deploy::compare::{ALIAS, find_differences};
 
 /// The functions that callers meet.

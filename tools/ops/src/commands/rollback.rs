@@ -15,7 +15,7 @@ use crate::deploy::stack::{Stack, find_rollouts};
 use crate::deploy::stopping::{Stopped, Waiting, find_stoppable, is_in_progress};
 use crate::deploy::synthetic_client::read_token_of;
 use crate::options::{Options, require_stack};
-use crate::output::{Report, say};
+use crate::output::{Report, WIDTH, say, wrap};
 use crate::store::Store;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
@@ -170,7 +170,8 @@ fn check_status(status: &str) -> anyhow::Result<()> {
 
 fn report_nothing(told: &str) -> Report {
     let data = json!({ "release": null, "told": told });
-    Report::new(format!("Nothing to do: {told}.\n"), data)
+    let text = wrap(&format!("Nothing to do: {told}."), WIDTH).join("\n");
+    Report::new(text + "\n", data)
 }
 
 fn retry_by(again: &str) -> String {
