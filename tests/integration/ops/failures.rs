@@ -30,6 +30,8 @@ const CLOUDFORMATION: &str = "CLOUDFORMATION";
 const SECRETS_MANAGER: &str = "SECRETS_MANAGER";
 const API_GATEWAY: &str = "API_GATEWAY";
 const LAMBDA: &str = "LAMBDA";
+const CODEDEPLOY: &str = "CODEDEPLOY";
+const SSM: &str = "SSM";
 const LOGS: &str = "CLOUDWATCH_LOGS";
 const ITS_SECRET: &[&str] = &[CLOUDFORMATION, SECRETS_MANAGER];
 
@@ -38,7 +40,7 @@ const fn command(arguments: &'static [&'static str], services: &'static [&'stati
 }
 
 /// Every command that asks AWS, but for deployments and the checklist, which goes on after a question that fails.
-const COMMANDS: [Command; 13] = [
+const COMMANDS: [Command; 16] = [
     command(&["clients", "list"], ITS_SECRET),
     command(&["clients", "list", "--last-use"], &[CLOUDFORMATION, SECRETS_MANAGER, LOGS]),
     command(&["clients", "add", "new"], &[CLOUDFORMATION, SECRETS_MANAGER, API_GATEWAY]),
@@ -52,6 +54,9 @@ const COMMANDS: [Command; 13] = [
     command(&["models"], &[CLOUDFORMATION, LAMBDA]),
     command(&["cost"], &[CLOUDFORMATION, LOGS]),
     command(&["preflight"], ITS_SECRET),
+    command(&["releases"], &[CLOUDFORMATION, LAMBDA, SSM]),
+    command(&["rollback"], &[CLOUDFORMATION, CODEDEPLOY, LAMBDA, SSM]),
+    command(&["rollout"], &[CLOUDFORMATION, CODEDEPLOY]),
 ];
 
 /// Deploys a gateway with a client, and leaves a key in a file.

@@ -42,8 +42,7 @@ async fn rollout_is_followed_until_all_callers_meet_it() {
     assert!(done.data().ends_with("Succeeded: all callers meet the new versions."), "{done:?}");
     let told = [
         "stack UPDATE_IN_PROGRESS",
-        "chat 1 -> 2: 10 % of the callers, InProgress; steps: BeforeAllowTraffic Succeeded, AllowTraffic InProgress; \
-         gates: 8 OK",
+        "chat 1 -> 2: 10 % of the callers, InProgress; steps: before ok, shift runs; gates: 8 OK",
         "health 1 -> 2: 100 % of the callers, Succeeded",
         "stack UPDATE_COMPLETE",
         "chat 1 -> 2: 100 % of the callers, Succeeded",
@@ -187,7 +186,7 @@ async fn follower_bears_throttling_and_tells_what_it_may_not() {
     let action = "codedeploy:ListDeploymentTargets".to_string();
     deployment.account.state().operations.refused.insert(action, "AccessDeniedException");
     let denied = follow(&deployment, &["--once"]).await;
-    assert!(denied.problem().contains("ask for that right"), "{denied:?}");
+    assert!(denied.problem().contains("ask for the rights of"), "{denied:?}");
     // While it follows, the rollout goes on whatever it may see.
     deployment.account.state().operations.refused.clear();
     deployment.account.plan(|_| {});

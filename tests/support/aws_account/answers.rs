@@ -210,6 +210,10 @@ fn answer_lambda(state: &mut State, path: &str, body: &str) -> Vec<Step> {
     }
     if path.ends_with("/aliases/live") {
         state.actions.insert("lambda:GetAlias".into());
+        let properties = &state.document["Resources"][resource]["Properties"];
+        if properties["AutoPublishAlias"].is_null() {
+            return refuse_by_header(404, "ResourceNotFoundException", "no such alias");
+        }
         let mut alias = json!({ "FunctionVersion": function.live.to_string() });
         if !function.weights.is_empty() {
             alias["RoutingConfig"] = json!({ "AdditionalVersionWeights": function.weights });

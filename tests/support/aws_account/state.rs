@@ -42,6 +42,9 @@ pub enum Failure {
     StuckAlias,
 }
 
+/// What happens at one look at the stack.
+pub type Plan = Box<dyn FnOnce(&mut State) + Send>;
+
 /// The account.
 pub struct State {
     pub quota: u64,
@@ -76,7 +79,7 @@ pub struct State {
     /// Deployments of CodeDeploy, the oldest first.
     pub rollouts: Vec<Rollout>,
     /// What happens at the next looks at the stack.
-    pub plans: VecDeque<Box<dyn FnOnce(&mut State) + Send>>,
+    pub plans: VecDeque<Plan>,
     /// Versions that somebody has deleted, by resource and number.
     pub deleted_versions: BTreeSet<(String, usize)>,
     /// Which alias was moved to where by hand, in order.

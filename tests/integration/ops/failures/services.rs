@@ -45,11 +45,16 @@ const FAILURES: [Failure; 6] = [
 ];
 
 /// What is said of each service.
-const TOLD_OF: [(&str, &[&str]); 5] = [
+const TOLD_OF: [(&str, &[&str]); 7] = [
+    ("CODEDEPLOY", &["cannot list the deployments of CodeDeploy: CodeDeploy: "]),
+    ("SSM", &["cannot read the record of releases: Systems Manager: "]),
     ("CLOUDFORMATION", &["cannot read the stack cohere-gateway-dev: CloudFormation: "]),
     ("SECRETS_MANAGER", &["the secret: ", "the versions of the secret: "]),
     ("API_GATEWAY", &["API Gateway: "]),
-    ("LAMBDA", &["the function probe cannot be asked: Lambda: "]),
+    (
+        "LAMBDA",
+        &["the function probe cannot be asked: Lambda: ", "cannot read the alias live of it-"],
+    ),
     ("CLOUDWATCH_LOGS", &["the logs cannot be searched: CloudWatch Logs: "]),
 ];
 

@@ -9,15 +9,15 @@ const AGAIN: &str = "ops rollback --to 1 --yes --stack cohere-gateway-dev";
 #[tokio::test]
 async fn alias_that_cannot_be_moved_is_told_and_moved_by_the_next_run() {
     let deployment = prepare("back-stuck").await;
-    let refused = |code| [("lambda:UpdateAlias EmbedFunction".to_string(), code)].into();
-    deployment.account.state().operations.refused = refused("AccessDeniedException");
+    let refused = ("lambda:UpdateAlias EmbedFunction".to_string(), "AccessDeniedException");
+    deployment.account.state().operations.refused.extend([refused]);
     let failed = roll_back(&deployment, &[]).await;
     let told = failed.problem();
     assert!(
-        told.contains("moved: chat to 1. Not moved: embed, which stays at 2: AWS says"),
+        told.contains("moved: chat to 1. Not moved: embed, which stays at 2: Lambda: AWS says"),
         "{told}"
     );
-    assert!(told.contains("ask for that right") && told.ends_with(AGAIN), "{told}");
+    assert!(told.contains("ask for the rights of") && told.ends_with(AGAIN), "{told}");
     assert_eq!(read_live(&deployment, CHANGED), [1, 2]);
     assert_eq!(deployment.account.state().releases.len(), 2, "nothing was recorded");
 
@@ -75,7 +75,10 @@ async fn refused_stop_moves_nothing() {
     deployment.account.state().operations.refused.insert(action.clone(), "AccessDeniedException");
     let failed = roll_back(&deployment, &["--to", "1"]).await;
     let told = failed.problem();
-    assert!(told.contains("not stopped: d-1 of chat: AWS says AccessDeniedException"), "{told}");
+    assert!(
+        told.contains("not stopped: d-1 of chat: CodeDeploy: AWS says AccessDeniedException"),
+        "{told}"
+    );
     assert!(told.contains("nothing else was moved") && told.ends_with(AGAIN), "{told}");
     assert!(deployment.account.state().moved.is_empty());
     deployment.account.state().operations.refused.remove(&action);

@@ -25,10 +25,11 @@ async fn rollback_of_a_rollout_stops_it_and_waits() {
         words = after;
     }
     assert_eq!(read_live(&deployment, CHANGED), [2, 2]);
-    let state = deployment.account.state();
-    assert_eq!((state.moved.len(), state.releases.len()), (0, 2), "all went back by itself");
-    assert_eq!(state.status.as_deref(), Some("UPDATE_ROLLBACK_COMPLETE"));
-    drop(state);
+    {
+        let state = deployment.account.state();
+        assert_eq!((state.moved.len(), state.releases.len()), (0, 2), "all went back by itself");
+        assert_eq!(state.status.as_deref(), Some("UPDATE_ROLLBACK_COMPLETE"));
+    }
     // The stack knows of it, so that the next deployment is as ever.
     assert!(done.data().ends_with("  ops deploy --environment dev"), "{done:?}");
     let again = roll_back(&deployment, &[]).await;

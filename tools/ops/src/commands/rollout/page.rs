@@ -66,10 +66,25 @@ fn tell_age(function: &FunctionLook) -> String {
     }
 }
 
+/// Tells the steps that have begun: the hook before, the shift itself, the hook after.
 fn tell_steps(function: &FunctionLook) -> String {
     let begun = function.target.steps.iter().filter(|(_, state)| state != "Pending");
-    let steps: Vec<_> = begun.map(|(step, state)| format!("{step} {state}")).collect();
+    let steps: Vec<_> = begun.map(|(step, state)| tell_step(step, state)).collect();
     if steps.is_empty() { "-".to_string() } else { steps.join(", ") }
+}
+
+fn tell_step(step: &str, state: &str) -> String {
+    let step = match step {
+        "BeforeAllowTraffic" => "before",
+        "AllowTraffic" => "shift",
+        "AfterAllowTraffic" => "after",
+        other => other,
+    };
+    match state {
+        "Succeeded" => format!("{step} ok"),
+        "InProgress" => format!("{step} runs"),
+        other => format!("{step} {other}"),
+    }
 }
 
 /// Counts the gates, and names those that are not OK.
