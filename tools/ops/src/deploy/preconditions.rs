@@ -67,8 +67,7 @@ pub fn check_status(status: &str, stack: &str) -> anyhow::Result<Option<&'static
         ),
         "UPDATE_ROLLBACK_FAILED" => bail!(
             "the stack is in {status}: mend what its events name, then \
-             aws cloudformation continue-update-rollback --stack-name {stack}, then deploy again \
-             (docs/runbooks/rollback.md)"
+             aws cloudformation continue-update-rollback --stack-name {stack}, then deploy again"
         ),
         "DELETE_FAILED" => bail!(
             "the stack is in {status}: see what its events name, delete it again, then deploy again"
