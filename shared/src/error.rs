@@ -154,6 +154,8 @@ pub enum Cause {
     CircuitOpen,
     /// The host's breaker refused the call, as it would one of any model.
     HostOpen,
+    /// The model's breaker has just closed and spares the model: nothing was sent, though it could have been.
+    HeldBack,
     /// The gateway itself, or its caller: not about Cohere at all.
     Gateway,
 }
@@ -172,6 +174,16 @@ pub struct UpstreamAnswer {
     pub error_type: Option<String>,
 }
 
+/// What a call that Cohere has not answered failed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    Model,
+    /// Cohere's host, which all models share.
+    Host,
+    /// The share of calls that a model gets after an outage.
+    Ramp,
+}
+
 /// A failed request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayError {
@@ -183,8 +195,8 @@ pub struct GatewayError {
     /// How long Cohere asked us to wait.
     pub retry_after: Option<Duration>,
     pub upstream: Option<Box<UpstreamAnswer>>,
-    /// It is about Cohere's host and so about every model alike.
-    pub is_about_host: bool,
+    /// What it is about, where the code leaves that open.
+    pub about: About,
 }
 
 pub type Result<T> = std::result::Result<T, GatewayError>;
@@ -198,7 +210,7 @@ impl GatewayError {
             detail: None,
             retry_after: None,
             upstream: None,
-            is_about_host: false,
+            about: About::Model,
         }
     }
 
@@ -216,7 +228,7 @@ impl GatewayError {
     pub fn cause(&self) -> Cause {
         let upstream = self.upstream.as_deref();
         match self.code {
-            Code::UpstreamUnreachable if self.is_about_host => Cause::Connect,
+            Code::UpstreamUnreachable if self.about == About::Host => Cause::Connect,
             Code::UpstreamUnreachable => Cause::Broken,
             Code::UpstreamTimeout => Cause::Timeout,
             Code::UpstreamError | Code::UpstreamMalformed => Cause::Server,
@@ -224,8 +236,11 @@ impl GatewayError {
             Code::QuotaExhausted => Cause::Quota,
             Code::UpstreamAuth => Cause::Auth,
             Code::UpstreamBilling => Cause::Billing,
-            Code::CircuitOpen if self.is_about_host => Cause::HostOpen,
-            Code::CircuitOpen => Cause::CircuitOpen,
+            Code::CircuitOpen => match self.about {
+                About::Model => Cause::CircuitOpen,
+                About::Host => Cause::HostOpen,
+                About::Ramp => Cause::HeldBack,
+            },
             Code::InvalidRequest => match upstream {
                 Some(said) if said.error_type.as_deref() == Some(TRANSIENT_ERROR_TYPE) => {
                     Cause::Transient

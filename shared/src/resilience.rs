@@ -8,6 +8,8 @@ pub mod breaker;
 pub mod budget;
 pub mod cooldown;
 pub mod models;
+pub mod ramp;
 pub mod retry;
 pub mod rounds;
 pub mod state;
+pub mod usual_time;

@@ -13,3 +13,4 @@ mod key_store;
 mod matrix;
 mod outage;
 mod random;
+mod recovery;

@@ -43,7 +43,7 @@ impl Environment {
             let limit = at + times.attempt;
             if limit <= deadline {
                 at = limit;
-                breaker.record_failure(permit, at);
+                breaker.record_failure(permit, at, 0.5);
             } else {
                 at = deadline;
                 breaker.return_permit(permit);

@@ -4,7 +4,7 @@
 //! if the caller had done something wrong. What is wrong with the request keeps Cohere's words.
 
 use crate::clock::{parse_http_date, since_epoch};
-use crate::error::{Code, GatewayError, UpstreamAnswer};
+use crate::error::{About, Code, GatewayError, UpstreamAnswer};
 use crate::transport::TransportError;
 use crate::wire::refusal::Refusal;
 use http::{HeaderMap, header};
@@ -97,9 +97,12 @@ pub fn from_transport(error: &TransportError) -> GatewayError {
         TransportError::Broken(_) => "the connection to Cohere broke before an answer came",
         TransportError::TooLarge(limit) => return too_large_answer(*limit),
     };
-    let is_about_host = matches!(error, TransportError::Connect(_));
+    let about = match error {
+        TransportError::Connect(_) => About::Host,
+        _ => About::Model,
+    };
     let failure = GatewayError::new(Code::UpstreamUnreachable, message).with_detail(error);
-    GatewayError { is_about_host, ..failure }
+    GatewayError { about, ..failure }
 }
 
 /// Classifies an answer of which the head came, and not the whole body.

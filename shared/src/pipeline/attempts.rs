@@ -9,7 +9,7 @@ use super::model_answer::ModelRole;
 use crate::app::App;
 use crate::clock::{Instant, now};
 use crate::cohere::client::Call;
-use crate::error::{Cause, Code, GatewayError, Result};
+use crate::error::{About, Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
 use crate::resilience::retry::{Disposition, NextAttempt};
 use crate::resilience::state::{
@@ -20,6 +20,9 @@ use std::time::Duration;
 
 /// An answer of Cohere to one call.
 pub(super) trait CallAnswer: Sized + Send {
+    /// It is there with its beginning, so that its time is that of a first event.
+    const IS_STREAM: bool = false;
+
     /// Makes one call.
     ///
     /// # Errors
@@ -117,7 +120,10 @@ impl Attempts<'_> {
         loop {
             let permit = self.admit()?;
             self.is_last |= permit.is_probe();
-            let wait = self.choose_wait()?;
+            if permit.prefers_fallback() && self.role.has_fallback() {
+                return Err(held_back(&self.call.model));
+            }
+            let wait = self.choose_wait(permit.hold())?;
             let charge = match &self.last_error {
                 None => CallCharge::FirstCall,
                 Some(error) => match self.charge_retry(error) {
@@ -169,15 +175,16 @@ impl Attempts<'_> {
         self.state().cooldown_left(self.call.endpoint, &self.call.model)
     }
 
-    /// Chooses how long to wait for a model's cooldown, or between attempts.
+    /// Chooses how long to wait for a model's cooldown or its breaker's hold, or between attempts.
     ///
     /// # Errors
     /// The wait is longer than a request may wait, or than it has left.
-    fn choose_wait(&mut self) -> Result<Duration> {
+    fn choose_wait(&mut self, hold: Duration) -> Result<Duration> {
         let cooldown = self.cooldown_left();
         let next = NextAttempt {
             attempts_made: self.made,
             cooldown,
+            hold,
             retry_after: self.last_error.as_ref().and_then(|error| error.retry_after),
             waited: self.waited,
             time_left: self.call.deadline.at.saturating_duration_since(now()),
@@ -205,16 +212,18 @@ impl Attempts<'_> {
     /// Makes one call and records what became of it.
     async fn attempt<A: CallAnswer>(
         &mut self,
-        permit: CallPermit,
+        mut permit: CallPermit,
         charge: CallCharge,
         stats: &mut CallStats,
     ) -> Result<A> {
         let Call { endpoint, model, .. } = self.call;
         let state = self.state();
         self.made += 1;
+        let started = now();
         let mut error = match A::fetch(self.app, self.call, stats).await {
             Ok(mut answer) => {
                 state.record_success(*endpoint, model, charge);
+                permit.judge_time(A::IS_STREAM, started.elapsed());
                 answer.take_permit(permit);
                 return Ok(answer);
             }
@@ -281,8 +290,14 @@ fn circuit_open(model: &str, refused: RefusedCall) -> GatewayError {
         ),
     };
     let retry_after = Some(refused.until.saturating_duration_since(now()));
-    let is_about_host = refused.is_by_host;
-    GatewayError { retry_after, is_about_host, ..GatewayError::new(Code::CircuitOpen, message) }
+    let about = if refused.is_by_host { About::Host } else { About::Model };
+    GatewayError { retry_after, about, ..GatewayError::new(Code::CircuitOpen, message) }
+}
+
+fn held_back(model: &str) -> GatewayError {
+    let message =
+        format!("Cohere's {} has failed and is called little at first", name_model(model));
+    GatewayError { about: About::Ramp, ..GatewayError::new(Code::CircuitOpen, message) }
 }
 
 fn in_cooldown(model: &str, cooldown: Duration) -> GatewayError {

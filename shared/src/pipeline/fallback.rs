@@ -30,8 +30,11 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
     record: &mut RequestRecord,
 ) -> Result<A> {
     let upstream = &request.upstream;
-    // Asked only by a call that has hung: it looks through the whole request.
-    let has_fallback = || choose_fallback::<E>(&app.config.fallback, request).is_some();
+    // Asked only by a call that has hung or is held back: it looks through the whole request.
+    let has_fallback = || match choose_fallback::<E>(&app.config.fallback, request) {
+        Some(fallback) => app.upstream_state.may_call(E::ENDPOINT, &fallback.model),
+        None => false,
+    };
     let role = ModelRole::Primary { has_fallback: &has_fallback };
     let primary = ModelRequest { app, request, upstream, role };
     let error = match A::answer(&primary, record).await {
@@ -54,6 +57,12 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
             record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
             Ok(answer)
         }
+        // The requested model was only to be spared, and nobody is refused for that.
+        Err(second) if error.cause() == Cause::HeldBack => {
+            tell_failed_fallback(&fallback.model, &second);
+            let role = ModelRole::Primary { has_fallback: &|| false };
+            A::answer(&ModelRequest { app, request, upstream, role }, record).await
+        }
         // An open breaker must not hide the caller's own mistake.
         Err(second) if calls_before == 0 && is_about_the_request(&second) => {
             record.record_fallback(&fallback.model, fallback.chosen_max_tokens);
@@ -63,17 +72,21 @@ pub(super) async fn answer_with_fallback<E: EndpointRules, A: ModelAnswer<E>>(
         Err(second) => {
             record.calls.response_headers = failed_headers;
             record.calls.upstream_id = failed_id;
-            tracing::warn!(
-                event = "fallback_failed",
-                model = redact::redact_id(&fallback.model),
-                code = second.code.as_str(),
-                upstream_id = second.upstream_id().map(redact::redact_id),
-                detail = second.detail,
-                "the fallback failed too"
-            );
+            tell_failed_fallback(&fallback.model, &second);
             Err(error)
         }
     }
+}
+
+fn tell_failed_fallback(model: &str, error: &GatewayError) {
+    tracing::warn!(
+        event = "fallback_failed",
+        model = redact::redact_id(model),
+        code = error.code.as_str(),
+        upstream_id = error.upstream_id().map(redact::redact_id),
+        detail = error.detail,
+        "the fallback failed too"
+    );
 }
 
 /// Tells whether a refusal is about what the caller sent. A 404 is about the fallback's own id, which the

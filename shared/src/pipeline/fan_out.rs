@@ -131,7 +131,8 @@ impl FanOut<'_> {
             | Cause::Auth
             | Cause::Billing
             | Cause::CircuitOpen
-            | Cause::HostOpen => false,
+            | Cause::HostOpen
+            | Cause::HeldBack => false,
             Cause::Gateway => error.code == Code::Deadline,
         };
         let Some(inputs) = self.batch.describe(sub_request).filter(|_| is_about_inputs) else {

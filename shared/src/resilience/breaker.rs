@@ -2,10 +2,15 @@
 //!
 //! Scope: environment. A breaker ends with its environment and knows nothing of other environments, so
 //! the threshold is small on purpose. The answer to a call that was admitted before the
-//! breaker opened never closes it. There is no clock here: callers pass `now`.
+//! breaker opened never closes it. There is no clock and no chance here: callers pass `now` and random numbers.
 
+use super::ramp;
 use crate::clock::Instant;
 use crate::config::BreakerConfig;
+use std::time::Duration;
+
+/// How much longer or shorter than it should a breaker is open, so that not all environments probe together.
+const OPEN_SPREAD: f64 = 0.1;
 
 /// What a breaker does with the next call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +57,8 @@ pub struct Refused {
 enum Phase {
     Closed {
         failures: u32,
+        /// Since when calls are held back, if they are.
+        ramp_from: Option<Instant>,
     },
     Open {
         until: Instant,
@@ -72,7 +79,7 @@ pub struct Breaker {
 
 impl Breaker {
     pub fn new(config: BreakerConfig) -> Self {
-        Self { config, phase: Phase::Closed { failures: 0 }, period: 0 }
+        Self { config, phase: Phase::Closed { failures: 0, ramp_from: None }, period: 0 }
     }
 
     pub fn state(&self) -> BreakerState {
@@ -85,7 +92,7 @@ impl Breaker {
 
     /// Tells whether it is closed and has nothing held against the upstream.
     pub fn is_untroubled(&self) -> bool {
-        matches!(self.phase, Phase::Closed { failures: 0 })
+        matches!(self.phase, Phase::Closed { failures: 0, .. })
     }
 
     /// Tells whether a call would be admitted, without changing anything.
@@ -115,27 +122,46 @@ impl Breaker {
         Ok(Permit { period: self.period, probe })
     }
 
-    /// Records that a call succeeded.
-    pub fn record_success(&mut self, permit: Permit) {
+    /// Returns how long an admitted call is held back, since the breaker has closed a moment ago.
+    ///
+    /// `random` lies in 0..1.
+    pub fn choose_hold(&self, now: Instant, random: f64) -> Duration {
+        match self.phase {
+            Phase::Closed { ramp_from: Some(closed), .. } => {
+                ramp::choose_hold(now.saturating_duration_since(closed), random)
+            }
+            Phase::Closed { ramp_from: None, .. } | Phase::Open { .. } | Phase::HalfOpen { .. } => {
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// Records that a call succeeded; where that closes the breaker, calls are held back from `ramp_from` on.
+    pub fn record_success(&mut self, permit: Permit, ramp_from: Option<Instant>) {
         if permit.period != self.period {
             return;
         }
         match self.phase {
-            Phase::Closed { .. } => self.phase = Phase::Closed { failures: 0 },
-            Phase::HalfOpen { .. } => self.enter_phase(Phase::Closed { failures: 0 }),
+            Phase::Closed { ramp_from, .. } => {
+                self.phase = Phase::Closed { failures: 0, ramp_from };
+            }
+            Phase::HalfOpen { .. } => self.enter_phase(Phase::Closed { failures: 0, ramp_from }),
             Phase::Open { .. } => {}
         }
     }
 
     /// Records that a call failed by the upstream's fault.
-    pub fn record_failure(&mut self, permit: Permit, now: Instant) {
+    ///
+    /// `random` lies in 0..1 and decides how long the breaker is open, if it opens: 0.5 is the time that is set.
+    pub fn record_failure(&mut self, permit: Permit, now: Instant, random: f64) {
         if permit.period != self.period {
             return;
         }
-        let open = Phase::Open { until: now + self.config.open_for };
+        let spread = 1.0 + OPEN_SPREAD * (2.0 * random.clamp(0.0, 1.0) - 1.0);
+        let open = Phase::Open { until: now + self.config.open_for.mul_f64(spread) };
         match self.phase {
-            Phase::Closed { failures } if failures + 1 < self.config.failures => {
-                self.phase = Phase::Closed { failures: failures + 1 };
+            Phase::Closed { failures, ramp_from } if failures + 1 < self.config.failures => {
+                self.phase = Phase::Closed { failures: failures + 1, ramp_from };
             }
             Phase::Closed { .. } | Phase::HalfOpen { .. } => self.enter_phase(open),
             Phase::Open { .. } => {}

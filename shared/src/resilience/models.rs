@@ -7,6 +7,8 @@
 
 use super::breaker::{Breaker, BreakerState};
 use super::cooldown::Cooldown;
+use super::ramp::CallRate;
+use super::usual_time::UsualTime;
 use crate::clock::Instant;
 use crate::config::BreakerConfig;
 use crate::endpoint::Endpoint;
@@ -22,12 +24,22 @@ pub struct ModelState {
     last_used: Instant,
     pub breaker: Breaker,
     pub cooldown: Cooldown,
+    pub rate: CallRate,
+    /// Of answers in one piece, and of the beginnings of streams.
+    pub usual_times: [UsualTime; 2],
 }
 
 impl ModelState {
     fn new(endpoint: Endpoint, id: &str, now: Instant, config: BreakerConfig) -> Self {
-        let (breaker, cooldown) = (Breaker::new(config), Cooldown::default());
-        Self { endpoint, id: id.to_string(), last_used: now, breaker, cooldown }
+        Self {
+            endpoint,
+            id: id.to_string(),
+            last_used: now,
+            breaker: Breaker::new(config),
+            cooldown: Cooldown::default(),
+            rate: CallRate::default(),
+            usual_times: Default::default(),
+        }
     }
 
     /// Tells whether nothing is lost when it is forgotten.
@@ -111,7 +123,7 @@ mod tests {
     fn fail_once(states: &mut ModelStates, id: &str, now: Instant) {
         let breaker = &mut states.use_model(Endpoint::Chat, id, now).breaker;
         let permit = breaker.admit(now).unwrap();
-        breaker.record_failure(permit, now);
+        breaker.record_failure(permit, now, 0.5);
     }
 
     #[test]
@@ -171,7 +183,7 @@ mod tests {
         let breaker = &mut states.use_model(Endpoint::Chat, "m", start).breaker;
         let later = start + Duration::from_secs(90);
         let permit = breaker.admit(later).unwrap();
-        breaker.record_success(permit);
+        breaker.record_success(permit, None);
         assert!(!needs_probe(&states, "m"));
     }
 

@@ -36,7 +36,7 @@ impl From<Cause> for Disposition {
             Cause::Connect => (MAX_ATTEMPTS, Trips::Host, false),
             Cause::Broken | Cause::Timeout | Cause::Server => (MAX_ATTEMPTS, Trips::Model, true),
             Cause::Throttled => (MAX_ATTEMPTS, Trips::Nothing, true),
-            Cause::Quota | Cause::CircuitOpen => (1, Trips::Nothing, true),
+            Cause::Quota | Cause::CircuitOpen | Cause::HeldBack => (1, Trips::Nothing, true),
             Cause::Transient | Cause::Auth => (2, Trips::Nothing, false),
             Cause::Billing | Cause::BadRequest | Cause::Gateway | Cause::HostOpen => {
                 (1, Trips::Nothing, false)
@@ -55,6 +55,8 @@ pub struct NextAttempt {
     pub cooldown: Duration,
     /// What Cohere requested for with its last failure.
     pub retry_after: Option<Duration>,
+    /// How long the model's breaker holds the call back.
+    pub hold: Duration,
     /// Time waited so far.
     pub waited: Duration,
     /// Time until the request's deadline.
@@ -68,7 +70,13 @@ impl NextAttempt {
     pub fn choose_wait(&self, random: f64) -> Option<Duration> {
         let wait = self.choose_backoff(random).max(self.cooldown);
         let fits = self.waited.saturating_add(wait) <= MAX_WAIT && wait < self.time_left;
-        if wait.is_zero() || fits { Some(wait) } else { None }
+        if wait.is_zero() || fits { Some(wait.max(self.shorten_hold())) } else { None }
+    }
+
+    /// Returns as much of the hold as the request can wait: it spares Cohere and refuses nobody.
+    fn shorten_hold(&self) -> Duration {
+        let hold = self.hold.min(MAX_WAIT.saturating_sub(self.waited));
+        if hold < self.time_left { hold } else { Duration::ZERO }
     }
 
     fn choose_backoff(&self, random: f64) -> Duration {
@@ -94,10 +102,10 @@ mod tests {
     proptest! {
         #[test]
         fn wait_stays_within_two_seconds_and_deadline(
-            made in 0u32..4, cooldown in time(), requested in proptest::option::of(time()), waited in time(), left in time(),
+            made in 0u32..4, cooldown in time(), hold in time(), requested in proptest::option::of(time()), waited in time(), left in time(),
             random in 0.0..1.0,
         ) {
-            let next = NextAttempt { attempts_made: made, cooldown, retry_after: requested, waited, time_left: left };
+            let next = NextAttempt { attempts_made: made, cooldown, hold, retry_after: requested, waited, time_left: left };
             if let Some(wait) = next.choose_wait(random).filter(|wait| !wait.is_zero()) {
                 prop_assert!(waited + wait <= MAX_WAIT);
                 prop_assert!(wait < left);
@@ -115,6 +123,7 @@ mod tests {
         let first = NextAttempt {
             attempts_made: 0,
             cooldown: Duration::ZERO,
+            hold: Duration::ZERO,
             retry_after: None,
             waited: Duration::ZERO,
             time_left: second * 9,
@@ -129,11 +138,32 @@ mod tests {
     }
 
     #[test]
+    fn hold_is_waited_for_as_far_as_there_is_time() {
+        let (second, none) = (Duration::from_secs(1), Duration::ZERO);
+        let held = NextAttempt {
+            attempts_made: 0,
+            cooldown: none,
+            hold: second,
+            retry_after: None,
+            waited: none,
+            time_left: second * 9,
+        };
+        assert_eq!(held.choose_wait(0.9), Some(second));
+        assert_eq!(
+            NextAttempt { waited: second * 3 / 2, ..held }.choose_wait(0.9),
+            Some(second / 2)
+        );
+        assert_eq!(NextAttempt { waited: second * 2, ..held }.choose_wait(0.9), Some(none));
+        assert_eq!(NextAttempt { time_left: second, ..held }.choose_wait(0.9), Some(none));
+    }
+
+    #[test]
     fn later_call_waits_as_asked_or_else_backs_off() {
         let second = Duration::from_secs(1);
         let later = |retry_after| NextAttempt {
             attempts_made: 2,
             cooldown: Duration::ZERO,
+            hold: Duration::ZERO,
             retry_after,
             waited: Duration::ZERO,
             time_left: second * 9,
@@ -158,6 +188,7 @@ mod tests {
             Cause::BadRequest,
             Cause::CircuitOpen,
             Cause::HostOpen,
+            Cause::HeldBack,
             Cause::Gateway,
         ];
         assert!(models.iter().all(|cause| trips(*cause) == Trips::Model));

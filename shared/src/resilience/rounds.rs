@@ -5,7 +5,11 @@
 //! together as well. So a request counts at most one failure for the first attempts of all its
 //! sub-requests, one for their second, and one for their third: as many as a request of one call. Each
 //! further round is likewise charged once to the retry budget, else a single large request that was
-//! throttled would take the retries of everybody, and still not have enough for itself.
+//! throttled would take the retries of everybody, and still not have enough for itself. Whether a request is
+//! held back after an outage is likewise decided once.
+
+use crate::clock::Instant;
+use std::time::Duration;
 
 /// What one request's calls of a model have told the breaker, and been charged. Scope: invocation.
 #[derive(Debug, Default)]
@@ -16,6 +20,8 @@ pub struct RetryRounds {
     counted_for_host: LatestRound,
     /// The latest round that has been charged; the first one is free.
     charged: LatestRound,
+    /// Until when all its calls are held back, once that is decided.
+    held_until: Option<Instant>,
 }
 
 /// The number of a round, from 1; 0 is none.
@@ -42,6 +48,12 @@ impl RetryRounds {
     #[must_use]
     pub fn count_host_failure(&mut self, attempt: u32) -> bool {
         self.counted_for_host.reach(attempt)
+    }
+
+    /// Returns how long a call is held back: as its first one was, whatever would be `chosen` now.
+    pub fn keep_hold(&mut self, chosen: Duration, now: Instant) -> Duration {
+        let until = *self.held_until.get_or_insert(now + chosen);
+        until.saturating_duration_since(now)
     }
 
     /// Charges the round of an n-th attempt, from 1; `false` where it is free or charged already.
@@ -75,6 +87,17 @@ mod tests {
     }
 
     #[test]
+    fn request_is_held_back_as_its_first_call_was() {
+        let (start, second) = (now(), Duration::from_secs(1));
+        let (mut held, mut free) = (RetryRounds::default(), RetryRounds::default());
+        assert_eq!(held.keep_hold(second, start), second);
+        assert_eq!(held.keep_hold(Duration::ZERO, start), second);
+        assert_eq!(held.keep_hold(second * 2, start + second), Duration::ZERO);
+        assert_eq!(free.keep_hold(Duration::ZERO, start), Duration::ZERO);
+        assert_eq!(free.keep_hold(second, start), Duration::ZERO, "its first call was let through");
+    }
+
+    #[test]
     fn further_rounds_are_charged_once() {
         let mut rounds = RetryRounds::default();
         let attempts = [1, 1, 2, 1, 2, 3, 2, 3];
@@ -103,7 +126,7 @@ mod tests {
                 let permit = split.admit(at).unwrap();
                 if rounds.count_failure(attempts[part]) {
                     counted += 1;
-                    split.record_failure(permit, at);
+                    split.record_failure(permit, at, 0.5);
                 } else {
                     split.return_permit(permit);
                 }
@@ -111,7 +134,7 @@ mod tests {
             // Alone, the part that came furthest would have failed as often.
             for _ in 0..last_round {
                 let permit = alone.admit(at).unwrap();
-                alone.record_failure(permit, at);
+                alone.record_failure(permit, at, 0.5);
             }
             prop_assert_eq!(counted, last_round);
             prop_assert_eq!(format!("{split:?}"), format!("{alone:?}"));
@@ -129,7 +152,7 @@ mod tests {
                 let permits: Vec<_> = (0..parts).map(|_| breaker.admit(at).unwrap()).collect();
                 for permit in permits {
                     match rounds.count_failure(1) {
-                        true => breaker.record_failure(permit, at),
+                        true => breaker.record_failure(permit, at, 0.5),
                         false => breaker.return_permit(permit),
                     }
                 }
@@ -144,7 +167,7 @@ mod tests {
             let at = now();
             let mut breaker = breaker(1);
             let first = breaker.admit(at).unwrap();
-            breaker.record_failure(first, at);
+            breaker.record_failure(first, at, 0.5);
             let later = at + OPEN_FOR;
             let (mut admitted, refused): (Vec<_>, Vec<_>) =
                 (0..parts).map(|_| breaker.admit(later)).partition(Result::is_ok);
@@ -152,8 +175,8 @@ mod tests {
             let probe = admitted.pop().unwrap().unwrap();
             prop_assert!(probe.is_probe());
             match cohere_is_well {
-                true => breaker.record_success(probe),
-                false => breaker.record_failure(probe, later),
+                true => breaker.record_success(probe, None),
+                false => breaker.record_failure(probe, later, 0.5),
             }
             for _ in 1..parts {
                 let verdict = breaker.admit(later);

@@ -7,6 +7,7 @@
 use super::breaker::{Breaker, BreakerState, Refused};
 use super::budget::{Charge, RetryBudget};
 use super::models::{ModelState, ModelStates};
+use super::ramp::CallRate;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
 use crate::config::ResilienceConfig;
@@ -31,13 +32,19 @@ pub struct UpstreamState {
 }
 
 struct Locked {
-    /// Counts the calls that could not be sent, whatever their model.
-    host: Breaker,
+    host: HostState,
     models: ModelStates,
     budget: RetryBudget,
     /// For retries after a transient 422, so that one caller's prompts cannot take everybody's retries.
     transient_budget: RetryBudget,
     refused_key: Option<RefusedKey>,
+}
+
+/// What is known of Cohere's host.
+struct HostState {
+    /// Counts the calls that could not be sent, whatever their model.
+    breaker: Breaker,
+    rate: CallRate,
 }
 
 /// A key, or an account, that Cohere has refused.
@@ -83,7 +90,7 @@ impl SharedRounds {
 impl UpstreamState {
     pub fn new(config: ResilienceConfig) -> Self {
         let state = Locked {
-            host: Breaker::new(config.breaker),
+            host: HostState { breaker: Breaker::new(config.breaker), rate: CallRate::default() },
             models: ModelStates::new(config.breaker),
             budget: RetryBudget::default(),
             transient_budget: RetryBudget::default(),
@@ -111,14 +118,14 @@ impl UpstreamState {
         &self,
         endpoint: Endpoint,
         model: &str,
-        work: impl FnOnce(&mut Breaker, &mut ModelState) -> T,
+        work: impl FnOnce(&mut HostState, &mut ModelState) -> T,
     ) -> T {
         let mut state = self.lock_state();
         let Locked { host, models, .. } = &mut *state;
         let watched = models.use_model(endpoint, model, now());
-        let before = [host.state(), watched.breaker.state()];
+        let before = [host.breaker.state(), watched.breaker.state()];
         let result = work(host, watched);
-        let after = [host.state(), watched.breaker.state()];
+        let after = [host.breaker.state(), watched.breaker.state()];
         drop(state);
         if before[0] != after[0] {
             tell_transition(endpoint, ALL_MODELS, before[0], after[0]);
@@ -141,13 +148,13 @@ impl UpstreamState {
         attempt: u32,
     ) -> Result<CallPermit, RefusedCall> {
         let now = now();
-        let permits = self.with_breakers(endpoint, model, |host, model| {
-            // The host's moves last, so that it is half-open only for a call that is made.
-            host.check(now).map_err(|refused| refused_call(refused, true))?;
-            let model = model.breaker.admit(now).map_err(|refused| refused_call(refused, false))?;
-            let host = host.admit(now).map_err(|refused| refused_call(refused, true))?;
-            Ok(Permits { host, model })
+        let (permits, holds) = self.with_breakers(endpoint, model, |host, model| {
+            let holds = [&host.breaker, &model.breaker];
+            let holds = holds.map(|breaker| breaker.choose_hold(now, fastrand::f64()));
+            Ok((admit_to_both(host, model, now)?, holds))
         })?;
+        let [hold_of_host, hold_of_model] = holds;
+        let hold = rounds.lock_rounds().keep_hold(hold_of_host.max(hold_of_model), now);
         Ok(CallPermit {
             state: self,
             endpoint,
@@ -155,13 +162,46 @@ impl UpstreamState {
             permits: Some(permits),
             rounds: rounds.clone(),
             attempt,
+            hold,
+            is_models_hold: !hold.is_zero() && !hold_of_model.is_zero(),
+            is_slow: false,
         })
     }
 
     /// Tells whether one call of a model has to look before others are made, if it is admitted at all.
     pub fn needs_probe(&self, endpoint: Endpoint, model: &str) -> bool {
         let state = self.lock_state();
-        state.host.state() != BreakerState::Closed || state.models.needs_probe(endpoint, model)
+        state.host.breaker.state() != BreakerState::Closed
+            || state.models.needs_probe(endpoint, model)
+    }
+
+    /// Tells whether a call of a model would be made at once.
+    pub fn may_call(&self, endpoint: Endpoint, model: &str) -> bool {
+        let state = self.lock_state();
+        match state.models.find(endpoint, model) {
+            Some(model) => {
+                model.breaker.state() == BreakerState::Closed
+                    && model.cooldown.time_left(now()).is_zero()
+            }
+            None => true,
+        }
+    }
+
+    /// Learns how long an answer took, and tells whether it was slow.
+    pub fn judge_time(
+        &self,
+        endpoint: Endpoint,
+        model: &str,
+        is_stream: bool,
+        took: Duration,
+    ) -> bool {
+        let times = self.config.slow_call_times;
+        if times == 0 {
+            return false;
+        }
+        self.with_model(endpoint, model, |model| {
+            model.usual_times[usize::from(is_stream)].judge(took, times)
+        })
     }
 
     /// Returns how long the cooldown of a throttled model still lasts.
@@ -240,6 +280,22 @@ impl UpstreamState {
 
 /// Stands in the place of a model's name where the breaker is the host's.
 const ALL_MODELS: &str = "all";
+
+/// Asks both breakers for one call.
+///
+/// The host's moves last, so that it is half-open only for a call that is made.
+fn admit_to_both(
+    host: &mut HostState,
+    model: &mut ModelState,
+    now: Instant,
+) -> Result<Permits, RefusedCall> {
+    host.rate.record_call(now);
+    model.rate.record_call(now);
+    host.breaker.check(now).map_err(|refused| refused_call(refused, true))?;
+    let model = model.breaker.admit(now).map_err(|refused| refused_call(refused, false))?;
+    let host = host.breaker.admit(now).map_err(|refused| refused_call(refused, true))?;
+    Ok(Permits { host, model })
+}
 
 fn refused_call(refused: Refused, is_by_host: bool) -> RefusedCall {
     RefusedCall { until: refused.until, is_by_host }

@@ -310,3 +310,46 @@ async fn open_breaker_hides_no_mistake_of_the_caller() {
         assert_eq!(fallback_from.is_some(), is_fallbacks, "{script}");
     }
 }
+
+/// Starts an environment whose requested model has just come back, with more than a call a second.
+async fn start_recovered() -> &'static App {
+    let app = start_default_app();
+    for _ in 0..2 {
+        answer(app, "server | ok").await;
+    }
+    for _ in 0..140 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        if answer(app, "ok | ok").await.3.is_none() {
+            return app;
+        }
+    }
+    panic!("no probe has closed the breaker");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovering_model_is_spared_by_a_healthy_fallback() {
+    fastrand::seed(7);
+    let app = start_recovered().await;
+    let mut spared = 0;
+    let started = crate::clock::now();
+    for _ in 0..200 {
+        let (_, calls, _, fallback_from) = answer(app, "ok | ok").await;
+        assert_eq!(calls, 1);
+        spared += usize::from(fallback_from.is_some());
+    }
+    assert!((170..=195).contains(&spared), "{spared} of 200");
+    assert!(started.elapsed().is_zero(), "nobody has waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovering_model_is_called_where_its_fallback_fails() {
+    for failure in ["server", "quota", "invalid", "throttled:60000"] {
+        fastrand::seed(7);
+        let app = start_recovered().await;
+        for number in 0..10 {
+            let (told, calls, ..) = answer(app, &format!("ok | {failure}")).await;
+            assert_eq!(told, "command-a-03-2025", "{failure}, request {number}");
+            assert!(calls <= 2, "{failure}: {calls} calls");
+        }
+    }
+}

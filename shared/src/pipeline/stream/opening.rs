@@ -29,6 +29,8 @@ pub(in crate::pipeline) struct OpenedStream {
 }
 
 impl CallAnswer for OpenedStream {
+    const IS_STREAM: bool = true;
+
     /// Makes one call and reads until the first event after `message-start`, all in an attempt's time.
     async fn fetch(app: &'static App, call: &Call, stats: &mut CallStats) -> Result<Self> {
         let started = now();

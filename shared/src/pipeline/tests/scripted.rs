@@ -12,7 +12,7 @@ use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::cost::Prices;
 use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
-use crate::error::{Code, GatewayError, Result, UpstreamAnswer};
+use crate::error::{About, Code, GatewayError, Result, UpstreamAnswer};
 use crate::health::HealthCheck;
 use crate::pipeline::attempts::{CallAnswer, make_attempts};
 use crate::pipeline::chat::Chat;
@@ -163,7 +163,7 @@ async fn play_word(word: &str, call: &Call) -> Result<()> {
         "unknown-model" => refuse_request(404, "BAD"),
         "transient" => refuse_request(422, "NO_VALID_RESPONSE_GENERATED"),
         "connect" => GatewayError {
-            is_about_host: true,
+            about: About::Host,
             ..GatewayError::new(Code::UpstreamUnreachable, "no connection")
         },
         "broken" => GatewayError::new(Code::UpstreamUnreachable, "the connection broke"),

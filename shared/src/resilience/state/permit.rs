@@ -5,7 +5,9 @@ use crate::clock::{Instant, now};
 use crate::endpoint::Endpoint;
 use crate::error::{Cause, GatewayError};
 use crate::resilience::breaker::{Breaker, Permit};
+use crate::resilience::ramp::CallRate;
 use crate::resilience::retry::{Disposition, Trips};
+use std::time::Duration;
 
 /// What became of an admitted call, for each of the two breakers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub(super) enum Verdict {
 
 impl CallOutcome {
     pub const SUCCESS: Self = Self { model: Verdict::Success, host: Verdict::Success };
+    pub(super) const SLOW: Self = Self { model: Verdict::Failure, host: Verdict::Success };
     const CANCELLED: Self = Self { model: Verdict::Unknown, host: Verdict::Unknown };
 }
 
@@ -59,6 +62,11 @@ pub struct CallPermit {
     pub(super) rounds: SharedRounds,
     /// Which of its sub-request's attempts the call is, from 1.
     pub(super) attempt: u32,
+    /// How long the call is to be held back.
+    pub(super) hold: Duration,
+    /// It is the model that is to be spared, and not the whole host.
+    pub(super) is_models_hold: bool,
+    pub(super) is_slow: bool,
 }
 
 pub(super) struct Permits {
@@ -75,9 +83,25 @@ impl CallPermit {
         }
     }
 
+    /// Returns how long the call is to be held back.
+    pub fn hold(&self) -> Duration {
+        self.hold
+    }
+
+    /// Tells whether another model may be called in the place of one that is to be spared.
+    pub fn prefers_fallback(&self) -> bool {
+        self.is_models_hold
+    }
+
+    /// Learns how long the answer took; a slow one is a failure of the model, whatever is reported.
+    pub fn judge_time(&mut self, is_stream: bool, took: Duration) {
+        self.is_slow = self.state.judge_time(self.endpoint, &self.model, is_stream, took);
+    }
+
     /// Tells the breakers what became of the call.
     pub fn report(mut self, outcome: CallOutcome) {
-        self.return_permits(outcome);
+        let is_slow = self.is_slow && outcome == CallOutcome::SUCCESS;
+        self.return_permits(if is_slow { CallOutcome::SLOW } else { outcome });
     }
 
     fn return_permits(&mut self, outcome: CallOutcome) {
@@ -97,9 +121,9 @@ impl CallPermit {
         }
         drop(rounds);
         let now = now();
-        self.state.with_breakers(self.endpoint, &self.model, |host_breaker, state| {
-            tell_breaker(host_breaker, of_host, host, now);
-            tell_breaker(&mut state.breaker, of_model, model, now);
+        self.state.with_breakers(self.endpoint, &self.model, |host_state, state| {
+            tell_breaker(&mut host_state.breaker, &host_state.rate, of_host, host, now);
+            tell_breaker(&mut state.breaker, &state.rate, of_model, model, now);
         });
     }
 }
@@ -110,10 +134,19 @@ impl Drop for CallPermit {
     }
 }
 
-fn tell_breaker(breaker: &mut Breaker, permit: Permit, verdict: Verdict, now: Instant) {
+fn tell_breaker(
+    breaker: &mut Breaker,
+    rate: &CallRate,
+    permit: Permit,
+    verdict: Verdict,
+    now: Instant,
+) {
     match verdict {
-        Verdict::Success => breaker.record_success(permit),
-        Verdict::Failure => breaker.record_failure(permit, now),
+        Verdict::Success => {
+            let ramp_from = if rate.is_busy(now) { Some(now) } else { None };
+            breaker.record_success(permit, ramp_from);
+        }
+        Verdict::Failure => breaker.record_failure(permit, now, fastrand::f64()),
         Verdict::Unknown => breaker.return_permit(permit),
     }
 }

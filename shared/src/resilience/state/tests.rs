@@ -11,8 +11,14 @@ const BAD_KEY: Duration = Duration::from_secs(30);
 
 /// State of a breaker that opens after this many failures. Calls hold it for the life of an environment.
 fn new_state(failures: u32) -> &'static UpstreamState {
+    start_state(failures, 0)
+}
+
+/// The same, where a call of so many times the usual time is slow.
+fn start_state(failures: u32, slow_call_times: u32) -> &'static UpstreamState {
     let breaker = BreakerConfig { failures, open_for: OPEN_FOR };
-    Box::leak(Box::new(UpstreamState::new(ResilienceConfig { breaker, bad_key: BAD_KEY })))
+    let config = ResilienceConfig { breaker, slow_call_times, bad_key: BAD_KEY };
+    Box::leak(Box::new(UpstreamState::new(config)))
 }
 
 const FAILURE: CallOutcome = CallOutcome { model: Verdict::Failure, host: Verdict::Success };
@@ -70,6 +76,18 @@ async fn dropped_probe_makes_room_for_the_next() {
     tokio::time::advance(OPEN_FOR * 2).await;
     admit(state, &rounds, 1).report(CallOutcome::SUCCESS);
     assert!(!state.needs_probe(Endpoint::Chat, MODEL) && !is_refused(state));
+}
+
+#[tokio::test(start_paused = true)]
+async fn streams_and_whole_answers_have_times_of_their_own() {
+    let (state, second) = (start_state(1, 3), Duration::from_secs(1));
+    let judge = |is_stream, took| state.judge_time(Endpoint::Chat, MODEL, is_stream, took);
+    for _ in 0..10 {
+        assert!(!judge(true, second) && !judge(false, second * 30));
+    }
+    assert!(judge(true, second * 4) && !judge(false, second * 4));
+    assert!(!judge(true, second * 2) && judge(false, second * 95));
+    assert!(!state.judge_time(Endpoint::Embed, MODEL, true, second * 4), "another endpoint");
 }
 
 #[tokio::test(start_paused = true)]

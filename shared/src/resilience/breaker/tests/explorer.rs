@@ -7,6 +7,7 @@
 use super::super::*;
 use super::{Answer, MOMENT, tell};
 use crate::clock::now;
+use crate::resilience::ramp::{LONGEST_HOLD, RAMP};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct World {
     opened: Instant,
     /// Failures of current calls since the last success or transition.
     in_a_row: u32,
+    /// When a probe of a busy model closed the breaker, if nothing has changed since.
+    ramp_from: Option<Instant>,
     way: Vec<Step>,
 }
 
@@ -58,7 +61,9 @@ impl World {
     /// Returns all that can bear on the future.
     fn essence(&self) -> impl Eq + std::hash::Hash + use<> {
         let phase = match self.breaker.phase {
-            Phase::Closed { failures } => (BreakerState::Closed as u8, failures, Duration::ZERO),
+            Phase::Closed { failures, ramp_from } => {
+                (BreakerState::Closed as u8, failures, self.age_of_ramp(ramp_from))
+            }
             Phase::Open { until } => {
                 (BreakerState::Open as u8, 0, until.saturating_duration_since(self.now))
             }
@@ -74,16 +79,33 @@ impl World {
         let open = self.breaker.state() == BreakerState::Open;
         let opens =
             open.then(|| (self.opened + CONFIG.open_for).saturating_duration_since(self.now));
-        (phase, calls, opens, self.in_a_row)
+        (phase, calls, opens, self.in_a_row, self.age_of_ramp(self.ramp_from))
+    }
+
+    /// Returns how far a ramp has come; one that is over is like none.
+    fn age_of_ramp(&self, from: Option<Instant>) -> Duration {
+        match from {
+            Some(from) => RAMP.min(self.now.saturating_duration_since(from)),
+            None => RAMP,
+        }
     }
 
     fn steps(&self) -> Vec<Step> {
         let mut steps = vec![Step::Wait(MOMENT), Step::Wait(CONFIG.open_for - MOMENT)];
+        if self.age_of_ramp(self.ramp_from) < RAMP {
+            steps.push(Step::Wait(RAMP / 2));
+        }
         if self.calls.len() < CALLERS {
             steps.push(Step::Admit);
         }
         for call in 0..self.calls.len() {
-            let answers = [Answer::Success, Answer::Failure, Answer::Cancelled];
+            let answers = [
+                Answer::Success,
+                Answer::BusySuccess,
+                Answer::Failure,
+                Answer::Slow,
+                Answer::Cancelled,
+            ];
             steps.extend(answers.map(|answer| Step::End(call, answer)));
         }
         steps
@@ -112,10 +134,15 @@ impl World {
             for call in &mut self.calls {
                 call.current = call.permit.is_probe() && matches!(step, Step::Admit);
             }
+            self.ramp_from = None;
             if after == BreakerState::Open {
                 self.opened = self.now;
             }
+            if after == BreakerState::Closed && matches!(step, Step::End(_, Answer::BusySuccess)) {
+                self.ramp_from = Some(self.now);
+            }
         }
+        self.demand_ramp();
         let probes = self.calls.iter().filter(|call| call.permit.is_probe()).count();
         self.demand(probes <= 1, "one probe at a time");
         self.demand(
@@ -128,6 +155,17 @@ impl World {
             self.demand(admitted, "never stuck: somebody is admitted after the open time");
         }
         transition
+    }
+
+    /// Demands that calls are held back after a busy model's probe, ever fewer of them, and never else.
+    fn demand_ramp(&self) {
+        let is_early = self.age_of_ramp(self.ramp_from) < RAMP / 2;
+        let is_over = self.age_of_ramp(self.ramp_from) >= RAMP;
+        for (random, held) in [(0.05, false), (0.3, is_early), (0.6, !is_over), (0.99, !is_over)] {
+            let hold = self.breaker.choose_hold(self.now, random);
+            self.demand(hold <= LONGEST_HOLD, "nobody is held back for long");
+            self.demand(hold.is_zero() != held, "a tenth goes at once, then half, then all");
+        }
     }
 
     /// Admits a call if the breaker does; tells whether that should have changed the breaker's state.
@@ -155,15 +193,15 @@ impl World {
     fn end(&mut self, call: usize, answer: Answer) -> bool {
         let Call { permit, current } = self.calls.remove(call);
         let probe = permit.is_probe();
-        tell(&mut self.breaker, permit, answer, self.now);
+        tell(&mut self.breaker, permit, answer, self.now, 0.5);
         match answer {
             _ if !current => false,
             Answer::Cancelled => false,
-            Answer::Success => {
+            Answer::Success | Answer::BusySuccess => {
                 self.in_a_row = 0;
                 probe
             }
-            Answer::Failure => {
+            Answer::Failure | Answer::Slow => {
                 self.in_a_row += 1;
                 probe || self.in_a_row == CONFIG.failures
             }
@@ -181,7 +219,9 @@ fn every_interleaving_of_three_callers_keeps_every_promise() {
     let start = now();
     let breaker = Breaker::new(CONFIG);
     let (calls, way) = (Vec::new(), Vec::new());
-    let mut front = vec![World { breaker, calls, now: start, opened: start, in_a_row: 0, way }];
+    let first =
+        World { breaker, calls, now: start, opened: start, in_a_row: 0, ramp_from: None, way };
+    let mut front = vec![first];
     let (mut seen, mut transitions) = (HashSet::new(), HashSet::new());
     for _ in 0..LENGTH {
         let mut next = Vec::new();

@@ -100,6 +100,7 @@ fn outcomes() -> impl Strategy<Value = Option<CallOutcome>> {
         2 => Just(Some(TIMED_OUT)),
         1 => Just(Some(UNKNOWN)),
         1 => Just(Some(CallOutcome::SUCCESS)),
+        1 => Just(Some(CallOutcome::SLOW)),
         1 => Just(None),
     ]
 }
