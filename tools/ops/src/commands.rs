@@ -15,7 +15,7 @@ mod rollout;
 
 use crate::aws::{Session, variable};
 use crate::options::Options;
-use crate::output::{Outcome, Report, print_problem, print_report, say, show_progress};
+use crate::output::{Outcome, Report, WIDTH, print_problem, print_report, say, show_progress};
 use crate::problem::Usage;
 use crate::store::Store;
 use anyhow::{Context, ensure};
@@ -34,6 +34,7 @@ use std::process::ExitCode;
 #[command(
     name = "ops",
     version,
+    max_term_width = WIDTH,
     after_help = "\
 Secret values are read from standard input and never from an argument, which others could see.
 Standard output is data, standard error is words; --json writes the data as one JSON object.
@@ -286,6 +287,23 @@ mod tests {
         for bad in ["", " ", "None"] {
             let problem = secret_name(bad, "X").unwrap_err().to_string();
             assert!(problem.contains("did the command that sets it fail?"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn help_of_every_command_fits_eighty_columns() {
+        let mut root = Arguments::command();
+        root.build();
+        let mut commands = leaves(root);
+        commands.push(Arguments::command());
+        for mut command in commands {
+            for help in [command.render_help(), command.render_long_help()] {
+                let help = help.to_string();
+                // The line of usage has a form of its own.
+                let lines = help.lines().filter(|line| !line.starts_with("Usage: "));
+                let long: Vec<_> = lines.filter(|line| line.chars().count() > WIDTH).collect();
+                assert!(long.is_empty(), "{}: {long:#?}", command.get_name());
+            }
         }
     }
 

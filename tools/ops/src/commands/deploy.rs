@@ -46,8 +46,8 @@ Examples:
   ops deploy --environment dev
   ops deploy --environment prod --yes --parameter AllowTrialKey=on
   ops deploy --environment prod --at-once
-  ops deploy --environment prod --no-build -- --role-arn arn:aws:iam::123456789012:role/deployment
-  ops deploy --template-only       # writes target/deploy/template.yaml and asks nothing of AWS
+  ops deploy --environment prod --no-build -- --role-arn ROLE_ARN
+  ops deploy --template-only       # writes it to target/deploy, without AWS
 
 The environments stand in samconfig.toml. What was deployed, how it comes to the callers, and the way back:
   ops releases --stack cohere-gateway-prod

@@ -28,7 +28,7 @@ const SECRET: &str = "SyntheticClientSecret";
 Examples:
   ops preflight --stack cohere-gateway-prod
   ops preflight --url https://example.execute-api.eu-west-1.amazonaws.com/live
-  ops preflight --url http://localhost:8080   # `cargo run`, with its token in GATEWAY_TOKEN")]
+  ops preflight --url http://localhost:8080   # with a token in GATEWAY_TOKEN")]
 pub struct Preflight {
     /// Address of the gateway; without it the stack's output ApiUrl
     #[arg(long, value_name = "URL")]

@@ -35,9 +35,9 @@ pub(super) const USAGE_PLAN_ID: &str = "GATEWAY_USAGE_PLAN_ID";
 #[command(after_help = "\
 Examples:
   ops clients add search-service
-  ops clients add search-service --models embed-v4.0,rerank-v3.5 --not-after 2027-01-31
-  ops clients add search-service --shared-key   # needs no right in API Gateway; no rate, no quota
-  ops clients add search-service > token.txt    # the token alone; words go to standard error
+  ops clients add search-service --models embed-v4.0 --not-after 2027-01-31
+  ops clients add search-service --shared-key   # neither rate nor quota
+  ops clients add search-service > token.txt    # the token alone
 
 On AWS the usage plan has an id of its own, which the stack's outputs tell:
   export GATEWAY_USAGE_PLAN_ID=…   # output DefaultUsagePlanId")]

@@ -22,7 +22,7 @@ use shared::secrets::clients::Client;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  ops clients reattach   # after the stack was made anew with ExistingClientsSecretArn
+  ops clients reattach   # in a new stack, with ExistingClientsSecretArn
 
 On AWS the usage plan has an id of its own, which the stack's outputs tell:
   export GATEWAY_USAGE_PLAN_ID=…   # output DefaultUsagePlanId")]

@@ -29,7 +29,8 @@ Examples:
   ops clients revoke search-service --token 1f3a5c7e   # see `ops clients list`
 
 API Gateway's memory is flushed by:
-  aws apigateway flush-stage-authorizers-cache --rest-api-id \"$API_ID\" --stage-name live")]
+  aws apigateway flush-stage-authorizers-cache \\
+    --rest-api-id \"$API_ID\" --stage-name live")]
 pub struct Revoke {
     /// Name of the client
     name: String,

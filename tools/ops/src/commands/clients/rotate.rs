@@ -20,7 +20,7 @@ use shared::secrets::clients::MAX_TOKENS;
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  ops clients rotate search-service            # prints the new token; the old one still works
+  ops clients rotate search-service            # prints the new token
   ops clients rotate search-service --finish   # the old one dies")]
 pub struct Rotate {
     /// Name of the client
