@@ -50,6 +50,14 @@ async fn main() -> ExitCode {
         "eight operators at once lose no edit",
         play_scenario(Box::pin(check_operators(&url))).await,
     );
+    count(
+        "a client's models and the key's versions are read and changed",
+        play_scenario(Box::pin(check_secrets(&url))).await,
+    );
+    count(
+        "the checklist reads topics, the probe's rule, alarms, logs and the release",
+        play_scenario(Box::pin(check_checklist(&url))).await,
+    );
     println!("{passed} passed, {failed} failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -195,4 +203,89 @@ async fn check_operators(url: &str) {
     let listed = ops(&["clients", "list"]).await.unwrap();
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(names.iter().all(|name| listed.contains(name)), "{listed}");
+}
+
+/// A client gets models, and a key is staged and looked at; no value is shown.
+async fn check_secrets(url: &str) {
+    let store = Bench::on_moto(url, &[]).await;
+    let (clients, secret) = (store.empty().await, store.with_current().await);
+    let ops = async |arguments: &[&str], secret: &str, stdin: &str| {
+        let mut command =
+            gateway_tests::ops::prepare_command(&store.running, gateway_tests::ops::build_binary());
+        command.env("AWS_ENDPOINT_URL", url).args(arguments).args(["--secret", secret, "--json"]);
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut input, stdin.as_bytes()).await.unwrap();
+        drop(input);
+        let output = child.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        said["data"].clone()
+    };
+    ops(&["clients", "add", "search", "--shared-key"], clients.id(), "").await;
+    ops(&["clients", "set", "search", "--models", "embed-v4.0"], clients.id(), "").await;
+    ops(&["clients", "rotate", "search"], clients.id(), "").await;
+    let listed = ops(&["clients", "list"], clients.id(), "").await;
+    assert_eq!(listed["clients"][0]["models"], json!(["embed-v4.0"]));
+    assert_eq!(listed["clients"][0]["tokens"].as_array().map(Vec::len), Some(2));
+
+    ops(&["key", "stage"], secret.id(), "fake-MARK-next").await;
+    let status = ops(&["key", "status"], secret.id(), "").await;
+    let labels = status["versions"].to_string();
+    assert!(labels.contains(NEXT) && labels.contains(CURRENT), "{status}");
+    assert!(!labels.contains("MARK"), "{status}");
+}
+
+/// Services that moto serves; the stack, its functions and its rollouts are the stand-in's.
+const OF_MOTO: [&str; 6] = ["SSM", "STS", "SNS", "EVENTBRIDGE", "CLOUDWATCH", "CLOUDWATCH_LOGS"];
+
+async fn check_checklist(url: &str) {
+    let deployment = Deployment::prepare("moto-checklist").await;
+    let names = OF_MOTO.map(|service| format!("AWS_ENDPOINT_URL_{service}"));
+    let variables: Vec<_> = names.iter().map(|name| (name.as_str(), url)).collect();
+    let parameters = ["--parameter", "ProbeSchedule=5", "--parameter", "ExistingP2TopicArn="];
+    let deploy = ["deploy", "--environment", "dev", "--yes", "--wait-secs", "0"];
+    deployment.run_ops_with(&[&deploy[..], &parameters].concat(), &variables).await.data();
+    for severity in ["P1", "P2"] {
+        let topic = format!("it-{severity}Topic");
+        ask_moto(url, "sns", "", &format!("Action=CreateTopic&Name={topic}")).await;
+        let arn = format!("arn:aws:sns:us-east-1:123456789012:{topic}");
+        let subscribe = "Action=Subscribe&Protocol=email&Endpoint=team%40example.com";
+        ask_moto(url, "sns", "", &format!("{subscribe}&TopicArn={arn}")).await;
+    }
+    let rule = json!({ "Name": "it-ProbeRule", "ScheduleExpression": "rate(5 minutes)" });
+    ask_moto(url, "events", "AWSEvents.PutRule", &rule.to_string()).await;
+    let find = async |id: &str| {
+        let arguments = ["checklist", "--stack", "cohere-gateway-dev", "--json"];
+        let done = deployment.run_ops_with(&arguments, &variables).await;
+        let said: Value = serde_json::from_str(&done.stdout).unwrap();
+        let checks = said["data"]["checks"].as_array().unwrap();
+        let line = checks.iter().find(|check| check["id"] == id).unwrap();
+        format!("{}: {}", line["outcome"].as_str().unwrap(), line["reason"].as_str().unwrap())
+    };
+    assert_eq!(find("alerts.p1").await, "pass: 1 confirmed");
+    assert_eq!(find("alerts.p2").await, "pass: 1 confirmed");
+    assert_eq!(find("alerts.probe").await, "pass: rate(5 minutes)");
+    assert!(find("delivery.release").await.starts_with("pass: ok of "));
+    // There are none, which is an answer.
+    assert!(find("alerts.alarms").await.contains(" is gone"));
+    assert!(find("api.logs").await.contains("somebody has deleted"));
+    ask_moto(url, "events", "AWSEvents.DisableRule", r#"{"Name":"it-ProbeRule"}"#).await;
+    assert_eq!(find("alerts.probe").await, "fail: its rule is disabled");
+}
+
+/// Makes a call of a service that is asked by a form, or by an operation in a header; moto looks at no signature.
+async fn ask_moto(url: &str, service: &str, operation: &str, body: &str) {
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential=FAKE/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    );
+    let kind = match operation {
+        "" => "application/x-www-form-urlencoded",
+        _ => "application/x-amz-json-1.1",
+    };
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = client.post(url).header("authorization", authorization);
+    let request = request.header("content-type", kind).header("x-amz-target", operation);
+    let answer = request.body(body.to_string()).send().await.unwrap();
+    assert!(answer.status().is_success(), "{service} {operation}: {}", answer.status());
 }
