@@ -19,6 +19,13 @@ async fn follow(deployment: &Deployment, options: &[&str]) -> Done {
     deployment.run_ops_with(&[&always, options].concat(), &[]).await
 }
 
+/// Leaves a second version behind the alias of chat, or takes it away.
+fn leave_weight(deployment: &Deployment, part: Option<f64>) {
+    let mut state = deployment.account.state();
+    let chat = state.functions.get_mut("ChatFunction").unwrap();
+    chat.weights = part.map(|part| ("2".to_string(), part)).into_iter().collect();
+}
+
 /// Checks that standard error has these parts in this order.
 fn assert_order(done: &Done, parts: &[&str]) {
     let mut words = done.stderr.as_str();
@@ -119,6 +126,11 @@ async fn stack_without_a_rollout_says_how_the_last_one_ended() {
     let text = last.data().replace('\n', " ");
     assert!(text.contains("The last deployment began at 2026-11-26T12:00:02.000Z"), "{last:?}");
     assert!(text.contains("chat: the gate it-ChatGateErrors fired"), "{last:?}");
+    // Weights that a stop without a way back has left.
+    leave_weight(&deployment, Some(0.1));
+    let left = follow(&deployment, &[]).await;
+    assert!(left.data().ends_with("  ops rollback --stack cohere-gateway-dev"), "{left:?}");
+    leave_weight(&deployment, None);
     // An update after it that moved nothing gradually.
     deployment.account.state().begin_rollout(&[]);
     deployment.account.state().end_update();

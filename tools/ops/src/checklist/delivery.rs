@@ -31,7 +31,7 @@ pub fn stack_is_whole(facts: &Facts) -> Result<Verdict, String> {
     }
     if status.ends_with("_IN_PROGRESS") {
         let told = format!("{status}: a deployment is under way");
-        return Ok(Verdict::warning(told, facts.command("ops checklist")));
+        return Ok(Verdict::warning(told, facts.command("ops rollout")));
     }
     Ok(Verdict::fail(status, facts.deploy.clone()))
 }
@@ -133,6 +133,13 @@ pub fn live_is_latest(facts: &Facts) -> Result<Verdict, String> {
             );
         }
     }
+    let release = facts.release.as_ref().ok().and_then(Option::as_ref);
+    let is_back = release.is_some_and(|release| release.back_to.is_some());
+    if !moved.is_empty() && is_back {
+        // Moved back, an alias would bring the release again from which somebody went back.
+        let told = format!("went back by hand: {}", moved.join(", "));
+        return Ok(Verdict::warning(told, format!("{} --at-once", facts.deploy)));
+    }
     if !moved.is_empty() {
         return Ok(Verdict::fail(moved.join(", "), mend.unwrap_or_default()));
     }
@@ -141,7 +148,7 @@ pub fn live_is_latest(facts: &Facts) -> Result<Verdict, String> {
     }
     if !shared.is_empty() {
         let told = format!("a rollout is under way, or was left: {}", shared.join(", "));
-        return Ok(Verdict::warning(told, facts.command("ops checklist")));
+        return Ok(Verdict::warning(told, facts.command("ops rollout")));
     }
     Ok(Verdict::pass(format!("{} functions", facts.functions.len())))
 }

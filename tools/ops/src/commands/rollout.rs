@@ -62,7 +62,8 @@ impl FollowRollout {
         let session = options.open_session().await?;
         let first = Look::take(&session, name).await?;
         if !first.is_under_way() {
-            return Ok(report_last(&first, name));
+            let left = find_shared(&session, name).await?;
+            return Ok(report_last(&first, name, &left, options));
         }
         if self.once {
             return Ok(report(&first, Verdict::UnderWay, &FiredGates::default(), name));
@@ -142,14 +143,9 @@ impl FollowRollout {
         };
         waiting.stop_rollout().await?;
         let look = Look::take(session, name).await.context("stopped; its end is not known")?;
-        let live = read_live(session, name).await.context("stopped; its end is not known")?;
-        let shared: Vec<_> = live
-            .iter()
-            .filter(|(_, function)| !function.alias.shared_with.is_empty())
-            .map(|(folder, _)| folder.as_str())
-            .collect();
+        let shared = find_shared(session, name).await.context("stopped; its end is not known")?;
         let ahead = look.functions.iter().filter(|function| function.new_share > 0.0);
-        let ahead: Vec<_> = ahead.map(|function| function.folder.as_str()).collect();
+        let ahead: Vec<_> = ahead.map(|function| function.folder.clone()).collect();
         let is_back = shared.is_empty() && ahead.is_empty();
         let verdict = Verdict::of(&look);
         let mut report = report(&look, verdict, &FiredGates::default(), name);
@@ -195,8 +191,15 @@ fn report(look: &Look, verdict: Verdict, fired: &FiredGates, stack: &str) -> Rep
     Report::new(text, describe(look, verdict, fired))
 }
 
-/// Says that nothing rolls out, and how the last one ended.
-fn report_last(look: &Look, stack: &str) -> Report {
+/// Returns the functions with two versions behind their alias.
+async fn find_shared(session: &Session, stack: &str) -> anyhow::Result<Vec<String>> {
+    let live = read_live(session, stack).await?.into_iter();
+    let shared = live.filter(|(_, function)| !function.alias.shared_with.is_empty());
+    Ok(shared.map(|(folder, _)| folder).collect())
+}
+
+/// Says that nothing rolls out, how the last one ended, and which weights it has left behind.
+fn report_last(look: &Look, stack: &str, left: &[String], options: &Options) -> Report {
     let mut fired = FiredGates::default();
     fired.note(look);
     let verdict = Verdict::of(look);
@@ -204,6 +207,14 @@ fn report_last(look: &Look, stack: &str) -> Report {
         Some(since) => format!("Nothing is rolling out. The last deployment began at {since}:\n"),
         None => "Nothing is rolling out, and the stack was never updated.\n".to_string(),
     };
-    let report = report(look, verdict, &fired, stack);
-    Report { text: last + &report.text, ..report }
+    let mut report = report(look, verdict, &fired, stack);
+    report.text.insert_str(0, &last);
+    if !left.is_empty() {
+        report.text += &format!(
+            "Two versions of {} still meet callers, and no deployment can start from there; end it by:\n  {}\n",
+            left.join(", "),
+            write_command("rollback", stack, options)
+        );
+    }
+    report
 }

@@ -113,12 +113,13 @@ impl Gateway<'_> {
         }
     }
 
-    /// Tells whether a later answer may be another one: of an API that has just been made, or of Cohere.
+    /// Tells whether a later answer may be another one: of an API that has just been made, of Cohere, or where API Gateway
+    /// remembers for a minute what an authorizer has said that is not live any more.
     fn may_change(&self, answer: &Answer) -> bool {
         if answer.body["status"] == KEY_MISSING {
             return self.has_key;
         }
-        matches!(answer.status, 403 | 404 | 429) || answer.status >= 500
+        matches!(answer.status, 401 | 403 | 404 | 429) || answer.status >= 500
     }
 
     async fn send(&self, probe: &Probe) -> anyhow::Result<Answer> {

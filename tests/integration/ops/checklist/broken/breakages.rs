@@ -255,7 +255,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "a deployment under way",
         "delivery.stack",
         "under way",
-        "ops checklist --stack",
+        "ops rollout --stack",
         |state| {
             state.status = Some("UPDATE_IN_PROGRESS".into());
         },
@@ -337,6 +337,19 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             chat.of_stack = 2;
         },
     ),
+    warns(
+        "aliases that went back by hand",
+        "delivery.live",
+        "went back by hand: ChatFunction is at 1, not 2",
+        "--at-once",
+        |state| {
+            let chat = state.functions.get_mut("ChatFunction").unwrap();
+            chat.versions.push(chat.latest.clone());
+            chat.of_stack = 2;
+            let release = state.releases.last_mut().unwrap();
+            *release = release.replacen('{', "{\"back_to\":1,", 1);
+        },
+    ),
     fails(
         "a function changed by hand",
         "delivery.live",
@@ -350,7 +363,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "a rollout under way",
         "delivery.live",
         "ChatFunction shares with version 2",
-        "ops checklist",
+        "ops rollout --stack",
         |state| {
             let chat = state.functions.get_mut("ChatFunction").unwrap();
             chat.weights.insert("2".into(), 0.1);
