@@ -1,7 +1,9 @@
 //! Deliveries rehearsed: a bad version is taken back, and what does not end as it must is told.
 
+mod by_hand;
+
 use local::rehearsal::{
-    Conditions, Expected, Outcome, Scenario, all_scenarios, build_binaries, rehearse,
+    Conditions, Expected, Outcome, Scenario, WayBack, all_scenarios, build_binaries, rehearse,
 };
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,11 +16,15 @@ fn find_scenario(name: &str) -> Scenario {
 }
 
 async fn run(scenario: &Scenario) -> Outcome {
+    run_with_way_back(scenario, None).await
+}
+
+async fn run_with_way_back(scenario: &Scenario, way_back: Option<WayBack>) -> Outcome {
     static BUILT: OnceLock<()> = OnceLock::new();
     let build = || build_binaries().unwrap_or_else(|problem| panic!("{problem:#}"));
     // Beside gateways of other tests, which must not wait for Cargo.
     tokio::task::spawn_blocking(move || BUILT.get_or_init(build)).await.unwrap();
-    let conditions = Conditions { minute: MINUTE, is_quiet: true, older: None, way_back: None };
+    let conditions = Conditions { minute: MINUTE, is_quiet: true, older: None, way_back };
     rehearse(scenario, &conditions).await.unwrap_or_else(|problem| panic!("{problem:#}"))
 }
 

@@ -10,6 +10,7 @@ mod cost_spike;
 mod costly_client;
 mod first_deployment;
 mod fix_blocked_by_an_alarm;
+mod game_day;
 mod key_leaked;
 mod rate_limited;
 mod release;

@@ -13,7 +13,7 @@ pub use operations::Operations;
 pub use recorder::Recorder;
 pub use rollouts::Rollout;
 pub use state::{Failure, Function, State, Version};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// An account that a test looks into and changes.
@@ -30,7 +30,10 @@ impl AwsAccount {
         let state = Arc::new(Mutex::new(State::new(outputs)));
         let answering = state.clone();
         stub.answer_others(move |seen| {
-            answers::answer(&mut answering.lock().expect("no panic"), seen)
+            let mut state = answering.lock().expect("no panic");
+            let answer = answers::answer(&mut state, seen);
+            state.tell_functions();
+            answer
         });
         Self { stub, state }
     }
@@ -50,6 +53,16 @@ impl AwsAccount {
         let state = self.state();
         let text = state.releases.last().expect("a release is recorded");
         serde_json::from_str(text).expect("JSON")
+    }
+
+    /// Tells of the functions now and after each call.
+    pub fn follow_functions(
+        &self,
+        follower: impl Fn(&BTreeMap<String, Function>) + Send + 'static,
+    ) {
+        let mut state = self.state();
+        state.follower = Some(Box::new(follower));
+        state.tell_functions();
     }
 
     /// Ends the stack, or begins to stand for another one that is not there yet; what was recorded stays.

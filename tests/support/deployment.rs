@@ -45,7 +45,11 @@ impl Deployment {
             ..Options::default()
         };
         let settings = [("GATEWAY_CLIENTS_TTL_SECS", "1"), ("GATEWAY_HEALTH_CACHE_SECS", "1")];
-        let running = gateway::start_with(&settings, options).await;
+        Self::beside(gateway::start_with(&settings, options).await, name).await
+    }
+
+    /// Prepares all but the gateway, which runs already.
+    pub async fn beside(running: Running, name: &str) -> Self {
         let secret = secret_arn;
         let account = AwsAccount::start(&[
             ("ApiUrl", &running.gateway.url),

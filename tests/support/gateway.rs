@@ -12,7 +12,7 @@ pub const FAKE_KEY: &str = "fake-cohere-key-for-tests";
 
 /// A running gateway and what its functions wrote.
 pub struct Running {
-    pub gateway: Stack,
+    pub gateway: Arc<Stack>,
     lines: Arc<Mutex<Vec<String>>>,
     client: reqwest::Client,
 }
@@ -76,11 +76,7 @@ pub async fn start_with(settings: &[(&str, &str)], options: Options) -> Running 
     // The HTTP client asks for a provider of TLS, which loopback then never uses.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let gateway = local::start_stack(options).await.unwrap_or_else(|error| panic!("{error:#}"));
-    Running {
-        gateway,
-        lines,
-        client: reqwest::Client::builder().no_proxy().build().expect("a client"),
-    }
+    Running { lines, ..Running::of(Arc::new(gateway)) }
 }
 
 /// Starts a gateway in front of an upstream at `url`.
@@ -143,6 +139,12 @@ pub fn build_functions(build: Build) {
 }
 
 impl Running {
+    /// Takes a gateway that was started elsewhere, where its functions' lines go too.
+    pub fn of(gateway: Arc<Stack>) -> Self {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Running { gateway, lines: Arc::default(), client }
+    }
+
     /// Prepares a request with the local client's token.
     pub fn post(&self, path: &str) -> reqwest::RequestBuilder {
         self.client

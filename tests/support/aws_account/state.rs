@@ -44,6 +44,7 @@ pub enum Failure {
 
 /// What happens at one look at the stack.
 pub type Plan = Box<dyn FnOnce(&mut State) + Send>;
+pub(super) type Follower = Box<dyn Fn(&BTreeMap<String, Function>) + Send>;
 
 /// The account.
 pub struct State {
@@ -84,6 +85,8 @@ pub struct State {
     pub deleted_versions: BTreeSet<(String, usize)>,
     /// Which alias was moved to where by hand, in order.
     pub moved: Vec<(String, usize)>,
+    /// Who is told of the functions after each call.
+    pub(super) follower: Option<Follower>,
 }
 
 impl State {
@@ -112,6 +115,13 @@ impl State {
             plans: VecDeque::new(),
             deleted_versions: BTreeSet::new(),
             moved: Vec::new(),
+            follower: None,
+        }
+    }
+
+    pub(super) fn tell_functions(&self) {
+        if let Some(follower) = &self.follower {
+            follower(&self.functions);
         }
     }
 

@@ -60,7 +60,7 @@ pub fn build_binaries() -> anyhow::Result<()> {
 
 /// Leads the aliases of a release back, as a person does: by default the rehearsal does so itself.
 pub type WayBack = Arc<dyn Fn(Arc<Stack>, Vec<Pair>) -> GoingBack + Send + Sync>;
-pub type GoingBack = BoxFuture<'static, anyhow::Result<()>>;
+pub type GoingBack = BoxFuture<'static, ()>;
 
 /// How scenarios are gone through.
 #[derive(Clone)]

@@ -140,7 +140,7 @@ impl Delivery {
     async fn take_back(mut self, world: &mut World, end: End) -> anyhow::Result<Delivery> {
         match &world.way_back {
             Some(go_back) if end == End::BackByHand => {
-                go_back(world.stack.clone(), self.pairs.clone()).await?;
+                go_back(world.stack.clone(), self.pairs.clone()).await;
                 world.weights.push((world.clock.now(), 0.0));
             }
             _ => world.share_callers(&self.pairs, 0.0)?,
