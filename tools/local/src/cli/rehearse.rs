@@ -36,7 +36,7 @@ pub(super) async fn run_rehearsal(arguments: Rehearse) -> anyhow::Result<()> {
     let known = all_scenarios();
     if arguments.scenarios.iter().any(|name| name == "list") {
         for scenario in &known {
-            print_line(&format!("{:<20} {}", scenario.name, scenario.story));
+            print_line(&format!("{:<18} {}", scenario.name, scenario.story));
         }
         return Ok(());
     }

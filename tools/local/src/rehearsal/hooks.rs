@@ -46,9 +46,14 @@ async fn run_for(
         return Ok(Ok(()));
     }
     let said: Value = serde_json::from_slice(&said?)?;
+    // Each names its function.
     let problems = said["problems"].as_array().into_iter().flatten();
     let problems: Vec<_> = problems.filter_map(Value::as_str).collect();
-    Ok(Err(format!("{} {}", pair.function, problems.join("; "))))
+    Ok(Err(if problems.is_empty() {
+        format!("no verdict on {}", pair.function)
+    } else {
+        problems.join("; ")
+    }))
 }
 
 fn describe_pair(pair: &Pair) -> String {

@@ -90,7 +90,7 @@ fn bad_versions() -> Vec<Scenario> {
         },
         bad(
             "broken-streams",
-            "a version whose answers break off, as its own lines do not tell",
+            "a version whose answers break off, and its lines do not tell",
             Fault { kept_body_bytes: Some(200), ..Fault::default() },
         ),
         bad(
@@ -102,7 +102,7 @@ fn bad_versions() -> Vec<Scenario> {
             callers_per_minute: 3,
             ..bad(
                 "quiet",
-                "a version that fails half of its requests, at three callers a minute",
+                "a version that fails half of all, at three callers a minute",
                 Fault { share: 0.5, ..ask_sandbox("status=500") },
             )
         },
@@ -137,7 +137,7 @@ fn by_hand() -> Vec<Scenario> {
         },
         Scenario {
             name: "fix-at-once",
-            story: "a mended version follows while the gates of the bad one stand in alarm",
+            story: "a fix follows while the bad version's gates stand in alarm",
             functions: &["chat", "embed"],
             fault: Some(failing),
             has_hooks: false,
@@ -181,6 +181,8 @@ mod tests {
         for scenario in all_scenarios() {
             let must_stop = !matches!(scenario.expected, Expected::Live | Expected::BackByHand);
             assert_eq!(scenario.is_bad(), must_stop, "{}", scenario.name);
+            let line = format!("{:<18} {}", scenario.name, scenario.story);
+            assert!(line.len() < 80, "wider than a terminal: {line}");
         }
     }
 }
