@@ -11,6 +11,7 @@ mod frozen;
 mod http2;
 mod key_store;
 mod matrix;
+mod neighbours;
 mod outage;
 mod random;
 mod recovery;

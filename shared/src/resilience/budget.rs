@@ -1,11 +1,12 @@
-//! A budget that bounds how many extra calls all requests of an environment may make together.
+//! Budgets that bound how many extra calls all requests of an environment may make together.
 //!
 //! Retries multiply an outage: three attempts are three times the load on an upstream that is already
 //! failing. Each extra call is therefore charged, and an extra call that fails has lost its price: only
 //! successes refill. The prices are the AWS SDKs' of 2026; their bucket holds 500, this one 140, because one
 //! environment serves little. A split request counts as one here: each round of its retries is charged
 //! once (`rounds.rs`). The price of a fallback is reserved, retries cannot take it, so that with a healthy fallback no
-//! failure rate of the requested model can fail a request.
+//! failure rate of the requested model can fail a request. Failures, throttling and transient refusals have a budget
+//! each: who floods one model, or sends prompts that Cohere refuses, does not take the retries after a failure.
 
 use crate::error::Cause;
 
@@ -74,6 +75,63 @@ impl RetryBudget {
     }
 }
 
+/// What a call is charged for, each from a budget of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Failure,
+    Throttle,
+    Transient,
+}
+
+impl From<Cause> for Kind {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Throttled | Cause::Quota => Kind::Throttle,
+            Cause::Transient => Kind::Transient,
+            _ => Kind::Failure,
+        }
+    }
+}
+
+/// What an extra call was charged, and from which budget.
+#[derive(Clone, Copy, Debug)]
+pub struct ExtraCharge {
+    charge: Charge,
+    kind: Kind,
+}
+
+/// The budgets of an environment, full at its start.
+#[derive(Debug, Default)]
+pub struct RetryBudgets([RetryBudget; 3]);
+
+impl RetryBudgets {
+    /// Charges a retry after a failure; `None` where its budget is empty.
+    #[must_use]
+    pub fn charge_retry(&mut self, cause: Cause) -> Option<ExtraCharge> {
+        let kind = Kind::from(cause);
+        let charge = self.0[kind as usize].charge_retry(cause)?;
+        Some(ExtraCharge { charge, kind })
+    }
+
+    /// Charges a fallback's call after a failure; `None` where its budget is empty.
+    #[must_use]
+    pub fn charge_fallback(&mut self, cause: Cause) -> Option<ExtraCharge> {
+        let kind = Kind::from(cause);
+        let charge = self.0[kind as usize].charge_fallback(cause)?;
+        Some(ExtraCharge { charge, kind })
+    }
+
+    /// Refunds what a call was charged that succeeded.
+    pub fn refund(&mut self, extra: ExtraCharge) {
+        self.0[extra.kind as usize].refund(extra.charge);
+    }
+
+    /// Records that a request's first call succeeded, which adds to all.
+    pub fn record_first_success(&mut self) {
+        self.0.iter_mut().for_each(RetryBudget::record_first_success);
+    }
+}
+
 fn price_after(cause: Cause) -> u32 {
     match cause {
         Cause::Throttled | Cause::Quota => PRICE_AFTER_THROTTLE,
@@ -125,6 +183,25 @@ mod tests {
         }
         budget.record_first_success();
         assert!(budget.charge_retry(Cause::Server).is_some());
+    }
+
+    #[test]
+    fn no_kind_takes_the_retries_of_another() {
+        let kinds = [Cause::Server, Cause::Throttled, Cause::Transient];
+        for emptied in kinds {
+            let mut budgets = RetryBudgets::default();
+            while budgets.charge_fallback(emptied).is_some() {}
+            for cause in kinds {
+                assert_eq!(budgets.charge_retry(cause).is_some(), cause != emptied, "{cause:?}");
+            }
+            for _ in 0..2 * PRICE {
+                budgets.record_first_success();
+            }
+            let charge = budgets.charge_retry(emptied).expect("first successes refill all");
+            assert!(budgets.charge_retry(Cause::Timeout).is_some() || emptied == Cause::Server);
+            budgets.refund(charge);
+            assert!(budgets.charge_retry(emptied).is_some());
+        }
     }
 
     #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@
 //! breakers, its model's and that of Cohere's host, so that a host which is gone is found out once.
 
 use super::breaker::{Breaker, BreakerState, Refused};
-use super::budget::{Charge, RetryBudget};
+use super::budget::{ExtraCharge, RetryBudgets};
 use super::models::{ModelState, ModelStates};
 use super::ramp::CallRate;
 use super::rounds::RetryRounds;
@@ -34,9 +34,7 @@ pub struct UpstreamState {
 struct Locked {
     host: HostState,
     models: ModelStates,
-    budget: RetryBudget,
-    /// For retries after a transient 422, so that one caller's prompts cannot take everybody's retries.
-    transient_budget: RetryBudget,
+    budgets: RetryBudgets,
     refused_key: Option<RefusedKey>,
 }
 
@@ -64,13 +62,6 @@ pub enum CallCharge {
     Free,
 }
 
-/// What an extra call was charged, and from which budget.
-#[derive(Clone, Copy, Debug)]
-pub struct ExtraCharge {
-    charge: Charge,
-    is_transient: bool,
-}
-
 /// The retry rounds of one request, shared by its calls under way.
 #[derive(Clone, Debug, Default)]
 pub struct SharedRounds(Arc<Mutex<RetryRounds>>);
@@ -92,8 +83,7 @@ impl UpstreamState {
         let state = Locked {
             host: HostState { breaker: Breaker::new(config.breaker), rate: CallRate::default() },
             models: ModelStates::new(config.breaker),
-            budget: RetryBudget::default(),
-            transient_budget: RetryBudget::default(),
+            budgets: RetryBudgets::default(),
             refused_key: None,
         };
         Self { config, state: Mutex::new(state) }
@@ -230,13 +220,8 @@ impl UpstreamState {
         let mut state = self.lock_state();
         state.refused_key = None;
         match charge {
-            CallCharge::FirstCall => state.budget.record_first_success(),
-            CallCharge::Extra(ExtraCharge { charge, is_transient: true }) => {
-                state.transient_budget.refund(charge);
-            }
-            CallCharge::Extra(ExtraCharge { charge, is_transient: false }) => {
-                state.budget.refund(charge);
-            }
+            CallCharge::FirstCall => state.budgets.record_first_success(),
+            CallCharge::Extra(extra) => state.budgets.refund(extra),
             CallCharge::Free => {}
         }
     }
@@ -244,18 +229,13 @@ impl UpstreamState {
     /// Charges a retry after a failure; `None` where its budget is empty.
     #[must_use]
     pub fn charge_retry(&self, cause: Cause) -> Option<ExtraCharge> {
-        let mut state = self.lock_state();
-        let is_transient = cause == Cause::Transient;
-        let budget = if is_transient { &mut state.transient_budget } else { &mut state.budget };
-        let charge = budget.charge_retry(cause)?;
-        Some(ExtraCharge { charge, is_transient })
+        self.lock_state().budgets.charge_retry(cause)
     }
 
     /// Charges a fallback's call after a failure; `None` where the budget is empty.
     #[must_use]
     pub fn charge_fallback(&self, cause: Cause) -> Option<ExtraCharge> {
-        let charge = self.lock_state().budget.charge_fallback(cause)?;
-        Some(ExtraCharge { charge, is_transient: false })
+        self.lock_state().budgets.charge_fallback(cause)
     }
 
     /// Records that Cohere refuses the key of this version, or its account.
