@@ -44,7 +44,7 @@ impl Checklist {
         };
         let session = options.open_session().await?;
         let stack = require_stack(&session, name).await?;
-        let deploy = match find_environment(name) {
+        let deploy = match find_environment(name, &session.region) {
             Some(environment) => format!("ops deploy --environment {environment}"),
             None => format!("ops deploy --stack {name}"),
         };

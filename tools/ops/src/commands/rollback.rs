@@ -197,10 +197,17 @@ impl Done<'_> {
         stopped: &Stopped,
         wait: Duration,
     ) -> anyhow::Result<Report> {
-        let Self { name, options, target, stack, live, .. } = self;
+        let Self { session, name, options, target, stack, live } = self;
         let number = target.number;
         say(&format!("the aliases lead to release {number} again"));
-        let next = list_next_commands(name, &stack.status, &target.release, live, options);
+        let next = list_next_commands(
+            name,
+            &session.region,
+            &stack.status,
+            &target.release,
+            live,
+            options,
+        );
         let advice = format!("The next deployment:\n  {}\n", next.join("\n  "));
         let tried = self.try_out(wait).await;
         let smoke_test = tried.as_deref().unwrap_or("failed");

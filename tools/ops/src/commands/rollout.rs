@@ -71,7 +71,7 @@ impl FollowRollout {
         if self.abort {
             return self.stop(&session, name, options).await;
         }
-        let (look, fired) = self.follow(&session, name, first).await?;
+        let (look, fired) = self.follow(&session, name, options, first).await?;
         let verdict = Verdict::of(&look);
         let is_failed = verdict == Verdict::TakenBack;
         Ok(Report { is_failed, ..report(&look, verdict, &fired, name) })
@@ -86,6 +86,7 @@ impl FollowRollout {
         &self,
         session: &Session,
         name: &str,
+        options: &Options,
         first: Look,
     ) -> anyhow::Result<(Look, FiredGates)> {
         let end = Instant::now() + Duration::from_secs(self.stack_wait_secs);
@@ -97,7 +98,7 @@ impl FollowRollout {
             if !look.is_under_way() {
                 return Ok((look, fired));
             }
-            let again = write_command("rollout", name, &Options::default());
+            let again = write_command("rollout", name, options);
             ensure!(
                 Instant::now() + self.pause() < end,
                 "it is still under way, and goes on by itself; follow it again by: {again}"

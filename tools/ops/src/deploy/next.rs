@@ -19,6 +19,7 @@ pub fn write_command(command: &str, stack: &str, options: &Options) -> String {
 /// release that is live goes out at once: its callers meet what they meet already, and gates have nothing to compare.
 pub fn list_next_commands(
     stack: &str,
+    region: &str,
     status: &str,
     release: &Release,
     live: &LiveFunctions,
@@ -31,7 +32,7 @@ pub fn list_next_commands(
             "aws cloudformation continue-update-rollback --stack-name {stack}{account}"
         ));
     }
-    let deploy = match find_environment(stack) {
+    let deploy = match find_environment(stack, region) {
         Some(environment) => format!("ops deploy --environment {environment}"),
         None => format!("ops deploy --stack {stack}"),
     };
@@ -78,7 +79,7 @@ mod tests {
     fn list(status: &str, commit: &str, live: &LiveFunctions) -> Vec<String> {
         let release = Release { commit: commit.into(), ..Release::default() };
         let options = Options { region: Some("eu-west-1".into()), ..Options::default() };
-        list_next_commands("it", status, &release, live, &options)
+        list_next_commands("it", "eu-west-1", status, &release, live, &options)
     }
 
     #[test]

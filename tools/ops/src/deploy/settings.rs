@@ -66,15 +66,30 @@ fn read_overrides(value: &Value) -> anyhow::Result<Parameters> {
     pairs.into_iter().map(read_pair).collect()
 }
 
-/// Finds the environment of this folder whose stack has this name.
-pub fn find_environment(stack: &str) -> Option<String> {
-    let text = std::fs::read_to_string(FILE).ok()?;
-    let config: Value = basic_toml::from_str(&text).ok()?;
-    let environments = config.as_object()?.iter();
-    let is_meant = |(_, known): &(&String, &Value)| {
-        ["global", "deploy"].iter().any(|of| known[of]["parameters"]["stack_name"] == stack)
-    };
-    environments.into_iter().find(is_meant).map(|(name, _)| name.clone())
+/// Finds the environment of this folder whose stack has this name in this region.
+pub fn find_environment(stack: &str, region: &str) -> Option<String> {
+    find_environment_in(&std::fs::read_to_string(FILE).ok()?, stack, region)
+}
+
+/// One that names the region stands over one that names none.
+fn find_environment_in(text: &str, stack: &str, region: &str) -> Option<String> {
+    let config: Value = basic_toml::from_str(text).ok()?;
+    let mut without_region = None;
+    for (name, known) in config.as_object()? {
+        let settings = match known.is_object() {
+            true => Settings::parse(text, name).unwrap_or_default(),
+            false => continue,
+        };
+        if settings.stack.as_deref() != Some(stack) {
+            continue;
+        }
+        match settings.region {
+            Some(of_environment) if of_environment == region => return Some(name.clone()),
+            None if without_region.is_none() => without_region = Some(name.clone()),
+            _ => {}
+        }
+    }
+    without_region
 }
 
 /// Reads one `NAME=VALUE`; the value may stand in quotation marks.
@@ -143,6 +158,18 @@ parameter_overrides = "A=1 B=2"
 
     fn parameters(pairs: &[(&str, &str)]) -> Parameters {
         pairs.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect()
+    }
+
+    #[test]
+    fn environment_is_found_by_stack_and_region() {
+        let text = "version = 0.1\n[a.global.parameters]\nstack_name = 'it'\nregion = 'eu-west-1'\n\
+                    [b.global.parameters]\nstack_name = 'it'\n[c.deploy.parameters]\nstack_name = 'other'\n\
+                    region = 'eu-west-1'";
+        let find = |stack: &str, region: &str| find_environment_in(text, stack, region);
+        assert_eq!(find("it", "eu-west-1").as_deref(), Some("a"));
+        assert_eq!(find("it", "us-east-1").as_deref(), Some("b"));
+        assert_eq!(find("other", "us-east-1"), None);
+        assert_eq!(find("other", "eu-west-1").as_deref(), Some("c"));
     }
 
     #[test]
