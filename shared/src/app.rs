@@ -41,7 +41,8 @@ impl App {
         let cohere = Cohere::new(transport, &config.http.upstream_url, key)?;
         cohere.read_key_ahead().await;
         let health = HealthCheck::new(config.health.clone(), config.prices.clone());
-        let upstream_state = UpstreamState::new(config.resilience);
+        let upstream_state =
+            UpstreamState::new(config.resilience, config.rates.clone(), models::published_rate);
         let cache = Cache::new(config.cache);
         let prices = Prices::new(config.prices.clone());
         Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache, prices })))

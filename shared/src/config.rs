@@ -16,6 +16,7 @@ mod limits;
 mod models;
 mod prices;
 mod probe;
+mod rates;
 mod reader;
 mod resilience;
 mod rollout;
@@ -38,6 +39,7 @@ pub use limits::LimitsConfig;
 pub use models::ModelsConfig;
 pub use prices::{PricesConfig, UnitPrice};
 pub use probe::{FrontDoorConfig, ProbeConfig};
+pub use rates::RatesConfig;
 pub use resilience::{BreakerConfig, ResilienceConfig};
 pub use rollout::{RolloutConfig, RolloutModels, VersionPair};
 pub use secrets::SecretConfig;
@@ -60,6 +62,7 @@ pub struct Config {
     pub fallback: FallbackConfig,
     pub prices: PricesConfig,
     pub resilience: ResilienceConfig,
+    pub rates: RatesConfig,
     pub limits: LimitsConfig,
     pub cache: CacheConfig,
     pub times: TimesConfig,
@@ -82,6 +85,7 @@ impl Config {
             fallback: FallbackConfig::read_from(&mut reader),
             prices: PricesConfig::read_from(&mut reader),
             resilience: ResilienceConfig::read_from(&mut reader),
+            rates: RatesConfig::read_from(&mut reader),
             limits: LimitsConfig::read_from(&mut reader),
             cache: CacheConfig::read_from(&mut reader),
             times: TimesConfig::read_from(&reader),

@@ -12,6 +12,7 @@ use crate::deadline::Deadline;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError};
 use crate::record::{BilledUnits, CallStats};
+use crate::resilience::rate::RateCost;
 use crate::telemetry::event_line::{EventLine, Level};
 use crate::telemetry::invocation::InvocationIds;
 use crate::telemetry::metrics::Metric;
@@ -102,6 +103,7 @@ impl HealthCheck {
             headers: HeaderMap::new(),
             attempt_timeout: timeout,
             deadline: Deadline::new(now(), timeout, None, timeout),
+            cost: RateCost::ONE,
         };
         let mut stats = CallStats::default();
         let mut answer = cohere.call(&call, &mut stats).await;

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod cooldown;
 pub mod models;
 pub mod ramp;
+pub mod rate;
 pub mod retry;
 pub mod rounds;
 pub mod state;

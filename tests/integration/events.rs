@@ -163,7 +163,7 @@ async fn waits_are_no_gateway_time() {
     let answer = running.send("/v2/chat", CHAT).await;
     let event = wait_for_event(&running, ENDED, 0).await;
     let (metrics, _) = check_event(&event);
-    assert!(answer.header("server-timing").contains(", waiting;dur="), "{answer:?}");
+    assert!(answer.header("server-timing").contains(", wait;dur="), "{answer:?}");
     let waited = event["waiting_ms"].as_f64().expect("a backoff");
     assert_eq!((&event["attempts"], metrics["WaitingTime"]), (&json!(2), waited));
     let parts = waited + event["upstream_ms"].as_f64().unwrap() + metrics["GatewayTime"];

@@ -32,6 +32,7 @@ mod panics;
 mod parameters;
 mod probe;
 mod queries;
+mod quota;
 mod recorded;
 mod refusals;
 mod refused_by_api_gateway;

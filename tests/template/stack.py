@@ -16,7 +16,7 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation a
 ROOT = Path(__file__).resolve().parents[2]
 # Each function's time in seconds, which is that of its routes too.
 FUNCTIONS = {
-    "Chat": 900, "Embed": 130, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60,
+    "Chat": 900, "Embed": 300, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60,
     "Driver": 900, "PreTraffic": 300, "PostTraffic": 900,
 }
 # CodeDeploy invokes them by name, so that they have neither alias nor versions.

@@ -8,6 +8,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::lock::lock_anyway;
 use crate::record::CallStats;
+use crate::resilience::rate::RateCost;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
 use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
@@ -60,6 +61,8 @@ pub struct Call {
     /// Time of one attempt.
     pub attempt_timeout: Duration,
     pub deadline: Deadline,
+    /// What it takes of the model's rate.
+    pub cost: RateCost,
 }
 
 impl Cohere {

@@ -2,12 +2,12 @@
 
 use super::setting::{Setting, SettingKind};
 use super::{authorizer, cache, fallback, health, http, limits, models, prices};
-use super::{probe, resilience, rollout, rotation, secrets, service, times};
+use super::{probe, rates, resilience, rollout, rotation, secrets, service, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 15] = [
+const CONCERNS: [(&str, &[Setting]); 16] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -17,6 +17,7 @@ const CONCERNS: [(&str, &[Setting]); 15] = [
     ("Fallback", fallback::SETTINGS),
     ("Prices", prices::SETTINGS),
     ("Circuit breaker and refused key", resilience::SETTINGS),
+    ("Rates", rates::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Cache", cache::SETTINGS),
     ("Times", times::SETTINGS),

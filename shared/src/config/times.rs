@@ -16,7 +16,7 @@ settings! {
     /// Time of one call to Cohere, embed.
     GATEWAY_EMBED_ATTEMPT_TIMEOUT_MS = number(1, MAX_MS, "60000");
     /// Time of a whole embed request.
-    GATEWAY_EMBED_TOTAL_TIMEOUT_MS = number(100, MAX_MS, "120000");
+    GATEWAY_EMBED_TOTAL_TIMEOUT_MS = number(100, MAX_MS, "290000");
     /// Time of one call to Cohere, rerank.
     GATEWAY_RERANK_ATTEMPT_TIMEOUT_MS = number(1, MAX_MS, "30000");
     /// Time of a whole rerank request.

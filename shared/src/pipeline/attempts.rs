@@ -1,9 +1,11 @@
 //! Calls one model until there is an answer, or nothing is left that is worth trying.
 //!
-//! Per attempt, in this order: known-bad key → breaker permit → cooldown or backoff (never over two
-//! seconds in all) → budget → the call in its own time. Up to three attempts on the requested model, one
-//! after a cooldown or as a probe, then one on the fallback. Whatever stops a request, it answers with its
-//! own last failure.
+//! Per attempt, in this order: known-bad key → breaker permit → budget → cooldown, backoff and rate (never over two
+//! seconds in all, unless it is a part of a split request) → the call in its own time. Up to three attempts on the
+//! requested model, one after a cooldown or as a probe, then one on the fallback; a part that meets a 429 waits as
+//! long as its request has time. Whatever stops a request, it answers with its own last failure.
+
+mod turn;
 
 use super::model_answer::ModelRole;
 use crate::app::App;
@@ -11,9 +13,10 @@ use crate::clock::{Instant, now};
 use crate::cohere::client::Call;
 use crate::error::{About, Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
+use crate::resilience::models::TurnEnd;
 use crate::resilience::retry::{Disposition, NextAttempt};
 use crate::resilience::state::{
-    CallCharge, CallOutcome, CallPermit, RefusedCall, SharedRounds, UpstreamState,
+    CallCharge, CallOutcome, CallPermit, CallTurn, RefusedCall, SharedRounds, UpstreamState,
 };
 use crate::telemetry::model_names::name_model;
 use std::time::Duration;
@@ -47,6 +50,8 @@ struct Attempts<'a> {
     role: ModelRole<'a>,
     /// Calls of this model so far.
     made: u32,
+    /// Those of them that met a 429 and will be made again whatever their number.
+    throttled: u32,
     /// No other call follows the next one: it is a probe, or the first after a cooldown.
     is_last: bool,
     waited: Duration,
@@ -70,6 +75,7 @@ pub(super) async fn make_attempts<'a, A: CallAnswer>(
         rounds: rounds.clone(),
         role,
         made: 0,
+        throttled: 0,
         is_last: false,
         waited: Duration::ZERO,
         last_error: None,
@@ -92,7 +98,7 @@ impl Attempts<'_> {
         stats: &mut CallStats,
     ) -> Result<A> {
         let permit = self.admit()?;
-        if !self.cooldown_left().is_zero() {
+        if !self.call.cost.is_bulk && !self.cooldown_left().is_zero() {
             return Err(failure.clone());
         }
         let mut charge = CallCharge::FirstCall;
@@ -105,7 +111,8 @@ impl Attempts<'_> {
                 }
             }
         }
-        let answer = self.attempt(permit, charge, stats).await;
+        let turn = self.take_turn(stats).await.map_err(|_| failure.clone())?;
+        let answer = self.attempt(permit, turn, charge, stats).await;
         if let Err(error) = &answer {
             self.note_key_refusal(error, stats).await;
         }
@@ -140,8 +147,9 @@ impl Attempts<'_> {
                 tokio::time::sleep(wait).await;
                 stats.add_waiting(started);
             }
+            let (permit, turn) = self.take_turn_admitted(permit, stats).await?;
             let started = now();
-            let error = match self.attempt(permit, charge, stats).await {
+            let error = match self.attempt(permit, turn, charge, stats).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -171,6 +179,26 @@ impl Attempts<'_> {
         })
     }
 
+    /// Takes the model's turn. Who has waited for it asks the breaker again, which may have opened meanwhile.
+    async fn take_turn_admitted(
+        &mut self,
+        permit: CallPermit,
+        stats: &mut CallStats,
+    ) -> Result<(CallPermit, CallTurn)> {
+        let waited = self.waited;
+        // A probe that waits here would have the others refused.
+        let permit = if permit.is_probe() { None } else { Some(permit) };
+        let turn = self.take_turn(stats).await?;
+        if let Some(permit) = permit
+            && self.waited == waited
+        {
+            return Ok((permit, turn));
+        }
+        let permit = self.admit()?;
+        self.is_last |= permit.is_probe();
+        Ok((permit, turn))
+    }
+
     fn cooldown_left(&self) -> Duration {
         self.state().cooldown_left(self.call.endpoint, &self.call.model)
     }
@@ -180,18 +208,23 @@ impl Attempts<'_> {
     /// # Errors
     /// The wait is longer than a request may wait, or than it has left.
     fn choose_wait(&mut self, hold: Duration) -> Result<Duration> {
-        let cooldown = self.cooldown_left();
+        let is_part = self.call.cost.is_bulk;
+        // A part waits for its turn with the others.
+        let cooldown = if is_part { Duration::ZERO } else { self.cooldown_left() };
+        let waits_for_turn = |error: &&GatewayError| is_part && error.cause() == Cause::Throttled;
+        let last_error = self.last_error.as_ref().filter(|error| !waits_for_turn(error));
         let next = NextAttempt {
-            attempts_made: self.made,
+            attempts_made: if last_error.is_some() { self.made } else { 0 },
             cooldown,
             hold,
-            retry_after: self.last_error.as_ref().and_then(|error| error.retry_after),
+            longest_wait: self.longest_wait(),
+            retry_after: last_error.and_then(|error| error.retry_after),
             waited: self.waited,
             time_left: self.call.deadline.at.saturating_duration_since(now()),
         };
         let Some(wait) = next.choose_wait(fastrand::f64()) else {
             let error = self.last_error.clone();
-            return Err(error.unwrap_or_else(|| in_cooldown(&self.call.model, cooldown)));
+            return Err(error.unwrap_or_else(|| turn::tell_rate_limit(&self.call.model, cooldown)));
         };
         self.is_last |= !cooldown.is_zero();
         Ok(wait)
@@ -213,16 +246,19 @@ impl Attempts<'_> {
     async fn attempt<A: CallAnswer>(
         &mut self,
         mut permit: CallPermit,
+        mut turn: CallTurn,
         charge: CallCharge,
         stats: &mut CallStats,
     ) -> Result<A> {
         let Call { endpoint, model, .. } = self.call;
         let state = self.state();
         self.made += 1;
+        turn.mark_sent();
         let started = now();
         let mut error = match A::fetch(self.app, self.call, stats).await {
             Ok(mut answer) => {
-                state.record_success(*endpoint, model, charge);
+                turn.end(TurnEnd::Served);
+                state.record_success(model, charge);
                 permit.judge_time(A::IS_STREAM, started.elapsed());
                 answer.take_permit(permit);
                 return Ok(answer);
@@ -231,11 +267,14 @@ impl Attempts<'_> {
         };
         permit.report(CallOutcome::from(&error));
         stats.record_limit(error.cause());
+        turn.end(match error.cause() {
+            Cause::Throttled => TurnEnd::Throttled { requested: error.retry_after },
+            Cause::Connect => TurnEnd::Unsent,
+            _ => TurnEnd::Answered,
+        });
         if error.cause() == Cause::Throttled {
-            state.record_throttle(*endpoint, model, error.retry_after);
+            self.throttled += u32::from(self.call.cost.is_bulk);
             error.retry_after.get_or_insert(state.cooldown_left(*endpoint, model));
-        } else {
-            state.record_not_throttled(*endpoint, model);
         }
         Err(error)
     }
@@ -266,7 +305,8 @@ impl Attempts<'_> {
         started: Instant,
     ) -> bool {
         let cause = error.cause();
-        let is_allowed = !self.is_last && self.made < Disposition::from(cause).attempts;
+        let made = self.made - self.throttled;
+        let is_allowed = !self.is_last && made < Disposition::from(cause).attempts;
         is_allowed
             && (has_other_key || !matches!(cause, Cause::Auth | Cause::Billing))
             && !(cause == Cause::Timeout && self.leaves_time_to_fallback(started))
@@ -298,13 +338,6 @@ fn held_back(model: &str) -> GatewayError {
     let message =
         format!("Cohere's {} has failed and is called little at first", name_model(model));
     GatewayError { about: About::Ramp, ..GatewayError::new(Code::CircuitOpen, message) }
-}
-
-fn in_cooldown(model: &str, cooldown: Duration) -> GatewayError {
-    let message =
-        format!("Cohere's rate limit for {} is reached, please try again later", name_model(model));
-    let retry_after = Some(cooldown);
-    GatewayError { retry_after, ..GatewayError::new(Code::RateLimited, message) }
 }
 
 /// Adds to a failure, for the log, why it was not tried again.

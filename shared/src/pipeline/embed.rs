@@ -33,7 +33,7 @@ use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use cache::EmbedCache;
 use http::Response;
-use size::{check_size, inputs_per_call};
+use size::{check_size, inputs_per_call, units_per_input};
 
 /// Answers one request of the endpoint.
 pub async fn handle(app: &'static App, request: Incoming) -> Response<Body> {
@@ -111,9 +111,17 @@ impl ModelAnswer<Embed> for BatchAnswer {
         let object = &request.upstream.object;
         let id = request.request.json_id();
         let plan = EmbedPlan::new(&app.cache, &identity.client, options.no_store, object);
-        let call = request.whole_call();
+        let (call, priority) = (request.whole_call(), request.part_priority());
         record.batch = BatchStats::default();
-        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
+        let units_per_element = Some(units_per_input(&call.model, plan.batch.source()));
+        let fan_out = FanOut {
+            app,
+            call: &call,
+            batch: &plan.batch,
+            role: request.role,
+            priority,
+            units_per_element,
+        };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
         let answer = Box::pin(answer_plan(&plan, &fan_out, &id, record)).await?;
         if let Some(chunks) = answer {
@@ -122,7 +130,7 @@ impl ModelAnswer<Embed> for BatchAnswer {
         // The answer is made of the calls that follow, and so are the counts in its headers.
         record.calls.response_headers.clear();
         let plan = EmbedPlan::as_it_stands(&app.cache, &identity.client, object);
-        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
+        let fan_out = FanOut { batch: &plan.batch, ..fan_out };
         match Box::pin(answer_plan(&plan, &fan_out, &id, record)).await? {
             Some(chunks) => Ok(BatchAnswer(chunks)),
             None => Err(cannot_be_joined()),

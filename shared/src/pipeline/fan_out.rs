@@ -1,5 +1,6 @@
 //! Makes the calls of a split request: 16 at a time, each with attempts of its own.
 //!
+//! All of them together must find room in the model's rate within the request's time, else none is made.
 //! Where the breaker asks for a probe, after a cooldown, and on the fallback, the first sub-request goes
 //! alone and the others wait for its verdict. The first final failure ends the request: calls under way are dropped,
 //! others are not made, and what has been answered was handed on as it came.
@@ -8,13 +9,18 @@ use super::attempts::{CallAnswer, make_attempts};
 use super::model_answer::ModelRole;
 use crate::app::App;
 use crate::batch::{Batch, SubRequest, with_caller_indices};
+use crate::clock::now;
 use crate::cohere::client::Call;
 use crate::error::{Cause, Code, GatewayError, Result};
 use crate::record::CallStats;
-use crate::resilience::state::SharedRounds;
+use crate::resilience::rate::RateCost;
+use crate::resilience::state::{QueuedUnits, SharedRounds};
+use crate::telemetry::model_names::name_model;
 use crate::wire::ExpectedResults;
+use crate::wire::object::append_field;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use std::time::Duration;
 
 /// Most calls of a request that are under way at a time.
 const CONCURRENCY: usize = 16;
@@ -26,6 +32,10 @@ pub(super) struct FanOut<'a> {
     pub(super) call: &'a Call,
     pub(super) batch: &'a dyn Batch,
     pub(super) role: ModelRole<'a>,
+    /// Cohere's `priority` of the parts; `None` where they get what the caller has set, or none.
+    pub(super) priority: Option<u32>,
+    /// Units of the model's rate that an element takes; `None` where a call is one unit.
+    pub(super) units_per_element: Option<u32>,
 }
 
 impl FanOut<'_> {
@@ -40,20 +50,27 @@ impl FanOut<'_> {
         mut on_answer: impl FnMut(&SubRequest, &A) + Send,
     ) -> Result<Vec<(SubRequest, A)>> {
         let rounds = SharedRounds::default();
+        let is_bulk = sub_requests.len() > 1;
+        let mut queued = if is_bulk { Some(self.queue_units(&sub_requests)?) } else { None };
         let mut sub_requests = sub_requests.into_iter();
         let mut answers = Vec::with_capacity(sub_requests.len());
         if self.needs_leader(sub_requests.len())
             && let Some(leader) = sub_requests.next()
         {
-            let call = self.sub_call(&leader);
+            let call = self.sub_call(&leader, is_bulk);
             match make_attempts(self.app, &call, self.role, &rounds, stats).await {
                 Ok(answer) => {
                     on_answer(&leader, &answer);
+                    self.release_units(&mut queued, &leader);
                     answers.push((leader, answer));
                 }
                 Err(error) => return Err(self.describe_failure(error, &leader)),
             }
         }
+        let on_answer = |sub_request: &SubRequest, answer: &A| {
+            self.release_units(&mut queued, sub_request);
+            on_answer(sub_request, answer);
+        };
         let rest = self.fetch_together(sub_requests.collect(), &rounds, stats, on_answer).await?;
         answers.extend(rest);
         Ok(answers)
@@ -152,11 +169,42 @@ impl FanOut<'_> {
         rounds: &SharedRounds,
         stats: &mut CallStats,
     ) -> (usize, Result<A>) {
-        let call = self.sub_call(sub_request);
+        let call = self.sub_call(sub_request, true);
         (number, make_attempts(self.app, &call, self.role, rounds, stats).await)
     }
 
-    fn sub_call(&self, sub_request: &SubRequest) -> Call {
+    /// Makes sure that all calls find room in the model's rate while the request has time.
+    ///
+    /// # Errors
+    /// `rate_limited`, before anything is spent.
+    fn queue_units(&self, sub_requests: &[SubRequest]) -> Result<QueuedUnits> {
+        let units = sub_requests.iter().map(|sub_request| u64::from(self.count_units(sub_request)));
+        let largest = sub_requests.iter().map(|sub_request| self.count_units(sub_request)).max();
+        let time_left = self.call.deadline.at.saturating_duration_since(now());
+        let queued = self.app.upstream_state.queue_units(
+            self.call.endpoint,
+            &self.call.model,
+            units.sum(),
+            largest.unwrap_or(1),
+            time_left,
+        );
+        queued.map_err(|wait| tell_long_wait(&self.call.model, wait, time_left))
+    }
+
+    fn release_units(&self, queued: &mut Option<QueuedUnits>, sub_request: &SubRequest) {
+        if let Some(queued) = queued {
+            queued.release(u64::from(self.count_units(sub_request)));
+        }
+    }
+
+    /// Returns what a sub-request takes of the model's rate.
+    fn count_units(&self, sub_request: &SubRequest) -> u32 {
+        let Some(each) = self.units_per_element else { return 1 };
+        let elements = u32::try_from(sub_request.elements.len()).unwrap_or(u32::MAX);
+        elements.saturating_mul(each)
+    }
+
+    fn sub_call(&self, sub_request: &SubRequest, is_bulk: bool) -> Call {
         let mut expected_results = self.call.expected_results.clone();
         if !sub_request.is_whole {
             let types = expected_results.map(|whole| whole.types).unwrap_or_default();
@@ -164,9 +212,24 @@ impl FanOut<'_> {
             // A ranking's best may lie in one sub-request, so that each has all its results.
             expected_results = Some(ExpectedResults { inputs, results: inputs, types });
         }
-        let body = self.batch.write_body(sub_request);
-        Call { body, expected_results, ..self.call.clone() }
+        let mut body = self.batch.write_body(sub_request);
+        if let Some(priority) = self.priority.filter(|_| is_bulk) {
+            body = append_field(body, "priority", &priority.to_string());
+        }
+        let cost = RateCost { units: self.count_units(sub_request), is_bulk };
+        Call { body, expected_results, cost, ..self.call.clone() }
     }
+}
+
+/// Says that a request would have to wait for longer than it has.
+fn tell_long_wait(model: &str, wait: Duration, time_left: Duration) -> GatewayError {
+    let model = name_model(model);
+    let (wait_secs, left_secs) = (wait.as_secs_f64().ceil(), time_left.as_secs());
+    let message = format!(
+        "Cohere's rate limit for {model} lets this request's last call go in {wait_secs} s, and the request \
+         has {left_secs} s: nothing was sent. Send fewer inputs, or more time by x-gateway-timeout-ms"
+    );
+    GatewayError { retry_after: Some(wait), ..GatewayError::new(Code::RateLimited, message) }
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ fn server_timing(record: &RequestRecord) -> String {
     push_millis(&mut timing, ", gateway;dur=", record.gateway_time());
     let waiting = record.calls.waiting_time;
     if !waiting.is_zero() {
-        push_millis(&mut timing, ", waiting;dur=", waiting);
+        push_millis(&mut timing, ", wait;dur=", waiting);
     }
     timing
 }

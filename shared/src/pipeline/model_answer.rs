@@ -3,6 +3,7 @@
 use super::request::GatewayRequest;
 use crate::app::App;
 use crate::cohere::client::Call;
+use crate::cohere::models::{Lifetime, find_model};
 use crate::error::{GatewayError, Result};
 use crate::record::RequestRecord;
 use crate::wire::UpstreamRequest;
@@ -33,6 +34,16 @@ pub(super) struct ModelRequest<'a> {
 }
 
 impl ModelRequest<'_> {
+    /// Returns Cohere's `priority` of the parts of this request; `None` where they keep the caller's, or the model
+    /// is not known to take one.
+    pub(super) fn part_priority(&self) -> Option<u32> {
+        let priority = self.app.config.rates.bulk_priority;
+        let knows_it = find_model(&self.upstream.model)
+            .is_some_and(|model| matches!(model.lifetime, Lifetime::Active));
+        let is_set = priority > 0 && knows_it && !self.upstream.object.has("priority");
+        if is_set { Some(priority) } else { None }
+    }
+
     /// Returns the call that sends the request as it is.
     pub(super) fn whole_call(&self) -> Call {
         self.request.call_for(self.upstream)

@@ -5,6 +5,7 @@ use crate::deadline::Deadline;
 use crate::edge::identity::Identity;
 use crate::edge::request::RequestOptions;
 use crate::endpoint::Endpoint;
+use crate::resilience::rate::RateCost;
 use crate::wire::{UpstreamRequest, to_json_string};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -36,6 +37,7 @@ impl GatewayRequest {
             headers: self.headers.clone(),
             attempt_timeout: self.attempt_timeout,
             deadline: self.deadline,
+            cost: RateCost::ONE,
         }
     }
 

@@ -90,7 +90,14 @@ impl ModelAnswer<Rerank> for BatchAnswer {
         let (client, per_call) = (&identity.client, wire::PER_CALL);
         let plan = RerankPlan::new(&app.cache, client, options.no_store, object, per_call);
         let call = request.whole_call();
-        let fan_out = FanOut { app, call: &call, batch: &plan.batch, role: request.role };
+        let fan_out = FanOut {
+            app,
+            call: &call,
+            batch: &plan.batch,
+            role: request.role,
+            priority: request.part_priority(),
+            units_per_element: None,
+        };
         // Boxed: a request's future is moved about until it is first polled, and this one is large.
         Box::pin(answer_plan(&plan, &fan_out, &request.request.json_id(), record))
             .await

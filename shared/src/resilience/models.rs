@@ -1,4 +1,4 @@
-//! What is remembered of each model: its breaker and its cooldown, for a bounded number of models.
+//! What is remembered of each model: its breaker, its cooldown and its rate, for a bounded number of models.
 //!
 //! Scope: environment. Callers may send any id, so the least recently used model goes when there are too
 //! many, but never one with failures or a cooldown: made-up ids must not wipe out what protects real
@@ -6,12 +6,16 @@
 //! callers pass `now`.
 
 use super::breaker::{Breaker, BreakerState};
-use super::cooldown::Cooldown;
+use super::cooldown::{Cooldown, Resting};
 use super::ramp::CallRate;
+use super::rate::{Rate, RateCost, RateLimit, Spend};
 use super::usual_time::UsualTime;
 use crate::clock::Instant;
-use crate::config::BreakerConfig;
+use crate::config::{BreakerConfig, RatesConfig};
 use crate::endpoint::Endpoint;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex as AsyncMutex;
 
 /// Most models remembered at a time. Ids are bounded too, so this is a bound in bytes.
 const MAX_MODELS: usize = 256;
@@ -24,42 +28,158 @@ pub struct ModelState {
     last_used: Instant,
     pub breaker: Breaker,
     pub cooldown: Cooldown,
-    pub rate: CallRate,
+    pub call_rate: CallRate,
     /// Of answers in one piece, and of the beginnings of streams.
     pub usual_times: [UsualTime; 2],
+    /// `None` where the operator wants no limit.
+    pub rate: Option<Rate>,
+    /// Units of split requests that are waiting, or on their way.
+    pub queued: u64,
+    /// Whose turn it is among parts of split requests.
+    bulk_queue: Option<Arc<AsyncMutex<()>>>,
+}
+
+/// A model's turn that a call has taken; it must be given back with what became of the call.
+#[derive(Debug)]
+#[must_use]
+pub struct Turn {
+    spend: Option<Spend>,
+    is_looking: bool,
+}
+
+/// What became of the call that had a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnEnd {
+    /// Cohere has answered.
+    Answered,
+    /// Cohere has served it.
+    Served,
+    /// A 429, with the cooldown that Cohere asks for.
+    Throttled { requested: Option<Duration> },
+    /// It was cancelled on its way.
+    Cancelled,
+    /// Nothing has reached Cohere.
+    Unsent,
+}
+
+/// Shortens a rest by up to a tenth, so that environments do not all come back at once.
+fn add_jitter(rest: Duration, random: f64) -> Duration {
+    rest.mul_f64(1.0 - random.clamp(0.0, 1.0) / 10.0)
 }
 
 impl ModelState {
-    fn new(endpoint: Endpoint, id: &str, now: Instant, config: BreakerConfig) -> Self {
+    fn new(endpoint: Endpoint, id: &str, now: Instant, source: &ModelSource) -> Self {
+        let window = source.rates.window;
         Self {
             endpoint,
             id: id.to_string(),
             last_used: now,
-            breaker: Breaker::new(config),
-            cooldown: Cooldown::default(),
-            rate: CallRate::default(),
+            breaker: Breaker::new(source.breaker),
+            cooldown: Cooldown::new(window),
+            rate: source.find_limit(endpoint, id).map(|limit| Rate::new(limit, window, now)),
+            call_rate: CallRate::default(),
             usual_times: Default::default(),
+            queued: 0,
+            bulk_queue: None,
+        }
+    }
+
+    /// Returns the lock of the part whose turn is next.
+    pub fn bulk_queue(&mut self) -> Arc<AsyncMutex<()>> {
+        Arc::clone(self.bulk_queue.get_or_insert_default())
+    }
+
+    /// Returns how long a split request waits for the last of its parts, behind those that are waiting.
+    pub fn estimate_wait(&mut self, units: u64, largest_part: u32, now: Instant) -> Duration {
+        let rest = self.cooldown.time_left(now);
+        let Some(rate) = &mut self.rate else { return rest };
+        rest.max(rate.estimate_wait(units, largest_part, self.queued, now))
+    }
+
+    /// Takes the turn for a call.
+    ///
+    /// # Errors
+    /// The model rests, or its rate has no room.
+    pub fn take_turn(&mut self, cost: RateCost, now: Instant) -> Result<Turn, Resting> {
+        let is_looking = self.cooldown.admit(now)?;
+        let Some(rate) = &mut self.rate else { return Ok(Turn { spend: None, is_looking }) };
+        match rate.spend(cost, now) {
+            Ok(spend) => Ok(Turn { spend: Some(spend), is_looking }),
+            Err(wait) => {
+                if is_looking {
+                    self.cooldown.stop_looking();
+                }
+                Err(Resting::For(wait))
+            }
+        }
+    }
+
+    /// Gives a turn back; `random` lies in 0..1.
+    pub fn end_turn(&mut self, turn: Turn, end: TurnEnd, random: f64, now: Instant) {
+        let Turn { spend, is_looking } = turn;
+        match end {
+            TurnEnd::Throttled { requested } => {
+                let rest = match (&mut self.rate, spend) {
+                    (Some(rate), Some(spend)) => rate.record_throttle(spend, now),
+                    _ => self.cooldown.shortest(),
+                };
+                self.cooldown.record_throttle(requested, add_jitter(rest, random), now);
+            }
+            TurnEnd::Answered | TurnEnd::Served => {
+                self.cooldown.record_answer();
+                if let (Some(rate), TurnEnd::Served) = (&mut self.rate, end) {
+                    rate.record_success(now);
+                }
+            }
+            TurnEnd::Cancelled | TurnEnd::Unsent => {
+                if is_looking {
+                    self.cooldown.stop_looking();
+                }
+                if let (Some(rate), Some(spend), TurnEnd::Unsent) = (&mut self.rate, spend, end) {
+                    rate.give_back(spend);
+                }
+            }
         }
     }
 
     /// Tells whether nothing is lost when it is forgotten.
     fn is_idle(&self, now: Instant) -> bool {
-        self.breaker.is_untroubled() && self.cooldown.is_untroubled(now)
+        let is_rate_untroubled = self.rate.as_ref().is_none_or(|rate| rate.is_untroubled(now));
+        self.breaker.is_untroubled() && self.cooldown.is_untroubled(now) && is_rate_untroubled
+    }
+}
+
+/// What a new model starts with.
+#[derive(Clone, Debug)]
+pub struct ModelSource {
+    pub breaker: BreakerConfig,
+    pub rates: RatesConfig,
+    /// Returns Cohere's published limit of a model: inputs of embed or calls of chat and rerank a minute.
+    pub published_rate: fn(Endpoint, &str) -> u32,
+}
+
+impl ModelSource {
+    fn find_limit(&self, endpoint: Endpoint, id: &str) -> Option<RateLimit> {
+        match self.rates.find_rate(endpoint, id) {
+            Some(0) => None,
+            Some(units) => Some(RateLimit::Ceiling(units)),
+            None => Some(RateLimit::Published((self.published_rate)(endpoint, id))),
+        }
     }
 }
 
 /// The states of all models, looked through one by one: there are few, and most ids differ in length.
 #[derive(Debug)]
 pub struct ModelStates {
-    config: BreakerConfig,
+    source: ModelSource,
     models: Vec<ModelState>,
     /// Serves a model for which there is no place, and is new each time.
     unremembered: Option<ModelState>,
 }
 
 impl ModelStates {
-    pub fn new(config: BreakerConfig) -> Self {
-        Self { config, models: Vec::new(), unremembered: None }
+    pub fn new(source: ModelSource) -> Self {
+        Self { source, models: Vec::new(), unremembered: None }
     }
 
     fn position(&self, endpoint: Endpoint, id: &str) -> Option<usize> {
@@ -87,7 +207,7 @@ impl ModelStates {
         let position = match self.position(endpoint, id) {
             Some(position) => position,
             None => {
-                let model = ModelState::new(endpoint, id, now, self.config);
+                let model = ModelState::new(endpoint, id, now, &self.source);
                 if !self.make_place(now) {
                     return self.unremembered.insert(model);
                 }
@@ -116,9 +236,21 @@ impl ModelStates {
 mod tests {
     use super::*;
     use crate::clock::now;
-    use std::time::Duration;
+    use crate::config::Config;
 
-    const CONFIG: BreakerConfig = BreakerConfig { failures: 5, open_for: Duration::from_secs(60) };
+    /// States of models of which Cohere publishes 1 000 units a minute.
+    fn new_states() -> ModelStates {
+        let breaker = BreakerConfig { failures: 5, open_for: Duration::from_secs(60) };
+        let rates = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap().rates;
+        ModelStates::new(ModelSource { breaker, rates, published_rate: |_, _| 1_000 })
+    }
+
+    fn throttle(states: &mut ModelStates, id: &str, requested: Duration, now: Instant) {
+        let model = states.use_model(Endpoint::Chat, id, now);
+        let turn = model.take_turn(RateCost::ONE, now).unwrap();
+        let end = TurnEnd::Throttled { requested: Some(requested) };
+        model.end_turn(turn, end, 0.5, now);
+    }
 
     fn fail_once(states: &mut ModelStates, id: &str, now: Instant) {
         let breaker = &mut states.use_model(Endpoint::Chat, id, now).breaker;
@@ -128,11 +260,10 @@ mod tests {
 
     #[test]
     fn strangers_ids_forget_neither_failures_nor_cooldowns() {
-        let (mut states, start) = (ModelStates::new(CONFIG), now());
+        let (mut states, start) = (new_states(), now());
         fail_once(&mut states, "failing", start);
         let minute = Duration::from_secs(60);
-        let cooldown = &mut states.use_model(Endpoint::Chat, "throttled", start).cooldown;
-        cooldown.record_throttle(Some(minute), start);
+        throttle(&mut states, "throttled", minute, start);
         for number in 0..10 * MAX_MODELS {
             states.use_model(Endpoint::Chat, &format!("made-up-{number}"), start);
             assert!(states.models.len() <= MAX_MODELS);
@@ -144,7 +275,7 @@ mod tests {
 
     #[test]
     fn least_recently_used_model_is_forgotten_first() {
-        let (mut states, start) = (ModelStates::new(CONFIG), now());
+        let (mut states, start) = (new_states(), now());
         let at = |number: usize| start + Duration::from_millis(number as u64);
         for number in 0..MAX_MODELS {
             states.use_model(Endpoint::Chat, &number.to_string(), at(number));
@@ -159,7 +290,7 @@ mod tests {
 
     #[test]
     fn newcomer_among_failing_models_is_served_unremembered() {
-        let (mut states, now) = (ModelStates::new(CONFIG), now());
+        let (mut states, now) = (new_states(), now());
         for number in 0..MAX_MODELS {
             fail_once(&mut states, &number.to_string(), now);
         }
@@ -173,7 +304,7 @@ mod tests {
 
     #[test]
     fn model_needs_a_probe_until_its_breaker_closes() {
-        let (mut states, start) = (ModelStates::new(CONFIG), now());
+        let (mut states, start) = (new_states(), now());
         let needs_probe = |states: &ModelStates, id| states.needs_probe(Endpoint::Chat, id);
         assert!(!needs_probe(&states, "m"), "nothing is known of it");
         for failures in 1..=5 {
@@ -189,7 +320,7 @@ mod tests {
 
     #[test]
     fn same_id_at_two_endpoints_is_two_models() {
-        let (mut states, now) = (ModelStates::new(CONFIG), now());
+        let (mut states, now) = (new_states(), now());
         fail_once(&mut states, "m", now);
         assert!(states.use_model(Endpoint::Embed, "m", now).breaker.is_untroubled());
     }

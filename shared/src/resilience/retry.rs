@@ -4,8 +4,8 @@ use crate::error::Cause;
 use crate::resilience::backoff;
 use std::time::Duration;
 
-/// Longest time a request waits in the gateway for anything, all its waits together.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+/// Longest time a request of one part waits in the gateway for anything, all its waits together.
+pub const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Most calls of the requested model; the fallback then gets one.
 pub const MAX_ATTEMPTS: u32 = 3;
@@ -53,6 +53,8 @@ pub struct NextAttempt {
     pub attempts_made: u32,
     /// How long the model's cooldown still lasts.
     pub cooldown: Duration,
+    /// Longest time that all waits may take together.
+    pub longest_wait: Duration,
     /// What Cohere requested for with its last failure.
     pub retry_after: Option<Duration>,
     /// How long the model's breaker holds the call back.
@@ -69,7 +71,7 @@ impl NextAttempt {
     /// `random` lies in 0..1. Between attempts what Cohere requested for wins over the backoff.
     pub fn choose_wait(&self, random: f64) -> Option<Duration> {
         let wait = self.choose_backoff(random).max(self.cooldown);
-        let fits = self.waited.saturating_add(wait) <= MAX_WAIT && wait < self.time_left;
+        let fits = self.waited.saturating_add(wait) <= self.longest_wait && wait < self.time_left;
         if wait.is_zero() || fits { Some(wait.max(self.shorten_hold())) } else { None }
     }
 
@@ -105,7 +107,7 @@ mod tests {
             made in 0u32..4, cooldown in time(), hold in time(), requested in proptest::option::of(time()), waited in time(), left in time(),
             random in 0.0..1.0,
         ) {
-            let next = NextAttempt { attempts_made: made, cooldown, hold, retry_after: requested, waited, time_left: left };
+            let next = NextAttempt { attempts_made: made, cooldown, hold, longest_wait: MAX_WAIT, retry_after: requested, waited, time_left: left };
             if let Some(wait) = next.choose_wait(random).filter(|wait| !wait.is_zero()) {
                 prop_assert!(waited + wait <= MAX_WAIT);
                 prop_assert!(wait < left);
@@ -124,6 +126,7 @@ mod tests {
             attempts_made: 0,
             cooldown: Duration::ZERO,
             hold: Duration::ZERO,
+            longest_wait: MAX_WAIT,
             retry_after: None,
             waited: Duration::ZERO,
             time_left: second * 9,
@@ -143,6 +146,7 @@ mod tests {
         let held = NextAttempt {
             attempts_made: 0,
             cooldown: none,
+            longest_wait: MAX_WAIT,
             hold: second,
             retry_after: None,
             waited: none,
@@ -164,6 +168,7 @@ mod tests {
             attempts_made: 2,
             cooldown: Duration::ZERO,
             hold: Duration::ZERO,
+            longest_wait: MAX_WAIT,
             retry_after,
             waited: Duration::ZERO,
             time_left: second * 9,

@@ -1,4 +1,4 @@
-//! What an environment has learnt of Cohere: breakers, cooldowns, the retry budget, a refused key.
+//! What an environment has learnt of Cohere: breakers, cooldowns, rates, the retry budget, a refused key.
 //!
 //! Scope: environment. It adds clock, locking and logs to the pure rules beside it: each transition of a
 //! breaker is one log line and one metric. No lock is held over an await. A call needs the permits of two
@@ -6,11 +6,11 @@
 
 use super::breaker::{Breaker, BreakerState, Refused};
 use super::budget::{ExtraCharge, RetryBudgets};
-use super::models::{ModelState, ModelStates};
+use super::models::{ModelSource, ModelState, ModelStates};
 use super::ramp::CallRate;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
-use crate::config::ResilienceConfig;
+use crate::config::{RatesConfig, ResilienceConfig};
 use crate::endpoint::Endpoint;
 use crate::error::{Cause, GatewayError};
 use crate::lock::lock_anyway;
@@ -19,16 +19,21 @@ use crate::telemetry::model_names::{learn_model, name_model};
 use crate::telemetry::redact;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 mod permit;
+mod turn;
 
 use permit::Permits;
 pub use permit::{CallOutcome, CallPermit, RefusedCall};
+pub use turn::{CallTurn, QueuedUnits};
 
 /// Breakers, cooldowns, retry budget and the key's refusal.
 pub struct UpstreamState {
     config: ResilienceConfig,
     state: Mutex<Locked>,
+    /// Wakes who waits for another call's answer.
+    answered: Notify,
 }
 
 struct Locked {
@@ -42,7 +47,7 @@ struct Locked {
 struct HostState {
     /// Counts the calls that could not be sent, whatever their model.
     breaker: Breaker,
-    rate: CallRate,
+    call_rate: CallRate,
 }
 
 /// A key, or an account, that Cohere has refused.
@@ -79,14 +84,23 @@ impl SharedRounds {
 }
 
 impl UpstreamState {
-    pub fn new(config: ResilienceConfig) -> Self {
+    /// `published_rate` returns Cohere's limit of a model, in units a minute.
+    pub fn new(
+        config: ResilienceConfig,
+        rates: RatesConfig,
+        published_rate: fn(Endpoint, &str) -> u32,
+    ) -> Self {
+        let source = ModelSource { breaker: config.breaker, rates, published_rate };
         let state = Locked {
-            host: HostState { breaker: Breaker::new(config.breaker), rate: CallRate::default() },
-            models: ModelStates::new(config.breaker),
+            host: HostState {
+                breaker: Breaker::new(config.breaker),
+                call_rate: CallRate::default(),
+            },
+            models: ModelStates::new(source),
             budgets: RetryBudgets::default(),
             refused_key: None,
         };
-        Self { config, state: Mutex::new(state) }
+        Self { config, state: Mutex::new(state), answered: Notify::new() }
     }
 
     fn lock_state(&self) -> MutexGuard<'_, Locked> {
@@ -202,21 +216,9 @@ impl UpstreamState {
         }
     }
 
-    /// Records a 429, with the cooldown that Cohere asked for.
-    pub fn record_throttle(&self, endpoint: Endpoint, model: &str, requested: Option<Duration>) {
-        let now = now();
-        self.with_model(endpoint, model, |model| model.cooldown.record_throttle(requested, now));
-    }
-
-    /// Records that a call ended in anything but a 429.
-    pub fn record_not_throttled(&self, endpoint: Endpoint, model: &str) {
-        self.with_model(endpoint, model, |model| model.cooldown.record_answer());
-    }
-
     /// Records a success: the charge of an extra call is refunded.
-    pub fn record_success(&self, endpoint: Endpoint, model: &str, charge: CallCharge) {
+    pub fn record_success(&self, model: &str, charge: CallCharge) {
         learn_model(model);
-        self.record_not_throttled(endpoint, model);
         let mut state = self.lock_state();
         state.refused_key = None;
         match charge {
@@ -269,8 +271,8 @@ fn admit_to_both(
     model: &mut ModelState,
     now: Instant,
 ) -> Result<Permits, RefusedCall> {
-    host.rate.record_call(now);
-    model.rate.record_call(now);
+    host.call_rate.record_call(now);
+    model.call_rate.record_call(now);
     host.breaker.check(now).map_err(|refused| refused_call(refused, true))?;
     let model = model.breaker.admit(now).map_err(|refused| refused_call(refused, false))?;
     let host = host.breaker.admit(now).map_err(|refused| refused_call(refused, true))?;

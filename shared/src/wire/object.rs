@@ -12,7 +12,7 @@ mod writer;
 
 use crate::error::{GatewayError, Result};
 use crate::wire::scan;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use entries::{parse_entries, unescape_key};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -301,6 +301,15 @@ impl RequestObject {
         }
         writer.into_object()
     }
+}
+
+/// Adds a field at the end of an object that has some.
+pub fn append_field(object: Bytes, name: &str, json: &str) -> Bytes {
+    let mut object = BytesMut::from(object);
+    let closed = object.iter().rposition(|byte| *byte == b'}');
+    object.truncate(closed.unwrap_or(object.len()));
+    object.extend_from_slice(format!(",\"{name}\":{json}}}").as_bytes());
+    object.freeze()
 }
 
 fn check_texts(name: &str, value: &[u8], elements: &[Range<usize>]) -> Result<()> {

@@ -3,8 +3,8 @@
 use gateway_tests::gateway::Answer;
 use gateway_tests::sandbox_pair::SandboxPair;
 use gateway_tests::scripted_cohere::{
-    EMBED, EmbedAnswer, ScriptedCohere, build_embed_body, number_texts, read_inputs, write_cell,
-    write_embed_answer,
+    EMBED, EmbedAnswer, ScriptedCohere, WITHOUT_RATES, build_embed_body, number_texts, read_inputs,
+    write_cell, write_embed_answer,
 };
 use gateway_tests::stub::write_answer;
 use serde_json::{Value, json};
@@ -91,7 +91,7 @@ async fn split_embeddings_equal_single_ones() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn raised_limit_admits_ten_thousand_texts() {
-    let both = SandboxPair::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+    let both = SandboxPair::start(&[("GATEWAY_EMBED_MAX_TEXTS", "10000"), WITHOUT_RATES]).await;
     let more = json!({ "output_dimension": 256, "embedding_types": ["int8"] });
     let expected = Expected::of(&both, make_texts(10_000), &more, "int8").await;
     let body = build_request(&expected.texts, &more);

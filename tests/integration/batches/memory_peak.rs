@@ -1,7 +1,9 @@
 //! The largest requests that are admitted fit a function of 256 MB, with a full memory, measured.
 
 use gateway_tests::gateway::{self, Running, read_answer};
-use gateway_tests::scripted_cohere::{EMBED, EmbedAnswer, number_texts, read_inputs};
+use gateway_tests::scripted_cohere::{
+    EMBED, EmbedAnswer, WITHOUT_RATES, number_texts, read_inputs,
+};
 use gateway_tests::skips::{print_line, report_skip};
 use gateway_tests::stub::{Seen, Step, write_answer};
 use serde_json::{Value, json};
@@ -55,8 +57,8 @@ fn read_peak(process: u32) -> Option<u64> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn largest_requests_fit_in_256_mb() {
-    let (stub, running) =
-        gateway::start_single_with_stub(&[("GATEWAY_EMBED_MAX_TEXTS", "10000")]).await;
+    let settings = [("GATEWAY_EMBED_MAX_TEXTS", "10000"), WITHOUT_RATES];
+    let (stub, running) = gateway::start_single_with_stub(&settings).await;
     stub.answer_others(answer_large);
     let processes = running.gateway.process_ids("embed");
     let [process] = processes[..] else { panic!("one environment, not {processes:?}") };

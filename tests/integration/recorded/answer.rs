@@ -162,7 +162,7 @@ fn is_timing(text: &str) -> bool {
         [upstream, gateway, waiting] => {
             duration(upstream, "upstream")
                 && duration(gateway, "gateway")
-                && duration(waiting, "waiting")
+                && duration(waiting, "wait")
         }
         _ => false,
     }

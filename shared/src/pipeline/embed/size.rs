@@ -1,7 +1,8 @@
 //! How large an embed request may be, and its answer, and how many inputs a call takes.
 
-use crate::cohere::models;
+use crate::cohere::models::{self, published_image_rate, published_rate};
 use crate::config::LimitsConfig;
+use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::embed::{EmbedRequest, PER_CALL};
 
@@ -46,6 +47,15 @@ fn check_image_calls(request: &EmbedRequest) -> Result<()> {
         return Err(GatewayError::new(Code::TooLarge, message));
     }
     Ok(())
+}
+
+/// Returns what an input takes of the model's rate: an image as many texts as its own limit is lower.
+pub(super) fn units_per_input(model: &str, source: &str) -> u32 {
+    if source != "images" {
+        return 1;
+    }
+    let (texts, images) = (published_rate(Endpoint::Embed, model), published_image_rate(model));
+    texts.div_ceil(images.max(1)).max(1)
 }
 
 /// Returns the length that the embeddings will have.

@@ -1,9 +1,11 @@
 use super::*;
 use crate::batch::embed::EmbedBatch;
 use crate::clock::now;
+use crate::endpoint::Endpoint;
 use crate::pipeline::tests::scripted::{
-    ScriptedAnswer, most_under_way, new_call, start_default_app,
+    ScriptedAnswer, most_under_way, new_call, start_app, start_default_app,
 };
+use crate::resilience::models::TurnEnd;
 use crate::wire::embed::KNOWN;
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
@@ -21,6 +23,15 @@ fn new_batch(scripts: &[&str]) -> (EmbedBatch, Vec<SubRequest>) {
     (batch, sub_requests.collect())
 }
 
+fn new_fan_out<'a>(
+    app: &'static App,
+    call: &'a Call,
+    batch: &'a EmbedBatch,
+    role: ModelRole<'a>,
+) -> FanOut<'a> {
+    FanOut { app, call, batch, role, priority: None, units_per_element: None }
+}
+
 /// Makes the calls, and returns how they end with the time they take.
 async fn fetch(
     app: &'static App,
@@ -31,7 +42,7 @@ async fn fetch(
 ) -> (Result<usize>, Duration) {
     let (batch, sub_requests) = new_batch(scripts);
     let call = new_call(model, "", 100);
-    let (fan_out, started) = (FanOut { app, call: &call, batch: &batch, role }, now());
+    let (fan_out, started) = (new_fan_out(app, &call, &batch, role), now());
     let mut seen = 0;
     let fetched = fan_out.fetch_all::<ScriptedAnswer>(sub_requests, stats, |_, _| seen += 1).await;
     if let Ok(answers) = &fetched {
@@ -61,7 +72,7 @@ async fn no_sub_request_is_no_call() {
 
 #[tokio::test(start_paused = true)]
 async fn first_call_goes_alone_after_a_cooldown_and_on_a_fallback() {
-    let app = start_default_app();
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
     let mut stats = CallStats::default();
     let scripts = ["ok:100 | ok:100"; 3];
     let (_, together) = fetch(app, "m", PRIMARY, &scripts, &mut stats).await;
@@ -70,11 +81,43 @@ async fn first_call_goes_alone_after_a_cooldown_and_on_a_fallback() {
     let role = ModelRole::Fallback(&failure);
     let (_, led) = fetch(app, "command-r-plus-08-2024", role, &scripts, &mut stats).await;
     assert_eq!(led.as_millis(), 200);
-    app.upstream_state.record_throttle(crate::endpoint::Endpoint::Chat, "m", None);
+    let turn = app.upstream_state.take_turn(Endpoint::Chat, "m", RateCost::ONE).unwrap();
+    turn.end(TurnEnd::Throttled { requested: None });
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (_, led) = fetch(app, "m", PRIMARY, &scripts, &mut stats).await;
     assert_eq!(led.as_millis(), 200);
     assert_eq!(stats.attempts, 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_parts_wait_for_their_turn_while_the_request_has_time() {
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
+    let mut stats = CallStats::default();
+    let scripts = ["throttled:20000 ok:100", "throttled:20000 throttled:20000 ok:100", "ok:100"];
+    let (fetched, time) = fetch(app, "m", PRIMARY, &scripts, &mut stats).await;
+    assert_eq!(fetched.unwrap(), 3);
+    assert!((60..62).contains(&time.as_secs()), "{time:?}");
+    assert_eq!(stats.attempts, 6);
+    let rest = "throttled:60000";
+    let (fetched, time) = fetch(app, "n", PRIMARY, &[rest, rest], &mut stats).await;
+    assert_eq!(fetched.unwrap_err().code, Code::RateLimited);
+    assert!((60..62).contains(&time.as_secs()), "a second rest is longer than its 100 s: {time:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_without_room_in_its_time_sends_nothing() {
+    let app = start_app(("GATEWAY_RATES", "chat=10"), &["v1"]);
+    let mut stats = CallStats::default();
+    let (fetched, time) = fetch(app, "m", PRIMARY, &["ok:10"; 20], &mut stats).await;
+    assert_eq!(fetched.unwrap(), 20, "the second ten wait for a minute");
+    assert!((60..62).contains(&time.as_secs()), "{time:?}");
+    assert!(stats.waiting_time.as_secs() >= 60, "{:?}", stats.waiting_time);
+    let (fetched, time) = fetch(app, "m", PRIMARY, &["ok:10"; 30], &mut stats).await;
+    let error = fetched.unwrap_err();
+    assert_eq!((error.code, time), (Code::RateLimited, Duration::ZERO));
+    assert!(error.message.contains("the request has 100 s: nothing was sent"), "{}", error.message);
+    assert!(error.retry_after.unwrap().as_secs() >= 120, "{:?}", error.retry_after);
+    assert_eq!(stats.attempts, 20);
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +130,6 @@ async fn failure_is_told_as_the_caller_counts() {
         ("timeout", "too late (texts 1 of 3, counted from 0)"),
         ("transient", "text at index 1 is bad"),
         ("quota", "no more this month"),
-        ("throttled:5000", "slow down"),
         ("billing", "not paid"),
         ("keyless", "no key at index 0"),
     ] {
@@ -109,10 +151,10 @@ fn sub_request_expects_as_many_results_as_inputs() {
     let (batch, _) = new_batch(&["a", "b", "c"]);
     let expected = ExpectedResults { inputs: 3, results: 1, types: vec!["float"] };
     let call = Call { expected_results: Some(expected), ..new_call("m", "{}", 9) };
-    let fan_out = FanOut { app: start_default_app(), call: &call, batch: &batch, role: PRIMARY };
+    let fan_out = new_fan_out(start_default_app(), &call, &batch, PRIMARY);
     for (elements, is_whole, counts) in [(vec![0, 1], false, (2, 2)), (vec![0, 1, 2], true, (3, 1))]
     {
-        let sub_call = fan_out.sub_call(&SubRequest { elements, is_whole });
+        let sub_call = fan_out.sub_call(&SubRequest { elements, is_whole }, true);
         let expected = sub_call.expected_results.unwrap();
         assert_eq!((expected.inputs, expected.results), counts);
         assert_eq!(expected.types, ["float"]);

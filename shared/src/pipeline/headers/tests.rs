@@ -35,9 +35,9 @@ fn coheres_type_and_warning_win() {
 #[test]
 fn waiting_is_told_where_there_was_some() {
     let mut record = RequestRecord::new(Endpoint::Chat);
-    assert!(!server_timing(&record).contains("waiting"));
+    assert!(!server_timing(&record).contains("wait;"));
     record.calls.waiting_time = Duration::from_micros(5_001);
-    assert!(server_timing(&record).ends_with(", waiting;dur=5.001"));
+    assert!(server_timing(&record).ends_with(", wait;dur=5.001"));
 }
 
 #[test]

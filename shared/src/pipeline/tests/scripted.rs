@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::cache::Cache;
 use crate::clock::now;
 use crate::cohere::client::{Call, Cohere, limit_error};
-use crate::cohere::models::Model;
+use crate::cohere::models::{Model, published_rate};
 use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::cost::Prices;
 use crate::deadline::Deadline;
@@ -19,6 +19,7 @@ use crate::pipeline::chat::Chat;
 use crate::pipeline::endpoint_rules::{EndpointRules, IntoChunks};
 use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
 use crate::record::{CallStats, RequestRecord};
+use crate::resilience::rate::RateCost;
 use crate::resilience::state::{SharedRounds, UpstreamState};
 use crate::secrets::cached::CachedSecret;
 use crate::secrets::key::ApiKey;
@@ -79,7 +80,7 @@ pub(in crate::pipeline) fn start_app_at(
     Box::leak(Box::new(App {
         cohere,
         health: HealthCheck::new(config.health.clone(), config.prices.clone()),
-        upstream_state: UpstreamState::new(config.resilience),
+        upstream_state: UpstreamState::new(config.resilience, config.rates.clone(), published_rate),
         cache: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),
         config,
@@ -102,6 +103,7 @@ pub(in crate::pipeline) fn new_call(model: &str, script: &str, secs: u64) -> Cal
         headers: HeaderMap::new(),
         attempt_timeout: Duration::from_secs(10),
         deadline: Deadline::new(now(), total, None, total),
+        cost: RateCost::ONE,
     }
 }
 

@@ -122,8 +122,8 @@ impl CallPermit {
         drop(rounds);
         let now = now();
         self.state.with_breakers(self.endpoint, &self.model, |host_state, state| {
-            tell_breaker(&mut host_state.breaker, &host_state.rate, of_host, host, now);
-            tell_breaker(&mut state.breaker, &state.rate, of_model, model, now);
+            tell_breaker(&mut host_state.breaker, &host_state.call_rate, of_host, host, now);
+            tell_breaker(&mut state.breaker, &state.call_rate, of_model, model, now);
         });
     }
 }

@@ -2,8 +2,10 @@ mod host;
 
 use super::permit::Verdict;
 use super::*;
-use crate::config::BreakerConfig;
+use crate::config::{BreakerConfig, Config};
 use crate::error::Code;
+use crate::resilience::models::TurnEnd;
+use crate::resilience::rate::RateCost;
 
 const MODEL: &str = "fake-model";
 const OPEN_FOR: Duration = Duration::from_secs(60);
@@ -17,8 +19,9 @@ fn new_state(failures: u32) -> &'static UpstreamState {
 /// The same, where a call of so many times the usual time is slow.
 fn start_state(failures: u32, slow_call_times: u32) -> &'static UpstreamState {
     let breaker = BreakerConfig { failures, open_for: OPEN_FOR };
+    let rates = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap().rates;
     let config = ResilienceConfig { breaker, slow_call_times, bad_key: BAD_KEY };
-    Box::leak(Box::new(UpstreamState::new(config)))
+    Box::leak(Box::new(UpstreamState::new(config, rates, |_, _| 1_000)))
 }
 
 const FAILURE: CallOutcome = CallOutcome { model: Verdict::Failure, host: Verdict::Success };
@@ -78,6 +81,14 @@ async fn dropped_probe_makes_room_for_the_next() {
     assert!(!state.needs_probe(Endpoint::Chat, MODEL) && !is_refused(state));
 }
 
+fn take_turn(state: &'static UpstreamState) -> CallTurn {
+    state.take_turn(Endpoint::Chat, MODEL, RateCost::ONE).unwrap()
+}
+
+fn throttle(state: &'static UpstreamState, requested: Option<Duration>) {
+    take_turn(state).end(TurnEnd::Throttled { requested });
+}
+
 #[tokio::test(start_paused = true)]
 async fn streams_and_whole_answers_have_times_of_their_own() {
     let (state, second) = (start_state(1, 3), Duration::from_secs(1));
@@ -94,18 +105,20 @@ async fn streams_and_whole_answers_have_times_of_their_own() {
 async fn cooldown_lasts_its_time_and_belongs_to_one_endpoint() {
     let (state, second) = (new_state(1), Duration::from_secs(1));
     assert_eq!(state.cooldown_left(Endpoint::Chat, MODEL), Duration::ZERO);
-    state.record_throttle(Endpoint::Chat, MODEL, Some(second * 3));
+    throttle(state, Some(second * 3));
     tokio::time::advance(second).await;
     assert_eq!(state.cooldown_left(Endpoint::Chat, MODEL), second * 2);
     assert_eq!(state.cooldown_left(Endpoint::Embed, MODEL), Duration::ZERO);
     // Without a time from Cohere the second 429 in a row brings the longer time, unless an answer came.
     tokio::time::advance(second * 2).await;
-    state.record_throttle(Endpoint::Chat, MODEL, None);
-    assert_eq!(state.cooldown_left(Endpoint::Chat, MODEL), second * 2);
-    tokio::time::advance(second * 2).await;
-    state.record_not_throttled(Endpoint::Chat, MODEL);
-    state.record_throttle(Endpoint::Chat, MODEL, None);
-    assert_eq!(state.cooldown_left(Endpoint::Chat, MODEL), second);
+    throttle(state, None);
+    let left = state.cooldown_left(Endpoint::Chat, MODEL);
+    assert!(left > second * 17 / 10 && left <= second * 2, "{left:?}");
+    tokio::time::advance(left).await;
+    take_turn(state).end(TurnEnd::Served);
+    throttle(state, None);
+    let left = state.cooldown_left(Endpoint::Chat, MODEL);
+    assert!(left > second * 8 / 10 && left <= second, "{left:?}");
 }
 
 /// Charges until the budget is empty.
@@ -121,10 +134,10 @@ async fn transient_retries_draw_on_a_budget_of_their_own() {
     let others = drain(|| state.charge_retry(Cause::Server));
     assert_eq!(others.len(), transient.len());
     // Each refund goes back to where it came from.
-    state.record_success(Endpoint::Chat, MODEL, CallCharge::Extra(transient[0]));
+    state.record_success(MODEL, CallCharge::Extra(transient[0]));
     assert!(state.charge_retry(Cause::Server).is_none());
     assert!(state.charge_retry(Cause::Transient).is_some());
-    state.record_success(Endpoint::Chat, MODEL, CallCharge::Extra(others[0]));
+    state.record_success(MODEL, CallCharge::Extra(others[0]));
     assert!(state.charge_retry(Cause::Transient).is_none());
     assert!(state.charge_retry(Cause::Server).is_some());
 }
@@ -135,11 +148,11 @@ async fn first_success_refills_and_free_call_does_not() {
     let fallbacks = drain(|| state.charge_fallback(Cause::Server));
     assert!(!fallbacks.is_empty() && state.charge_retry(Cause::Server).is_none());
     for _ in 0..200 {
-        state.record_success(Endpoint::Chat, MODEL, CallCharge::Free);
+        state.record_success(MODEL, CallCharge::Free);
     }
     assert!(state.charge_fallback(Cause::Server).is_none());
     for _ in 0..200 {
-        state.record_success(Endpoint::Chat, MODEL, CallCharge::FirstCall);
+        state.record_success(MODEL, CallCharge::FirstCall);
     }
     assert_eq!(drain(|| state.charge_fallback(Cause::Server)).len(), fallbacks.len());
 }
@@ -164,7 +177,7 @@ async fn refused_key_is_known_by_version_and_for_its_time() {
     tokio::time::advance(BAD_KEY).await;
     assert!(state.key_refusal(Some("v1")).is_none(), "it is never asked for again");
     state.record_refused_key(Some("v1".into()), &error);
-    state.record_success(Endpoint::Chat, MODEL, CallCharge::FirstCall);
+    state.record_success(MODEL, CallCharge::FirstCall);
     assert!(!state.has_refused_key(), "a key that works was refused");
 }
 

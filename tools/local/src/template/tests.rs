@@ -148,7 +148,7 @@ fn gateway_responses_carry_status_headers_and_template() {
 fn template_error_names_what_cannot_run() {
     let stream = "RESPONSE_STREAM\n            TimeoutInMillis: 70000";
     assert!(read_with(stream, "STREAM").contains("POST /v2/rerank must have ResponseTransferMode"));
-    assert!(read_with("Timeout: 130", "Timeout: soon").contains("EmbedFunction"));
+    assert!(read_with("Timeout: 300", "Timeout: soon").contains("EmbedFunction"));
     assert!(
         read_with("DefaultAuthorizer: ClientToken", "DefaultAuthorizer: Other").contains("Other")
     );
