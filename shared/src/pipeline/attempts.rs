@@ -187,7 +187,7 @@ impl Attempts<'_> {
     ) -> Result<(CallPermit, CallTurn)> {
         let waited = self.waited;
         // A probe that waits here would have the others refused.
-        let permit = if permit.is_probe() { None } else { Some(permit) };
+        let permit = Some(permit).filter(|permit| !permit.is_probe());
         let turn = self.take_turn(stats).await?;
         if let Some(permit) = permit
             && self.waited == waited

@@ -41,7 +41,7 @@ async fn count_at_once(app: &'static App, is_replaceable: bool) -> usize {
 async fn busy_model_gets_a_tenth_then_half_then_all() {
     for is_replaceable in [false, true] {
         fastrand::seed(7);
-        let app = start_default_app();
+        let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
         recover(app).await;
         let recovered = now();
         let tenth = count_at_once(app, is_replaceable).await;
@@ -57,7 +57,7 @@ async fn busy_model_gets_a_tenth_then_half_then_all() {
 
 #[tokio::test(start_paused = true)]
 async fn quiet_model_gets_all_its_calls_at_once() {
-    let app = start_default_app();
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
     play(app, MODEL, "server").await;
     play(app, MODEL, "server").await;
     tokio::time::sleep(OPEN_AT_MOST).await;
@@ -68,7 +68,7 @@ async fn quiet_model_gets_all_its_calls_at_once() {
 #[tokio::test(start_paused = true)]
 async fn host_that_comes_back_holds_back_and_never_refuses() {
     fastrand::seed(7);
-    let app = start_default_app();
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
     play(app, MODEL, "connect").await;
     play(app, MODEL, "connect").await;
     recover(app).await;
@@ -83,7 +83,7 @@ async fn host_that_comes_back_holds_back_and_never_refuses() {
 #[tokio::test(start_paused = true)]
 async fn held_request_waits_once_and_has_its_attempts() {
     fastrand::seed(7);
-    let app = start_default_app();
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
     recover(app).await;
     let started = now();
     let asked = (0..20).map(|_| play(app, MODEL, "throttled:1 ok"));
@@ -125,7 +125,7 @@ async fn five_slow_answers_in_a_row_open_the_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn slow_answers_count_for_nothing_by_default() {
-    let app = start_default_app();
+    let app = start_app(("GATEWAY_RATES", "chat=0"), &["v1"]);
     teach(app).await;
     for _ in 0..20 {
         assert_eq!(play(app, MODEL, "ok:9000").await, ("ok", 1));
