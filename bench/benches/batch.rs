@@ -16,6 +16,7 @@ use shared::app::App;
 use shared::batch::embed::{EmbedBatch, Table};
 use shared::cache::Cache;
 use shared::cohere::client::Cohere;
+use shared::cohere::models::published_rate;
 use shared::config::Config;
 use shared::cost::Prices;
 use shared::edge::request::Incoming;
@@ -47,6 +48,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
         ("GATEWAY_SECRET_ID", "fake"),
         ("GATEWAY_UPSTREAM_URL", url),
         ("GATEWAY_CACHE_BYTES", cache_bytes),
+        ("GATEWAY_RATES", "embed=0"),
     ])
     .unwrap();
     let transport = Transport::new(&config.http).unwrap();
@@ -54,7 +56,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
     Box::leak(Box::new(App {
         cohere: Cohere::new(transport, &config.http.upstream_url, key).unwrap(),
         health: HealthCheck::new(config.health.clone(), config.prices.clone()),
-        upstream_state: UpstreamState::new(config.resilience),
+        upstream_state: UpstreamState::new(config.resilience, config.rates.clone(), published_rate),
         cache: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),
         config,

@@ -26,7 +26,6 @@ type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "docs".to_string());
     let table = write_table()?;
-    print!("{table}");
     let page = Path::new(&folder).join("quota.md");
     let text = std::fs::read_to_string(&page)?;
     let (head, rest) =

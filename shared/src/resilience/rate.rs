@@ -3,7 +3,9 @@
 //! Scope: environment. Cohere counts inputs of embed and calls of chat and rerank, a minute and a model at a time,
 //! and refuses what is over. Whether it keeps a window or a bucket is not known; a sliding minute suits both. A 429
 //! lowers the limit to what was served of late, for others may use the same key; a minute that was fully used raises
-//! it, slowly at first, since many keys have more than is published. There is no clock here: callers pass `now`.
+//! it, slowly at first, since many keys have more than is published. Requests of one part are let go beyond it until
+//! there was a 429: they come one after another, and show whether there is more. There is no clock here: callers pass
+//! `now`.
 
 mod ring;
 
@@ -183,6 +185,10 @@ impl Rate {
 
     /// Records that Cohere has served a call.
     pub fn record_success(&mut self, now: Instant) {
+        let served = self.spent.used() as f64;
+        if !self.is_lowered() && served > self.limit {
+            self.limit = served.min(self.ceiling);
+        }
         let Some(raise_at) = self.raise_at else { return };
         // Who has had room for two minutes knows nothing of the limit.
         if now.saturating_duration_since(self.last_full) > self.window * 2 {
@@ -256,7 +262,9 @@ impl Rate {
 
     fn limit_for(&self, cost: RateCost, now: Instant) -> f64 {
         if !cost.is_bulk {
-            return self.limit.max(self.start * SINGLE_FLOOR).min(self.ceiling);
+            // Whom Cohere has refused nothing may have more than is published.
+            let learnt = if self.is_lowered() { self.limit } else { f64::INFINITY };
+            return learnt.max(self.start * SINGLE_FLOOR).min(self.ceiling);
         }
         let has_singles =
             self.last_single.is_some_and(|last| now.saturating_duration_since(last) < self.window);

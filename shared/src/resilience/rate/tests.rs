@@ -87,6 +87,30 @@ fn full_minutes_raise_the_limit_unless_it_is_the_operators() {
 }
 
 #[test]
+fn single_requests_show_that_there_is_more_until_a_throttle() {
+    let start = now();
+    let mut rate = new_rate(start);
+    let single = RateCost { units: 96, is_bulk: false };
+    for _ in 0..50 {
+        let _ = rate.spend(single, start).unwrap();
+        rate.record_success(start);
+    }
+    assert_eq!(rate.limit(), 4_800.0);
+    let spend = rate.spend(single, start).unwrap();
+    rate.record_throttle(spend, start);
+    let mut ceiling = Rate::new(RateLimit::Ceiling(2_000), MINUTE, start);
+    assert_eq!(
+        spend_all(&mut ceiling, single, start).len(),
+        20,
+        "the operator's is never exceeded"
+    );
+    let mut lowered = new_rate(start);
+    let spend = lowered.spend(single, start).unwrap();
+    lowered.record_throttle(spend, start);
+    assert_eq!(spend_all(&mut lowered, single, start).len(), 3, "an eighth of 2 000");
+}
+
+#[test]
 fn who_does_not_use_the_limit_learns_nothing_of_it() {
     let start = now();
     let mut rate = new_rate(start);
