@@ -3,6 +3,7 @@
 //! Answers are prepared, so that its own cost is that of writing them, and come after a fixed time. It
 //! counts no texts: a call over 2 KB is one of 96 texts, another one of a single text.
 
+pub mod outage;
 pub mod quota;
 
 use bytes::Bytes;

@@ -237,13 +237,18 @@ def the_boundary_allows_what_functions_may_and_no_more():
     assert allowed == may, allowed ^ may
 
 
-# Rotating the key is a person's, whoever asks who he is needs no right to, and no pipeline takes a boundary away.
-PERSONS = {"secretsmanager:RotateSecret", "sts:GetCallerIdentity", "iam:DeleteRolePermissionsBoundary"
+# Rotating the key and taking a deleted secret back are a person's, whoever asks who he is needs no right to, and no pipeline takes a boundary away.
+PERSONS = {
+    "secretsmanager:RestoreSecret", "secretsmanager:RotateSecret", "sts:GetCallerIdentity", "iam:DeleteRolePermissionsBoundary",
 } | {
     # `ops checklist`, by which a person looks at what is deployed.
     "cloudwatch:DescribeAlarms", "codedeploy:GetDeploymentGroup", "events:DescribeRule", "lambda:InvokeFunction",
     "logs:DescribeLogGroups", "logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery",
     "sns:ListSubscriptionsByTopic",
+} | {
+    # `ops releases`, `rollout` and `rollback`: a pipeline goes back by deploying.
+    "codedeploy:BatchGetDeploymentTargets", "codedeploy:BatchGetDeployments", "codedeploy:ListDeploymentTargets",
+    "codedeploy:ListDeployments", "codedeploy:StopDeployment", "lambda:UpdateAlias", "ssm:GetParameterHistory",
 }
 NEEDED = {"Ops": "DeployPolicy", "CloudFormation": "ServicePolicy"}
 

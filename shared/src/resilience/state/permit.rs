@@ -12,12 +12,12 @@ use std::time::Duration;
 /// What became of an admitted call, for each of the two breakers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallOutcome {
-    pub(super) model: Verdict,
-    pub(super) host: Verdict,
+    pub(super) model: Finding,
+    pub(super) host: Finding,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Finding {
     Success,
     Failure,
     /// Nothing was learnt: it neither counts as a failure nor forgives one.
@@ -25,9 +25,9 @@ pub(super) enum Verdict {
 }
 
 impl CallOutcome {
-    pub const SUCCESS: Self = Self { model: Verdict::Success, host: Verdict::Success };
-    pub(super) const SLOW: Self = Self { model: Verdict::Failure, host: Verdict::Success };
-    const CANCELLED: Self = Self { model: Verdict::Unknown, host: Verdict::Unknown };
+    pub const SUCCESS: Self = Self { model: Finding::Success, host: Finding::Success };
+    pub(super) const SLOW: Self = Self { model: Finding::Failure, host: Finding::Success };
+    const CANCELLED: Self = Self { model: Finding::Unknown, host: Finding::Unknown };
 }
 
 impl From<&GatewayError> for CallOutcome {
@@ -36,11 +36,11 @@ impl From<&GatewayError> for CallOutcome {
     fn from(error: &GatewayError) -> Self {
         let cause = error.cause();
         let is_answered = cause == Cause::Server || error.upstream.is_some();
-        let unreached = if is_answered { Verdict::Success } else { Verdict::Unknown };
+        let unreached = if is_answered { Finding::Success } else { Finding::Unknown };
         match Disposition::from(cause).trips {
-            Trips::Host => Self { model: Verdict::Unknown, host: Verdict::Failure },
-            Trips::Model => Self { model: Verdict::Failure, host: unreached },
-            Trips::Nothing => Self { model: Verdict::Unknown, host: unreached },
+            Trips::Host => Self { model: Finding::Unknown, host: Finding::Failure },
+            Trips::Model => Self { model: Finding::Failure, host: unreached },
+            Trips::Nothing => Self { model: Finding::Unknown, host: unreached },
         }
     }
 }
@@ -109,15 +109,15 @@ impl CallPermit {
         let mut rounds = self.rounds.lock_rounds();
         let CallOutcome { mut host, mut model } = outcome;
         // A probe speaks for itself, whatever failed before it.
-        if host == Verdict::Failure
+        if host == Finding::Failure
             && !rounds.count_host_failure(self.attempt)
             && !of_host.is_probe()
         {
-            host = Verdict::Unknown;
+            host = Finding::Unknown;
         }
-        if model == Verdict::Failure && !rounds.count_failure(self.attempt) && !of_model.is_probe()
+        if model == Finding::Failure && !rounds.count_failure(self.attempt) && !of_model.is_probe()
         {
-            model = Verdict::Unknown;
+            model = Finding::Unknown;
         }
         drop(rounds);
         let now = now();
@@ -138,15 +138,15 @@ fn tell_breaker(
     breaker: &mut Breaker,
     rate: &CallRate,
     permit: Permit,
-    verdict: Verdict,
+    verdict: Finding,
     now: Instant,
 ) {
     match verdict {
-        Verdict::Success => {
+        Finding::Success => {
             let ramp_from = if rate.is_busy(now) { Some(now) } else { None };
             breaker.record_success(permit, ramp_from);
         }
-        Verdict::Failure => breaker.record_failure(permit, now, fastrand::f64()),
-        Verdict::Unknown => breaker.return_permit(permit),
+        Finding::Failure => breaker.record_failure(permit, now, fastrand::f64()),
+        Finding::Unknown => breaker.return_permit(permit),
     }
 }

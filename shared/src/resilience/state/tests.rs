@@ -1,6 +1,6 @@
 mod host;
 
-use super::permit::Verdict;
+use super::permit::Finding;
 use super::*;
 use crate::config::{BreakerConfig, Config};
 use crate::error::Code;
@@ -24,8 +24,8 @@ fn start_state(failures: u32, slow_call_times: u32) -> &'static UpstreamState {
     Box::leak(Box::new(UpstreamState::new(config, rates, |_, _| 1_000)))
 }
 
-const FAILURE: CallOutcome = CallOutcome { model: Verdict::Failure, host: Verdict::Success };
-const UNKNOWN: CallOutcome = CallOutcome { model: Verdict::Unknown, host: Verdict::Success };
+const FAILURE: CallOutcome = CallOutcome { model: Finding::Failure, host: Finding::Success };
+const UNKNOWN: CallOutcome = CallOutcome { model: Finding::Unknown, host: Finding::Success };
 
 fn admit(state: &'static UpstreamState, rounds: &SharedRounds, attempt: u32) -> CallPermit {
     state.admit(Endpoint::Chat, MODEL, rounds, attempt).unwrap()

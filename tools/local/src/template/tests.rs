@@ -52,7 +52,7 @@ fn routes_are_the_served_ones() {
         ]
     );
     let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
-    assert_eq!(timeouts, [900, 130, 15, 15, 70]);
+    assert_eq!(timeouts, [900, 300, 15, 15, 70]);
     let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
     let all = Some(Throttle { rate: 1000.0, burst: 2000.0 });
     let health = Some(Throttle { rate: 2.0, burst: 5.0 });

@@ -3,8 +3,8 @@
 use super::*;
 use proptest::prelude::*;
 
-const UNREACHED: CallOutcome = CallOutcome { model: Verdict::Unknown, host: Verdict::Failure };
-const TIMED_OUT: CallOutcome = CallOutcome { model: Verdict::Failure, host: Verdict::Unknown };
+const UNREACHED: CallOutcome = CallOutcome { model: Finding::Unknown, host: Finding::Failure };
+const TIMED_OUT: CallOutcome = CallOutcome { model: Finding::Failure, host: Finding::Unknown };
 const OTHER: &str = "another-fake-model";
 
 fn ask(
@@ -72,7 +72,7 @@ async fn refused_call_moves_neither_breaker() {
     open_host(state, 1);
     tokio::time::advance(OPEN_FOR + OPEN_FOR / 2).await;
     let late = ask(state, Endpoint::Embed, MODEL).unwrap();
-    late.report(CallOutcome { model: Verdict::Failure, host: Verdict::Unknown });
+    late.report(CallOutcome { model: Finding::Failure, host: Finding::Unknown });
     // The model is open, and the host waits for its next probe.
     let refused = ask(state, Endpoint::Embed, MODEL).err().unwrap();
     assert!(!refused.is_by_host);
@@ -112,11 +112,11 @@ struct Row {
 }
 
 impl Row {
-    fn count(&mut self, verdict: Verdict) {
+    fn count(&mut self, verdict: Finding) {
         match verdict {
-            Verdict::Success if self.failures < 3 => self.failures = 0,
-            Verdict::Failure => self.failures += 1,
-            Verdict::Success | Verdict::Unknown => {}
+            Finding::Success if self.failures < 3 => self.failures = 0,
+            Finding::Failure => self.failures += 1,
+            Finding::Success | Finding::Unknown => {}
         }
     }
 
