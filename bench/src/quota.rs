@@ -26,6 +26,8 @@ pub struct Scene {
     pub bulk: usize,
     /// Environments that embed a text a second.
     pub singles: usize,
+    /// Parts that each of the first has to send; `None` is without end.
+    pub parts: Option<u32>,
     pub minutes: u32,
     pub seed: u64,
 }
@@ -43,10 +45,10 @@ pub struct Minute {
 #[derive(Clone, Debug)]
 pub struct Played {
     pub minutes: Vec<Minute>,
-    /// Most calls that were refused to one environment before one of its calls was served again.
-    pub most_refused_in_a_row: u32,
     /// 95th percentile of the single requests' waits.
     pub single_wait_p95: Duration,
+    /// When the last of the parts was served, where there was a last one.
+    pub drained: Option<Duration>,
 }
 
 impl Played {
@@ -73,8 +75,9 @@ pub fn play(scene: Scene) -> Played {
     let end = start + Duration::from_secs(60) * scene.minutes;
     let mut limiter = Limiter::new(scene.kind, scene.per_minute, start);
     let mut environments: Vec<Environment> = (0..scene.bulk + scene.singles)
-        .map(|number| Environment::new(number < scene.bulk, start))
+        .map(|number| Environment::new(number < scene.bulk, scene.parts, start))
         .collect();
+    let (mut left, mut drained) = (scene.bulk, None);
     let mut minutes = vec![Minute::default(); scene.minutes as usize];
     let mut events = BinaryHeap::new();
     for number in 0..environments.len() {
@@ -100,7 +103,13 @@ pub fn play(scene: Scene) -> Played {
                 events.push(Reverse((answer_at, number, Next::Answer { call, is_served })));
                 continue;
             }
-            Next::Answer { call, is_served } => environment.take_answer(call, is_served, at),
+            Next::Answer { call, is_served } => {
+                environment.take_answer(call, is_served, at);
+                if environment.is_drained() && is_served {
+                    left -= 1;
+                    drained = if left == 0 { Some(at - start) } else { None };
+                }
+            }
         }
         for (at, next) in environment.work(at) {
             events.push(Reverse((at, number, next)));
@@ -110,9 +119,7 @@ pub fn play(scene: Scene) -> Played {
         environments.iter().flat_map(Environment::single_waits).collect();
     waits.sort_unstable();
     let p95 = waits.get(waits.len() * 95 / 100).copied().unwrap_or_default();
-    let most_refused_in_a_row = environments.iter().map(Environment::most_refused_in_a_row).max();
-    let most_refused_in_a_row = most_refused_in_a_row.unwrap_or_default();
-    Played { minutes, most_refused_in_a_row, single_wait_p95: p95 }
+    Played { minutes, single_wait_p95: p95, drained }
 }
 
 /// A moment as seconds since another one.

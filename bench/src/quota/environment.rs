@@ -32,6 +32,8 @@ pub enum Next {
 pub struct Environment {
     states: ModelStates,
     is_bulk: bool,
+    /// Parts that are not yet served; `None` is without end.
+    left: Option<u32>,
     under_way: BTreeMap<u64, Turn>,
     next_call: u64,
     /// When it will ask again.
@@ -39,30 +41,32 @@ pub struct Environment {
     /// When its single request came in.
     since: Instant,
     waits: Vec<Duration>,
-    refused_in_a_row: u32,
-    most_refused: u32,
 }
 
 impl Environment {
-    pub fn new(is_bulk: bool, now: Instant) -> Self {
+    pub fn new(is_bulk: bool, parts: Option<u32>, now: Instant) -> Self {
         let rates = Config::from_vars(&[("GATEWAY_SECRET_ID", "fake")]).expect("defaults").rates;
         let breaker = BreakerConfig { failures: 5, open_for: Duration::from_secs(60) };
         let source = ModelSource { breaker, rates, published_rate: |_, _| 2_000 };
         Self {
             states: ModelStates::new(source),
             is_bulk,
+            left: parts.filter(|_| is_bulk),
             under_way: BTreeMap::new(),
             next_call: 0,
             asks_at: None,
             since: now,
             waits: Vec::new(),
-            refused_in_a_row: 0,
-            most_refused: 0,
         }
     }
 
     pub fn is_bulk(&self) -> bool {
         self.is_bulk
+    }
+
+    /// Tells whether all its parts are served.
+    pub fn is_drained(&self) -> bool {
+        self.left == Some(0)
     }
 
     /// Returns the inputs of its calls.
@@ -72,10 +76,6 @@ impl Environment {
 
     pub fn single_waits(&self) -> impl Iterator<Item = Duration> + '_ {
         self.waits.iter().copied()
-    }
-
-    pub fn most_refused_in_a_row(&self) -> u32 {
-        self.most_refused
     }
 
     /// Returns how long Cohere takes.
@@ -93,8 +93,9 @@ impl Environment {
         let end = if is_served { TurnEnd::Served } else { TurnEnd::Throttled { requested: None } };
         let model = self.states.use_model(Endpoint::Embed, MODEL, now);
         model.end_turn(turn, end, fastrand::f64(), now);
-        self.refused_in_a_row = if is_served { 0 } else { self.refused_in_a_row + 1 };
-        self.most_refused = self.most_refused.max(self.refused_in_a_row);
+        if is_served {
+            self.left = self.left.map(|left| left - 1);
+        }
         if !self.is_bulk && is_served {
             self.since = (self.since + Duration::from_secs(1)).max(now);
         }
@@ -109,6 +110,7 @@ impl Environment {
         }
         self.asks_at = None;
         let most = if self.is_bulk { CONCURRENCY } else { 1 };
+        let most = self.left.map_or(most, |left| most.min(left as usize));
         while self.under_way.len() < most {
             if !self.is_bulk && self.since > now {
                 self.ask_at(self.since, &mut events);

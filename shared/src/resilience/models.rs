@@ -127,8 +127,8 @@ impl ModelState {
             }
             TurnEnd::Answered | TurnEnd::Served => {
                 self.cooldown.record_answer();
-                if let (Some(rate), TurnEnd::Served) = (&mut self.rate, end) {
-                    rate.record_success(now);
+                if let (Some(rate), Some(spend), TurnEnd::Served) = (&mut self.rate, &spend, end) {
+                    rate.record_success(spend, now);
                 }
             }
             TurnEnd::Cancelled | TurnEnd::Unsent => {

@@ -1,7 +1,7 @@
 //! How fast a model may be called: a sliding minute that starts at Cohere's published limit and is learnt from there.
 //!
 //! Scope: environment. Cohere counts inputs of embed and calls of chat and rerank, a minute and a model at a time,
-//! and refuses what is over. Whether it keeps a window or a bucket is not known; a sliding minute suits both. A 429
+//! and refuses what is over. Whether it keeps a window or a bucket is not known; a sliding minute suits both. A second 429
 //! lowers the limit to what was served of late, for others may use the same key; a minute that was fully used raises
 //! it, slowly at first, since many keys have more than is published. Requests of one part are let go beyond it until
 //! there was a 429: they come one after another, and show whether there is more. There is no clock here: callers pass
@@ -18,9 +18,11 @@ const BULK_AFTER_THROTTLE: f64 = 0.9;
 /// The same for requests of one part, and for parts a minute later.
 const AFTER_THROTTLE: f64 = 0.95;
 /// Most that a 429 divides the limit by: what one environment was served in a minute may say little.
-const DEEPEST_CUT: f64 = 8.0;
+const DEEPEST_CUT: f64 = 2.0;
 /// A limit is never learnt down to less than this part of where it started.
 const SMALLEST_SHARE: f64 = 0.05;
+/// What a part that is served lets go while a limit is searched for, in parts like it.
+const SEARCH_GROWTH: f64 = 1.5;
 /// Share of the limit that parts leave free while requests of one part come.
 const LEFT_TO_SINGLES: f64 = 0.1;
 /// A limit is never learnt down to less than this part of the published one for requests of one part: an
@@ -60,6 +62,18 @@ impl RateCost {
     pub const ONE: Self = Self { units: 1, is_bulk: false };
 }
 
+/// What is known of the limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    /// No 429 says otherwise.
+    Unrefused,
+    /// After a first 429 parts grow from one, each that is served lets more than one go: others may just have used the
+    /// minute, or share it for long, which is not known yet.
+    Searching { allowance: f64, since: Instant },
+    /// The next 429 has told what share there is.
+    Learnt,
+}
+
 /// The units of a call that was let go; it must be given back with what became of the call.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
@@ -77,6 +91,7 @@ pub struct Rate {
     start: f64,
     ceiling: f64,
     limit: f64,
+    stage: Stage,
     spent: Ring,
     /// What was served in the minute before the last 429.
     refused_at: f64,
@@ -106,6 +121,7 @@ impl Rate {
             start,
             ceiling,
             limit: start,
+            stage: Stage::Unrefused,
             spent: Ring::new(window, now),
             refused_at: f64::INFINITY,
             floor: 1.0,
@@ -149,6 +165,11 @@ impl Rate {
             return Err(wait);
         }
         self.credit = (self.credit - f64::from(cost.units)).max(0.0);
+        if let Stage::Searching { allowance, .. } = &mut self.stage
+            && cost.is_bulk
+        {
+            *allowance -= f64::from(cost.units);
+        }
         let slot = self.spent.add(cost.units);
         Ok(Spend { cost, slot, period: self.period })
     }
@@ -184,7 +205,16 @@ impl Rate {
     }
 
     /// Records that Cohere has served a call.
-    pub fn record_success(&mut self, now: Instant) {
+    pub fn record_success(&mut self, spend: &Spend, now: Instant) {
+        if let Stage::Searching { allowance, since } = &mut self.stage {
+            if spend.cost.is_bulk {
+                *allowance += SEARCH_GROWTH * f64::from(spend.cost.units);
+            }
+            if now.saturating_duration_since(*since) > self.window * 2 {
+                self.stage = Stage::Unrefused;
+            }
+            return;
+        }
         let served = self.spent.used() as f64;
         if !self.is_lowered() && served > self.limit {
             self.limit = served.min(self.ceiling);
@@ -218,8 +248,16 @@ impl Rate {
         self.spent.advance(now);
         let served = self.spent.used() as f64;
         let share = if cost.is_bulk { BULK_AFTER_THROTTLE } else { AFTER_THROTTLE };
-        // Several 429s of calls that were under way together are one.
-        if period == self.period {
+        let is_searching = matches!(self.stage, Stage::Searching { .. });
+        if self.stage == Stage::Unrefused || is_searching && period != self.period {
+            let since = now;
+            self.stage = Stage::Searching { allowance: f64::from(cost.units), since };
+            if !is_searching {
+                self.period = self.period.wrapping_add(1);
+            }
+        } else if period == self.period {
+            // Several 429s of calls that were under way together are one.
+            self.stage = Stage::Learnt;
             self.floor = (self.limit / DEEPEST_CUT).max(self.smallest_limit(cost));
             self.note_limit(served.max(self.floor));
             self.limit = self.limit.min(served * share).max(self.floor);
@@ -257,7 +295,7 @@ impl Rate {
     }
 
     fn is_lowered(&self) -> bool {
-        self.period > 0 && self.limit < self.start
+        self.stage == Stage::Learnt && self.limit < self.start
     }
 
     fn limit_for(&self, cost: RateCost, now: Instant) -> f64 {
@@ -291,6 +329,12 @@ impl Rate {
             let aged = self.spent.time_until_aged(over.min(used), now);
             wait = aged.unwrap_or(self.window);
         }
+        if let Stage::Searching { allowance, .. } = self.stage
+            && cost.is_bulk
+            && allowance < units
+        {
+            wait = wait.max(self.window / 60);
+        }
         if is_averaged && cost.is_bulk {
             let enough = units.min(self.limit.max(self.start * SINGLE_FLOOR));
             let missing = (enough - self.credit).max(0.0);
@@ -300,6 +344,9 @@ impl Rate {
     }
 
     fn shortest_rest(&self, cost: RateCost) -> Duration {
+        if cost.is_bulk {
+            return self.window / 3;
+        }
         let limit = self.limit.max(self.start * SINGLE_FLOOR);
         let fair = self.window.mul_f64((f64::from(cost.units) / limit).min(1.0));
         fair.max(self.window / 60)

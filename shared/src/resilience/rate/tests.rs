@@ -35,27 +35,58 @@ fn parts_leave_a_tenth_while_single_requests_come() {
     assert_eq!(spend_all(&mut rate, PART, later).len(), 20, "no single one for a minute");
 }
 
-#[test]
-fn throttle_lowers_the_limit_to_what_was_served() {
-    let start = now();
-    let mut rate = new_rate(start);
-    let mut spends = spend_all(&mut rate, PART, start);
-    for spend in spends.split_off(10) {
-        rate.record_throttle(spend, start);
-    }
-    assert_eq!(rate.limit(), 960.0 * BULK_AFTER_THROTTLE);
-    assert!(rate.spend(PART, start + MINUTE / 2).is_err(), "ten are still in the minute");
-    assert_eq!(spend_all(&mut rate, PART, start + MINUTE * 2).len(), 9, "864 on average");
+/// Lets Cohere refuse what it is sent at `at`, after a first refusal a minute before.
+fn refuse_twice(rate: &mut Rate, cost: RateCost, at: Instant) -> Duration {
+    let spend = rate.spend(cost, at).unwrap();
+    rate.record_throttle(spend, at);
+    let spend = rate.spend(cost, at + MINUTE * 2).unwrap();
+    rate.record_throttle(spend, at + MINUTE * 2)
 }
 
 #[test]
-fn throttle_of_who_was_served_little_cuts_to_an_eighth() {
+fn after_a_first_throttle_parts_grow_from_one() {
     let start = now();
     let mut rate = new_rate(start);
-    let spend = rate.spend(RateCost::ONE, start).unwrap();
-    assert_eq!(rate.record_throttle(spend, start), MINUTE / 60);
-    assert_eq!(rate.limit(), 250.0);
-    let mut at = start;
+    for spend in spend_all(&mut rate, PART, start) {
+        assert_eq!(rate.record_throttle(spend, start), MINUTE / 3, "others have used the minute");
+    }
+    let at = start + MINUTE;
+    let mut sent = Vec::new();
+    for expected in [1, 1, 2, 3, 4, 6, 3] {
+        let spends = spend_all(&mut rate, PART, at);
+        assert_eq!(spends.len(), expected);
+        spends.iter().for_each(|spend| rate.record_success(spend, at));
+        sent.extend(spends);
+    }
+    assert_eq!(rate.limit(), 2_000.0, "nobody else was there");
+}
+
+#[test]
+fn second_throttle_lowers_the_limit_to_what_was_served() {
+    let start = now();
+    let mut rate = new_rate(start);
+    let first = rate.spend(PART, start).unwrap();
+    rate.record_throttle(first, start);
+    let at = start + MINUTE;
+    for _ in 0..6 {
+        let spends = spend_all(&mut rate, PART, at);
+        spends.iter().for_each(|spend| rate.record_success(spend, at));
+    }
+    for spend in spend_all(&mut rate, PART, at) {
+        rate.record_throttle(spend, at);
+    }
+    assert_eq!(rate.limit(), 17.0 * 96.0 * BULK_AFTER_THROTTLE);
+    assert!(rate.spend(PART, at + MINUTE / 2).is_err(), "seventeen are still in the minute");
+    assert_eq!(spend_all(&mut rate, PART, at + MINUTE * 2).len(), 15, "1 469 on average");
+}
+
+#[test]
+fn throttle_of_who_was_served_little_halves_the_limit() {
+    let start = now();
+    let mut rate = new_rate(start);
+    assert_eq!(refuse_twice(&mut rate, RateCost::ONE, start), MINUTE / 60);
+    assert_eq!(rate.limit(), 1_000.0);
+    let mut at = start + MINUTE * 2;
     for _ in 0..10 {
         at += MINUTE;
         let spend = rate.spend(PART, at).unwrap();
@@ -78,8 +109,8 @@ fn full_minutes_raise_the_limit_unless_it_is_the_operators() {
             if rate.limit() > 2_000.0 {
                 assert!(at >= start + MINUTE * FIRST_HOLD, "at {:?}", at - start);
             }
-            let served = spend_all(&mut rate, PART, at).len();
-            (0..served).for_each(|_| rate.record_success(at));
+            let served = spend_all(&mut rate, PART, at);
+            served.iter().for_each(|spend| rate.record_success(spend, at));
             at += MINUTE / 60;
         }
         assert!(expected.contains(&rate.limit()), "{limit:?}: {}", rate.limit());
@@ -92,8 +123,8 @@ fn single_requests_show_that_there_is_more_until_a_throttle() {
     let mut rate = new_rate(start);
     let single = RateCost { units: 96, is_bulk: false };
     for _ in 0..50 {
-        let _ = rate.spend(single, start).unwrap();
-        rate.record_success(start);
+        let spend = rate.spend(single, start).unwrap();
+        rate.record_success(&spend, start);
     }
     assert_eq!(rate.limit(), 4_800.0);
     let spend = rate.spend(single, start).unwrap();
@@ -105,9 +136,9 @@ fn single_requests_show_that_there_is_more_until_a_throttle() {
         "the operator's is never exceeded"
     );
     let mut lowered = new_rate(start);
-    let spend = lowered.spend(single, start).unwrap();
-    lowered.record_throttle(spend, start);
-    assert_eq!(spend_all(&mut lowered, single, start).len(), 3, "an eighth of 2 000");
+    refuse_twice(&mut lowered, single, start);
+    let later = start + MINUTE * 2;
+    assert_eq!(spend_all(&mut lowered, single, later).len(), 11, "half of 2 000, on average");
 }
 
 #[test]
@@ -116,8 +147,8 @@ fn who_does_not_use_the_limit_learns_nothing_of_it() {
     let mut rate = new_rate(start);
     for second in 0..3_600 {
         let at = start + MINUTE / 60 * second;
-        let _ = rate.spend(RateCost { units: 20, is_bulk: false }, at).unwrap();
-        rate.record_success(at);
+        let spend = rate.spend(RateCost { units: 20, is_bulk: false }, at).unwrap();
+        rate.record_success(&spend, at);
     }
     assert_eq!(rate.limit(), 2_000.0);
 }
@@ -196,8 +227,9 @@ proptest! {
                     }
                 }
                 Step::Served => {
-                    under_way.pop();
-                    rate.record_success(at);
+                    if let Some((spend, _)) = under_way.pop() {
+                        rate.record_success(&spend, at);
+                    }
                 }
                 Step::Refused => if let Some((spend, number)) = under_way.pop() {
                     sent[number].1 = 0;
