@@ -172,7 +172,7 @@ async fn ask_api_gateway(store: &Bench, url: &str, method: &str, path: &str, bod
 async fn check_release(url: &str) {
     let deployment = Deployment::prepare("moto").await;
     let variables = [("AWS_ENDPOINT_URL_SSM", url), ("AWS_ENDPOINT_URL_STS", url)];
-    let arguments = ["deploy", "--environment", "dev", "--yes", "--wait-secs", "0"];
+    let arguments = ["deploy", "--json", "--environment", "dev", "--yes", "--wait-secs", "0"];
     for _ in 0..2 {
         let done = deployment.run_ops_with(&arguments, &variables).await;
         assert!(done.data().contains("smoke_test"));
