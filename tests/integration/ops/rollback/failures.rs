@@ -128,7 +128,11 @@ async fn stack_without_a_release_before_is_told() {
 async fn stack_that_could_not_be_put_back_lets_aliases_move() {
     let deployment = prepare("back-failed-stack").await;
     deployment.account.state().status = Some("UPDATE_ROLLBACK_FAILED".into());
-    let done = roll_back(&deployment, &[]).await;
+    let nothing = roll_back(&deployment, &[]).await;
+    let told = nothing.data().replace('\n', " ");
+    assert!(told.contains("was taken back already, and release 2 is live"), "{nothing:?}");
+    assert_eq!(read_live(&deployment, CHANGED), [2, 2]);
+    let done = roll_back(&deployment, &["--to", "1"]).await;
     let next = "aws cloudformation continue-update-rollback --stack-name cohere-gateway-dev\n";
     assert!(done.data().contains(next), "{done:?}");
     assert_eq!(read_live(&deployment, CHANGED), [1, 1]);

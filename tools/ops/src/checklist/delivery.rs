@@ -3,6 +3,7 @@
 use super::check::Verdict;
 use super::facts::Facts;
 use super::release::list_gates;
+use crate::deploy::next::is_commit;
 use crate::deploy::code_deploy::DeploymentGroup;
 use crate::deploy::compare::{ALIAS, find_differences};
 
@@ -33,11 +34,22 @@ pub fn stack_is_whole(facts: &Facts) -> Result<Verdict, String> {
         let told = format!("{status}: a deployment is under way");
         return Ok(Verdict::warning(told, facts.command("ops rollout")));
     }
-    Ok(Verdict::fail(status, facts.deploy.clone()))
+    let stack = &facts.stack_name;
+    let mend = match status {
+        "UPDATE_ROLLBACK_FAILED" => {
+            format!("aws cloudformation continue-update-rollback --stack-name {stack}")
+        }
+        "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => {
+            format!("aws cloudformation delete-stack --stack-name {stack}")
+        }
+        _ => facts.deploy.clone(),
+    };
+    Ok(Verdict::fail(status, mend))
 }
 
 pub fn is_gradual(facts: &Facts) -> Result<Verdict, String> {
-    let mend = facts.deploy_with("GradualDeployment=true");
+    // The word of the template; only `--at-once` makes it another one.
+    let mend = facts.deploy.clone();
     Ok(match facts.parameter("GradualDeployment")? {
         Some("true") => Verdict::pass("true"),
         Some(other) => Verdict::fail(format!("it is {other}: the next version meets all"), mend),
@@ -134,11 +146,17 @@ pub fn live_is_latest(facts: &Facts) -> Result<Verdict, String> {
         }
     }
     let release = facts.release.as_ref().ok().and_then(Option::as_ref);
-    let is_back = release.is_some_and(|release| release.back_to.is_some());
-    if !moved.is_empty() && is_back {
+    let back = release.filter(|release| release.back_to.is_some());
+    if let Some(release) = back
+        && !moved.is_empty()
+    {
         // Moved back, an alias would bring the release again from which somebody went back.
         let told = format!("went back by hand: {}", moved.join(", "));
-        return Ok(Verdict::warning(told, format!("{} --at-once", facts.deploy)));
+        let checkout = match is_commit(&release.commit) {
+            true => format!("git checkout {} && ", release.commit),
+            false => String::new(),
+        };
+        return Ok(Verdict::warning(told, format!("{checkout}{} --at-once", facts.deploy)));
     }
     if !moved.is_empty() {
         return Ok(Verdict::fail(moved.join(", "), mend.unwrap_or_default()));

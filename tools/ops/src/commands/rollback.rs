@@ -91,7 +91,7 @@ impl Before {
             releases: &self.releases,
             live: &self.live,
             is_rolling_out: self.is_rolling_out(),
-            is_taken_back: self.stack.status.starts_with("UPDATE_ROLLBACK_COMPLETE"),
+            is_taken_back: is_taken_back(&self.stack.status),
         };
         situation.choose(named)
     }
@@ -143,6 +143,9 @@ impl Rollback {
             again: &again,
         };
         let (stack, stopped) = waiting.stop_rollout().await?;
+        // Somebody's deployment may have come to its end meanwhile, and is recorded since.
+        let releases = read_releases(&session, name).await.with_context(|| retry_by(&again))?;
+        let newest = releases.known.last().map(|last| last.release.clone()).unwrap_or_default();
         // What was stopped has gone back by itself.
         let live = read_live(&session, name).await.with_context(|| retry_by(&again))?;
         let moves = find_moves(&target.release, &live);
@@ -152,6 +155,11 @@ impl Rollback {
         let done = Done { session: &session, name, options, target, stack: &stack, live: &live };
         done.finish(&newest, &moves, &stopped, Duration::from_secs(self.wait_secs)).await
     }
+}
+
+/// Whether a stack's last deployment has failed, and left live what was before it.
+fn is_taken_back(status: &str) -> bool {
+    status == "UPDATE_FAILED" || status.starts_with("UPDATE_ROLLBACK") && !is_in_progress(status)
 }
 
 /// Refuses a stack that has never had a release, or is being deleted.
@@ -211,7 +219,7 @@ impl Done<'_> {
         let advice = format!("The next deployment:\n  {}\n", next.join("\n  "));
         let tried = self.try_out(wait).await;
         let smoke_test = tried.as_deref().unwrap_or("failed");
-        let recorded = self.record(newest, smoke_test).await;
+        let recorded = self.record(newest, moves, smoke_test).await;
         if let Err(error) = tried {
             say(&advice);
             let again = write_command("preflight", name, options);
@@ -252,10 +260,19 @@ impl Done<'_> {
         Ok(verdict.as_str().to_string())
     }
 
-    /// Records what is live now, where the last record is of something else.
-    async fn record(&self, newest: &Release, smoke_test: &str) -> anyhow::Result<()> {
+    /// Records what is live now, where somebody went back to it: the last record is of something else, or
+    /// CloudFormation has aliases elsewhere and would be obeyed.
+    async fn record(
+        &self,
+        newest: &Release,
+        moves: &[Move],
+        smoke_test: &str,
+    ) -> anyhow::Result<()> {
         let record = make_record(self.target, newest, self.live)?;
-        if record.has_versions_of(newest) {
+        let mut functions = self.live.values();
+        let is_of_stack = functions.all(|live| live.alias.is_wholly_at(&live.of_stack));
+        let is_told = newest.back_to.is_some() || moves.is_empty() || is_of_stack;
+        if record.has_versions_of(newest) && is_told {
             return Ok(());
         }
         let time = format_iso8601(since_epoch());

@@ -132,7 +132,12 @@ impl FollowRollout {
         for deployment in &stoppable {
             say(&format!("stops {}, which rolls out {}", deployment.id, deployment.function));
         }
-        say("CloudFormation then takes the whole stack back, with its API and parameters");
+        match stoppable.is_empty() {
+            true => say("no function goes out gradually now: what goes out at once cannot be stopped"),
+            false => {
+                say("CloudFormation then takes the whole stack back, with its API and parameters");
+            }
+        }
         confirm(self.yes, "Stop the rollout?")?;
         let again = write_command("rollout --abort --yes", name, options);
         let waiting = Waiting {
@@ -147,16 +152,18 @@ impl FollowRollout {
         let shared = find_shared(session, name).await.context("stopped; its end is not known")?;
         let ahead = look.functions.iter().filter(|function| function.new_share > 0.0);
         let ahead: Vec<_> = ahead.map(|function| function.folder.clone()).collect();
-        let is_back = shared.is_empty() && ahead.is_empty();
+        let left = [shared, ahead].concat().join(", ");
         let verdict = Verdict::of(&look);
+        // What went out at once could not be stopped, and is done.
+        let is_back = left.is_empty() && verdict == Verdict::TakenBack;
+        let back = write_command("rollback", name, options);
         let mut report = report(&look, verdict, &FiredGates::default(), name);
-        report.text += &match is_back {
-            true => "Nobody meets the new versions any more.\n".to_string(),
-            false => format!(
-                "Callers still meet the new version of {}; go back by:\n  {}\n",
-                [shared, ahead].concat().join(", "),
-                write_command("rollback", name, options)
-            ),
+        report.text += &match (is_back, left.is_empty()) {
+            (true, _) => "Nobody meets the new versions any more.\n".to_string(),
+            (false, true) => format!("Nothing was taken back; go back by:\n  {back}\n"),
+            (false, false) => {
+                format!("Callers still meet the new version of {left}; go back by:\n  {back}\n")
+            }
         };
         Ok(Report { is_failed: !is_back, ..report })
     }

@@ -42,15 +42,17 @@ pub fn list_next_commands(
         commands.push(deploy);
         return commands;
     }
-    if is_commit(&release.commit) {
-        commands.push(format!("git checkout {}", release.commit));
-    }
+    commands.push(match is_commit(&release.commit) {
+        true => format!("git checkout {}", release.commit),
+        // At once goes out what is checked out, so nobody may take the bad one.
+        false => "# first check out what this release was built of, which no commit has".to_string(),
+    });
     commands.push(deploy + " --at-once");
     commands
 }
 
 /// Whether somebody can check this out; a build of changed files has a `+` behind it.
-fn is_commit(commit: &str) -> bool {
+pub fn is_commit(commit: &str) -> bool {
     commit.len() == 40 && commit.bytes().all(|letter| letter.is_ascii_hexdigit())
 }
 
@@ -90,7 +92,9 @@ mod tests {
         let moved = live("4", "5");
         assert_eq!(list("UPDATE_COMPLETE", &commit, &moved), [checkout.as_str(), at_once]);
         for unknown in ["unknown", &format!("{commit}+")] {
-            assert_eq!(list("UPDATE_COMPLETE", unknown, &moved), [at_once]);
+            let commands = list("UPDATE_COMPLETE", unknown, &moved);
+            assert!(commands[0].starts_with("# first check out"), "{commands:?}");
+            assert_eq!(commands[1], at_once);
         }
         let gradual = "ops deploy --stack it --region eu-west-1";
         assert_eq!(list("UPDATE_ROLLBACK_COMPLETE", &commit, &live("4", "4")), [gradual]);

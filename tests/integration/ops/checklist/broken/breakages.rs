@@ -200,7 +200,7 @@ pub(super) const BREAKAGES: &[Breakage] = &[
         "a deployment at once",
         "delivery.gradual",
         "it is false",
-        "--parameter GradualDeployment=true",
+        DEPLOY,
         |state| {
             state.parameters.insert("GradualDeployment".into(), "false".into());
         },
@@ -260,9 +260,15 @@ pub(super) const BREAKAGES: &[Breakage] = &[
             state.status = Some("UPDATE_IN_PROGRESS".into());
         },
     ),
-    fails("a broken stack", "delivery.stack", "UPDATE_ROLLBACK_FAILED", DEPLOY, |state| {
-        state.status = Some("UPDATE_ROLLBACK_FAILED".into());
-    }),
+    fails(
+        "a broken stack",
+        "delivery.stack",
+        "UPDATE_ROLLBACK_FAILED",
+        "aws cloudformation continue-update-rollback --stack-name",
+        |state| {
+            state.status = Some("UPDATE_ROLLBACK_FAILED".into());
+        },
+    ),
     fails(
         "no canary",
         "delivery.gates",
