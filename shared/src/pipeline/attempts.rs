@@ -111,7 +111,13 @@ impl Attempts<'_> {
                 }
             }
         }
-        let turn = self.take_turn(stats).await.map_err(|_| failure.clone())?;
+        let (permit, turn) = match self.take_turn_admitted(permit, stats).await {
+            Ok(taken) => taken,
+            Err(_) => {
+                self.state().refund(charge);
+                return Err(failure.clone());
+            }
+        };
         let answer = self.attempt(permit, turn, charge, stats).await;
         if let Err(error) = &answer {
             self.note_key_refusal(error, stats).await;
@@ -147,7 +153,13 @@ impl Attempts<'_> {
                 tokio::time::sleep(wait).await;
                 stats.add_waiting(started);
             }
-            let (permit, turn) = self.take_turn_admitted(permit, stats).await?;
+            let (permit, turn) = match self.take_turn_admitted(permit, stats).await {
+                Ok(taken) => taken,
+                Err(error) => {
+                    self.state().refund(charge);
+                    return Err(error);
+                }
+            };
             let started = now();
             let error = match self.attempt(permit, turn, charge, stats).await {
                 Ok(answer) => return Ok(answer),
@@ -236,7 +248,9 @@ impl Attempts<'_> {
     /// refused key is no overload.
     fn charge_retry(&self, last_error: &GatewayError) -> Option<CallCharge> {
         let cause = last_error.cause();
-        if cause == Cause::Auth || !self.rounds.charge_round(self.made + 1) {
+        // A part that was throttled rests, looks and waits for its turn, which bounds it well enough.
+        let waits_for_turn = self.call.cost.is_bulk && cause == Cause::Throttled;
+        if cause == Cause::Auth || waits_for_turn || !self.rounds.charge_round(self.made + 1) {
             return Some(CallCharge::Free);
         }
         self.state().charge_retry(cause).map(CallCharge::Extra)
@@ -270,6 +284,8 @@ impl Attempts<'_> {
         turn.end(match error.cause() {
             Cause::Throttled => TurnEnd::Throttled { requested: error.retry_after },
             Cause::Connect => TurnEnd::Unsent,
+            // Nobody has said that the limit is lifted.
+            Cause::Timeout | Cause::Broken | Cause::Gateway => TurnEnd::Cancelled,
             _ => TurnEnd::Answered,
         });
         if error.cause() == Cause::Throttled {

@@ -25,6 +25,9 @@ use std::time::Duration;
 /// Most calls of a request that are under way at a time.
 const CONCURRENCY: usize = 16;
 
+/// Time that is kept for the last call of a request that waits for its turn.
+const LAST_CALL: Duration = Duration::from_secs(2);
+
 /// The calls of one request to one model.
 pub(super) struct FanOut<'a> {
     pub(super) app: &'static App,
@@ -181,12 +184,14 @@ impl FanOut<'_> {
         let units = sub_requests.iter().map(|sub_request| u64::from(self.count_units(sub_request)));
         let largest = sub_requests.iter().map(|sub_request| self.count_units(sub_request)).max();
         let time_left = self.call.deadline.at.saturating_duration_since(now());
+        // The last call has to be answered too.
+        let longest_wait = time_left.saturating_sub(LAST_CALL.min(time_left / 10));
         let queued = self.app.upstream_state.queue_units(
             self.call.endpoint,
             &self.call.model,
             units.sum(),
             largest.unwrap_or(1),
-            time_left,
+            longest_wait,
         );
         queued.map_err(|wait| tell_long_wait(&self.call.model, wait, time_left))
     }

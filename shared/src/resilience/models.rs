@@ -8,7 +8,7 @@
 use super::breaker::{Breaker, BreakerState};
 use super::cooldown::{Cooldown, Resting};
 use super::ramp::CallRate;
-use super::rate::{Rate, RateCost, RateLimit, Spend};
+use super::rate::{Rate, RateCost, RateLimit, Rests, Spend};
 use super::usual_time::UsualTime;
 use crate::clock::Instant;
 use crate::config::{BreakerConfig, RatesConfig};
@@ -56,15 +56,17 @@ pub enum TurnEnd {
     Served,
     /// A 429, with the cooldown that Cohere asks for.
     Throttled { requested: Option<Duration> },
-    /// It was cancelled on its way.
+    /// It was cancelled on its way, or has no answer.
     Cancelled,
     /// Nothing has reached Cohere.
     Unsent,
 }
 
-/// Shortens a rest by up to a tenth, so that environments do not all come back at once.
-fn add_jitter(rest: Duration, random: f64) -> Duration {
-    rest.mul_f64(1.0 - random.clamp(0.0, 1.0) / 10.0)
+/// Shortens rests by up to a tenth, so that environments do not all come back at once.
+fn add_jitter(rests: Rests, random: f64) -> Rests {
+    let share = 1.0 - random.clamp(0.0, 1.0) / 10.0;
+    let [of_singles, of_parts] = [rests.of_singles, rests.of_parts].map(|rest| rest.mul_f64(share));
+    Rests { of_singles, of_parts }
 }
 
 impl ModelState {
@@ -91,7 +93,7 @@ impl ModelState {
 
     /// Returns how long a split request waits for the last of its parts, behind those that are waiting.
     pub fn estimate_wait(&mut self, units: u64, largest_part: u32, now: Instant) -> Duration {
-        let rest = self.cooldown.time_left(now);
+        let rest = self.cooldown.time_left(true, now);
         let Some(rate) = &mut self.rate else { return rest };
         rest.max(rate.estimate_wait(units, largest_part, self.queued, now))
     }
@@ -101,7 +103,7 @@ impl ModelState {
     /// # Errors
     /// The model rests, or its rate has no room.
     pub fn take_turn(&mut self, cost: RateCost, now: Instant) -> Result<Turn, Resting> {
-        let is_looking = self.cooldown.admit(now)?;
+        let is_looking = self.cooldown.admit(cost.is_bulk, now)?;
         let Some(rate) = &mut self.rate else { return Ok(Turn { spend: None, is_looking }) };
         match rate.spend(cost, now) {
             Ok(spend) => Ok(Turn { spend: Some(spend), is_looking }),
@@ -119,25 +121,23 @@ impl ModelState {
         let Turn { spend, is_looking } = turn;
         match end {
             TurnEnd::Throttled { requested } => {
-                let rest = match (&mut self.rate, spend) {
+                let rests = match (&mut self.rate, spend) {
                     (Some(rate), Some(spend)) => rate.record_throttle(spend, now),
                     _ => self.cooldown.shortest(),
                 };
-                self.cooldown.record_throttle(requested, add_jitter(rest, random), now);
+                self.cooldown.record_throttle(requested, add_jitter(rests, random), now);
+                return;
             }
-            TurnEnd::Answered | TurnEnd::Served => {
-                self.cooldown.record_answer();
-                if let (Some(rate), Some(spend), TurnEnd::Served) = (&mut self.rate, &spend, end) {
-                    rate.record_success(spend, now);
-                }
-            }
-            TurnEnd::Cancelled | TurnEnd::Unsent => {
-                if is_looking {
-                    self.cooldown.stop_looking();
-                }
-                if let (Some(rate), Some(spend), TurnEnd::Unsent) = (&mut self.rate, spend, end) {
-                    rate.give_back(spend);
-                }
+            TurnEnd::Answered | TurnEnd::Served => self.cooldown.record_answer(),
+            TurnEnd::Cancelled | TurnEnd::Unsent if is_looking => self.cooldown.stop_looking(),
+            TurnEnd::Cancelled | TurnEnd::Unsent => {}
+        }
+        let (Some(rate), Some(spend)) = (&mut self.rate, spend) else { return };
+        match end {
+            TurnEnd::Served => rate.record_success(spend, now),
+            TurnEnd::Unsent => rate.give_back(spend),
+            TurnEnd::Answered | TurnEnd::Cancelled | TurnEnd::Throttled { .. } => {
+                rate.record_end(spend);
             }
         }
     }
@@ -270,7 +270,7 @@ mod tests {
         }
         assert!(!states.find(Endpoint::Chat, "failing").unwrap().breaker.is_untroubled());
         let throttled = states.find(Endpoint::Chat, "throttled").unwrap();
-        assert_eq!(throttled.cooldown.time_left(start), minute);
+        assert_eq!(throttled.cooldown.time_left(true, start), minute);
     }
 
     #[test]

@@ -68,7 +68,7 @@ enum Stage {
     /// No 429 says otherwise.
     Unrefused,
     /// After a first 429 parts grow from one, each that is served lets more than one go: others may just have used the
-    /// minute, or share it for long, which is not known yet.
+    /// minute, or share it for long, which is not known yet. One part may always be under way.
     Searching { allowance: f64, since: Instant },
     /// The next 429 has told what share there is.
     Learnt,
@@ -84,6 +84,15 @@ pub struct Spend {
     period: u32,
 }
 
+/// How long a model rests after a 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rests {
+    /// For requests of one part, which come one after another.
+    pub of_singles: Duration,
+    /// For parts, until the minute is likely to have room.
+    pub of_parts: Duration,
+}
+
 /// The rate of one model.
 #[derive(Debug)]
 pub struct Rate {
@@ -93,6 +102,8 @@ pub struct Rate {
     limit: f64,
     stage: Stage,
     spent: Ring,
+    /// Parts that have not ended.
+    parts_under_way: u32,
     /// What was served in the minute before the last 429.
     refused_at: f64,
     /// The last 429 has lowered the limit to no less than this.
@@ -123,6 +134,7 @@ impl Rate {
             limit: start,
             stage: Stage::Unrefused,
             spent: Ring::new(window, now),
+            parts_under_way: 0,
             refused_at: f64::INFINITY,
             floor: 1.0,
             period: 0,
@@ -157,18 +169,23 @@ impl Rate {
         if !cost.is_bulk {
             self.last_single = Some(now);
         }
+        self.end_search(now);
         let wait = self.find_wait(cost, now);
         if !wait.is_zero() {
+            if self.has_long_had_room(now) {
+                self.raise_at = None;
+            }
             self.last_full = now;
             let hold = self.window * self.hold;
             self.raise_at.get_or_insert(now + hold);
             return Err(wait);
         }
         self.credit = (self.credit - f64::from(cost.units)).max(0.0);
-        if let Stage::Searching { allowance, .. } = &mut self.stage
-            && cost.is_bulk
-        {
-            *allowance -= f64::from(cost.units);
+        if cost.is_bulk {
+            self.parts_under_way += 1;
+            if let Stage::Searching { allowance, .. } = &mut self.stage {
+                *allowance = (*allowance - f64::from(cost.units)).max(0.0);
+            }
         }
         let slot = self.spent.add(cost.units);
         Ok(Spend { cost, slot, period: self.period })
@@ -194,6 +211,7 @@ impl Rate {
         // What does not make a whole part is of no use to it.
         let per_window = ((limit / part).floor() * part).max(part);
         let room = (((limit - used).max(0.0) / part).floor() * part).min(per_window);
+        let room = if used == 0.0 { room.max(part) } else { room };
         if units <= room {
             return Duration::ZERO;
         }
@@ -205,13 +223,12 @@ impl Rate {
     }
 
     /// Records that Cohere has served a call.
-    pub fn record_success(&mut self, spend: &Spend, now: Instant) {
-        if let Stage::Searching { allowance, since } = &mut self.stage {
+    pub fn record_success(&mut self, spend: Spend, now: Instant) {
+        self.land(&spend);
+        self.end_search(now);
+        if let Stage::Searching { allowance, .. } = &mut self.stage {
             if spend.cost.is_bulk {
                 *allowance += SEARCH_GROWTH * f64::from(spend.cost.units);
-            }
-            if now.saturating_duration_since(*since) > self.window * 2 {
-                self.stage = Stage::Unrefused;
             }
             return;
         }
@@ -220,11 +237,30 @@ impl Rate {
             self.limit = served.min(self.ceiling);
         }
         let Some(raise_at) = self.raise_at else { return };
-        // Who has had room for two minutes knows nothing of the limit.
-        if now.saturating_duration_since(self.last_full) > self.window * 2 {
+        if self.has_long_had_room(now) {
             self.raise_at = None;
         } else if now >= raise_at {
             self.raise(now);
+        }
+    }
+
+    /// Whether nothing is known of the limit, since there has been room for two minutes.
+    fn has_long_had_room(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last_full) > self.window * 2
+    }
+
+    /// Ends a search after two minutes without a 429.
+    fn end_search(&mut self, now: Instant) {
+        if let Stage::Searching { since, .. } = self.stage
+            && now.saturating_duration_since(since) > self.window * 2
+        {
+            self.stage = Stage::Unrefused;
+        }
+    }
+
+    fn land(&mut self, spend: &Spend) {
+        if spend.cost.is_bulk {
+            self.parts_under_way = self.parts_under_way.saturating_sub(1);
         }
     }
 
@@ -240,8 +276,13 @@ impl Rate {
         self.raise_at = Some(now + self.window);
     }
 
+    /// Records that a call has ended otherwise: what it has spent, it has spent.
+    pub fn record_end(&mut self, spend: Spend) {
+        self.land(&spend);
+    }
+
     /// Records a 429, and returns how long the model is to rest where Cohere does not say.
-    pub fn record_throttle(&mut self, spend: Spend, now: Instant) -> Duration {
+    pub fn record_throttle(&mut self, spend: Spend, now: Instant) -> Rests {
         let cost = spend.cost;
         let period = spend.period;
         self.give_back(spend);
@@ -269,7 +310,9 @@ impl Rate {
         self.credit = 0.0;
         self.credit_at = now;
         self.raise_at = Some(now + self.window);
-        self.find_wait(cost, now).max(self.shortest_rest(cost))
+        let single = self.shortest_rest();
+        let of_parts = if cost.is_bulk { self.find_wait(cost, now) } else { Duration::ZERO };
+        Rests { of_singles: single, of_parts: of_parts.max(self.window / 3).max(single) }
     }
 
     /// Remembers where Cohere has refused, and for how long not to try it again.
@@ -286,6 +329,7 @@ impl Rate {
 
     /// Gives back what Cohere has not counted.
     pub fn give_back(&mut self, spend: Spend) {
+        self.land(&spend);
         self.spent.remove(spend.slot, spend.cost.units);
     }
 
@@ -301,7 +345,9 @@ impl Rate {
     fn limit_for(&self, cost: RateCost, now: Instant) -> f64 {
         if !cost.is_bulk {
             // Whom Cohere has refused nothing may have more than is published.
-            let learnt = if self.is_lowered() { self.limit } else { f64::INFINITY };
+            // Afterwards they have what parts have, and the tenth.
+            let own = self.limit / (1.0 - LEFT_TO_SINGLES);
+            let learnt = if self.is_lowered() { own } else { f64::INFINITY };
             return learnt.max(self.start * SINGLE_FLOOR).min(self.ceiling);
         }
         let has_singles =
@@ -331,6 +377,7 @@ impl Rate {
         }
         if let Stage::Searching { allowance, .. } = self.stage
             && cost.is_bulk
+            && self.parts_under_way > 0
             && allowance < units
         {
             wait = wait.max(self.window / 60);
@@ -343,13 +390,9 @@ impl Rate {
         wait
     }
 
-    fn shortest_rest(&self, cost: RateCost) -> Duration {
-        if cost.is_bulk {
-            return self.window / 3;
-        }
+    fn shortest_rest(&self) -> Duration {
         let limit = self.limit.max(self.start * SINGLE_FLOOR);
-        let fair = self.window.mul_f64((f64::from(cost.units) / limit).min(1.0));
-        fair.max(self.window / 60)
+        self.window.mul_f64((1.0 / limit).min(1.0)).max(self.window / 60)
     }
 }
 

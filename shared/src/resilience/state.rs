@@ -185,7 +185,7 @@ impl UpstreamState {
         match state.models.find(endpoint, model) {
             Some(model) => {
                 model.breaker.state() == BreakerState::Closed
-                    && model.cooldown.time_left(now()).is_zero()
+                    && model.cooldown.time_left(false, now()).is_zero()
             }
             None => true,
         }
@@ -211,7 +211,7 @@ impl UpstreamState {
     /// Returns how long the cooldown of a throttled model still lasts.
     pub fn cooldown_left(&self, endpoint: Endpoint, model: &str) -> Duration {
         match self.lock_state().models.find(endpoint, model) {
-            Some(model) => model.cooldown.time_left(now()),
+            Some(model) => model.cooldown.time_left(false, now()),
             None => Duration::ZERO,
         }
     }
@@ -225,6 +225,13 @@ impl UpstreamState {
             CallCharge::FirstCall => state.budgets.record_first_success(),
             CallCharge::Extra(extra) => state.budgets.refund(extra),
             CallCharge::Free => {}
+        }
+    }
+
+    /// Gives back what a call was charged that was not made.
+    pub fn refund(&self, charge: CallCharge) {
+        if let CallCharge::Extra(extra) = charge {
+            self.lock_state().budgets.refund(extra);
         }
     }
 

@@ -31,10 +31,14 @@ impl Attempts<'_> {
         let started = now();
         let longest = self.longest_wait().saturating_sub(self.waited);
         let until = (started + longest).min(self.call.deadline.at);
-        let mut place = None;
+        let (mut place, mut has_waited) = (None, false);
         if cost.is_bulk {
-            let queue = self.state().join_queue(endpoint, model);
-            place = timeout_at(until, queue).await.ok();
+            let queue = self.state().bulk_queue(endpoint, model);
+            place = queue.clone().try_lock_owned().ok();
+            if place.is_none() {
+                has_waited = true;
+                place = timeout_at(until, queue.lock_owned()).await.ok();
+            }
         }
         let turn = loop {
             // Listens before it asks: an answer in between would be missed.
@@ -43,6 +47,7 @@ impl Attempts<'_> {
                 Ok(turn) => break Ok(turn),
                 Err(resting) => resting,
             };
+            has_waited = true;
             match resting {
                 Resting::For(wait) if now() + wait < until => sleep_until(now() + wait).await,
                 Resting::For(wait) => break Err(wait),
@@ -53,7 +58,9 @@ impl Attempts<'_> {
             }
         };
         drop(place);
-        self.note_wait(started, stats);
+        if has_waited {
+            self.note_wait(started, stats);
+        }
         turn.map_err(|wait| match &self.last_error {
             Some(error) => error.clone(),
             None => tell_rate_limit(model, wait),

@@ -160,3 +160,43 @@ fn sub_request_expects_as_many_results_as_inputs() {
         assert_eq!(expected.types, ["float"]);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_part_goes_whatever_became_of_the_look_after_a_throttle() {
+    // A refused single request, a look that is refused as wrong, one that hangs, a short part that is throttled.
+    for first in
+        ["throttled:100 ok", "throttled:100 invalid", "throttled:100 hang", "throttled:100"]
+    {
+        let app = start_app(("GATEWAY_BREAKER_FAILURES", "100"), &["v1"]);
+        let mut stats = CallStats::default();
+        for _ in 0..2 {
+            let _ = fetch(app, "m", PRIMARY, &[first], &mut stats).await;
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let (fetched, time) = fetch(app, "m", PRIMARY, &["ok:100"; 3], &mut stats).await;
+        assert_eq!(fetched, Ok(3), "{first}");
+        assert!(time < Duration::from_secs(30), "{first}: {time:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_parts_leave_the_retries_to_others() {
+    let (app, mut stats) = (start_default_app(), CallStats::default());
+    let (fetched, _) = fetch(app, "m", PRIMARY, &["throttled:10"; 2], &mut stats).await;
+    assert_eq!(fetched.unwrap_err().code, Code::RateLimited);
+    assert!(!stats.found_budget_empty, "parts are bounded by their turns");
+    assert!(stats.attempts < 100, "{} calls in 100 s", stats.attempts);
+    let (fetched, _) = fetch(app, "n", PRIMARY, &["throttled:10 ok"], &mut stats).await;
+    assert_eq!(fetched, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttled_part_shuts_no_query_out() {
+    let (app, mut stats) = (start_default_app(), CallStats::default());
+    let turn =
+        app.upstream_state.take_turn(Endpoint::Chat, "m", RateCost { units: 1, is_bulk: true });
+    turn.unwrap().end(TurnEnd::Throttled { requested: None });
+    let (fetched, time) = fetch(app, "m", PRIMARY, &["ok:100"], &mut stats).await;
+    assert_eq!(fetched, Ok(1));
+    assert!(time <= Duration::from_millis(1_100), "{time:?}");
+}

@@ -36,7 +36,7 @@ fn parts_leave_a_tenth_while_single_requests_come() {
 }
 
 /// Lets Cohere refuse what it is sent at `at`, after a first refusal a minute before.
-fn refuse_twice(rate: &mut Rate, cost: RateCost, at: Instant) -> Duration {
+fn refuse_twice(rate: &mut Rate, cost: RateCost, at: Instant) -> Rests {
     let spend = rate.spend(cost, at).unwrap();
     rate.record_throttle(spend, at);
     let spend = rate.spend(cost, at + MINUTE * 2).unwrap();
@@ -48,15 +48,15 @@ fn after_a_first_throttle_parts_grow_from_one() {
     let start = now();
     let mut rate = new_rate(start);
     for spend in spend_all(&mut rate, PART, start) {
-        assert_eq!(rate.record_throttle(spend, start), MINUTE / 3, "others have used the minute");
+        let rests = rate.record_throttle(spend, start);
+        assert_eq!(rests.of_parts, MINUTE / 3, "others have used the minute");
+        assert_eq!(rests.of_singles, MINUTE / 60);
     }
     let at = start + MINUTE;
-    let mut sent = Vec::new();
     for expected in [1, 1, 2, 3, 4, 6, 3] {
         let spends = spend_all(&mut rate, PART, at);
         assert_eq!(spends.len(), expected);
-        spends.iter().for_each(|spend| rate.record_success(spend, at));
-        sent.extend(spends);
+        spends.into_iter().for_each(|spend| rate.record_success(spend, at));
     }
     assert_eq!(rate.limit(), 2_000.0, "nobody else was there");
 }
@@ -70,7 +70,7 @@ fn second_throttle_lowers_the_limit_to_what_was_served() {
     let at = start + MINUTE;
     for _ in 0..6 {
         let spends = spend_all(&mut rate, PART, at);
-        spends.iter().for_each(|spend| rate.record_success(spend, at));
+        spends.into_iter().for_each(|spend| rate.record_success(spend, at));
     }
     for spend in spend_all(&mut rate, PART, at) {
         rate.record_throttle(spend, at);
@@ -84,14 +84,14 @@ fn second_throttle_lowers_the_limit_to_what_was_served() {
 fn throttle_of_who_was_served_little_halves_the_limit() {
     let start = now();
     let mut rate = new_rate(start);
-    assert_eq!(refuse_twice(&mut rate, RateCost::ONE, start), MINUTE / 60);
+    assert_eq!(refuse_twice(&mut rate, RateCost::ONE, start).of_singles, MINUTE / 60);
     assert_eq!(rate.limit(), 1_000.0);
     let mut at = start + MINUTE * 2;
     for _ in 0..10 {
         at += MINUTE;
         let spend = rate.spend(PART, at).unwrap();
-        let rest = rate.record_throttle(spend, at);
-        assert!(rest <= MINUTE, "{rest:?}");
+        let rests = rate.record_throttle(spend, at);
+        assert!(rests.of_parts <= MINUTE * 12 / 10, "{rests:?}");
     }
     assert_eq!(rate.limit(), 100.0, "one part a minute is always tried");
 }
@@ -110,7 +110,7 @@ fn full_minutes_raise_the_limit_unless_it_is_the_operators() {
                 assert!(at >= start + MINUTE * FIRST_HOLD, "at {:?}", at - start);
             }
             let served = spend_all(&mut rate, PART, at);
-            served.iter().for_each(|spend| rate.record_success(spend, at));
+            served.into_iter().for_each(|spend| rate.record_success(spend, at));
             at += MINUTE / 60;
         }
         assert!(expected.contains(&rate.limit()), "{limit:?}: {}", rate.limit());
@@ -124,7 +124,7 @@ fn single_requests_show_that_there_is_more_until_a_throttle() {
     let single = RateCost { units: 96, is_bulk: false };
     for _ in 0..50 {
         let spend = rate.spend(single, start).unwrap();
-        rate.record_success(&spend, start);
+        rate.record_success(spend, start);
     }
     assert_eq!(rate.limit(), 4_800.0);
     let spend = rate.spend(single, start).unwrap();
@@ -138,7 +138,7 @@ fn single_requests_show_that_there_is_more_until_a_throttle() {
     let mut lowered = new_rate(start);
     refuse_twice(&mut lowered, single, start);
     let later = start + MINUTE * 2;
-    assert_eq!(spend_all(&mut lowered, single, later).len(), 11, "half of 2 000, on average");
+    assert_eq!(spend_all(&mut lowered, single, later).len(), 12, "half of 2 000 and the tenth");
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn who_does_not_use_the_limit_learns_nothing_of_it() {
     for second in 0..3_600 {
         let at = start + MINUTE / 60 * second;
         let spend = rate.spend(RateCost { units: 20, is_bulk: false }, at).unwrap();
-        rate.record_success(&spend, at);
+        rate.record_success(spend, at);
     }
     assert_eq!(rate.limit(), 2_000.0);
 }
@@ -185,6 +185,8 @@ enum Step {
     Served,
     Refused,
     Unsent,
+    /// It has failed, or was cancelled on its way.
+    Failed,
 }
 
 fn any_step() -> impl Strategy<Value = Step> {
@@ -196,10 +198,34 @@ fn any_step() -> impl Strategy<Value = Step> {
         Just(Step::Served),
         Just(Step::Refused),
         Just(Step::Unsent),
+        Just(Step::Failed),
     ]
 }
 
 proptest! {
+    /// Whatever has become of the calls before, and however short the part was that met a 429: nobody waits for ever.
+    #[test]
+    fn idle_rate_lets_a_part_go_within_two_minutes(steps in prop::collection::vec(any_step(), 0..60)) {
+        let mut at = now();
+        let mut rate = new_rate(at);
+        let mut under_way = Vec::new();
+        for step in steps {
+            match step {
+                Step::Wait(millis) => at += Duration::from_millis(millis),
+                Step::Part => under_way.extend(rate.spend(PART, at)),
+                Step::Single => under_way.extend(rate.spend(RateCost::ONE, at)),
+                Step::Served => if let Some(spend) = under_way.pop() { rate.record_success(spend, at) },
+                Step::Refused => if let Some(spend) = under_way.pop() {
+                    let _ = rate.record_throttle(spend, at);
+                },
+                Step::Failed => if let Some(spend) = under_way.pop() { rate.record_end(spend) },
+                Step::Unsent => if let Some(spend) = under_way.pop() { rate.give_back(spend) },
+            }
+        }
+        under_way.into_iter().for_each(|spend| rate.record_end(spend));
+        prop_assert!(rate.spend(PART, at + MINUTE * 2).is_ok(), "{:?}", rate);
+    }
+
     /// Whatever becomes of the calls, no minute has more units than the operator's ceiling, and who waits as he is
     /// told gets his turn.
     #[test]
@@ -228,12 +254,15 @@ proptest! {
                 }
                 Step::Served => {
                     if let Some((spend, _)) = under_way.pop() {
-                        rate.record_success(&spend, at);
+                        rate.record_success(spend, at);
                     }
                 }
                 Step::Refused => if let Some((spend, number)) = under_way.pop() {
                     sent[number].1 = 0;
-                    longest = longest.max(rate.record_throttle(spend, at));
+                    longest = longest.max(rate.record_throttle(spend, at).of_parts);
+                },
+                Step::Failed => if let Some((spend, _)) = under_way.pop() {
+                    rate.record_end(spend);
                 },
                 Step::Unsent => if let Some((spend, number)) = under_way.pop() {
                     sent[number].1 = 0;

@@ -6,8 +6,9 @@ use crate::endpoint::Endpoint;
 use crate::resilience::cooldown::Resting;
 use crate::resilience::models::{ModelState, Turn, TurnEnd};
 use crate::resilience::rate::RateCost;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::Mutex;
 use tokio::sync::futures::Notified;
 
 /// The turn of one call. It returns itself: a call that is dropped was cancelled.
@@ -93,10 +94,9 @@ impl UpstreamState {
         self.answered.notified()
     }
 
-    /// Waits until it is this part's turn among the parts of split requests.
-    pub async fn join_queue(&self, endpoint: Endpoint, model: &str) -> OwnedMutexGuard<()> {
-        let queue = self.with_model(endpoint, model, ModelState::bulk_queue);
-        queue.lock_owned().await
+    /// Returns the lock of the part whose turn is next among the parts of split requests.
+    pub fn bulk_queue(&self, endpoint: Endpoint, model: &str) -> Arc<Mutex<()>> {
+        self.with_model(endpoint, model, ModelState::bulk_queue)
     }
 
     /// Lets a split request wait with all its units.

@@ -3,9 +3,9 @@
 use super::check::Verdict;
 use super::facts::Facts;
 use super::release::list_gates;
-use crate::deploy::next::is_commit;
 use crate::deploy::code_deploy::DeploymentGroup;
 use crate::deploy::compare::{ALIAS, find_differences};
+use crate::deploy::next::is_commit;
 
 /// The functions that callers meet.
 pub const SERVING: [&str; 5] =

@@ -133,7 +133,9 @@ impl FollowRollout {
             say(&format!("stops {}, which rolls out {}", deployment.id, deployment.function));
         }
         match stoppable.is_empty() {
-            true => say("no function goes out gradually now: what goes out at once cannot be stopped"),
+            true => {
+                say("no function goes out gradually now: what goes out at once cannot be stopped")
+            }
             false => {
                 say("CloudFormation then takes the whole stack back, with its API and parameters");
             }

@@ -45,7 +45,9 @@ pub fn list_next_commands(
     commands.push(match is_commit(&release.commit) {
         true => format!("git checkout {}", release.commit),
         // At once goes out what is checked out, so nobody may take the bad one.
-        false => "# first check out what this release was built of, which no commit has".to_string(),
+        false => {
+            "# first check out what this release was built of, which no commit has".to_string()
+        }
     });
     commands.push(deploy + " --at-once");
     commands

@@ -196,15 +196,9 @@ pub(super) const BREAKAGES: &[Breakage] = &[
     fails("no budget", "alerts.budget", "switched off", "--parameter DailyBudgetUsd=", |state| {
         state.parameters.insert("DailyBudgetUsd".into(), "0".into());
     }),
-    fails(
-        "a deployment at once",
-        "delivery.gradual",
-        "it is false",
-        DEPLOY,
-        |state| {
-            state.parameters.insert("GradualDeployment".into(), "false".into());
-        },
-    ),
+    fails("a deployment at once", "delivery.gradual", "it is false", DEPLOY, |state| {
+        state.parameters.insert("GradualDeployment".into(), "false".into());
+    }),
     fails(
         "an unconfirmed P1",
         "alerts.p1",
