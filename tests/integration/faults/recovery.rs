@@ -11,7 +11,7 @@ const FAILURES: (&str, &str) = ("GATEWAY_BREAKER_FAILURES", "2");
 
 /// Returns the milliseconds that the request has waited in the gateway.
 fn waiting_ms(server_timing: &str) -> f64 {
-    let Some((_, waited)) = server_timing.split_once("waiting;dur=") else { return 0.0 };
+    let Some((_, waited)) = server_timing.split_once("wait;dur=") else { return 0.0 };
     let digits = waited.split([',', ';']).next().unwrap_or_default();
     digits.parse().expect("a number")
 }

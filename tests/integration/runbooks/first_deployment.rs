@@ -19,7 +19,12 @@ async fn first_deployment_runbook_ends_with_a_client_s_answer() {
     for function in ["chat", "embed", "health"] {
         gateway.kill(function).await;
     }
-    let more = [("COHERE_KEY", KEY), ("GATEWAY_URL", &gateway.url)];
+    let more = [
+        ("COHERE_KEY", KEY),
+        ("GATEWAY_URL", &gateway.url),
+        ("P1_EMAIL", "first@example.com"),
+        ("P2_EMAIL", "second@example.com"),
+    ];
     let mut runbook = Runbook::open_for(&deployment, "first-deployment", &more);
     runbook.next().await;
     runbook.next().await;

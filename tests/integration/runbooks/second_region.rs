@@ -9,6 +9,7 @@ const KEY: &str = "fake-key-of-the-second-region";
 #[tokio::test]
 async fn second_region_runbook_stays_in_its_region() {
     let deployment = Deployment::prepare("runbook-region").await;
+    deployment.account.state().region = "eu-central-1";
     let gateway = &deployment.running.gateway;
     gateway.sandbox.as_ref().unwrap().accept_key(Key { value: KEY.into(), trial: false });
     let more = [("SECOND_REGION", "eu-central-1"), ("COHERE_KEY", KEY)];

@@ -12,8 +12,6 @@ use std::time::Duration;
 
 /// The one account that there is.
 const ACCOUNT: &str = "123456789012";
-/// Where its stack is.
-const REGION: &str = "us-east-1";
 
 /// Answers a call, or the stand-in of `sam`, which says what it was told.
 pub(super) fn answer(state: &mut State, seen: &Seen) -> Vec<Step> {
@@ -48,7 +46,7 @@ fn answer_service(state: &mut State, seen: &Seen, body: &str) -> Vec<Step> {
     let signed = seen.headers.get("authorization").and_then(|value| value.to_str().ok());
     let mut scope = signed.unwrap_or_default().split('/').skip(2);
     let (region, service) = (scope.next().unwrap_or_default(), scope.next().unwrap_or_default());
-    if service == "cloudformation" && (region != REGION || !names_stack(state, body)) {
+    if service == "cloudformation" && (region != state.region || !names_stack(state, body)) {
         return refuse(400, "ValidationError", "Stack with id it does not exist");
     }
     match service {

@@ -52,6 +52,8 @@ pub struct State {
     pub reserves: BTreeMap<String, u64>,
     /// Name of the stack; any, until one is deployed.
     pub stack_name: Option<String>,
+    /// Where it is.
+    pub region: &'static str,
     /// Status of the stack; `None` where there is none.
     pub status: Option<String>,
     /// How often the stack was changed, which is all there is of time here.
@@ -96,6 +98,7 @@ impl State {
             quota: 1_000,
             reserves: BTreeMap::new(),
             stack_name: None,
+            region: "us-east-1",
             status: None,
             updates: 0,
             template: String::new(),
