@@ -1,8 +1,10 @@
-//! An upstream for measurements: a socket on loopback that answers embeddings of 1 536 numbers.
+//! What the gateway is measured against: a quota and an outage in virtual time, and here an upstream, a socket on
+//! loopback that answers embeddings of 1 536 numbers.
 //!
-//! Answers are prepared, so that its own cost is that of writing them, and come after a fixed time. It
+//! The upstream's answers are prepared, so that its own cost is that of writing them, and come after a fixed time. It
 //! counts no texts: a call over 2 KB is one of 96 texts, another one of a single text.
 
+pub mod chart;
 pub mod outage;
 pub mod quota;
 

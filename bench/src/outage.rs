@@ -10,7 +10,7 @@ use shared::error::Cause;
 use shared::resilience::backoff;
 use shared::resilience::breaker::{Breaker, BreakerState, Permit};
 use shared::resilience::budget::RetryBudget;
-use shared::resilience::ramp::CallRate;
+use shared::resilience::ramp::Traffic;
 use shared::resilience::retry::MAX_ATTEMPTS;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -83,7 +83,7 @@ enum Step {
 
 struct Environment {
     breaker: Breaker,
-    rate: CallRate,
+    traffic: Traffic,
     budget: RetryBudget,
 }
 
@@ -104,7 +104,7 @@ pub fn play(outage: Outage) -> Recovery {
     let mut environments: Vec<_> = (0..outage.environments)
         .map(|_| Environment {
             breaker: Breaker::new(config),
-            rate: CallRate::default(),
+            traffic: Traffic::default(),
             budget: RetryBudget::default(),
         })
         .collect();
@@ -133,7 +133,7 @@ pub fn play(outage: Outage) -> Recovery {
                     events.push(Reverse((at + gap, number, step)));
                 }
                 recovery.without_breaker += u64::from(is_out) * u64::from(MAX_ATTEMPTS);
-                environment.rate.record_call(at);
+                environment.traffic.record_call(at);
                 let first = Step::Attempt { repeated, made: 0, was_held: false };
                 events.push(Reverse((at, number, first)));
             }
@@ -164,7 +164,7 @@ pub fn play(outage: Outage) -> Recovery {
                 let Some(permit) = call.permit.take() else { continue };
                 let is_probe = permit.is_probe();
                 if call.is_served {
-                    let ramp_from = if environment.rate.is_busy(at) { Some(at) } else { None };
+                    let ramp_from = if environment.traffic.is_busy(at) { Some(at) } else { None };
                     environment.breaker.record_success(permit, ramp_from);
                     continue;
                 }

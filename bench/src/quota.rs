@@ -7,11 +7,10 @@
 mod environment;
 mod limiter;
 
-pub use limiter::Kind;
+pub use limiter::{Kind, Limiter};
 
 use environment::{Environment, Next};
-use limiter::Limiter;
-use shared::clock::{Instant, now};
+use shared::clock::now;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -73,7 +72,7 @@ pub fn play(scene: Scene) -> Played {
     fastrand::seed(scene.seed);
     let start = now();
     let end = start + Duration::from_secs(60) * scene.minutes;
-    let mut limiter = Limiter::new(scene.kind, scene.per_minute, start);
+    let mut limiter = Limiter::new(scene.kind, scene.per_minute);
     let mut environments: Vec<Environment> = (0..scene.bulk + scene.singles)
         .map(|number| Environment::new(number < scene.bulk, scene.parts, start))
         .collect();
@@ -94,7 +93,8 @@ pub fn play(scene: Scene) -> Played {
         match next {
             Next::Try => {}
             Next::Arrive { call } => {
-                let is_served = limiter.admit(environment.units(), at);
+                let is_served =
+                    limiter.admit(environment.units(), (at - start).as_secs_f64() / 60.0);
                 minute.calls += 1;
                 minute.served_inputs += if is_served { environment.units() } else { 0 };
                 minute.refused += u32::from(!is_served);
@@ -120,11 +120,6 @@ pub fn play(scene: Scene) -> Played {
     waits.sort_unstable();
     let p95 = waits.get(waits.len() * 95 / 100).copied().unwrap_or_default();
     Played { minutes, single_wait_p95: p95, drained }
-}
-
-/// A moment as seconds since another one.
-pub fn seconds(from: Instant, to: Instant) -> f64 {
-    to.saturating_duration_since(from).as_secs_f64()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! as they are, and figures: `QUOTA_MINUTE_MS=60000 cargo test -p tests --test integration -- quota:: --nocapture`.
 
 use gateway_tests::gateway::{Answer, Running, read_answer, start_within, upstream_at};
-use gateway_tests::quota::{Quota, QuotaCounts, QuotaKind};
+use gateway_tests::quota::{Kind, Quota, QuotaCounts};
 use gateway_tests::scripted_cohere::{build_embed_body, build_rerank_body, number_texts};
 use gateway_tests::skips::print_line;
 use gateway_tests::stub::Stub;
@@ -12,8 +12,8 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// What Cohere's documentation says of embed: inputs a minute.
-const PUBLISHED: usize = 2_000;
-const KINDS: [QuotaKind; 2] = [QuotaKind::Window, QuotaKind::Bucket];
+const PUBLISHED: u32 = 2_000;
+const KINDS: [Kind; 2] = [Kind::Window, Kind::Bucket];
 /// Most calls of an environment under way.
 const CONCURRENCY: usize = 16;
 
@@ -27,7 +27,7 @@ fn minute() -> Duration {
 }
 
 /// A gateway of so many environments in front of an upstream that keeps a quota.
-async fn start(kind: QuotaKind, environments: usize) -> (Quota, Running) {
+async fn start(kind: Kind, environments: usize) -> (Quota, Running) {
     let stub = Stub::start().await;
     let window = minute_ms();
     let settings = [("GATEWAY_RATE_WINDOW_MS", window.as_str())];
@@ -78,6 +78,11 @@ async fn full_requests_at_once_collide_once() {
             embed(&running, "c", 1_920)
         );
         assert_all_answered(&[answers.0, answers.1, answers.2]);
+        let lines = running.read_lines();
+        let lowered = lines.iter().find(|line| line.contains("rate_lowered")).expect("a line");
+        assert!(
+            lowered.contains(r#""model":"embed-v4.0""#) && lowered.contains(r#""per_minute":"#)
+        );
         let counts = quota.counts();
         assert_eq!(counts.served_inputs, 3 * 1_920, "{kind:?}");
         assert_refused(&counts, 3.0 * CONCURRENCY as f64 + 0.05 * counts.calls as f64);
@@ -126,7 +131,7 @@ async fn queries_beside_a_full_request_are_never_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_that_has_not_the_time_is_told_before_anything_is_sent() {
-    let (quota, running) = start(QuotaKind::Bucket, 1).await;
+    let (quota, running) = start(Kind::Bucket, 1).await;
     assert_all_answered(&[embed(&running, "first", 1_920).await]);
     let before = quota.counts().calls;
     let body = build_embed_body(&number_texts("second", 0..1_920)).to_string();
@@ -149,7 +154,7 @@ async fn operators_rate_is_never_exceeded_and_counts_calls_of_chat_and_rerank() 
     let settings = [("GATEWAY_RATES", "chat=3,rerank=4"), ("GATEWAY_RATE_WINDOW_MS", "60000")];
     let stub = Stub::start().await;
     let running = start_within(upstream_at(&stub.url), &settings, 1).await;
-    let quota = Quota::keep(&stub, QuotaKind::Bucket, PUBLISHED, minute());
+    let quota = Quota::keep(&stub, Kind::Bucket, PUBLISHED, minute());
     let chat = json!({ "messages": [{ "role": "user", "content": "hi" }] }).to_string();
     let mut statuses = Vec::new();
     for _ in 0..5 {
@@ -168,7 +173,7 @@ async fn operators_rate_is_never_exceeded_and_counts_calls_of_chat_and_rerank() 
 async fn parts_carry_a_lower_priority_unless_the_caller_names_one() {
     let stub = Stub::start().await;
     let running = start_within(upstream_at(&stub.url), &[], 1).await;
-    let _quota = Quota::keep(&stub, QuotaKind::Bucket, PUBLISHED, minute());
+    let _quota = Quota::keep(&stub, Kind::Bucket, PUBLISHED, minute());
     for (count, own, expected) in
         [(96, None, json!(null)), (97, None, json!(1)), (97, Some(7), json!(7))]
     {

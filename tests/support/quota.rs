@@ -2,18 +2,11 @@
 
 use crate::scripted_cohere::{answer_well, read_inputs};
 use crate::stub::{Seen, Step, Stub, write_json};
+pub use bench::quota::Kind;
+use bench::quota::Limiter;
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// How a quota is counted: which one Cohere's is, is not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuotaKind {
-    /// Windows that follow each other.
-    Window,
-    /// A bucket that holds a window's inputs and is filled evenly.
-    Bucket,
-}
 
 /// Calls so far.
 #[derive(Clone, Debug, Default)]
@@ -30,21 +23,18 @@ pub struct Quota {
 }
 
 struct State {
-    kind: QuotaKind,
-    inputs: f64,
+    limiter: Limiter,
     window: Duration,
     started: Instant,
-    left: f64,
-    at: Instant,
     counts: QuotaCounts,
 }
 
 impl Quota {
     /// Lets a stub keep this quota from now on.
-    pub fn keep(stub: &Stub, kind: QuotaKind, inputs: usize, window: Duration) -> Self {
-        let (started, inputs) = (Instant::now(), inputs as f64);
+    pub fn keep(stub: &Stub, kind: Kind, inputs: u32, window: Duration) -> Self {
+        let limiter = Limiter::new(kind, inputs);
         let counts = QuotaCounts::default();
-        let state = State { kind, inputs, window, started, left: inputs, at: started, counts };
+        let state = State { limiter, window, started: Instant::now(), counts };
         let quota = Self { state: Arc::new(Mutex::new(state)) };
         let keeper = quota.clone();
         stub.answer_others(move |seen| keeper.answer(seen));
@@ -71,28 +61,11 @@ impl Quota {
 
 impl State {
     fn admit(&mut self, inputs: usize) -> bool {
-        let now = Instant::now();
-        let window = self.window.as_secs_f64();
-        let passed = |at: Instant| (at - self.started).as_secs_f64() / window;
-        match self.kind {
-            // Its windows have begun before anybody came.
-            QuotaKind::Window if (passed(now) + 0.4).floor() > (passed(self.at) + 0.4).floor() => {
-                self.left = self.inputs;
-            }
-            QuotaKind::Window => {}
-            QuotaKind::Bucket => {
-                let grown = (passed(now) - passed(self.at)) * self.inputs;
-                self.left = (self.left + grown).min(self.inputs);
-            }
-        }
-        self.at = now;
+        let minutes = self.started.elapsed().as_secs_f64() / self.window.as_secs_f64();
+        let is_served = self.limiter.admit(inputs as u32, minutes);
         self.counts.calls += 1;
-        let is_served = self.left >= inputs as f64;
         match is_served {
-            true => {
-                self.left -= inputs as f64;
-                self.counts.served_inputs += inputs;
-            }
+            true => self.counts.served_inputs += inputs,
             false => self.counts.refused += 1,
         }
         is_served

@@ -7,7 +7,7 @@
 
 use super::breaker::{Breaker, BreakerState};
 use super::cooldown::{Cooldown, Resting};
-use super::ramp::CallRate;
+use super::ramp::Traffic;
 use super::rate::{Rate, RateCost, RateLimit, Rests, Spend};
 use super::usual_time::UsualTime;
 use crate::clock::Instant;
@@ -28,7 +28,7 @@ pub struct ModelState {
     last_used: Instant,
     pub breaker: Breaker,
     pub cooldown: Cooldown,
-    pub call_rate: CallRate,
+    pub traffic: Traffic,
     /// Of answers in one piece, and of the beginnings of streams.
     pub usual_times: [UsualTime; 2],
     /// `None` where the operator wants no limit.
@@ -79,11 +79,16 @@ impl ModelState {
             breaker: Breaker::new(source.breaker),
             cooldown: Cooldown::new(window),
             rate: source.find_limit(endpoint, id).map(|limit| Rate::new(limit, window, now)),
-            call_rate: CallRate::default(),
+            traffic: Traffic::default(),
             usual_times: Default::default(),
             queued: 0,
             bulk_queue: None,
         }
+    }
+
+    /// Returns the units a minute that are thought to be there; `None` where the operator wants no limit.
+    pub fn limit(&self) -> Option<f64> {
+        self.rate.as_ref().map(Rate::limit)
     }
 
     /// Returns the lock of the part whose turn is next.

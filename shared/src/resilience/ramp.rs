@@ -34,13 +34,13 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// When a model was last called for, by requests that were refused too. Scope: environment.
 #[derive(Clone, Debug, Default)]
-pub struct CallRate {
+pub struct Traffic {
     latest: [Option<Instant>; CALLS],
     /// Where the next one goes, which is where the oldest one is.
     next: usize,
 }
 
-impl CallRate {
+impl Traffic {
     pub fn record_call(&mut self, now: Instant) {
         self.latest[self.next] = Some(now);
         self.next = (self.next + 1) % CALLS;
@@ -81,29 +81,29 @@ mod tests {
 
     #[test]
     fn more_than_a_call_a_second_is_busy() {
-        let (mut rate, start) = (CallRate::default(), now());
-        let is_busy_after = |rate: &mut CallRate, every: Duration, from: Instant| {
+        let (mut traffic, start) = (Traffic::default(), now());
+        let is_busy_after = |traffic: &mut Traffic, every: Duration, from: Instant| {
             let calls = (0..60).map(|number| from + every * number);
             let found: Vec<_> = calls
                 .map(|at| {
-                    rate.record_call(at);
-                    rate.is_busy(at)
+                    traffic.record_call(at);
+                    traffic.is_busy(at)
                 })
                 .collect();
             found[59]
         };
-        assert!(!rate.is_busy(start), "nobody has called");
-        assert!(!is_busy_after(&mut rate, Duration::from_millis(1_200), start));
-        assert!(is_busy_after(&mut rate, Duration::from_millis(900), start + RAMP * 20));
-        assert!(!rate.is_busy(start + RAMP * 200), "that was long ago");
+        assert!(!traffic.is_busy(start), "nobody has called");
+        assert!(!is_busy_after(&mut traffic, Duration::from_millis(1_200), start));
+        assert!(is_busy_after(&mut traffic, Duration::from_millis(900), start + RAMP * 20));
+        assert!(!traffic.is_busy(start + RAMP * 200), "that was long ago");
     }
 
     #[test]
     fn nine_calls_at_once_are_no_traffic() {
-        let (mut rate, start) = (CallRate::default(), now());
+        let (mut traffic, start) = (Traffic::default(), now());
         for number in 1..=10 {
-            rate.record_call(start);
-            assert_eq!(rate.is_busy(start + MOMENT), number == 10, "{number}");
+            traffic.record_call(start);
+            assert_eq!(traffic.is_busy(start + MOMENT), number == 10, "{number}");
         }
     }
 

@@ -7,7 +7,7 @@
 use super::breaker::{Breaker, BreakerState, Refused};
 use super::budget::{ExtraCharge, RetryBudgets};
 use super::models::{ModelSource, ModelState, ModelStates};
-use super::ramp::CallRate;
+use super::ramp::Traffic;
 use super::rounds::RetryRounds;
 use crate::clock::{Instant, now};
 use crate::config::{RatesConfig, ResilienceConfig};
@@ -47,7 +47,7 @@ struct Locked {
 struct HostState {
     /// Counts the calls that could not be sent, whatever their model.
     breaker: Breaker,
-    call_rate: CallRate,
+    traffic: Traffic,
 }
 
 /// A key, or an account, that Cohere has refused.
@@ -92,10 +92,7 @@ impl UpstreamState {
     ) -> Self {
         let source = ModelSource { breaker: config.breaker, rates, published_rate };
         let state = Locked {
-            host: HostState {
-                breaker: Breaker::new(config.breaker),
-                call_rate: CallRate::default(),
-            },
+            host: HostState { breaker: Breaker::new(config.breaker), traffic: Traffic::default() },
             models: ModelStates::new(source),
             budgets: RetryBudgets::default(),
             refused_key: None,
@@ -278,8 +275,8 @@ fn admit_to_both(
     model: &mut ModelState,
     now: Instant,
 ) -> Result<Permits, RefusedCall> {
-    host.call_rate.record_call(now);
-    model.call_rate.record_call(now);
+    host.traffic.record_call(now);
+    model.traffic.record_call(now);
     host.breaker.check(now).map_err(|refused| refused_call(refused, true))?;
     let model = model.breaker.admit(now).map_err(|refused| refused_call(refused, false))?;
     let host = host.breaker.admit(now).map_err(|refused| refused_call(refused, true))?;

@@ -5,7 +5,7 @@ use crate::clock::{Instant, now};
 use crate::endpoint::Endpoint;
 use crate::error::{Cause, GatewayError};
 use crate::resilience::breaker::{Breaker, Permit};
-use crate::resilience::ramp::CallRate;
+use crate::resilience::ramp::Traffic;
 use crate::resilience::retry::{Disposition, Trips};
 use std::time::Duration;
 
@@ -122,8 +122,8 @@ impl CallPermit {
         drop(rounds);
         let now = now();
         self.state.with_breakers(self.endpoint, &self.model, |host_state, state| {
-            tell_breaker(&mut host_state.breaker, &host_state.call_rate, of_host, host, now);
-            tell_breaker(&mut state.breaker, &state.call_rate, of_model, model, now);
+            tell_breaker(&mut host_state.breaker, &host_state.traffic, of_host, host, now);
+            tell_breaker(&mut state.breaker, &state.traffic, of_model, model, now);
         });
     }
 }
@@ -136,14 +136,14 @@ impl Drop for CallPermit {
 
 fn tell_breaker(
     breaker: &mut Breaker,
-    rate: &CallRate,
+    traffic: &Traffic,
     permit: Permit,
     verdict: Finding,
     now: Instant,
 ) {
     match verdict {
         Finding::Success => {
-            let ramp_from = if rate.is_busy(now) { Some(now) } else { None };
+            let ramp_from = if traffic.is_busy(now) { Some(now) } else { None };
             breaker.record_success(permit, ramp_from);
         }
         Finding::Failure => breaker.record_failure(permit, now, fastrand::f64()),

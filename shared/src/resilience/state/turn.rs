@@ -6,6 +6,8 @@ use crate::endpoint::Endpoint;
 use crate::resilience::cooldown::Resting;
 use crate::resilience::models::{ModelState, Turn, TurnEnd};
 use crate::resilience::rate::RateCost;
+use crate::telemetry::model_names::name_model;
+use crate::telemetry::redact::redact_id;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -34,10 +36,15 @@ impl CallTurn {
     fn end_turn(&mut self, end: TurnEnd) {
         let Some(turn) = self.turn.take() else { return };
         let (now, random) = (now(), fastrand::f64());
-        self.state.with_model(self.endpoint, &self.model, |model| {
+        let lowered = self.state.with_model(self.endpoint, &self.model, |model| {
+            let before = model.limit();
             model.end_turn(turn, end, random, now);
+            model.limit().filter(|limit| Some(*limit) < before)
         });
         self.state.answered.notify_waiters();
+        if let Some(limit) = lowered {
+            tell_lowered_rate(self.endpoint, &self.model, limit);
+        }
     }
 }
 
@@ -45,6 +52,16 @@ impl Drop for CallTurn {
     fn drop(&mut self) {
         self.end_turn(if self.is_sent { TurnEnd::Cancelled } else { TurnEnd::Unsent });
     }
+}
+
+fn tell_lowered_rate(endpoint: Endpoint, model: &str, limit: f64) {
+    tracing::warn!(
+        event = "rate_lowered",
+        endpoint = endpoint.name(),
+        model = redact_id(&name_model(model)),
+        per_minute = limit.round() as u64,
+        "a model's rate is lowered"
+    );
 }
 
 /// Units of a split request that others wait behind, until its calls are answered or it ends.

@@ -1,9 +1,8 @@
-//! Prints what comes of a quota that environments share, and draws it: `quota [FOLDER]`, else `docs`.
+//! Writes what comes of a quota that environments share, and of an outage, into `docs/quota.md`, and draws it: `simulate [FOLDER]`, else `docs`.
 
+use bench::chart::{Line, Panel, RGBColor, draw_panels};
 use bench::outage::{self, Outage, Recovery};
-use bench::quota::{Kind, Played, Scene, play};
-use plotters::coord::Shift;
-use plotters::prelude::*;
+use bench::quota::{Kind, Minute, Played, Scene, play};
 use std::error::Error;
 use std::fmt::Write;
 use std::path::Path;
@@ -18,14 +17,10 @@ const DRAWN: [(usize, RGBColor); 4] = [
     (10, RGBColor(214, 90, 30)),
     (70, RGBColor(140, 80, 160)),
 ];
-const RULE: RGBColor = RGBColor(225, 229, 234);
-const SIZE: (u32, u32) = (960, 420);
 const QUOTA_MARKS: [&str; 2] = ["<!-- quota:start -->\n", "<!-- quota:end -->"];
 const OUTAGE_MARKS: [&str; 2] = ["<!-- outage:start -->\n", "<!-- outage:end -->"];
 /// Requests of one environment in a second, so that its models are busy ones.
 const PER_SECOND: u32 = 4;
-
-type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "docs".to_string());
@@ -34,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let text = replace_table(&text, QUOTA_MARKS, &write_table()?)?;
     let text = replace_table(&text, OUTAGE_MARKS, &write_outages()?)?;
     std::fs::write(&page, text)?;
-    std::fs::write(Path::new(&folder).join("quota.svg"), draw()?)?;
+    std::fs::write(Path::new(&folder).join("quota.svg"), draw_quota()?)?;
     std::fs::write(Path::new(&folder).join("outage.svg"), draw_outage()?)?;
     Ok(())
 }
@@ -120,53 +115,26 @@ fn play_outage(environments: usize, client_retries: u32) -> Recovery {
 
 /// Draws the calls of each second around the end of an outage.
 fn draw_outage() -> Result<String, Box<dyn Error>> {
-    let crowd = 500;
     let lines = [
-        ("callers come once", RGBColor(46, 110, 180), play_outage(crowd, 0)),
-        ("callers come again twice", RGBColor(214, 90, 30), play_outage(crowd, 2)),
+        ("callers come once", RGBColor(46, 110, 180), play_outage(500, 0)),
+        ("callers come again twice", RGBColor(214, 90, 30), play_outage(500, 2)),
     ];
-    let mut svg = String::new();
-    {
-        let sheet = SVGBackend::with_string(&mut svg, (SIZE.0, SIZE.1 / 2)).into_drawing_area();
-        sheet.fill(&WHITE)?;
-        let title =
-            "calls of 500 environments in each second, in % of a steady one; Cohere is back at 0";
-        let mut chart = ChartBuilder::on(&sheet)
-            .caption(title, ("sans-serif", 13))
-            .margin_right(12)
-            .x_label_area_size(20)
-            .y_label_area_size(44)
-            .build_cartesian_2d(-20.0..110.0, 0.0..150.0)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(RULE)
-            .y_labels(4)
-            .x_label_formatter(&|second| format!("{second:.0} s"))
-            .y_label_formatter(&|value| format!("{value:.0}"))
-            .draw()?;
-        for (label, colour, recovery) in &lines {
-            let style = colour.stroke_width(2);
-            let points = recovery.calls.iter().enumerate().map(|(second, calls)| {
-                let share = 100.0 * f64::from(*calls) / recovery.steady();
-                (second as f64 - outage::BACK_AT as f64, share)
-            });
-            let points: Vec<_> =
-                points.filter(|(second, _)| (-20.0..110.0).contains(second)).collect();
-            chart
-                .draw_series([PathElement::new(points, style)])?
-                .label(*label)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::LowerRight)
-            .background_style(WHITE.mix(0.7))
-            .label_font(("sans-serif", 11))
-            .draw()?;
-        sheet.present()?;
-    }
-    Ok(svg)
+    let x = -20.0..110.0;
+    let lines = lines.map(|(label, colour, recovery)| {
+        let share = |calls: &u32| 100.0 * f64::from(*calls) / recovery.steady();
+        let points = recovery.calls.iter().enumerate();
+        let points = points
+            .map(|(second, calls)| (second as f64 - outage::BACK_AT as f64, share(calls)))
+            .filter(|(second, _)| x.contains(second));
+        Line { label: label.to_string(), colour, points: points.collect() }
+    });
+    draw_panels(&[Panel {
+        title: "calls of 500 environments in each second, in % of a steady one; Cohere is back at 0",
+        x: x.clone(),
+        x_unit: " s",
+        top: 150.0,
+        lines: lines.into(),
+    }])
 }
 
 fn count_refused_singles(played: &Played) -> u32 {
@@ -177,70 +145,30 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
-fn draw() -> Result<String, Box<dyn Error>> {
-    let played: Vec<_> = DRAWN
-        .map(|(crowd, colour)| (crowd, colour, play(scene(Kind::Window, crowd, 0))))
-        .into_iter()
-        .collect();
-    let mut svg = String::new();
-    {
-        let sheet = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        sheet.fill(&WHITE)?;
-        let panels = sheet.split_evenly((2, 1));
-        draw_panel(&panels[0], "quota used in each minute, in %", 130.0, &played, |minute| {
-            100.0 * f64::from(minute.served_inputs) / f64::from(PER_MINUTE)
-        })?;
-        draw_panel(&panels[1], "calls refused in each minute, in %", 100.0, &played, |minute| {
-            100.0 * f64::from(minute.refused) / f64::from(minute.calls.max(1))
-        })?;
-        sheet.present()?;
-    }
-    Ok(svg)
-}
-
-fn draw_panel(
-    panel: &Panel,
-    title: &str,
-    top: f64,
-    played: &[(usize, RGBColor, Played)],
-    read: impl Fn(&bench::quota::Minute) -> f64,
-) -> Result<(), Box<dyn Error>> {
-    let mut chart = ChartBuilder::on(panel)
-        .caption(title, ("sans-serif", 13))
-        .margin_right(12)
-        .x_label_area_size(20)
-        .y_label_area_size(44)
-        .build_cartesian_2d(1.0..f64::from(MINUTES), 0.0..top)?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RULE)
-        .y_labels(5)
-        .x_label_formatter(&|minute| format!("{minute:.0}"))
-        .y_label_formatter(&|value| format!("{value:.0}"))
-        .draw()?;
-    for (crowd, colour, played) in played {
-        let style = colour.stroke_width(2);
-        let points = played.minutes.iter().enumerate();
-        let points = points.map(|(number, minute)| (number as f64 + 1.0, read(minute)));
+/// Draws what each minute has used of the quota, and what was refused in it.
+fn draw_quota() -> Result<String, Box<dyn Error>> {
+    let played = DRAWN.map(|(crowd, colour)| {
         let label = match crowd {
             1 => "1 environment".to_string(),
             _ => format!("{crowd} environments"),
         };
-        chart
-            .draw_series([PathElement::new(points.collect::<Vec<_>>(), style)])?
-            .label(label)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 14, y)], style));
-    }
-    // The colours are the same in both.
-    if title.starts_with("calls") {
-        return Ok(());
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .background_style(WHITE.mix(0.7))
-        .label_font(("sans-serif", 11))
-        .draw()?;
-    Ok(())
+        (label, colour, play(scene(Kind::Window, crowd, 0)))
+    });
+    let draw = |title, top, read: fn(&Minute) -> f64| {
+        let lines = played.iter().map(|(label, colour, played)| {
+            let points = played.minutes.iter().enumerate();
+            let points = points.map(|(number, minute)| (number as f64 + 1.0, read(minute)));
+            Line { label: label.clone(), colour: *colour, points: points.collect() }
+        });
+        let x = 1.0..f64::from(MINUTES);
+        Panel { title, x, x_unit: "", top, lines: lines.collect() }
+    };
+    draw_panels(&[
+        draw("quota used in each minute, in %", 130.0, |minute| {
+            100.0 * f64::from(minute.served_inputs) / f64::from(PER_MINUTE)
+        }),
+        draw("calls refused in each minute, in %", 100.0, |minute| {
+            100.0 * f64::from(minute.refused) / f64::from(minute.calls.max(1))
+        }),
+    ])
 }
