@@ -5,12 +5,13 @@ use shared::telemetry::metrics::{Dimension, Metric};
 use std::path::Path;
 
 /// Words of the query language.
-const WORDS: [&str; 20] = [
+const WORDS: [&str; 21] = [
     "SOURCE",
     "limit",
     "filter",
     "fields",
     "stats",
+    "max",
     "min",
     "sum",
     "count",

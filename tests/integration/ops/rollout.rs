@@ -213,3 +213,18 @@ async fn follower_bears_throttling_and_tells_what_it_may_not() {
         "{told}"
     );
 }
+
+#[tokio::test]
+async fn rollout_that_was_gone_back_from_is_not_told_as_live() {
+    let deployment = prepare("rollout-moved").await;
+    {
+        let mut state = deployment.account.state();
+        state.begin_rollout(&["ChatFunction"]);
+        state.succeed("ChatFunction");
+        state.status = Some("UPDATE_COMPLETE".into());
+        state.functions.get_mut("ChatFunction").unwrap().live = 1;
+    }
+    let done = follow(&deployment, &["--once"]).await;
+    let told = done.data().replace('\n', " ");
+    assert!(told.contains("Succeeded, and aliases were moved since"), "{done:?}");
+}

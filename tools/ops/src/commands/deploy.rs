@@ -119,7 +119,9 @@ impl Deploy {
         tell_new_versions(&functions, live);
         if before.is_some() && !self.at_once {
             let follow = write_command("rollout", &plan.stack, options);
-            say(&format!("to follow it from another terminal: {follow}"));
+            say(&format!(
+                "once sam has begun to update, follow it from another terminal: {follow}"
+            ));
         }
         let deployment = self.prepare_sam(&plan, &parameters);
         change::run_sam(&plan, &session, before.is_some(), &deployment).await?;

@@ -63,7 +63,9 @@ impl FollowRollout {
         let first = Look::take(&session, name).await?;
         if !first.is_under_way() {
             let left = find_shared(&session, name).await?;
-            return Ok(report_last(&first, name, &left, options));
+            let last = report_last(&first, name, &left, options);
+            // What was to be stopped has left callers at two versions.
+            return Ok(Report { is_failed: self.abort && !left.is_empty(), ..last });
         }
         if self.once {
             return Ok(report(&first, Verdict::UnderWay, &FiredGates::default(), name));

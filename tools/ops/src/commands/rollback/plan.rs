@@ -81,7 +81,7 @@ pub async fn check_versions(
     }
     ensure!(
         problems.is_empty(),
-        "release {} cannot be gone back to: {}; nothing was changed. Name another one by --to, or deploy its commit {}",
+        "release {} cannot be gone back to: {}; nothing was changed. Name another one by --to, or deploy its commit {}; what is rolling out is stopped by ops rollout --abort",
         target.number,
         problems.join(", "),
         shorten_commit(&target.release.commit)

@@ -114,7 +114,10 @@ impl<'a> Situation<'a> {
 
     fn explain_absence(&self) -> String {
         match self.releases.unreadable.is_empty() {
-            true => "no release is recorded of this stack, to which it could go back".to_string(),
+            true => {
+                "no release is recorded of this stack, to which it could go back; what is rolling out is stopped by ops rollout --abort"
+                    .to_string()
+            }
             false => {
                 "the last release was recorded by another version of ops: use that, or name one by --to"
                     .to_string()

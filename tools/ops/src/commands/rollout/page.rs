@@ -119,6 +119,11 @@ fn shorten_gate(name: &str) -> &str {
 pub fn write_verdict(look: &Look, verdict: Verdict, fired: &FiredGates, stack: &str) -> String {
     let mut told = match verdict {
         Verdict::UnderWay => format!("Under way; the stack is in {}.", look.stack_status),
+        Verdict::Succeeded if look.functions.iter().any(|one| one.new_share < 1.0) => {
+            format!(
+                "Succeeded, and aliases were moved since: ops releases --stack {stack} tells what is live."
+            )
+        }
         Verdict::Succeeded => "Succeeded: all callers meet the new versions.".to_string(),
         Verdict::None => "No alias was moved gradually.".to_string(),
         Verdict::TakenBack => {
