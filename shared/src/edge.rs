@@ -5,3 +5,4 @@ pub mod header_value;
 pub mod identity;
 pub mod request;
 pub mod response;
+pub mod unserved;
