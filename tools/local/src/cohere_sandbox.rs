@@ -1,7 +1,7 @@
 //! Cohere sandbox: a stand-in for the Cohere API that needs no key, no network and no money.
 //!
-//! It answers chat, embed and rerank in the shapes of the real API, with results that mean
-//! something: answers quote the question or the documents, embeddings of texts that share words
+//! It answers chat, embed and rerank (v2, v1 and OpenAI's dialect), models and tokens in the shapes of
+//! the real API, with results that mean something: answers quote the question or the documents, embeddings of texts that share words
 //! are near, reranking follows overlap. The same request always gets the same answer. Faults on
 //! request (`fault.rs`) make it fail in every way an upstream can.
 //!
@@ -25,7 +25,9 @@ mod reply;
 mod rerank;
 mod similarity;
 mod state;
+mod stream_form;
 mod text;
+mod tokenize;
 
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,14 @@ impl CohereSandbox {
                 ("POST", "/v2/chat") => chat::answer_chat,
                 ("POST", "/v2/embed") => embed::answer_embed,
                 ("POST", "/v2/rerank") => rerank::answer_rerank,
+                ("POST", "/v1/chat") => chat::answer_v1_chat,
+                ("POST", "/v1/embed") => embed::answer_v1_embed,
+                ("POST", "/v1/rerank") => rerank::answer_v1_rerank,
+                ("POST", "/v1/tokenize") => tokenize::answer_tokenize,
+                ("POST", "/v1/detokenize") => tokenize::answer_detokenize,
+                ("POST", "/compatibility/v1/chat/completions") => chat::answer_completion,
+                ("POST", "/compatibility/v1/embeddings") => embed::answer_compatibility,
+                ("GET", "/compatibility/v1/models") => models_api::list_models,
                 ("POST", "/v1/check-api-key") => keys::check_key,
                 ("GET", "/v1/models") => models_api::list_models,
                 ("GET", _) if path.starts_with("/v1/models/") => models_api::show_model,

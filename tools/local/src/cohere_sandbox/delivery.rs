@@ -31,7 +31,7 @@ enum DeliveryStep {
 
 /// Sends `reply`; `event_pause` lies between the events of a stream.
 pub(super) fn deliver_reply(reply: Reply, fault: &Fault, event_pause: Duration) -> Response {
-    let streamed = matches!(reply.content, Content::Events(_));
+    let streamed = matches!(reply.content, Content::Events(..));
     if !streamed && fault.ending.is_none() && !fault.split_utf8 && fault.trickle.is_none() {
         return reply.into_response();
     }
@@ -40,7 +40,7 @@ pub(super) fn deliver_reply(reply: Reply, fault: &Fault, event_pause: Duration) 
         // A whole answer has no events to trickle by, so it goes in a few pieces.
         Content::Whole(body) if fault.trickle.is_some() => split_in_chunks(body, 1024),
         Content::Whole(body) => vec![body],
-        Content::Events(events) => events,
+        Content::Events(_, events) => events,
     };
     let steps = plan_steps(pieces, fault, pause);
     let body = Body::from_stream(stream::unfold(steps, |mut steps| async move {

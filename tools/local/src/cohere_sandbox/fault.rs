@@ -152,9 +152,10 @@ impl Fault {
         if let Some(error_type) = &self.stream_error {
             let message = chat::stream_error_message(error_type);
             match &mut reply.content {
-                Content::Events(events) => {
+                Content::Events(form, events) => {
                     events.truncate(self.after_events.unwrap_or(1));
-                    events.extend(chat::error_ending(&message, error_type).map(Bytes::from));
+                    let ending = form.error_ending(&message, error_type);
+                    events.extend(ending.into_iter().map(Bytes::from));
                 }
                 Content::Whole(_) => {
                     reply = ApiError::new(422, message).with_type(error_type).into_reply(request)
@@ -177,10 +178,8 @@ impl Fault {
 fn break_json(content: &mut Content) {
     match content {
         Content::Whole(body) => body.truncate(body.len() / 2),
-        Content::Events(events) => {
-            let broken = "event: content-delta\n\
-                          data: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"mess\n\n";
-            events.insert(1.min(events.len()), Bytes::from(broken));
+        Content::Events(form, events) => {
+            events.insert(1.min(events.len()), Bytes::from(form.broken_event()));
         }
     }
 }

@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 
 use crate::cohere_sandbox::digest;
+use crate::cohere_sandbox::stream_form::StreamForm;
 
 /// Headers on every answer of the real API.
 const COMMON_HEADERS: [(&str, &str); 10] = [
@@ -36,8 +37,8 @@ pub(super) struct Reply {
 pub(super) enum Content {
     /// One text, JSON unless the headers say otherwise.
     Whole(Bytes),
-    /// The events of a stream, each complete with its blank line.
-    Events(Vec<Bytes>),
+    /// The events of a stream, each complete in its form.
+    Events(StreamForm, Vec<Bytes>),
 }
 
 impl Reply {
@@ -45,9 +46,9 @@ impl Reply {
         Self::new("application/json", Content::Whole(body.into()))
     }
 
-    pub(super) fn from_events(events: Vec<String>) -> Self {
-        let content = Content::Events(events.into_iter().map(Bytes::from).collect());
-        Self::new("text/event-stream", content).with_header("vary", "Origin")
+    pub(super) fn from_events(form: StreamForm, events: Vec<String>) -> Self {
+        let content = Content::Events(form, events.into_iter().map(Bytes::from).collect());
+        Self::new(form.content_type(), content).with_header("vary", "Origin")
     }
 
     pub(super) fn from_text(status: StatusCode, body: &str) -> Self {
@@ -62,7 +63,7 @@ impl Reply {
     fn new(content_type: &'static str, content: Content) -> Self {
         let bytes = match &content {
             Content::Whole(body) => body,
-            Content::Events(events) => events.first().expect("a stream has events"),
+            Content::Events(_, events) => events.first().expect("a stream has events"),
         };
         let trace = digest::to_hex(digest::digest_bytes(bytes).rotate_left(31));
         let reply = Self { status: StatusCode::OK, headers: HeaderMap::new(), content };
@@ -105,8 +106,8 @@ impl Reply {
             return self;
         }
         let (limit, remaining) = match path {
-            "/v2/chat" => ("20", "19"),
-            "/v2/rerank" => ("10", "9"),
+            "/v2/chat" | "/v1/chat" | "/compatibility/v1/chat/completions" => ("20", "19"),
+            "/v2/rerank" | "/v1/rerank" => ("10", "9"),
             _ => ("40", "39"),
         };
         self.with_header("x-endpoint-monthly-call-limit", "1000")
@@ -118,7 +119,7 @@ impl Reply {
     pub(super) fn into_response(self) -> Response {
         let body = match self.content {
             Content::Whole(body) => Body::from(body),
-            Content::Events(events) => Body::from(events.concat()),
+            Content::Events(_, events) => Body::from(events.concat()),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;

@@ -28,15 +28,45 @@ struct RerankRequest<'a> {
 
 pub(super) fn answer_rerank(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
     let object = fields::parse_object(&seen.body)?;
-    let request = RerankRequest::from_object(&object)?;
+    rank(seen, &object, "2", false)
+}
+
+/// `POST /v1/rerank`: documents may be objects, and come back on request.
+pub(super) fn answer_v1_rerank(seen: &ReceivedRequest) -> Result<Reply, ApiError> {
+    let mut object = fields::parse_object(&seen.body)?;
+    let shows_documents = Fields::new(&object, "rerank").read_flag("return_documents")?;
+    for name in ["return_documents", "max_chunks_per_doc", "rank_fields"] {
+        object.remove(name);
+    }
+    for document in object.get_mut("documents").and_then(Value::as_array_mut).into_iter().flatten()
+    {
+        if let Some(Value::String(text)) = document.get_mut("text").map(Value::take) {
+            *document = Value::String(text);
+        }
+    }
+    rank(seen, &object, "1", shows_documents.unwrap_or(false))
+}
+
+fn rank(
+    seen: &ReceivedRequest,
+    object: &Map<String, Value>,
+    version: &str,
+    shows_documents: bool,
+) -> Result<Reply, ApiError> {
+    let request = RerankRequest::from_object(object)?;
     let mut results = Vec::new();
     for (index, score) in request.rank_documents().into_iter().take(request.top_n) {
-        let mut result = format!(r#"{{"index":{index},"relevance_score":"#);
+        let mut result = "{".to_owned();
+        if shows_documents {
+            let text = Value::from(request.documents[index]);
+            result += &format!(r#""document":{{"text":{text}}},"#);
+        }
+        result += &format!(r#""index":{index},"relevance_score":"#);
         write_float(score, &mut result);
         results.push(result + "}");
     }
     let body = format!(
-        r#"{{"id":"{id}","results":[{results}],"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"search_units":{units}}}}}}}"#,
+        r#"{{"id":"{id}","results":[{results}],"meta":{{"api_version":{{"version":"{version}"}},"billed_units":{{"search_units":{units}}}}}}}"#,
         id = digest::to_uuid(digest::digest_request(seen)),
         results = results.join(","),
         units = request.documents.len().div_ceil(DOCUMENTS_OF_A_SEARCH_UNIT),

@@ -25,6 +25,21 @@ pub(super) enum Source {
     Tool { id: String, tool_output: Map<String, Value> },
 }
 
+impl Citation {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The ids of what it cites.
+    pub(super) fn source_ids(&self) -> Vec<&str> {
+        let mut ids = Vec::new();
+        for Source::Document { id, .. } | Source::Tool { id, .. } in &self.sources {
+            ids.push(id.as_str());
+        }
+        ids
+    }
+}
+
 pub(super) struct CitedText {
     text: String,
     length: usize,

@@ -1,7 +1,7 @@
-//! An answer as server-sent events, one for each piece, in the orders the API was seen to use.
+//! An answer as events, one for each piece, in the orders the API was seen to use.
 //!
 //! `message-start`, then per block start, deltas, end; a tool plan has deltas only; a citation
-//! follows the last word it covers; `message-end`, and `[DONE]` without an event line.
+//! follows the last word it covers; `message-end`.
 
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
@@ -12,18 +12,25 @@ use crate::cohere_sandbox::chat::citation::Citation;
 use crate::cohere_sandbox::chat::usage::ChatUsage;
 use crate::cohere_sandbox::text::split_pieces;
 
+/// An event of a stream before it is framed.
+pub(super) struct StreamEvent {
+    pub(super) name: &'static str,
+    /// One line of JSON.
+    pub(super) data: String,
+}
+
 pub(super) fn stream_events(
     id: &str,
     answer: &ChatAnswer,
     usage: &ChatUsage,
     logprobs: bool,
-) -> Vec<String> {
-    let mut events = vec![event_frame(
-        "message-start",
-        &format!(
+) -> Vec<StreamEvent> {
+    let mut events = vec![StreamEvent {
+        name: "message-start",
+        data: format!(
             r#"{{"id":"{id}","type":"message-start","delta":{{"message":{{"role":"assistant","content":[],"tool_plan":"","tool_calls":[],"citations":[]}}}}}}"#
         ),
-    )];
+    }];
     let mut index = 0;
     if let Some(thinking) = &answer.thinking {
         events.extend(block_events(index, "thinking", thinking, &[], false));
@@ -46,21 +53,7 @@ pub(super) fn stream_events(
         "message-end",
         &format!(r#","delta":{{"finish_reason":"{finish}","usage":{usage}}}"#),
     ));
-    events.push(done_frame());
     events
-}
-
-/// How the API ends a stream whose generation failed.
-pub(in crate::cohere_sandbox) fn error_ending(
-    message: &str,
-    error_type: &str,
-) -> impl Iterator<Item = String> {
-    let delta = format!(
-        r#","delta":{{"finish_reason":"ERROR","usage":{{}},"error":{},"error_type":{}}}"#,
-        quote_json(message),
-        quote_json(error_type)
-    );
-    [typed_event("message-end", &delta), done_frame()].into_iter()
 }
 
 fn block_events(
@@ -69,7 +62,7 @@ fn block_events(
     text: &str,
     citations: &[Citation],
     logprobs: bool,
-) -> Vec<String> {
+) -> Vec<StreamEvent> {
     let start = format!(
         r#","index":{index},"delta":{{"message":{{"content":{{"type":"{kind}","{kind}":""}}}}}}"#
     );
@@ -101,7 +94,7 @@ fn block_events(
 }
 
 /// Start, the arguments in pieces (none for a tool without parameters), end.
-fn call_events(index: usize, call: &ToolCall) -> Vec<String> {
+fn call_events(index: usize, call: &ToolCall) -> Vec<StreamEvent> {
     let start = format!(
         r#","index":{index},"delta":{{"message":{{"tool_calls":{}}}}}"#,
         tool_call(call, "")
@@ -127,14 +120,6 @@ fn indented_json(value: &serde_json::Value) -> String {
     String::from_utf8(out).expect("JSON is UTF-8")
 }
 
-fn typed_event(kind: &str, fields: &str) -> String {
-    event_frame(kind, &format!(r#"{{"type":"{kind}"{fields}}}"#))
-}
-
-fn event_frame(kind: &str, data: &str) -> String {
-    format!("event: {kind}\ndata: {data}\n\n")
-}
-
-fn done_frame() -> String {
-    "data: [DONE]\n\n".to_owned()
+fn typed_event(kind: &'static str, fields: &str) -> StreamEvent {
+    StreamEvent { name: kind, data: format!(r#"{{"type":"{kind}"{fields}}}"#) }
 }

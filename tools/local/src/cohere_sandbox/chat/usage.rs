@@ -66,6 +66,16 @@ impl ChatUsage {
         self.billed_input + self.billed_output
     }
 
+    /// The tokens that are billed: of the prompt, and of the answer.
+    pub(super) fn billed(&self) -> (usize, usize) {
+        (self.billed_input, self.billed_output)
+    }
+
+    /// The tokens that the model read and wrote.
+    pub(super) fn tokens(&self) -> (usize, usize) {
+        (self.preamble + self.billed_input, self.billed_output + FRAME_TOKENS)
+    }
+
     pub(super) fn to_json(&self) -> String {
         let image_tokens = self.images * TOKENS_OF_AN_IMAGE;
         let read = self.preamble + self.billed_input - image_tokens;

@@ -7,7 +7,7 @@ use crate::cohere_sandbox::embed::numbers::EmbeddingType;
 use crate::cohere_sandbox::fields::Fields;
 use crate::cohere_sandbox::image::Image;
 use crate::cohere_sandbox::models::{self, Endpoint, Model};
-use crate::cohere_sandbox::similarity::Part;
+use crate::cohere_sandbox::similarity::{Part, VectorSpace};
 
 const MAX_INPUTS: usize = 96;
 const MAX_IMAGE_BYTES_V3: usize = 5_000_000;
@@ -95,6 +95,12 @@ impl<'a> EmbedRequest<'a> {
             dimension: read_dimension(fields, model)?,
             warnings,
         })
+    }
+
+    /// The vectors of all inputs.
+    pub(super) fn vectors(&self) -> Vec<Vec<f32>> {
+        let space = VectorSpace::new(self.model.vector_space(), self.dimension, self.input_type);
+        self.inputs.iter().map(|input| space.vector_of(input.parts())).collect()
     }
 
     /// The texts as answers repeat them: the light English model of version 3 normalizes them.
