@@ -28,6 +28,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Code, GatewayError, Result};
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::request_log::RequestLog;
+use crate::wire::dialect::Dialect;
 use endpoint_rules::{EndpointRules, IntoChunks};
 use fallback::answer_with_fallback;
 use futures_util::FutureExt;
@@ -90,13 +91,14 @@ fn accept_request<E: EndpointRules>(
     let (config, record) = (&app.config, &mut log.record);
     record.request_id.clone_from(&incoming.request_id);
     record.is_marked = is_marked(incoming.authorizer.as_ref());
+    record.is_v1 = incoming.dialect == Dialect::V1;
     let identity = Identity::from_context(incoming.authorizer.as_ref())?;
     record.client = Some(identity.client.clone());
 
     incoming.check_size(&config.limits)?;
     incoming.check_encoding()?;
     panic_if_requested(PanicPoint::Handler, &incoming.body);
-    let upstream = E::validate(incoming.body.clone(), config)?;
+    let upstream = E::validate(incoming.body.clone(), incoming.dialect, config)?;
     check_endpoint(&upstream.model, E::ENDPOINT)?;
     record.model_warning = check_lifetime(&upstream.model, &config.models)?;
     record.model = Some(upstream.model.clone());

@@ -72,6 +72,8 @@ pub struct RequestRecord {
     pub client: Option<String>,
     /// A call of a rollout's own, which alerts do not count.
     pub is_marked: bool,
+    /// Its caller speaks v1.
+    pub is_v1: bool,
     /// The model that answers.
     pub model: Option<String>,
     pub stream: bool,
@@ -119,6 +121,7 @@ impl RequestRecord {
             request_id: String::new(),
             client: None,
             is_marked: false,
+            is_v1: false,
             model: None,
             stream: false,
             status: 0,

@@ -1,6 +1,7 @@
 //! The shapes of Cohere's API: they keep what they do not know and the text of every number.
 
 pub mod chat;
+pub mod dialect;
 pub mod embed;
 pub mod envelope;
 pub mod frames;
@@ -11,6 +12,7 @@ pub mod scan;
 pub mod stream;
 pub mod text;
 
+use dialect::AnswerForm;
 use object::RequestObject;
 
 /// A valid request, ready to be sent to Cohere.
@@ -27,6 +29,8 @@ pub struct UpstreamRequest {
     pub chosen_max_tokens: Option<u64>,
     /// What a whole answer has, where that is known.
     pub expected_results: Option<ExpectedResults>,
+    /// What the answer looks like to its caller.
+    pub form: AnswerForm,
 }
 
 /// What an answer must have for its caller to use it.

@@ -8,6 +8,7 @@ mod answers;
 mod blank_documents;
 mod breaker;
 mod cache;
+mod dialects;
 mod embed;
 mod fallback;
 mod fan_out;

@@ -36,6 +36,8 @@ ROUTES = {
     ("/v2/chat", "post"): "Chat",
     ("/v2/embed", "post"): "Embed",
     ("/v2/rerank", "post"): "Rerank",
+    ("/v1/embed", "post"): "Embed",
+    ("/v1/rerank", "post"): "Rerank",
     ("/api/health", "get"): "Health",
     ("/api/health/check", "get"): "Health",
 }

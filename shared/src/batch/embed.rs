@@ -14,6 +14,7 @@ pub use shape::{Column, ColumnContent, Shape};
 pub use table::{Misfit, Table};
 
 use super::{Batch, Positions, SubRequest};
+use crate::wire::dialect::AnswerForm;
 use crate::wire::embed::{self, AnswerArray, CellForm, EmbedAnswer};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
@@ -29,6 +30,7 @@ pub struct EmbedBatch {
     elements: Vec<Bytes>,
     /// The element of each input.
     element_of_input: Vec<usize>,
+    form: AnswerForm,
 }
 
 impl EmbedBatch {
@@ -46,7 +48,13 @@ impl EmbedBatch {
             }
             element_of_input.push(element);
         }
-        Self { source, elements, element_of_input, object: object.clone() }
+        let (object, form) = (object.clone(), AnswerForm::V2);
+        Self { source, elements, element_of_input, object, form }
+    }
+
+    /// Answers in this form.
+    pub fn with_form(self, form: AnswerForm) -> Self {
+        Self { form, ..self }
     }
 
     /// Returns the different inputs, as they are written.

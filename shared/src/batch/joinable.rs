@@ -135,6 +135,20 @@ impl Joinable {
         }
     }
 
+    /// Sets the version that a `meta` tells.
+    pub(super) fn set_api_version(&mut self, version: &str) {
+        let Some(api_version) = self.field_mut("api_version") else { return };
+        if let Some(told) = api_version.field_mut("version") {
+            *told = Self::Other(Bytes::from(format!("\"{version}\"")));
+        }
+    }
+
+    fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Object(fields) = self else { return None };
+        let field = fields.iter_mut().find(|(known, _)| known == name);
+        field.map(|(_, value)| value)
+    }
+
     pub(super) fn write(&self, writer: &mut ChunkWriter) {
         match self {
             Self::Object(fields) => {

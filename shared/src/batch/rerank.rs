@@ -5,6 +5,7 @@
 
 use super::chunks::ChunkWriter;
 use super::{AnswerTemplate, Batch, Positions, SubRequest};
+use crate::wire::dialect::AnswerForm;
 use crate::wire::object::strings::is_blank;
 use crate::wire::object::{List, RequestObject};
 use crate::wire::rerank::{RankedResult, RerankAnswer};
@@ -18,6 +19,7 @@ pub struct RerankBatch {
     document_count: usize,
     top_n: Option<usize>,
     sub_requests: Vec<SubRequest>,
+    form: AnswerForm,
 }
 
 /// The answer of one sub-request.
@@ -48,7 +50,13 @@ impl RerankBatch {
             let groups = group_documents(documents, per_call).into_iter();
             groups.map(|elements| SubRequest { elements, is_whole: false }).collect()
         };
-        Self { object: object.clone(), document_count, top_n, sub_requests }
+        let (object, form) = (object.clone(), AnswerForm::V2);
+        Self { object, document_count, top_n, sub_requests, form }
+    }
+
+    /// Answers in this form.
+    pub fn with_form(self, form: AnswerForm) -> Self {
+        Self { form, ..self }
     }
 
     pub fn sub_requests(&self) -> &[SubRequest] {
@@ -66,6 +74,7 @@ impl RerankBatch {
     /// score, or names a document that its sub-request does not have.
     pub fn write_answer(&self, answers: &[SubAnswer], id: &[u8]) -> Option<Vec<Bytes>> {
         if let [only] = answers
+            && !self.form.is_v1()
             && self.sub_requests.iter().all(|sub_request| sub_request.is_whole)
         {
             return Some(write_only(only, id));
@@ -82,8 +91,9 @@ impl RerankBatch {
         let ranked = self.rank(answers)?;
         let id = first_fresh_id(answers).unwrap_or(id);
         let mut writer = ChunkWriter::default();
-        let write = |writer: &mut ChunkWriter, _| write_results(writer, &ranked);
-        template.write_answer(&mut writer, id, &surroundings, write);
+        template.write_answer(&mut writer, (id, &self.form), &surroundings, |writer, _| {
+            self.write_results(writer, &ranked);
+        });
         Some(writer.into_chunks())
     }
 
@@ -99,6 +109,19 @@ impl RerankBatch {
         candidates.sort_by(compare_candidates);
         candidates.truncate(self.top_n.unwrap_or(usize::MAX));
         Some(candidates)
+    }
+
+    fn write_results(&self, writer: &mut ChunkWriter, ranked: &[Candidate<'_>]) {
+        let documents = match &self.form {
+            AnswerForm::V1Documents(request) => Some(request.list_or_empty("documents")),
+            _ => None,
+        };
+        writer.write_text(b"[");
+        for (position, candidate) in ranked.iter().enumerate() {
+            writer.write_separator(position);
+            write_result(writer, candidate, documents);
+        }
+        writer.write_text(b"]");
     }
 }
 
@@ -182,15 +205,26 @@ fn first_fresh_id(answers: &[SubAnswer]) -> Option<&[u8]> {
     Some(&fresh.answer.bytes[id])
 }
 
-fn write_results(writer: &mut ChunkWriter, ranked: &[Candidate<'_>]) {
-    writer.write_text(b"[");
-    for (position, Candidate { document, answer, result }) in ranked.iter().enumerate() {
-        writer.write_separator(position);
-        writer.write_text(&answer.bytes[result.span.start..result.index_span.start]);
-        writer.write_text(document.to_string().as_bytes());
-        writer.write_text(&answer.bytes[result.index_span.end..result.span.end]);
+/// Writes a result with the index of its document, and with the document itself if it is among these.
+fn write_result(writer: &mut ChunkWriter, candidate: &Candidate<'_>, documents: Option<List<'_>>) {
+    let Candidate { document: index, answer, result } = candidate;
+    writer.write_text(&answer.bytes[result.span.start..result.index_span.start]);
+    writer.write_text(index.to_string().as_bytes());
+    let rest = &answer.bytes[result.index_span.end..result.span.end];
+    let Some(document) = documents.and_then(|documents| documents.slice(*index)) else {
+        return writer.write_text(rest);
+    };
+    // The last byte is the result's brace.
+    writer.write_text(&rest[..rest.len() - 1]);
+    writer.write_text(b",\"document\":");
+    if document.starts_with(b"{") {
+        writer.write_piece(&document);
+    } else {
+        writer.write_text(b"{\"text\":");
+        writer.write_piece(&document);
+        writer.write_text(b"}");
     }
-    writer.write_text(b"]");
+    writer.write_text(b"}");
 }
 
 /// Writes the answer of a request of one call: unchanged, or from the cache with an id of its own.
@@ -201,7 +235,8 @@ fn write_only(sub_answer: &SubAnswer, id: &[u8]) -> Vec<Bytes> {
     }
     let template = new_template(answer);
     let mut writer = ChunkWriter::default();
-    template.write_answer(&mut writer, id, template.emptied_surroundings(), |writer, _| {
+    let around = (id, &AnswerForm::V2);
+    template.write_answer(&mut writer, around, template.emptied_surroundings(), |writer, _| {
         writer.write_text(&answer.bytes[answer.results.clone()]);
     });
     writer.into_chunks()

@@ -40,6 +40,15 @@ impl Surroundings {
         Self { meta, others: others.collect() }
     }
 
+    /// Returns the same fields, of an answer of v1.
+    pub(super) fn as_v1(&self) -> Self {
+        let mut all = self.clone();
+        if let Some(meta) = &mut all.meta {
+            meta.set_api_version("1");
+        }
+        all
+    }
+
     /// Adds what is around the answer of another sub-request, as if one call had said both.
     pub(super) fn add(
         &mut self,

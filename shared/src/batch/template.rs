@@ -4,8 +4,10 @@ use super::chunks::ChunkWriter;
 use super::joinable::Joinable;
 use super::surroundings::Surroundings;
 use crate::record::BilledUnits;
+use crate::wire::dialect::AnswerForm;
 use crate::wire::envelope::Envelope;
 use bytes::{Bytes, BytesMut};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// A part of an answer that differs from one request to the next.
@@ -13,6 +15,7 @@ use std::ops::Range;
 pub(super) enum Slot {
     Id,
     Meta,
+    ResponseType,
     /// The n-th field that is not known here.
     Other(usize),
     /// The n-th array, or object, of results.
@@ -34,9 +37,10 @@ pub struct AnswerTemplate {
 impl AnswerTemplate {
     /// Finds the slots of an answer; `results` are its arrays and objects of results.
     pub(super) fn new(answer: &Bytes, envelope: &Envelope, results: &[Range<usize>]) -> Self {
-        let mut slots = Vec::with_capacity(3 + envelope.others.len() + results.len());
+        let mut slots = Vec::with_capacity(4 + envelope.others.len() + results.len());
         slots.extend(envelope.id.clone().map(|span| (span, Slot::Id)));
         slots.extend(envelope.meta.clone().map(|span| (span, Slot::Meta)));
+        slots.extend(envelope.response_type.clone().map(|span| (span, Slot::ResponseType)));
         for (number, member) in envelope.others.iter().enumerate() {
             slots.push((member.value.clone(), Slot::Other(number)));
         }
@@ -60,6 +64,8 @@ impl AnswerTemplate {
             let start = text.len();
             if *slot == Slot::Meta {
                 meta_start = Some(start);
+            }
+            if matches!(slot, Slot::Meta | Slot::ResponseType) {
                 text.extend_from_slice(&self.text[span.clone()]);
             }
             slots.push((start..text.len(), *slot));
@@ -93,24 +99,38 @@ impl AnswerTemplate {
         self.text.len() * 2 + self.slots.len() * size_of::<(Range<usize>, Slot)>()
     }
 
-    /// Writes the answer with this id, a JSON string; `write_results` fills each slot of results, by its
-    /// number.
+    /// Writes the answer in this form, with this id, a JSON string; `write_results` fills each slot of
+    /// results, by its number.
     pub(super) fn write_answer(
         &self,
         writer: &mut ChunkWriter,
-        id: &[u8],
+        (id, form): (&[u8], &AnswerForm),
         surroundings: &Surroundings,
         mut write_results: impl FnMut(&mut ChunkWriter, usize),
     ) {
+        let surroundings = match form.is_v1() {
+            true => Cow::Owned(surroundings.as_v1()),
+            false => Cow::Borrowed(surroundings),
+        };
+        let mut response_type = form.response_type();
         let mut at = 0;
         for (span, slot) in &self.slots {
             writer.write_text(&self.text[at..span.start]);
             match slot {
                 Slot::Id => writer.write_text(id),
                 Slot::Meta => surroundings.meta.iter().for_each(|meta| meta.write(writer)),
+                Slot::ResponseType => {
+                    let own = &self.text[span.clone()];
+                    writer.write_text(response_type.take().map_or(own, str::as_bytes));
+                }
                 Slot::Other(number) => surroundings.others[*number].1.write(writer),
                 Slot::Results(number) => write_results(writer, *number),
-                Slot::End => surroundings.write_added(writer, &self.emptied),
+                Slot::End => {
+                    surroundings.write_added(writer, &self.emptied);
+                    if let Some(missing) = response_type.take() {
+                        writer.write_text(format!(",\"response_type\":{missing}").as_bytes());
+                    }
+                }
             }
             at = span.end;
         }

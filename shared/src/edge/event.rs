@@ -25,6 +25,8 @@ pub(super) struct ApiGatewayEvent<'a> {
     #[serde(borrow)]
     body: Option<Cow<'a, str>>,
     is_base64_encoded: bool,
+    #[serde(borrow)]
+    pub(super) resource: Option<Cow<'a, str>>,
     pub(super) request_context: EventContext,
 }
 

@@ -5,6 +5,7 @@ use crate::config::LimitsConfig;
 use crate::edge::event::{ApiGatewayEvent, AuthorizerContext, EventContext};
 use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
+use crate::wire::dialect::Dialect;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub struct Incoming {
     pub request_id: String,
     /// What the authorizer has said of the caller.
     pub authorizer: Option<AuthorizerContext>,
+    /// The dialect of the route that was called.
+    pub dialect: Dialect,
     pub headers: HeaderMap,
     pub body: Bytes,
     /// What Lambda leaves for this invocation.
@@ -60,6 +63,7 @@ impl Incoming {
         Self {
             request_id: request_id.unwrap_or_else(|| invocation_id.to_string()),
             authorizer,
+            dialect: Dialect::of_resource(event.resource.as_deref().unwrap_or_default()),
             headers,
             body,
             invocation_left: Duration::from_millis(deadline_ms).saturating_sub(since_epoch()),
@@ -175,6 +179,7 @@ mod tests {
         Incoming {
             request_id: String::new(),
             authorizer: None,
+            dialect: Dialect::V2,
             headers: headers.collect(),
             body: Bytes::new(),
             invocation_left: Duration::MAX,

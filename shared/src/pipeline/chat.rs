@@ -16,6 +16,7 @@ use crate::record::{BilledUnits, CallStats, RequestRecord};
 use crate::resilience::state::SharedRounds;
 use crate::wire::UpstreamRequest;
 use crate::wire::chat::{ChatAnswerParts, ChatRequest, find_parts, read_thinking};
+use crate::wire::dialect::Dialect;
 use crate::wire::object::RequestObject;
 use crate::wire::object::strings::unescape_words;
 use crate::wire::refusal::read_id;
@@ -43,7 +44,7 @@ impl EndpointRules for Chat {
     const ENDPOINT: Endpoint = Endpoint::Chat;
     type Response = ChatAnswer;
 
-    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
+    fn validate(body: Bytes, _: Dialect, config: &Config) -> Result<UpstreamRequest> {
         let models = &config.models;
         let request = ChatRequest::parse(body)?;
         let model = request.model().unwrap_or_else(|| models.chat.clone());
@@ -128,7 +129,7 @@ mod tests {
                 let body = format!(
                     r#"{{"model":"{model}","messages":[{{}}],"stream":{stream},"thinking":{{"token_budget":{budget}}}}}"#
                 );
-                let sent = Chat::validate(Bytes::from(body), &config).unwrap();
+                let sent = Chat::validate(Bytes::from(body), Dialect::V2, &config).unwrap();
                 let max_tokens = sent.object.read_number("max_tokens").unwrap();
                 assert!(max_tokens >= f64::from(budget + 1_000), "{model} {budget}: {max_tokens}");
                 assert_eq!(sent.max_tokens, Some(max_tokens as u64));

@@ -28,6 +28,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{GatewayError, Result};
 use crate::record::{BatchStats, BilledUnits, CallStats, RequestRecord};
 use crate::wire::UpstreamRequest;
+use crate::wire::dialect::{AnswerForm, Dialect};
 use crate::wire::embed::{self as wire, EmbedAnswer, EmbedRequest};
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
@@ -47,10 +48,10 @@ impl EndpointRules for Embed {
     const ENDPOINT: Endpoint = Endpoint::Embed;
     type Response = BatchAnswer;
 
-    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
+    fn validate(body: Bytes, dialect: Dialect, config: &Config) -> Result<UpstreamRequest> {
         let request = EmbedRequest::parse(body)?;
         check_size(&request, &config.limits)?;
-        Ok(request.into_upstream())
+        Ok(request.into_upstream(dialect))
     }
 
     fn times(config: &TimesConfig, _: &UpstreamRequest) -> EndpointTimes {
@@ -110,7 +111,9 @@ impl ModelAnswer<Embed> for BatchAnswer {
         let ModelRequest { app, request: GatewayRequest { identity, options, .. }, .. } = request;
         let object = &request.upstream.object;
         let id = request.request.json_id();
-        let plan = EmbedPlan::new(&app.cache, &identity.client, options.no_store, object);
+        let form = &request.upstream.form;
+        let plan = EmbedPlan::new(&app.cache, &identity.client, options.no_store, object)
+            .with_form(form.clone());
         let (call, priority) = (request.whole_call(), request.part_priority());
         record.batch = BatchStats::default();
         let units_per_element = Some(units_per_input(&call.model, plan.batch.source()));
@@ -129,7 +132,8 @@ impl ModelAnswer<Embed> for BatchAnswer {
         }
         // The answer is made of the calls that follow, and so are the counts in its headers.
         record.calls.response_headers.clear();
-        let plan = EmbedPlan::as_it_stands(&app.cache, &identity.client, object);
+        let plan =
+            EmbedPlan::as_it_stands(&app.cache, &identity.client, object).with_form(form.clone());
         let fan_out = FanOut { batch: &plan.batch, ..fan_out };
         match Box::pin(answer_plan(&plan, &fan_out, &id, record)).await? {
             Some(chunks) => Ok(BatchAnswer(chunks)),
@@ -222,6 +226,11 @@ impl<'a> EmbedPlan<'a> {
     pub(super) fn as_it_stands(cache: &'a Cache, client: &'a str, object: &RequestObject) -> Self {
         let access = CacheAccess::new(cache, client, false);
         Self { batch: EmbedBatch::new(object, false), access, cache: None }
+    }
+
+    /// Answers in this form.
+    fn with_form(self, form: AnswerForm) -> Self {
+        Self { batch: self.batch.with_form(form), ..self }
     }
 
     /// Returns the table with all rows that the cache holds.

@@ -6,6 +6,7 @@ use crate::config::{Config, EndpointTimes, FallbackConfig, TimesConfig};
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::wire::UpstreamRequest;
+use crate::wire::dialect::Dialect;
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
 
@@ -23,7 +24,7 @@ pub(super) trait EndpointRules: Sized + Send + 'static {
     ///
     /// # Errors
     /// `invalid_request` and `too_large`, before anything is spent.
-    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest>;
+    fn validate(body: Bytes, dialect: Dialect, config: &Config) -> Result<UpstreamRequest>;
 
     /// Returns the times of a request that is not streamed.
     fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes;

@@ -133,6 +133,7 @@ fn choose_fallback<E: EndpointRules>(
         max_tokens: lowered_tokens.or(upstream.max_tokens),
         chosen_max_tokens: lowered_tokens.or(upstream.chosen_max_tokens),
         expected_results: upstream.expected_results.clone(),
+        form: upstream.form.clone(),
     })
 }
 

@@ -25,6 +25,7 @@ use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::record::{BatchStats, BilledUnits, CallStats, RequestRecord};
 use crate::wire::UpstreamRequest;
+use crate::wire::dialect::{AnswerForm, Dialect};
 use crate::wire::object::RequestObject;
 use crate::wire::rerank::{self as wire, RerankAnswer, RerankRequest};
 use bytes::Bytes;
@@ -42,8 +43,8 @@ impl EndpointRules for Rerank {
     const ENDPOINT: Endpoint = Endpoint::Rerank;
     type Response = BatchAnswer;
 
-    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
-        let request = RerankRequest::parse(body)?;
+    fn validate(body: Bytes, dialect: Dialect, config: &Config) -> Result<UpstreamRequest> {
+        let request = RerankRequest::parse(body, dialect)?;
         let model = request.model().unwrap_or_else(|| config.models.rerank.clone());
         Ok(request.into_upstream(model))
     }
@@ -88,7 +89,8 @@ impl ModelAnswer<Rerank> for BatchAnswer {
         let ModelRequest { app, request: GatewayRequest { identity, options, .. }, .. } = request;
         let object = &request.upstream.object;
         let (client, per_call) = (&identity.client, wire::PER_CALL);
-        let plan = RerankPlan::new(&app.cache, client, options.no_store, object, per_call);
+        let plan = RerankPlan::new(&app.cache, client, options.no_store, object, per_call)
+            .with_form(request.upstream.form.clone());
         let call = request.whole_call();
         let fan_out = FanOut {
             app,
@@ -156,6 +158,11 @@ impl<'a> RerankPlan<'a> {
             }
         }
         Self { batch, access, keys }
+    }
+
+    /// Answers in this form.
+    fn with_form(self, form: AnswerForm) -> Self {
+        Self { batch: self.batch.with_form(form), ..self }
     }
 
     /// Returns the number of a sub-request among all of them.

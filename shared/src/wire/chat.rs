@@ -3,6 +3,7 @@
 //! Source of field names and types: Cohere's OpenAPI document of 2026-08-20.
 
 use crate::error::{GatewayError, Result};
+use crate::wire::dialect::AnswerForm;
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use crate::wire::{UpstreamRequest, scan, to_json_string};
 use bytes::Bytes;
@@ -145,6 +146,7 @@ impl ChatRequest {
             max_tokens: self.max_tokens.or(chosen_max_tokens),
             chosen_max_tokens,
             expected_results: None,
+            form: AnswerForm::V2,
         })
     }
 }

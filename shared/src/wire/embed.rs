@@ -7,6 +7,7 @@ mod answer;
 pub use answer::{AnswerArray, CellForm, EmbedAnswer};
 
 use crate::error::{Code, GatewayError, Result};
+use crate::wire::dialect::{AnswerForm, Dialect};
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use crate::wire::{ExpectedResults, UpstreamRequest};
 use bytes::Bytes;
@@ -147,10 +148,15 @@ impl EmbedRequest {
     }
 
     /// Writes the request for Cohere with explicit embedding types.
-    pub fn into_upstream(self) -> UpstreamRequest {
+    pub fn into_upstream(self, dialect: Dialect) -> UpstreamRequest {
         // What an unknown field does to the answer is unknown.
         let expected =
             if self.object.has_only(KNOWN) { Some(self.expected_results()) } else { None };
+        let form = match (dialect, self.object.has("embedding_types")) {
+            (Dialect::V2, _) => AnswerForm::V2,
+            (Dialect::V1, true) => AnswerForm::V1,
+            (Dialect::V1, false) => AnswerForm::V1Floats,
+        };
         let object = match self.object.has("embedding_types") {
             true => self.object,
             false => self.object.with(&[("embedding_types", br#"["float"]"#)]),
@@ -162,6 +168,7 @@ impl EmbedRequest {
             max_tokens: None,
             chosen_max_tokens: None,
             expected_results: expected,
+            form,
         }
     }
 }
@@ -310,7 +317,12 @@ mod tests {
     fn embedding_types_are_always_sent() {
         let sent = |rest: &str| {
             let body = format!(r#"{{"model":"m","input_type":"x","texts":["a"]{rest}}}"#);
-            EmbedRequest::parse(Bytes::from(body)).unwrap().into_upstream().object.body().clone()
+            EmbedRequest::parse(Bytes::from(body))
+                .unwrap()
+                .into_upstream(Dialect::V2)
+                .object
+                .body()
+                .clone()
         };
         let start = r#"{"model":"m","input_type":"x","texts":["a"]"#;
         assert_eq!(sent(""), format!(r#"{start},"embedding_types":["float"]}}"#));

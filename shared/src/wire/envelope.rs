@@ -23,6 +23,7 @@ pub struct Envelope {
     pub id: Option<Range<usize>>,
     /// `meta`, an object.
     pub meta: Option<Range<usize>>,
+    pub response_type: Option<Range<usize>>,
     /// Fields that are not known here, in the order of the answer.
     pub others: Vec<Member>,
     /// `meta` has warnings, which are about one request.
@@ -71,7 +72,9 @@ impl Envelope {
                 self.read_meta(json, value.start);
                 self.meta = Some(value);
             }
-            (b"response_type", _) => {}
+            (b"response_type", _) => {
+                self.response_type.get_or_insert(value);
+            }
             // A key that stands twice is one that is not known, too.
             _ => {
                 self.is_known = false;

@@ -126,6 +126,12 @@ impl<'a> List<'a> {
         self.iter().map(move |element| body.slice_ref(element))
     }
 
+    /// Returns an element as a piece of the body, which is not copied.
+    pub fn slice(&self, index: usize) -> Option<Bytes> {
+        let span = self.elements.get(index)?;
+        Some(self.body.slice(self.start + span.start..self.start + span.end))
+    }
+
     /// Returns the length of the longest element as it is written, in bytes.
     pub fn longest(&self) -> usize {
         self.elements.iter().map(Range::len).max().unwrap_or_default()
@@ -298,6 +304,25 @@ impl RequestObject {
         }
         for (name, value) in set {
             writer.add_field(name, value);
+        }
+        writer.into_object()
+    }
+
+    /// Writes the object again with other values in the places of these fields; one that has none is left out.
+    pub fn replace(&self, replaced: &[(&str, Option<&[u8]>)]) -> Self {
+        let is_replaced =
+            |field: &Field| replaced.iter().any(|(name, _)| name.as_bytes() == self.key_of(field));
+        if !self.fields.iter().any(is_replaced) {
+            return self.clone();
+        }
+        let mut writer = ObjectWriter::new(self.body.len(), self.fields.len());
+        for field in &self.fields {
+            let key = self.key_of(field);
+            match replaced.iter().find(|(name, _)| name.as_bytes() == key) {
+                None => writer.copy_field(&self.body, field),
+                Some((name, Some(value))) => writer.add_field(name, value),
+                Some((_, None)) => {}
+            }
         }
         writer.into_object()
     }

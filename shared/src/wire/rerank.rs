@@ -4,10 +4,12 @@
 //! 10 000 documents: its guide to reranking of the same day.
 
 mod answer;
+mod v1;
 
 pub use answer::{RankedResult, RerankAnswer};
 
 use crate::error::{Code, GatewayError, Result};
+use crate::wire::dialect::{AnswerForm, Dialect};
 use crate::wire::object::{FieldType, KnownFields, List, RequestObject};
 use crate::wire::{ExpectedResults, UpstreamRequest, to_json_string};
 use bytes::Bytes;
@@ -21,6 +23,9 @@ pub const KNOWN: KnownFields = &[
     ("max_tokens_per_doc", FieldType::Integer),
     ("relevant_spans", FieldType::Object),
     ("priority", FieldType::Integer),
+    // Of v1; Cohere leaves them unheeded in v2.
+    ("return_documents", FieldType::Bool),
+    ("max_chunks_per_doc", FieldType::Integer),
 ];
 
 /// Most documents of one call: the number Cohere recommends.
@@ -33,6 +38,7 @@ pub const MAX_DOCUMENTS: usize = 10_000;
 #[derive(Debug)]
 pub struct RerankRequest {
     object: RequestObject,
+    form: AnswerForm,
 }
 
 impl RerankRequest {
@@ -40,8 +46,11 @@ impl RerankRequest {
     ///
     /// # Errors
     /// `invalid_request` that names the field, its problem and its limit; `too_large` over 10 000 documents.
-    pub fn parse(body: Bytes) -> Result<Self> {
-        let object = RequestObject::parse(body, KNOWN)?;
+    pub fn parse(body: Bytes, dialect: Dialect) -> Result<Self> {
+        let (object, form) = match dialect {
+            Dialect::V1 => v1::read_request(body)?,
+            Dialect::V2 => (RequestObject::parse(body, KNOWN)?, AnswerForm::V2),
+        };
         if !object.has("query") {
             return Err(GatewayError::invalid("query", "is required"));
         }
@@ -56,7 +65,7 @@ impl RerankRequest {
         if let Some(top_n) = object.raw("top_n") {
             check_top_n(top_n)?;
         }
-        Ok(Self { object })
+        Ok(Self { object, form })
     }
 
     /// Returns the model the caller asked for.
@@ -78,6 +87,7 @@ impl RerankRequest {
             max_tokens: None,
             chosen_max_tokens: None,
             expected_results: expected,
+            form: self.form,
         }
     }
 }
@@ -124,7 +134,7 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> (Code, String) {
-        let error = RerankRequest::parse(Bytes::from(body.to_string())).unwrap_err();
+        let error = RerankRequest::parse(Bytes::from(body.to_string()), Dialect::V2).unwrap_err();
         (error.code, error.message)
     }
 
@@ -132,7 +142,7 @@ mod tests {
     fn blank_documents_are_coheres_to_judge() {
         for documents in [r#"["a",""]"#, r#"[" \n"]"#, r#"["",""]"#] {
             let body = format!(r#"{{"query":"q","documents":{documents}}}"#);
-            assert!(RerankRequest::parse(Bytes::from(body)).is_ok(), "{documents}");
+            assert!(RerankRequest::parse(Bytes::from(body), Dialect::V2).is_ok(), "{documents}");
         }
     }
 
@@ -154,7 +164,7 @@ mod tests {
     fn ten_thousand_documents_pass_and_one_more_is_too_large() {
         let body =
             |count| format!(r#"{{"query":"q","documents":[{}]}}"#, vec!["\"d\""; count].join(","));
-        assert!(RerankRequest::parse(Bytes::from(body(10_000))).is_ok());
+        assert!(RerankRequest::parse(Bytes::from(body(10_000)), Dialect::V2).is_ok());
         assert_eq!(
             refused(&body(10_001)),
             (Code::TooLarge, "documents: at most 10000 are taken in one request, got 10001".into())
@@ -173,7 +183,7 @@ mod tests {
     fn expected_results_are_those_asked_for_unless_a_field_is_unknown() {
         let expected = |rest: &str| {
             let body = format!(r#"{{"query":"q","documents":["a","b","c"]{rest}}}"#);
-            let request = RerankRequest::parse(Bytes::from(body)).unwrap();
+            let request = RerankRequest::parse(Bytes::from(body), Dialect::V2).unwrap();
             let expected = request.into_upstream("r".into()).expected_results?;
             Some((expected.inputs, expected.results))
         };
@@ -188,7 +198,7 @@ mod tests {
     fn model_is_read_where_it_is_named() {
         let model = |rest: &str| {
             let body = format!(r#"{{"query":"q","documents":["a"]{rest}}}"#);
-            RerankRequest::parse(Bytes::from(body)).unwrap().model()
+            RerankRequest::parse(Bytes::from(body), Dialect::V2).unwrap().model()
         };
         assert_eq!((model(r#","model":"m""#), model("")), (Some("m".into()), None));
     }
@@ -196,7 +206,7 @@ mod tests {
     #[test]
     fn missing_model_is_added_at_the_end() {
         let sent = |body: &str| {
-            let request = RerankRequest::parse(Bytes::from(body.to_string())).unwrap();
+            let request = RerankRequest::parse(Bytes::from(body.to_string()), Dialect::V2).unwrap();
             request.into_upstream("r".into()).object.body().clone()
         };
         assert_eq!(

@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Functions that callers meet, which CodeDeploy moves.
 const SERVING: [&str; 5] =
     ["ChatFunction", "EmbedFunction", "RerankFunction", "HealthFunction", "AuthorizerFunction"];
-const ROUTES: [(&str, &str); 5] = [
+const ROUTES: [(&str, &str); 7] = [
     ("POST", "/v2/chat"),
     ("POST", "/v2/embed"),
     ("POST", "/v2/rerank"),
+    ("POST", "/v1/embed"),
+    ("POST", "/v1/rerank"),
     ("GET", "/api/health"),
     ("GET", "/api/health/check"),
 ];

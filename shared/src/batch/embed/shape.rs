@@ -31,7 +31,7 @@ impl Column {
     }
 
     /// Tells whether it holds the embeddings of this type.
-    fn has_type(&self, name: &str) -> bool {
+    pub(super) fn has_type(&self, name: &str) -> bool {
         self.is_type && self.name == name.as_bytes()
     }
 }

@@ -4,6 +4,7 @@ use super::{Column, ColumnContent, EmbedBatch, Shape, has_unknown_parts};
 use crate::batch::SubRequest;
 use crate::batch::chunks::ChunkWriter;
 use crate::batch::surroundings::Surroundings;
+use crate::wire::dialect::AnswerForm;
 use crate::wire::embed::EmbedAnswer;
 use bytes::Bytes;
 
@@ -95,6 +96,7 @@ impl<'a> Table<'a> {
         if let [(sub_request, only)] = answers
             && is_first
             && sub_request.is_whole
+            && !self.batch.form.is_v1()
         {
             self.unchanged = Some(only.bytes.clone());
             return Ok(());
@@ -176,16 +178,22 @@ impl<'a> Table<'a> {
         let columns = shape.columns();
         let top_level: Vec<_> = (0..columns.len()).filter(|n| !columns[*n].is_type).collect();
         let mut writer = ChunkWriter::default();
-        shape.template.write_answer(&mut writer, id, surroundings, |writer, slot| match top_level
-            .get(slot)
-        {
-            Some(column) => self.write_column(writer, columns, *column),
-            None => self.write_embeddings(writer, columns),
+        let around = (id, &self.batch.form);
+        shape.template.write_answer(&mut writer, around, surroundings, |writer, slot| {
+            match top_level.get(slot) {
+                Some(column) => self.write_column(writer, columns, *column),
+                None => self.write_embeddings(writer, columns),
+            }
         });
         Some(writer.into_chunks())
     }
 
     fn write_embeddings(&self, writer: &mut ChunkWriter, columns: &[Column]) {
+        if let AnswerForm::V1Floats = self.batch.form
+            && let Some(floats) = columns.iter().position(|column| column.has_type("float"))
+        {
+            return self.write_column(writer, columns, floats);
+        }
         writer.write_text(b"{");
         let types = columns.iter().enumerate().filter(|(_, column)| column.is_type);
         for (position, (number, column)) in types.enumerate() {

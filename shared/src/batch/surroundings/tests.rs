@@ -1,6 +1,7 @@
 use super::*;
 use crate::batch::rerank::RerankBatch;
 use crate::batch::template::AnswerTemplate;
+use crate::wire::dialect::AnswerForm;
 use crate::wire::object::RequestObject;
 use crate::wire::rerank::{KNOWN, RerankAnswer};
 
@@ -23,7 +24,7 @@ fn join_of(documents: &str, first: &str, second: &str) -> String {
         joined.add((&answer.bytes, &answer.envelope), (&batch, sub_request));
     }
     let mut writer = ChunkWriter::default();
-    template.write_answer(&mut writer, b"\"ours\"", &joined, |_, _| {});
+    template.write_answer(&mut writer, (b"\"ours\"", &AnswerForm::V2), &joined, |_, _| {});
     let written = String::from_utf8(writer.into_chunks().concat()).unwrap();
     let fields = written.strip_prefix(r#"{"id":"ours","results":[]"#).unwrap();
     fields.strip_suffix('}').unwrap().to_string()

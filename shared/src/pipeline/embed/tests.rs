@@ -5,7 +5,7 @@ fn validate(model: &str, count: usize, rest: &str) -> Result<UpstreamRequest> {
     let texts = vec!["\"t\""; count].join(",");
     let body = format!(r#"{{"model":"{model}","input_type":"x","texts":[{texts}]{rest}}}"#);
     let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
-    Embed::validate(Bytes::from(body), &config)
+    Embed::validate(Bytes::from(body), Dialect::V2, &config)
 }
 
 fn problem(model: &str, count: usize, rest: &str) -> (Code, String) {
@@ -44,7 +44,7 @@ fn answer_may_have_all_bytes_of_the_limit() {
     for (limit, is_taken) in [("39936", true), ("39935", false)] {
         let vars = [("GATEWAY_SECRET_ID", "key"), ("GATEWAY_EMBED_MAX_ANSWER_BYTES", limit)];
         let config = Config::from_vars(&vars).unwrap();
-        let outcome = Embed::validate(Bytes::from_static(body.as_bytes()), &config);
+        let outcome = Embed::validate(Bytes::from_static(body.as_bytes()), Dialect::V2, &config);
         assert_eq!(outcome.is_ok(), is_taken, "{limit}");
     }
 }
@@ -74,7 +74,7 @@ fn one_image_calls_are_bounded() {
         let body =
             format!(r#"{{"model":"embed-english-v3.0","input_type":"image","images":[{images}]}}"#);
         let config = Config::from_vars(&[("GATEWAY_SECRET_ID", "key")]).unwrap();
-        Embed::validate(Bytes::from(body), &config)
+        Embed::validate(Bytes::from(body), Dialect::V2, &config)
     };
     assert!(images(96).is_ok());
     let error = images(97).unwrap_err();

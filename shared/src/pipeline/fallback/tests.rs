@@ -6,6 +6,7 @@ use crate::edge::request::RequestOptions;
 use crate::endpoint::Endpoint;
 use crate::pipeline::tests::scripted::{ScriptedAnswer, ScriptedChat, start_default_app};
 use crate::pipeline::{chat::Chat, embed::Embed, rerank::Rerank};
+use crate::wire::dialect::Dialect;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -21,7 +22,7 @@ fn request<E: EndpointRules>(body: &str, fallback: Option<bool>) -> GatewayReque
         identity: Identity::new("tests", None),
         request_id: String::new(),
         options: RequestOptions { fallback, ..RequestOptions::default() },
-        upstream: E::validate(Bytes::from(body.to_string()), &config()).unwrap(),
+        upstream: E::validate(Bytes::from(body.to_string()), Dialect::V2, &config()).unwrap(),
         headers: http::HeaderMap::new(),
         attempt_timeout: second,
         deadline: Deadline::new(crate::clock::now(), second * 100, None, second * 100),
@@ -136,7 +137,8 @@ fn rerank_falls_back_with_spans_to_a_model_that_makes_them() {
         let plain = r#"{"model":"m","query":"q","documents":["a"]}"#;
         let spans = plain.replace("}", r#","relevant_spans":{"mode":"auto"}}"#);
         let can_answer = |body: &str| {
-            let upstream = Rerank::validate(Bytes::from(body.to_string()), &config()).unwrap();
+            let upstream =
+                Rerank::validate(Bytes::from(body.to_string()), Dialect::V2, &config()).unwrap();
             Rerank::can_answer(models::find_model(model).unwrap(), &upstream.object)
         };
         assert_eq!((can_answer(plain), can_answer(&spans)), (true, makes_them), "{model}");
@@ -200,7 +202,7 @@ fn fallback_is_asked_for_by_default_where_the_operator_says_so() {
 fn embed_model_must_take_the_texts_and_make_the_length() {
     let can_answer = |id: &str, rest: &str| {
         let body = format!(r#"{{"model":"m","input_type":"x",{rest}}}"#);
-        let upstream = Embed::validate(Bytes::from(body), &config()).unwrap();
+        let upstream = Embed::validate(Bytes::from(body), Dialect::V2, &config()).unwrap();
         Embed::can_answer(models::find_model(id).unwrap(), &upstream.object)
     };
     let text = |bytes: usize| format!(r#""texts":["a","{}"]"#, "t".repeat(bytes - 2));
@@ -222,7 +224,7 @@ fn embed_model_must_take_the_texts_and_make_the_length() {
 fn thinking_model_needs_room_beside_the_thoughts() {
     let can_answer = |budget: u64| {
         let body = format!(r#"{{"messages":[{{}}],"thinking":{{"token_budget":{budget}}}}}"#);
-        let upstream = Chat::validate(Bytes::from(body), &config()).unwrap();
+        let upstream = Chat::validate(Bytes::from(body), Dialect::V2, &config()).unwrap();
         let model = models::find_model("command-a-reasoning-08-2025").unwrap();
         Chat::can_answer(model, &upstream.object)
     };
@@ -233,7 +235,7 @@ fn thinking_model_needs_room_beside_the_thoughts() {
 fn tokens_are_lowered_to_a_limit_that_there_is() {
     let lower = |id: &str, tokens: u64| {
         let body = Bytes::from(format!(r#"{{"messages":[{{}}],"max_tokens":{tokens}}}"#));
-        let upstream = Chat::validate(body, &config()).unwrap();
+        let upstream = Chat::validate(body, Dialect::V2, &config()).unwrap();
         lower_max_tokens(models::find_model(id).unwrap(), &upstream.object)
     };
     assert_eq!(lower("command-r-08-2024", 4_000), None);

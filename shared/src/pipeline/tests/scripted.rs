@@ -26,6 +26,7 @@ use crate::secrets::key::ApiKey;
 use crate::secrets::source::{Fetching, Secret, SecretSource, StoredSecret};
 use crate::transport::Transport;
 use crate::wire::UpstreamRequest;
+use crate::wire::dialect::Dialect;
 use crate::wire::object::RequestObject;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
@@ -209,8 +210,8 @@ impl EndpointRules for ScriptedChat {
     const ENDPOINT: Endpoint = Endpoint::Chat;
     type Response = ScriptedAnswer;
 
-    fn validate(body: Bytes, config: &Config) -> Result<UpstreamRequest> {
-        Chat::validate(body, config)
+    fn validate(body: Bytes, dialect: Dialect, config: &Config) -> Result<UpstreamRequest> {
+        Chat::validate(body, dialect, config)
     }
 
     fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes {

@@ -46,17 +46,19 @@ fn routes_are_the_served_ones() {
         [
             ("POST", "/v2/chat", "chat", true),
             ("POST", "/v2/embed", "embed", true),
+            ("POST", "/v1/embed", "embed", true),
             ("GET", "/api/health", "health", false),
             ("GET", "/api/health/check", "health", true),
             ("POST", "/v2/rerank", "rerank", true),
+            ("POST", "/v1/rerank", "rerank", true),
         ]
     );
     let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
-    assert_eq!(timeouts, [900, 300, 15, 15, 70]);
+    assert_eq!(timeouts, [900, 300, 300, 15, 15, 70, 70]);
     let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
     let all = Some(Throttle { rate: 1000.0, burst: 2000.0 });
     let health = Some(Throttle { rate: 2.0, burst: 5.0 });
-    assert_eq!(throttles, [all, all, health, all, all]);
+    assert_eq!(throttles, [all, all, all, health, all, all, all]);
 }
 
 #[test]
