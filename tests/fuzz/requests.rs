@@ -5,6 +5,7 @@ use crate::run::{Verdict, run};
 use bytes::Bytes;
 use serde_json::Value;
 use shared::error::{GatewayError, Result};
+use shared::wire::dialect::Dialect;
 use shared::wire::object::{KnownFields, MAX_FIELDS, RequestObject};
 use shared::wire::{chat::ChatRequest, embed, embed::EmbedRequest, rerank, rerank::RerankRequest};
 
@@ -44,7 +45,7 @@ fn check_chat(body: &Bytes) -> Result<()> {
 fn check_embed(body: &Bytes) -> Result<()> {
     let request = EmbedRequest::parse(body.clone())?;
     assert!(request.input_count() > 0);
-    let upstream = request.into_upstream();
+    let upstream = request.into_upstream(Dialect::V2);
     let sent = Fields::read(body).unwrap();
     let set = [("embedding_types", r#"["float"]"#)];
     let set = if sent.get("embedding_types").is_some() { &[] } else { &set[..] };
@@ -53,7 +54,7 @@ fn check_embed(body: &Bytes) -> Result<()> {
 }
 
 fn check_rerank(body: &Bytes) -> Result<()> {
-    let upstream = RerankRequest::parse(body.clone())?.into_upstream("m".into());
+    let upstream = RerankRequest::parse(body.clone(), Dialect::V2)?.into_upstream("m".into());
     let sent = Fields::read(body).unwrap();
     let set = [("model", r#""m""#)];
     let set = if sent.get("model").is_some() { &[] } else { &set[..] };

@@ -1,16 +1,19 @@
 //! Split and merge: the answers of many calls, joined, are the answer that one call would have
 //! given.
 
-use crate::reference::{News, answer_embed, answer_rerank, write_counts};
+use crate::reference::{Fields, News, answer_embed, answer_rerank, write_counts};
 use crate::run::{choices_of, run};
 use bytes::Bytes;
 use fastrand::Rng;
+use serde_json::value::RawValue;
 use shared::batch::embed::{EmbedBatch, Misfit, Table};
 use shared::batch::rerank::{RerankBatch, SubAnswer};
 use shared::batch::{Batch, SubRequest};
 use shared::wire::ExpectedResults;
+use shared::wire::dialect::{AnswerForm, Dialect};
 use shared::wire::embed::{EmbedAnswer, EmbedRequest};
 use shared::wire::rerank::{RerankAnswer, RerankRequest};
+use std::collections::HashMap;
 
 #[test]
 fn embed_split_answers_as_one_call() {
@@ -40,7 +43,7 @@ fn expect_results(sub_request: &SubRequest, whole: Option<&ExpectedResults>) -> 
 fn check_embed(input: &[u8]) -> Option<()> {
     let request = EmbedRequest::parse(Bytes::copy_from_slice(input)).ok()?;
     let source = request.source();
-    let upstream = request.into_upstream();
+    let upstream = request.into_upstream(Dialect::V2);
     let object = &upstream.object;
     let mut choices = choices_of(input);
     let (per_call, news) = (choices.usize(1..6), choose_news(&mut choices));
@@ -74,11 +77,39 @@ fn check_embed(input: &[u8]) -> Option<()> {
     assert_eq!(split_counts(&written).0, split_counts(expected.as_bytes()).0);
     let requested = requested.iter().map(|input| std::str::from_utf8(input).unwrap());
     assert_eq!(split_counts(&written).1, write_counts(requested));
+    check_v1_embed(input, source);
     Some(())
 }
 
+/// Checks that v1 has the embeddings of v2, in its own form.
+fn check_v1_embed(input: &[u8], source: &str) {
+    let request = EmbedRequest::parse(Bytes::copy_from_slice(input)).expect("it is one of v2");
+    let upstream = request.into_upstream(Dialect::V1);
+    let form = upstream.form.clone();
+    let v2 = answer_embed(upstream.object.body(), News::None).unwrap();
+    let batch = EmbedBatch::new(&upstream.object, source != "inputs").with_form(form.clone());
+    let elements: Vec<_> = (0..batch.elements().len()).collect();
+    let mut table = Table::new(&batch);
+    let mut answers = Vec::new();
+    for sub_request in batch.split_into(&elements, usize::MAX) {
+        let answer = answer_embed(&batch.write_body(&sub_request), News::None).unwrap();
+        answers.push((sub_request, EmbedAnswer::parse(Bytes::from(answer)).expect("an answer")));
+    }
+    table.add_answers(&answers).expect("one call has one form");
+    let v1 = table.write_answer(b"\"ours\"").expect("a row for each element").concat();
+    let (v1, v2) = (Fields::read(&v1).expect("JSON"), Fields::read(v2.as_bytes()).expect("JSON"));
+    let by_type = v2.get("embeddings").expect("embeddings");
+    let types = Fields::read(by_type.as_bytes()).expect("an object");
+    let expected = match form {
+        AnswerForm::V1Floats => types.get("float"),
+        _ => Some(by_type),
+    };
+    assert_eq!((v1.get("embeddings"), v1.get("texts")), (expected, v2.get("texts")));
+}
+
 fn check_rerank(input: &[u8]) -> Option<()> {
-    let request = RerankRequest::parse(Bytes::copy_from_slice(input)).ok()?;
+    check_v1_rerank(input);
+    let request = RerankRequest::parse(Bytes::copy_from_slice(input), Dialect::V2).ok()?;
     let upstream = request.into_upstream("fake-model".into());
     let mut choices = choices_of(input);
     let (per_call, news) = (choices.usize(1..6), choose_news(&mut choices));
@@ -96,6 +127,31 @@ fn check_rerank(input: &[u8]) -> Option<()> {
     let answers: Vec<_> = answers.collect();
     let written = batch.write_answer(&answers, b"\"ours\"").expect("indices and scores").concat();
     assert_eq!(split_counts(&written), split_counts(expected.as_bytes()));
+    Some(())
+}
+
+/// Checks that v1 gives back each document with its result.
+fn check_v1_rerank(input: &[u8]) -> Option<()> {
+    let request = RerankRequest::parse(Bytes::copy_from_slice(input), Dialect::V1).ok()?;
+    let upstream = request.into_upstream("fake-model".into());
+    let batch = RerankBatch::new(&upstream.object, 3).with_form(upstream.form.clone());
+    let answers = batch.sub_requests().iter().map(|sub_request| {
+        let answer = answer_rerank(&batch.write_body(sub_request), News::None);
+        let answer = RerankAnswer::parse(Bytes::from(answer)).expect("a rerank answer");
+        SubAnswer { answer, is_cached: false }
+    });
+    let answers: Vec<_> = answers.collect();
+    let written = batch.write_answer(&answers, b"\"ours\"").expect("indices and scores").concat();
+    #[derive(serde::Deserialize)]
+    struct Ranking<'a> {
+        #[serde(borrow)]
+        results: Vec<HashMap<&'a str, &'a RawValue>>,
+    }
+    let ranking: Ranking = serde_json::from_slice(&written).expect("JSON");
+    let returns_documents = matches!(upstream.form, AnswerForm::V1Documents(_));
+    for result in ranking.results {
+        assert_eq!(result.contains_key("document"), returns_documents);
+    }
     Some(())
 }
 

@@ -101,7 +101,7 @@ metrics! {
     Requests: "Count", BY_SERVICE_AND_ENDPOINT, &[];
     /// Requests that failed by a fault of the gateway or of Cohere: answers of 500 and above, and streams that ended in ERROR with the code of such an answer; but not at a time that the caller had set, by an option or by not reading. 0 for the others.
     ServerError: "Count", BY_SERVICE_AND_ENDPOINT, &[];
-    /// Every answer of 500 and above. 0 for the others.
+    /// Every answer of 500 and above to a request of v2. 0 for the others.
     Answered5xx: "Count", BY_ENDPOINT, &[];
     /// Requests that met a 429 of Cohere, or were answered 429 by the gateway in a cooldown. 0 for the others.
     RateLimited: "Count", BY_SERVICE, &[];

@@ -2,8 +2,8 @@
 
 use gateway_tests::gateway::Answer;
 use gateway_tests::scripted_cohere::{
-    ALWAYS, EMBED_FALLBACK, RERANK, ScriptedCohere, build_embed_body, build_rerank_body, number_texts,
-    refuse_late,
+    ALWAYS, EMBED_FALLBACK, RERANK, ScriptedCohere, build_embed_body, build_rerank_body,
+    number_texts, refuse_late,
 };
 use serde_json::{Value, json};
 
