@@ -8,6 +8,7 @@ mod authorizer;
 mod aws_access;
 pub mod aws_endpoints;
 mod cache;
+mod cors;
 pub mod docs;
 mod fallback;
 mod health;
@@ -32,6 +33,7 @@ pub mod vars;
 pub use authorizer::AuthorizerConfig;
 pub use aws_access::AwsAccess;
 pub use cache::CacheConfig;
+pub use cors::CorsConfig;
 pub use fallback::{FallbackConfig, FallbackPair, WITHOUT_FALLBACK};
 pub use health::HealthConfig;
 pub use http::{HttpConfig, is_loopback};
@@ -65,6 +67,7 @@ pub struct Config {
     pub rates: RatesConfig,
     pub limits: LimitsConfig,
     pub cache: CacheConfig,
+    pub cors: CorsConfig,
     pub times: TimesConfig,
     pub health: HealthConfig,
 }
@@ -88,6 +91,7 @@ impl Config {
             rates: RatesConfig::read_from(&mut reader),
             limits: LimitsConfig::read_from(&mut reader),
             cache: CacheConfig::read_from(&mut reader),
+            cors: CorsConfig::read_from(&mut reader),
             times: TimesConfig::read_from(&reader),
             health: HealthConfig::read_from(&mut reader),
         };

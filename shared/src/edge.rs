@@ -1,5 +1,6 @@
 //! The side that faces API Gateway: what comes in, who it is, what goes out.
 
+pub mod cors;
 mod event;
 pub mod header_value;
 pub mod identity;

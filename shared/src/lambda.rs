@@ -8,11 +8,12 @@ mod tcp_nodelay;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::vars::Environment;
+use crate::edge::cors;
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
 use crate::telemetry::invocation::{InvocationIds, within_invocation};
-use http::Response;
+use http::{Response, header};
 use http_body_util::BodyDataStream;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
 use serde::Serialize;
@@ -36,11 +37,26 @@ where
             let LambdaEvent { payload, context } = event;
             let incoming = Incoming::new(payload.get(), &context.request_id, context.deadline);
             let ids = InvocationIds::new(&incoming.request_id, context.xray_trace_id.as_deref());
-            let answer = handler(app, incoming);
+            let answer = answer_any_page(app, incoming, handler.clone());
             within_invocation(ids, async move { Ok::<_, Error>(into_stream(answer.await)) })
         });
         lambda_runtime::run_concurrent(service).await
     })
+}
+
+/// Answers a request, whichever web page it may come from.
+async fn answer_any_page<H, F>(app: &'static App, incoming: Incoming, handler: H) -> Response<Body>
+where
+    H: Fn(&'static App, Incoming) -> F,
+    F: Future<Output = Response<Body>>,
+{
+    let origin = incoming.headers.get(header::ORIGIN).cloned();
+    let mut response = match incoming.is_preflight {
+        true => cors::answer_preflight(),
+        false => handler(app, incoming).await,
+    };
+    cors::add_headers(response.headers_mut(), origin.as_ref(), &app.config.cors);
+    response
 }
 
 /// Turns an answer into the form that the Runtime API streams: a head in JSON, then the body.

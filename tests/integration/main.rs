@@ -49,3 +49,4 @@ mod unreadable_clients;
 mod upstream_id;
 mod usage_plans;
 mod versions;
+mod web_pages;

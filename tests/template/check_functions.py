@@ -8,6 +8,7 @@ from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, ROOT, TEMPLATE, check, of_
 OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
 ASKS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
 CALLS_COHERE = {**ASKS_COHERE, "GATEWAY_PRICES": {"Ref": "Prices"}}
+SERVES = {**CALLS_COHERE, "GATEWAY_CORS_ORIGINS": {"Ref": "CorsOrigins"}}
 CALLS_VERSIONS = {"GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")}
 
 
@@ -25,10 +26,10 @@ def release():
 
 # The variables of each function beside those of all: one line for a new variable.
 VARIABLES = {
-    "Chat": CALLS_COHERE,
-    "Embed": CALLS_COHERE,
-    "Rerank": CALLS_COHERE,
-    "Health": CALLS_COHERE,
+    "Chat": SERVES,
+    "Embed": SERVES,
+    "Rerank": SERVES,
+    "Health": SERVES,
     "Authorizer": {
         "GATEWAY_CLIENTS_SECRET_ID": own_or_existing("Clients"),
         "GATEWAY_SHARED_USAGE_PLAN_KEY": {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"},

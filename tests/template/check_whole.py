@@ -20,6 +20,8 @@ EMAIL = r"^([^@\s]+@[^@\s]+)?$"
 TOPIC_ARN = r"^(arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+)?$"
 DAYS = [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 
+ORIGIN = r"https?://[a-z0-9.-]+(:[0-9]{1,5})?"
+
 # Default, and bound: a pattern, a list of values, the least number, or the least and the greatest.
 PARAMETERS = {
     "UpstreamUrl": ("https://api.cohere.com", r"^https://[^\s/?#]+[^\s?#]*$"),
@@ -30,6 +32,7 @@ PARAMETERS = {
     "ClientRequestsPerDay": (500_000, 1),
     "RouteRequestsPerSecond": (1000, 1),
     "RouteBurst": (2000, 1),
+    "CorsOrigins": ("none", r"^(none|{0}(,{0})*)$".replace("{0}", ORIGIN)),
     "ChatReservedConcurrency": ("none", RESERVE),
     "EmbedReservedConcurrency": ("none", RESERVE),
     "RerankReservedConcurrency": ("none", RESERVE),
@@ -102,6 +105,7 @@ CONDITIONS = {
     "HasSecretsKey": ("not", "SecretsKmsKeyArn", ""),
     "HasPermissionsBoundary": ("not", "PermissionsBoundaryArn", ""),
     "HasDomainName": ("not", "DomainName", ""),
+    "AllowsPages": ("not", "CorsOrigins", "none"),
     "HasAccessLogs": ("AccessLogs", "on"),
     **{f"{name}HasLive": ("not", f"Live{name}Version", "") for name in GATED},
     "HasProbeSchedule": ("not", "ProbeSchedule", "off"),

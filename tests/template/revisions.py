@@ -74,6 +74,7 @@ def changed(before, after):
 # Values that fit a pattern, where a sign more would not; and what a parameter needs beside it.
 FITTING = {
     "Prices": "fake=input_tokens:1",
+    "CorsOrigins": "https://app.example.com",
     "DomainName": "gateway.example.com",
     "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/0-0",
     "SecretsKmsKeyArn": "arn:aws:kms:us-east-1:123456789012:key/0-0",

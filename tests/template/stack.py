@@ -31,6 +31,8 @@ GATED = {
     "Health": WATCHED,
     "Authorizer": ["Denials", "Failures", *WATCHED],
 }
+# Paths that a web page may call.
+PAGES = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v1/embed", "/v1/rerank"]
 # The function that serves each route.
 ROUTES = {
     ("/v2/chat", "post"): "Chat",
@@ -40,6 +42,7 @@ ROUTES = {
     ("/v1/rerank", "post"): "Rerank",
     ("/api/health", "get"): "Health",
     ("/api/health/check", "get"): "Health",
+    **{(path, "options"): "Health" for path in PAGES},
 }
 
 

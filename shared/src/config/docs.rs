@@ -1,13 +1,13 @@
 //! The tables of all concerns, and `docs/configuration.md`, which is printed from them.
 
 use super::setting::{Setting, SettingKind};
-use super::{authorizer, cache, fallback, health, http, limits, models, prices};
+use super::{authorizer, cache, cors, fallback, health, http, limits, models, prices};
 use super::{probe, rates, resilience, rollout, rotation, secrets, service, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 16] = [
+const CONCERNS: [(&str, &[Setting]); 17] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -20,6 +20,7 @@ const CONCERNS: [(&str, &[Setting]); 16] = [
     ("Rates", rates::SETTINGS),
     ("Limits", limits::SETTINGS),
     ("Cache", cache::SETTINGS),
+    ("Web pages", cors::SETTINGS),
     ("Times", times::SETTINGS),
     ("Health check", health::SETTINGS),
     ("Probe", probe::SETTINGS),

@@ -26,6 +26,8 @@ pub(super) struct ApiGatewayEvent<'a> {
     body: Option<Cow<'a, str>>,
     is_base64_encoded: bool,
     #[serde(borrow)]
+    pub(super) http_method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     pub(super) resource: Option<Cow<'a, str>>,
     pub(super) request_context: EventContext,
 }

@@ -23,6 +23,8 @@ pub struct Incoming {
     pub request_id: String,
     /// What the authorizer has said of the caller.
     pub authorizer: Option<AuthorizerContext>,
+    /// A browser asks what a page may send.
+    pub is_preflight: bool,
     /// The dialect of the route that was called.
     pub dialect: Dialect,
     pub headers: HeaderMap,
@@ -63,6 +65,7 @@ impl Incoming {
         Self {
             request_id: request_id.unwrap_or_else(|| invocation_id.to_string()),
             authorizer,
+            is_preflight: event.http_method.as_deref() == Some("OPTIONS"),
             dialect: Dialect::of_resource(event.resource.as_deref().unwrap_or_default()),
             headers,
             body,
@@ -179,6 +182,7 @@ mod tests {
         Incoming {
             request_id: String::new(),
             authorizer: None,
+            is_preflight: false,
             dialect: Dialect::V2,
             headers: headers.collect(),
             body: Bytes::new(),

@@ -28,6 +28,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use event::ProxyRequest;
+use http::{HeaderMap, Method};
 use http_body_util::BodyExt;
 use rejection::{GatewayResponses, Rejection};
 use std::collections::BTreeMap;
@@ -52,6 +53,13 @@ pub struct ApiGateway {
     routes: Vec<Route>,
     authorizer: Authorizer,
     responses: GatewayResponses,
+}
+
+/// What is needed of a request once it has been handed on.
+struct SentHead {
+    method: Method,
+    path: String,
+    headers: HeaderMap,
 }
 
 struct Route {
@@ -107,8 +115,10 @@ impl ApiGateway {
     }
 
     /// Answers and tells of a request that gets no answer of a function.
-    fn refuse(&self, rejection: &Rejection, id: &str, method: &str, path: &str) -> Response {
-        let response = self.responses.response_to(rejection, id);
+    fn refuse(&self, rejection: &Rejection, id: &str, sent: &SentHead) -> Response {
+        let SentHead { method, path, headers } = sent;
+        let (method, path) = (method.as_str(), path.as_str());
+        let response = self.responses.response_to(rejection, id, headers);
         let status = response.status().as_u16();
         let response_type = rejection.response_type();
         RefusedRequest { id, method, path, status, response_type }.write_line(&self.api.output);
@@ -160,12 +170,16 @@ impl ApiGateway {
 
 async fn handle_request(State(api_gateway): State<Arc<ApiGateway>>, request: Request) -> Response {
     let id = Uuid::new_v4().to_string();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = api_gateway.find_route(method.as_str(), &path);
+    let sent = SentHead {
+        method: request.method().clone(),
+        path: request.uri().path().to_owned(),
+        headers: request.headers().clone(),
+    };
+    let route = api_gateway.find_route(sent.method.as_str(), &sent.path);
     let answer = api_gateway.answer_request(&id, route, request).await;
     let response = match answer {
         Ok(response) => response,
-        Err(rejection) => api_gateway.refuse(&rejection, &id, method.as_str(), &path),
+        Err(rejection) => api_gateway.refuse(&rejection, &id, &sent),
     };
     let measured = route.map(|Route { route, .. }| (route.method.as_str(), route.path.as_str()));
     api_gateway.api.count_request(measured, response.status().as_u16());

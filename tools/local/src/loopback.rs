@@ -7,6 +7,7 @@ use axum::Router;
 use axum::serve::ListenerExt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -24,9 +25,21 @@ pub async fn bind_port(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
 pub async fn serve_until_stopped(
     listener: TcpListener,
     router: Router,
+    stop: watch::Receiver<bool>,
+) {
+    serve_pages_until_stopped(listener, router, Vec::new(), stop).await;
+}
+
+/// Does the same for the web pages of these origins too.
+pub async fn serve_pages_until_stopped(
+    listener: TcpListener,
+    router: Router,
+    origins: Vec<String>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let router = router.layer(axum::middleware::from_fn(foreign_page::refuse_foreign_page));
+    let origins: Arc<[String]> = origins.into();
+    let refuse = axum::middleware::from_fn_with_state(origins, foreign_page::refuse_foreign_page);
+    let router = router.layer(refuse);
     let listener = listener.tap_io(|connection| {
         let _ = connection.set_nodelay(true);
     });

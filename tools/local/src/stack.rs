@@ -107,7 +107,12 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
     let mut names = reference_values(&upstream_url);
+    let origins = options.settings.iter().find(|(name, _)| name == "GATEWAY_CORS_ORIGINS");
+    // API Gateway's own answers are readable where those of the functions are.
+    names.extend(origins.map(|(_, value)| ("CorsOrigins".to_owned(), value.clone())));
     names.extend(options.parameters);
+    let origins = names.get("CorsOrigins").cloned().unwrap_or_default();
+    let origins: Vec<_> = origins.split(',').map(str::to_owned).collect();
     let mut template = Template::parse(template::TEXT, names).context("in template.yaml")?;
     if let Some(time) = options.authorizer_cache_ttl {
         template.authorizer.cache_ttl = time;
@@ -186,9 +191,10 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         stop,
     };
     stack.warm_up_functions().await?;
-    tokio::spawn(loopback::serve_until_stopped(
+    tokio::spawn(loopback::serve_pages_until_stopped(
         listener,
         api_gateway.into_router(),
+        origins,
         stack.stop.subscribe(),
     ));
     Ok(stack)

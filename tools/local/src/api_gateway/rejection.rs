@@ -6,8 +6,11 @@
 use crate::template::GatewayResponse;
 use axum::body::Body;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::collections::BTreeMap;
+
+/// Begins a value that is taken from a header of the request.
+const FROM_REQUEST: &str = "method.request.header.";
 
 /// Why a request got no answer from its function.
 #[derive(Debug, PartialEq)]
@@ -75,7 +78,12 @@ impl GatewayResponses {
     }
 
     /// The answer to a request that was refused.
-    pub fn response_to(&self, rejection: &Rejection, request_id: &str) -> Response {
+    pub fn response_to(
+        &self,
+        rejection: &Rejection,
+        request_id: &str,
+        request_headers: &HeaderMap,
+    ) -> Response {
         let (kind, default_status, message) = rejection.aws_defaults();
         let fallback = if default_status < 500 { "DEFAULT_4XX" } else { "DEFAULT_5XX" };
         let given = self
@@ -95,9 +103,11 @@ impl GatewayResponses {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         for (name, value) in &given.headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::try_from(name), HeaderValue::try_from(value))
-            {
+            let value = match value.strip_prefix(FROM_REQUEST) {
+                Some(sent) => request_headers.get(sent).cloned(),
+                None => HeaderValue::try_from(value).ok(),
+            };
+            if let (Ok(name), Some(value)) = (HeaderName::try_from(name), value) {
                 headers.insert(name, value);
             }
         }
@@ -128,7 +138,11 @@ mod tests {
             .iter()
             .map(|(kind, response)| ((*kind).to_owned(), response.clone()))
             .collect();
-        let response = GatewayResponses::new(by_type).response_to(&rejection, "id-1");
+        let response = GatewayResponses::new(by_type).response_to(
+            &rejection,
+            "id-1",
+            &HeaderMap::from_iter([(header::ORIGIN, HeaderValue::from_static("http://a.example"))]),
+        );
         let header =
             response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
         let status = response.status().as_u16();
@@ -153,6 +167,15 @@ mod tests {
             answer(&[("THROTTLED", throttled)], Rejection::Throttled).await;
         assert_eq!((status, header.as_deref()), (420, Some("1")));
         assert_eq!(body, json!({"id": "id-1", "message": "slower"}));
+    }
+
+    #[tokio::test]
+    async fn header_may_come_from_the_request() {
+        let mut throttled = response_with(None, "{}");
+        throttled.headers.insert("Retry-After".into(), "method.request.header.Origin".into());
+        throttled.headers.insert("X-None".into(), "method.request.header.X-Absent".into());
+        let (_, header, _) = answer(&[("THROTTLED", throttled)], Rejection::Throttled).await;
+        assert_eq!(header.as_deref(), Some("http://a.example"));
     }
 
     #[tokio::test]

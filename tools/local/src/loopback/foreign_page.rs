@@ -5,18 +5,23 @@
 //! containers call each other by. Without that it may send some requests from its own origin,
 //! which browsers name in `Origin` and `Sec-Fetch-Site`.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, Uri};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The addresses of this machine that are served, at any port.
 const ADDRESSES: [&str; 2] = ["127.0.0.1", "[::1]"];
 
 /// Passes a request on unless it bears the mark of a foreign page.
-pub(super) async fn refuse_foreign_page(request: Request, next: Next) -> Response {
-    match find_problem(request.uri(), request.headers()) {
+pub(super) async fn refuse_foreign_page(
+    State(served): State<Arc<[String]>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match find_problem(request.uri(), request.headers(), &served) {
         Some((status, message)) => {
             let id = Uuid::new_v4().to_string();
             // In the order of every other error; neither text has anything to escape.
@@ -27,13 +32,24 @@ pub(super) async fn refuse_foreign_page(request: Request, next: Next) -> Respons
     }
 }
 
-fn find_problem(uri: &Uri, headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+/// Returns what is wrong with a request; pages of the `served` origins may come from anywhere.
+fn find_problem(
+    uri: &Uri,
+    headers: &HeaderMap,
+    served: &[String],
+) -> Option<(StatusCode, &'static str)> {
     let mut hosts = headers.get_all("host").iter().map(|host| host.as_bytes());
     let named = hosts.next().is_some_and(is_served) && hosts.all(is_served);
     let is_meant = uri.authority().is_none_or(|authority| is_served(authority.as_str().as_bytes()));
     if !named || !is_meant {
         let message = "Host: only localhost, 127.0.0.1, [::1] and names without a dot are served";
         return Some((StatusCode::MISDIRECTED_REQUEST, message));
+    }
+    let mut origins = headers.get_all("origin").iter();
+    if let (Some(origin), None) = (origins.next(), origins.next())
+        && served.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
+    {
+        return None;
     }
     let is_from_here =
         headers.get_all("origin").iter().all(|origin| is_local_origin(origin.as_bytes()));
@@ -83,7 +99,8 @@ mod tests {
         let headers =
             headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let headers = headers.collect::<HeaderMap>();
-        find_problem(&Uri::from_static("/v2/chat"), &headers).map(|(status, _)| status.as_u16())
+        find_problem(&Uri::from_static("/v2/chat"), &headers, &[])
+            .map(|(status, _)| status.as_u16())
     }
 
     #[test]
@@ -127,10 +144,10 @@ mod tests {
         let mut two = HeaderMap::new();
         two.append("host", "localhost".parse().unwrap());
         two.append("host", "evil.example".parse().unwrap());
-        assert!(find_problem(&Uri::from_static("/"), &two).is_some());
+        assert!(find_problem(&Uri::from_static("/"), &two, &[]).is_some());
         let absolute = Uri::from_static("http://evil.example/v2/chat");
         let local = HeaderMap::from_iter([("host".parse().unwrap(), "localhost".parse().unwrap())]);
-        assert!(find_problem(&absolute, &local).is_some());
+        assert!(find_problem(&absolute, &local, &[]).is_some());
     }
 
     #[test]

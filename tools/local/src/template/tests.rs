@@ -47,18 +47,23 @@ fn routes_are_the_served_ones() {
             ("POST", "/v2/chat", "chat", true),
             ("POST", "/v2/embed", "embed", true),
             ("POST", "/v1/embed", "embed", true),
+            ("OPTIONS", "/v2/chat", "health", false),
+            ("OPTIONS", "/v2/embed", "health", false),
+            ("OPTIONS", "/v1/embed", "health", false),
             ("GET", "/api/health", "health", false),
             ("GET", "/api/health/check", "health", true),
+            ("OPTIONS", "/v2/rerank", "health", false),
+            ("OPTIONS", "/v1/rerank", "health", false),
             ("POST", "/v2/rerank", "rerank", true),
             ("POST", "/v1/rerank", "rerank", true),
         ]
     );
     let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
-    assert_eq!(timeouts, [900, 300, 300, 15, 15, 70, 70]);
+    assert_eq!(timeouts, [900, 300, 300, 15, 15, 15, 15, 15, 15, 15, 70, 70]);
     let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
     let all = Some(Throttle { rate: 1000.0, burst: 2000.0 });
     let health = Some(Throttle { rate: 2.0, burst: 5.0 });
-    assert_eq!(throttles, [all, all, all, health, all, all, all]);
+    assert_eq!(throttles, [all, all, all, all, all, all, health, all, all, all, all, all]);
 }
 
 #[test]

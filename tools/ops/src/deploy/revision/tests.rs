@@ -22,6 +22,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("RouteBurst", "2001", &[]),
     ("AllowTrialKey", "on", &["rotate-key"]),
     ("Prices", "fake=input_tokens:1", &["chat", "embed", "health", "probe", "rerank"]),
+    ("CorsOrigins", "https://app.example.com", &["chat", "embed", "health", "rerank"]),
     ("LogRetentionDays", "7", &[]),
     ("ChatReservedConcurrency", "7", &[]),
     ("EmbedReservedConcurrency", "7", &[]),
