@@ -1,0 +1,30 @@
+import dspy
+from asks import CHAT, EMBED, QUESTION, TEXTS
+
+CLIENT = "dspy"
+
+
+def connect(url, token):
+    # dspy is pointed with:
+    return dspy.LM(f"cohere_chat/{CHAT}", api_base=f"{url}/v2/chat", api_key=token, cache=False)
+
+
+def test_chat(url, token):
+    assert "red fox" in connect(url, token)(QUESTION)[0]
+
+
+async def test_stream(url, token):
+    import litellm
+
+    lm = connect(url, token)
+    stream = await litellm.acompletion(
+        lm.model, [{"role": "user", "content": QUESTION}], stream=True, **{
+            name: lm.kwargs[name] for name in ("api_base", "api_key")
+        }
+    )
+    assert "red fox" in "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+
+def test_embed(url, token):
+    embed = dspy.Embedder(f"cohere/{EMBED}", api_base=f"{url}/v2/embed", api_key=token, caching=False)
+    assert embed(TEXTS).shape == (2, 1536)
