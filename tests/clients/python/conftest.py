@@ -64,9 +64,9 @@ def pytest_runtest_logreport(report):
     if report.when == "call" or report.failed:
         outcome = "FAIL" if report.failed else "ok"
         counts[outcome] += 1
-        print(f"\n{outcome:4} {report.row}", end="", flush=True)
+        print(f"\n{outcome:4} {report.row}", flush=True)
         if report.failed:
-            print("\n" + "\n".join(report.longreprtext.splitlines()[-12:]), end="")
+            print("\n".join(report.longreprtext.splitlines()[-12:]))
 
 
 def pytest_report_teststatus(report):

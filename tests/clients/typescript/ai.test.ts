@@ -7,7 +7,8 @@ import * as ai7 from "ai-7";
 import { createCohere as createCohere3 } from "ai-sdk-cohere-3";
 import { createCohere as createCohere4 } from "ai-sdk-cohere-4";
 import { z } from "zod";
-import { CHAT, client, collect, EMBED, includesFox, ownDefect, QUERY, QUESTION, RERANK, TEXTS, TOKEN, type Feature } from "./clients";
+import { CHAT, client, collect, EMBED, includesFox, ownDefect, type Feature } from "./clients";
+import { QUERY, QUESTION, RERANK, TEXTS, TOKEN } from "./clients";
 
 const weather = {
     description: "Tells the weather of a city.",
@@ -27,7 +28,8 @@ function connect4(url: string) {
 
 function connectCompatible(url: string) {
     // @ai-sdk/openai-compatible is pointed with:
-    return createOpenAICompatible({ name: "cohere", supportsStructuredOutputs: true, baseURL: `${url}/compatibility/v1`, apiKey: TOKEN });
+    const options = { name: "cohere", baseURL: `${url}/compatibility/v1`, apiKey: TOKEN };
+    return createOpenAICompatible({ ...options, supportsStructuredOutputs: true });
 }
 
 function features(ai: any, connect: (url: string) => any): Record<string, Feature> {

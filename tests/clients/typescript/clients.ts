@@ -1,4 +1,4 @@
-/** A test is one feature of one client; the suite prints one line a test, from which the table of docs/clients.md is made. */
+/** A test is one feature of one client. The suite prints one line a test, of which docs/clients.md is made. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

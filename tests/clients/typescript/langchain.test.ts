@@ -20,7 +20,8 @@ client("@langchain/cohere", {
         includesFox(chunks.map((chunk) => chunk.content).join(""));
     },
     tools: async (url) => {
-        const options = { name: "get_weather", description: "Tells the weather.", schema: z.object({ city: z.string() }) };
+        const schema = z.object({ city: z.string() });
+        const options = { name: "get_weather", description: "Tells the weather.", schema };
         const weather = tool(async ({ city }: { city: string }) => `It rains in ${city}.`, options);
         const answer = await chat(url).bindTools([weather]).invoke("weather in Paris?");
         assert.equal(answer.tool_calls![0].name, "get_weather");

@@ -7,8 +7,8 @@ MESSAGES = [{"role": "user", "content": QUESTION}]
 
 def complete(url, token, **options):
     # any-llm-sdk is pointed with:
-    point = {"provider": "cohere", "api_key": token, "client_args": {"base_url": url}}
-    return any_llm.completion(CHAT, MESSAGES, **point, **options)
+    options.update(provider="cohere", api_key=token, client_args={"base_url": url})
+    return any_llm.completion(CHAT, MESSAGES, **options)
 
 
 def test_chat(url, token):

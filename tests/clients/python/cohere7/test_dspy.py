@@ -1,4 +1,5 @@
 import dspy
+import litellm
 from asks import CHAT, EMBED, QUESTION, TEXTS
 
 CLIENT = "dspy"
@@ -14,14 +15,11 @@ def test_chat(url, token):
 
 
 async def test_stream(url, token):
-    import litellm
-
+    """DSPy streams by LiteLLM, with the model's own options."""
     lm = connect(url, token)
-    stream = await litellm.acompletion(
-        lm.model, [{"role": "user", "content": QUESTION}], stream=True, **{
-            name: lm.kwargs[name] for name in ("api_base", "api_key")
-        }
-    )
+    messages = [{"role": "user", "content": QUESTION}]
+    options = {name: lm.kwargs[name] for name in ("api_base", "api_key")}
+    stream = await litellm.acompletion(lm.model, messages, stream=True, **options)
     assert "red fox" in "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
 

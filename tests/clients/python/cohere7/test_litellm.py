@@ -8,6 +8,7 @@ WEATHER = {
     "description": "Tells the weather of a city.",
     "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
+TOOLS = [{"type": "function", "function": WEATHER}]
 
 
 def complete(url, token, messages, **options):
@@ -37,12 +38,14 @@ async def test_stream_async(url, token):
     assert "red fox" in "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
 
 
-@pytest.mark.parametrize("stream", [False, True])
-def test_tools(url, token, stream):
-    tools = [{"type": "function", "function": WEATHER}]
-    answer = complete(url, token, user("weather in Paris?"), tools=tools, stream=stream)
-    if stream:
-        answer = litellm.stream_chunk_builder(list(answer))
+def test_tools(url, token):
+    answer = complete(url, token, user("weather in Paris?"), tools=TOOLS)
+    assert answer.choices[0].message.tool_calls[0].function.name == "get_weather"
+
+
+def test_tools_streamed(url, token):
+    stream = complete(url, token, user("weather in Paris?"), tools=TOOLS, stream=True)
+    answer = litellm.stream_chunk_builder(list(stream))
     assert answer.choices[0].message.tool_calls[0].function.name == "get_weather"
 
 

@@ -5,17 +5,13 @@ from redisvl.utils.vectorize import CohereTextVectorizer
 CLIENT = "redisvl"
 
 
-def connect(component, model, url, token, **options):
-    # redisvl is pointed with:
-    return component(model, api_config={"api_key": token}, base_url=url, **options)
-
-
 def test_embed(url, token):
-    vectorizer = connect(CohereTextVectorizer, EMBED, url, token)
+    vectorizer = CohereTextVectorizer(EMBED, api_config={"api_key": token}, base_url=url)
     assert [len(vector) for vector in vectorizer.embed_many(TEXTS, input_type="search_document")] == [1536] * 2
 
 
 def test_rerank(url, token):
-    reranker = CohereReranker(RERANK, limit=1, api_config={"api_key": token}, base_url=url)
+    # redisvl is pointed with:
+    reranker = CohereReranker(RERANK, api_config={"api_key": token}, base_url=url, limit=1)
     (best,), _ = reranker.rank(QUERY, TEXTS)
     assert TEXTS[1] in str(best)
