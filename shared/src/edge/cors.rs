@@ -42,16 +42,17 @@ pub fn add_headers(headers: &mut HeaderMap, origin: Option<&HeaderValue>, config
     }
     // Caches must not give one page the answer to another.
     set(headers, header::VARY, "Origin");
-    let is_listed = |origin: &&HeaderValue| {
-        config.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
-    };
-    match origin.filter(is_listed) {
+    match origin.filter(|origin| is_listed(origin, config)) {
         Some(origin) => {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
             set(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
         None => forbid(headers),
     }
+}
+
+fn is_listed(origin: &HeaderValue, config: &CorsConfig) -> bool {
+    config.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
 }
 
 /// Takes out what only the answer to a preflight of a listed origin says.
