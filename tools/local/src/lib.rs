@@ -4,6 +4,7 @@
 //! caller ─ api_gateway ─ lambda ─ function processes ─ upstream (cohere_sandbox, or a real one)
 //!            └─ authorizer ┘        └─ secrets_manager
 //! ```
+//! `console` shows a browser what happens, from the lines that are written.
 //! [`start_stack`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod cloudwatch;
 pub mod code_deploy;
 pub mod cohere_sandbox;
+mod console;
 pub mod dashboard;
 mod invoke_api;
 mod lambda;

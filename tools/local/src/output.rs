@@ -22,6 +22,8 @@ pub enum Output {
     Json,
     /// To a function, such as a test's.
     To(LineHandler),
+    /// Where it went before, and to a function that looks on.
+    Watched(Box<Output>, LineHandler),
 }
 
 impl Output {
@@ -29,6 +31,10 @@ impl Output {
     pub fn write_line(&self, function: &str, line: &str) {
         match self {
             Output::To(taker) => taker(function, line),
+            Output::Watched(output, watch) => {
+                watch(function, line);
+                output.write_line(function, line);
+            }
             Output::Json => write_to_stdout(line),
             Output::Terminal => {
                 let Some(line) = make_readable(line) else { return };
@@ -44,6 +50,7 @@ impl Output {
     pub fn write_note(&self, function: &str, text: &str) {
         match self {
             Output::To(_) | Output::Terminal => self.write_line(function, text),
+            Output::Watched(output, _) => output.write_note(function, text),
             Output::Json => write_to_stdout(&describe_note(function, text)),
         }
     }

@@ -7,6 +7,7 @@ use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
 use crate::build::Build;
 use crate::code_deploy::{self, CodeDeploy};
+use crate::console::{self, Console, Watcher};
 use crate::cohere_sandbox::{CohereSandbox, Key};
 use crate::invoke_api::invoke_router;
 use crate::lambda::{FIRST_VERSION, Function, Launch, Limits};
@@ -56,6 +57,8 @@ pub struct Options {
     /// How long API Gateway caches what the authorizer answered; `None` takes the template's time.
     pub authorizer_cache_ttl: Option<Duration>,
     pub output: Output,
+    /// Whether browsers find the console at `/`.
+    pub console: bool,
 }
 
 impl Default for Options {
@@ -71,6 +74,7 @@ impl Default for Options {
             busy_wait: Duration::from_secs(10),
             authorizer_cache_ttl: None,
             output: Output::Terminal,
+            console: true,
         }
     }
 }
@@ -103,6 +107,11 @@ pub struct Stack {
 
 /// Starts everything; returns once each function has read its configuration and asks for work.
 pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
+    let watcher = Watcher::default();
+    let output = match options.console {
+        true => Output::Watched(Box::new(options.output), watcher.line_handler()),
+        false => options.output,
+    };
     let (listener, address) = bind_api_port(options.port).await?;
     let stop = watch::Sender::new(false);
     let (upstream_url, key, sandbox) = start_upstream(options.upstream, &stop).await?;
@@ -151,7 +160,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
             binary: find_binary(&directory, &function.name)?,
             stack: STACK_NAME.to_owned(),
             variables: variables.clone(),
-            output: options.output.clone(),
+            output: output.clone(),
         };
         let limits = match function.reserved_concurrency {
             Some(environments) => Limits { environments, wait: RESERVE_WAIT },
@@ -176,7 +185,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         stop.subscribe(),
     ));
     let api_gateway =
-        ApiGateway::new(&template, &functions, usage_plans.clone(), options.output.clone())?;
+        ApiGateway::new(&template, &functions, usage_plans.clone(), output)?;
     let token = options.token;
     let stack = Stack {
         url,
@@ -191,9 +200,16 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         stop,
     };
     stack.warm_up_functions().await?;
+    let mut router = api_gateway.into_router();
+    if options.console {
+        let (functions, sandbox) = (stack.functions.clone(), stack.sandbox.clone());
+        let console = Console::new(watcher, functions, sandbox, &stack.token);
+        router = router
+            .layer(axum::middleware::from_fn_with_state(Arc::new(console), console::answer_or_pass));
+    }
     tokio::spawn(loopback::serve_pages_until_stopped(
         listener,
-        api_gateway.into_router(),
+        router,
         origins,
         stack.stop.subscribe(),
     ));

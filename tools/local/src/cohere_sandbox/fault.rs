@@ -38,6 +38,8 @@ pub struct Fault {
     pub after_events: Option<usize>,
     /// `split_utf8`: every multi-byte character is sent in two writes.
     pub split_utf8: bool,
+    /// `model=ID`: only requests for this model meet the fault; it goes with another part.
+    pub model: Option<String>,
     /// `trickle_ms=N`: the pause between events or pieces.
     pub trickle: Option<Duration>,
 }
@@ -73,7 +75,7 @@ impl FromStr for Fault {
             fault.add_part(part)?;
             remaining = after.trim_start();
         }
-        if fault == Fault::default() {
+        if (Fault { model: None, ..fault.clone() }) == Fault::default() {
             return Err("a fault needs at least one part, such as status=503".to_owned());
         }
         if fault.after_events.is_some() && fault.stream_error.is_none() {
@@ -110,6 +112,8 @@ impl Fault {
             "after_events" => self.after_events = Some(parse_number(part, value)?),
             "stream_error" if !value.is_empty() => self.stream_error = Some(value.to_owned()),
             "stream_error" => return Err(format!("`{part}`: an error type is expected")),
+            "model" if !value.is_empty() => self.model = Some(value.to_owned()),
+            "model" => return Err(format!("`{part}`: a model's id is expected")),
             "malformed" | "html" | "split_utf8" if part.contains('=') => {
                 return Err(format!("`{part}`: `{name}` takes no value"));
             }
@@ -120,11 +124,20 @@ impl Fault {
                 return Err(format!(
                     "`{part}` is no fault; known are status= header= delay_ms= trickle_ms= \
                      stall_after_events= stall_after_bytes= cut_after_events= cut_after_bytes= \
-                     stream_error= after_events= malformed html split_utf8 body="
+                     stream_error= after_events= model= malformed html split_utf8 body="
                 ));
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a request meets this fault: one that names a model is met by that model's requests alone.
+    pub(super) fn is_met_by(&self, request: &ReceivedRequest) -> bool {
+        let Some(model) = &self.model else { return true };
+        match serde_json::from_slice::<NamedModel>(&request.body) {
+            Ok(named) => named.model == *model,
+            Err(_) => false,
+        }
     }
 
     /// The answer that this fault gives in place of the real one, if it does.
@@ -173,6 +186,12 @@ impl Fault {
         }
         reply
     }
+}
+
+/// What of a request says which model is meant.
+#[derive(serde::Deserialize)]
+struct NamedModel {
+    model: String,
 }
 
 fn break_json(content: &mut Content) {

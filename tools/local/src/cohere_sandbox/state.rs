@@ -94,23 +94,39 @@ impl CohereSandbox {
         state.received_count += 1;
     }
 
-    fn draw_weather(&self) -> Fault {
+    /// Lets no request meet a fault that it has not asked for.
+    pub fn clear_weather(&self) {
+        self.lock_state().weather = None;
+    }
+
+    fn draw_weather(&self, request: &ReceivedRequest) -> Fault {
         match &self.lock_state().weather {
-            Some(Weather { fault, share }) if fastrand::f64() < *share => fault.clone(),
+            Some(Weather { fault, share })
+                if fault.is_met_by(request) && fastrand::f64() < *share =>
+            {
+                fault.clone()
+            }
             Some(_) | None => Fault::default(),
         }
     }
 
+    /// Takes the first planned fault that this request meets.
+    fn take_planned(&self, request: &ReceivedRequest) -> Option<Fault> {
+        let planned = &mut self.lock_state().planned;
+        let place = planned.iter().position(|fault| fault.is_met_by(request))?;
+        planned.remove(place)
+    }
+
     /// The fault this request gets: a planned one, else one named by `x-client-name: fault …`, else the weather's.
     pub(super) fn fault_for(&self, request: &ReceivedRequest) -> Result<Fault, ApiError> {
-        if let Some(planned) = self.lock_state().planned.pop_front() {
+        if let Some(planned) = self.take_planned(request) {
             return Ok(planned);
         }
-        match request.header("x-client-name").and_then(|name| name.strip_prefix("fault ")) {
-            Some(wanted) => wanted
-                .parse()
-                .map_err(|problem| ApiError::bad_request(format!("sandbox: {problem}"))),
-            None => Ok(self.draw_weather()),
-        }
+        let wanted = request.header("x-client-name").and_then(|name| name.strip_prefix("fault "));
+        let Some(wanted) = wanted else { return Ok(self.draw_weather(request)) };
+        let fault: Fault = wanted
+            .parse()
+            .map_err(|problem| ApiError::bad_request(format!("sandbox: {problem}")))?;
+        Ok(if fault.is_met_by(request) { fault } else { Fault::default() })
     }
 }

@@ -65,6 +65,12 @@ impl Environments {
         self.lock_alive().iter().filter_map(|environment| environment.process_id()).collect()
     }
 
+    /// How many are alive, and how many of these are idle.
+    pub fn count(&self) -> (usize, usize) {
+        let idle = self.lock_idle().len();
+        (self.lock_alive().len(), idle)
+    }
+
     /// Kills every environment there is now and waits until they are gone.
     pub async fn kill_all(&self) {
         let to_kill: Vec<_> = self.lock_alive().clone();

@@ -173,6 +173,16 @@ impl Function {
         self.versions().iter().flat_map(|version| version.process_ids()).collect()
     }
 
+    /// How many environments of all versions are alive, and how many of these are idle.
+    pub fn count_environments(&self) -> (usize, usize) {
+        let mut total = (0, 0);
+        for version in self.versions() {
+            let (alive, idle) = version.count_environments();
+            total = (total.0 + alive, total.1 + idle);
+        }
+        total
+    }
+
     /// Environments started so far.
     pub fn started_count(&self) -> usize {
         self.versions().iter().map(|version| version.started_count()).sum()

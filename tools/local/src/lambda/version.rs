@@ -124,6 +124,11 @@ impl FunctionVersion {
         self.environments.process_ids()
     }
 
+    /// How many environments are alive, and how many of these are idle.
+    pub fn count_environments(&self) -> (usize, usize) {
+        self.environments.count()
+    }
+
     /// Environments started so far.
     pub fn started_count(&self) -> usize {
         self.started.load(Ordering::Relaxed)
