@@ -48,6 +48,33 @@ async fn foreign_page_reaches_no_secret_either() {
 }
 
 #[tokio::test]
+async fn console_is_for_browsers_and_keeps_a_key_to_itself() {
+    let (stub, running) = gateway::start_with_stub(&[]).await;
+    let get = |accept: &str| {
+        running.request_without_token(Method::GET, "/").header("accept", accept.to_owned())
+    };
+    let page = read_answer(get("text/html,*/*;q=0.8")).await;
+    assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    let text = String::from_utf8_lossy(&page.body);
+    // Whoever can read this page could otherwise spend the key before which it stands.
+    assert!(!text.contains(&running.gateway.token), "{text}");
+    for part in [" style=\"", " onclick", "<style", "<script>"] {
+        assert!(!text.contains(part), "{part}");
+    }
+    let own = running.gateway.url.clone();
+    let switch = running.request_without_token(Method::POST, "/_console/fault");
+    let switch = switch.header("origin", own).header("x-gateway-console", "1").body("all-down");
+    assert_eq!(read_answer(switch).await.status, 409, "a real Cohere has no faults to set");
+    for accept in ["*/*", "application/json"] {
+        let answer = read_answer(get(accept)).await;
+        assert!(answer.status == 403 && answer.json()["message"].is_string(), "{answer:?}");
+    }
+    assert_eq!(stub.seen().len(), 0);
+}
+
+#[tokio::test]
 async fn log_as_json_is_every_line_and_nothing_else() {
     let lines = print_a_request(&["--log", "json"], "\"KeyAgeDays\"").await;
     for line in &lines {

@@ -7,8 +7,8 @@ use crate::api_gateway::{ApiGateway, UsagePlans, control_router};
 use crate::aws_account::{ACCOUNT, REGION};
 use crate::build::Build;
 use crate::code_deploy::{self, CodeDeploy};
-use crate::console::{self, Console, Watcher};
 use crate::cohere_sandbox::{CohereSandbox, Key};
+use crate::console::{self, Console, Watcher};
 use crate::invoke_api::invoke_router;
 use crate::lambda::{FIRST_VERSION, Function, Launch, Limits};
 use crate::output::Output;
@@ -184,8 +184,7 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
         secrets.to_router().merge(control).merge(invoke).layer(code_deploy_layer),
         stop.subscribe(),
     ));
-    let api_gateway =
-        ApiGateway::new(&template, &functions, usage_plans.clone(), output)?;
+    let api_gateway = ApiGateway::new(&template, &functions, usage_plans.clone(), output)?;
     let token = options.token;
     let stack = Stack {
         url,
@@ -204,8 +203,10 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     if options.console {
         let (functions, sandbox) = (stack.functions.clone(), stack.sandbox.clone());
         let console = Console::new(watcher, functions, sandbox, &stack.token);
-        router = router
-            .layer(axum::middleware::from_fn_with_state(Arc::new(console), console::answer_or_pass));
+        router = router.layer(axum::middleware::from_fn_with_state(
+            Arc::new(console),
+            console::answer_or_pass,
+        ));
     }
     tokio::spawn(loopback::serve_pages_until_stopped(
         listener,

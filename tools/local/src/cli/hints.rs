@@ -12,6 +12,7 @@ pub fn startup_text(stack: &Stack, unused_key: bool) -> String {
     let mut text = format!(
         "\n  cohere-gateway is up (Ctrl-C stops it)\n\n\
          \x20 url     {url}\n\
+         \x20 page    {url}/ in a browser: what happens, live, and faults at a click\n\
          \x20 token   {token}\n\
          \x20 cohere  {upstream}\n\n"
     );

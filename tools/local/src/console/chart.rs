@@ -48,8 +48,7 @@ fn stack_bars(second: &Second) -> Vec<Rectangle<(f64, f64)>> {
     let right = -second.at.elapsed().as_secs_f64().floor();
     let mut bottom = 0.0;
     let mut bars = Vec::new();
-    let parts =
-        [(second.served, SERVED), (second.fell_back, FELL_BACK), (second.failed, FAILED)];
+    let parts = [(second.served, SERVED), (second.fell_back, FELL_BACK), (second.failed, FAILED)];
     for (count, colour) in parts {
         if count > 0 {
             let top = bottom + f64::from(count);

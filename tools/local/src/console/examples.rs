@@ -65,15 +65,14 @@ impl Client<'_> {
                 "process.env.TOKEN".to_owned(),
             ),
         };
-        let imports = if self.token.is_some() { "import cohere" } else { "import os\nimport cohere" };
+        let imports =
+            if self.token.is_some() { "import cohere" } else { "import os\nimport cohere" };
         Example {
             endpoint,
             curl: format!(
                 "curl -sSN {url}/v2/{endpoint} -H \"Authorization: Bearer {shell}\" \\\n  -H 'Content-Type: application/json' \\\n  -d '{json}'"
             ),
-            python: format!(
-                "{imports}\nco = cohere.ClientV2({py}, base_url=\"{url}\")\n{python}"
-            ),
+            python: format!("{imports}\nco = cohere.ClientV2({py}, base_url=\"{url}\")\n{python}"),
             typescript: format!(
                 "import {{ CohereClientV2 }} from \"cohere-ai\";\nconst co = new CohereClientV2({{ token: {ts}, environment: \"{url}\" }});\n{typescript}"
             ),

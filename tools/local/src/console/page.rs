@@ -37,7 +37,7 @@ pub fn render(console: &Console, origin: &str) -> String {
                     section aria-labelledby="h-breakers" { h2 #h-breakers { "Breakers" }
                         p.quiet { "The last that an environment has told; each has its own." }
                         div.scroll tabindex="0" role="region" aria-label="Breakers" { (place("breakers")) } }
-                    section aria-labelledby="h-alarms" { h2 #h-alarms { "Alarms" }
+                    section.two aria-labelledby="h-alarms" { h2 #h-alarms { "Alarms" }
                         p.quiet { "The template's own, on the lines that functions print, by a clock that is " (speed)
                             " times as fast: five minutes pass in ten seconds." }
                         (place("alarms")) }
@@ -48,7 +48,7 @@ pub fn render(console: &Console, origin: &str) -> String {
                     (render_rerank(&examples[2]))
                     section aria-labelledby="h-functions" { h2 #h-functions { "Functions" }
                         div.scroll tabindex="0" role="region" aria-label="Functions" { (place("functions")) } }
-                    section aria-labelledby="h-rates" { h2 #h-rates { "Rates of the last minute" }
+                    section.two aria-labelledby="h-rates" { h2 #h-rates { "Rates of the last minute" }
                         p.quiet { "Units are inputs of embed, else calls. A wait is a cooldown, a backoff or a turn." }
                         div.scroll tabindex="0" role="region" aria-label="Rates" { (place("rates")) } }
                 }

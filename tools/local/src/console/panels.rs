@@ -30,7 +30,8 @@ pub fn render(
 fn render_sums(snapshot: &Snapshot) -> Markup {
     let sums = &snapshot.sums;
     let asked = sums.cache_hits + sums.cache_misses;
-    let hits = if asked == 0 { "–".to_owned() } else { format!("{} of {asked}", sums.cache_hits) };
+    let hits =
+        if asked == 0 { "–".to_owned() } else { format!("{} of {asked}", sums.cache_hits) };
     let cost = format!("${:.6}", sums.cost_micro_usd / 1e6);
     let tiles = [
         ("requests", sums.requests.to_string()),
@@ -38,7 +39,7 @@ fn render_sums(snapshot: &Snapshot) -> Markup {
         ("by a fallback", sums.fell_back.to_string()),
         ("calls of Cohere", sums.attempts.to_string()),
         ("inputs from the cache", hits),
-        ("cost at list prices", cost),
+        ("cost", cost),
     ];
     html! { dl.tiles { @for (label, value) in tiles { div { dt { (label) } dd { (value) } } } } }
 }

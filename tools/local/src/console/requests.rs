@@ -23,7 +23,8 @@ impl EndedRequest {
         let timestamp = text_of(fields, "timestamp");
         let mut endpoint = text_of(fields, "endpoint");
         let mut code = text_of(fields, "code");
-        if endpoint.is_empty() {
+        // No function has seen it.
+        if fields["response_type"].is_string() {
             endpoint = text_of(fields, "path");
             code = text_of(fields, "response_type").to_lowercase();
         }
@@ -90,7 +91,9 @@ mod tests {
     #[test]
     fn sums_count_fallbacks_and_broken_streams() {
         let mut sums = Sums::default();
-        sums.add(&json!({ "status": 200, "fell_back_from": "a", "attempts": 4, "CostMicroUsd": 2.5 }));
+        sums.add(
+            &json!({ "status": 200, "fell_back_from": "a", "attempts": 4, "CostMicroUsd": 2.5 }),
+        );
         sums.add(&json!({ "status": 200, "code": "stream_broken", "cache_hits": 2 }));
         assert_eq!((sums.requests, sums.failed, sums.fell_back, sums.attempts), (2, 1, 1, 4));
         assert_eq!((sums.cache_hits, sums.cost_micro_usd), (2, 2.5));

@@ -166,3 +166,29 @@ async fn split_characters_arrive_in_two_chunks() {
     let (before, _) = received.split_once("llo").unwrap();
     assert!(before.contains("h\u{fffd}\r\n"), "the character is split over two chunks: {before}");
 }
+
+#[tokio::test]
+async fn fault_of_a_model_spares_every_other() {
+    let line = "status=503 model=command-a-03-2025";
+    assert_eq!(with_fault(line, CHAT).await.status, 503);
+    let other = CHAT.replace("command-a-03-2025", "command-r7b-12-2024");
+    assert_eq!(with_fault(line, &other).await.status, 200);
+    assert_eq!(with_fault(line, "no JSON").await.status, 400);
+    let problem = "model=command-a-03-2025".parse::<Fault>().unwrap_err();
+    assert!(problem.contains("at least one part"), "{problem}");
+}
+
+#[tokio::test]
+async fn planned_fault_waits_for_its_model() {
+    let sandbox = sandbox();
+    let fault = "status=503 model=command-a-03-2025".parse().unwrap();
+    sandbox.plan_faults(vec![fault]);
+    let headers = [("authorization", "Bearer test-key")];
+    for (model, status) in
+        [("command-r7b-12-2024", 200), ("command-a-03-2025", 503), ("command-a-03-2025", 200)]
+    {
+        let body = CHAT.replace("command-a-03-2025", model);
+        let answer = send(&sandbox, "POST", "/v2/chat", &headers, body).await;
+        assert_eq!(answer.status, status, "{model}");
+    }
+}
