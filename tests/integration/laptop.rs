@@ -69,7 +69,7 @@ async fn console_is_for_browsers_and_keeps_a_key_to_itself() {
     assert_eq!(read_answer(switch).await.status, 409, "a real Cohere has no faults to set");
     for accept in ["*/*", "application/json"] {
         let answer = read_answer(get(accept)).await;
-        assert!(answer.status == 403 && answer.json()["message"].is_string(), "{answer:?}");
+        assert!(answer.status == 404 && answer.json()["message"].is_string(), "{answer:?}");
     }
     assert_eq!(stub.seen().len(), 0);
 }
