@@ -54,7 +54,7 @@ pub const SWITCHES: &[Switch] = &[
         name: "bad-key",
         label: "Refused key",
         line: "status=401",
-        watch: "Callers get 502 and key_refused, not 401; AuthFailure goes into alarm.",
+        watch: "Callers get 502 and upstream_auth, not 401; AuthFailure goes into alarm.",
     },
 ];
 
