@@ -1,9 +1,18 @@
-//! The key of a cached answer: a hash of everything that changes it.
+//! The key of a cached answer: a keyed hash over everything that changes it.
 //!
-//! Keys are SHA-256, so that no two requests are ever taken for one another, whatever a caller sends:
-//! a wrong vector would be found only by the searches that it spoils.
+//! Keys are SipHash-2-4 of 128 bits under a secret that each process draws anew, so that no caller can
+//! make two requests be taken for one another, whatever it sends: a wrong vector would be found only by the
+//! searches that it spoils. Keys never leave the process.
 
-use sha2::{Digest as _, Sha256};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::LazyLock;
+
+/// The secret of this process, from the randomness that the standard library's maps draw.
+static SECRET: LazyLock<[u8; 16]> = LazyLock::new(|| {
+    let (low, high) = (RandomState::new().hash_one(0), RandomState::new().hash_one(1));
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+});
 
 /// The key of one entry: what was asked of Cohere, and which piece of the answer it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,15 +23,15 @@ pub struct CacheKey {
 
 /// A hash of something that is part of a key; hashed once, used in many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
+pub struct Digest(u128);
 
 impl Digest {
     pub fn new<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut hash = Sha256::new();
+        let mut hash = new_hash();
         for field in fields {
             add_field(&mut hash, field);
         }
-        Self(hash.finalize().into())
+        Self(hash.finish128().as_u128())
     }
 
     /// Returns the key of a piece of what this digest asks for.
@@ -33,16 +42,16 @@ impl Digest {
 
 /// What all pieces of a request have in common: the client, the model, and the options.
 #[derive(Clone, Debug)]
-pub struct KeyPrefix(Sha256);
+pub struct KeyPrefix(SipHasher24);
 
 impl KeyPrefix {
     /// Starts with the fields that hold for the whole request, in a fixed order; absent is not empty.
     pub fn new<'a>(fields: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
-        let mut hash = Sha256::new();
+        let mut hash = new_hash();
         for field in fields {
             match field {
                 Some(bytes) => add_field(&mut hash, bytes),
-                None => hash.update([0]),
+                None => hash.write_u8(0),
             }
         }
         Self(hash)
@@ -50,19 +59,23 @@ impl KeyPrefix {
 
     /// Returns the digest of the request for one input, or for none.
     pub fn with_input(&self, input: Option<&[u8]>) -> Digest {
-        let mut hash = self.0.clone();
+        let mut hash = self.0;
         if let Some(input) = input {
             add_field(&mut hash, input);
         }
-        Digest(hash.finalize().into())
+        Digest(hash.finish128().as_u128())
     }
 }
 
+fn new_hash() -> SipHasher24 {
+    SipHasher24::new_with_key(&SECRET)
+}
+
 /// Adds a field with its length, so that no two lists of fields run together.
-fn add_field(hash: &mut Sha256, field: &[u8]) {
-    hash.update([1]);
-    hash.update((field.len() as u64).to_le_bytes());
-    hash.update(field);
+fn add_field(hash: &mut SipHasher24, field: &[u8]) {
+    hash.write_u8(1);
+    hash.write_u64(field.len() as u64);
+    hash.write(field);
 }
 
 #[cfg(test)]
