@@ -122,6 +122,7 @@ fn accept_request<E: EndpointRules>(
         request_id: incoming.request_id.clone(),
         options,
         upstream,
+        framing: incoming.read_framing(),
         headers: incoming.headers_for_cohere(),
         attempt_timeout: times.attempt,
         deadline,

@@ -5,6 +5,7 @@ pub mod dialect;
 pub mod embed;
 pub mod envelope;
 pub mod frames;
+pub mod framing;
 pub mod object;
 pub mod refusal;
 pub mod rerank;

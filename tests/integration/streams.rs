@@ -1,6 +1,7 @@
 //! Streams: held until content comes, passed in whole frames without delay, and always ended well.
 
 mod forms;
+mod lines;
 
 use gateway_tests::gateway::{self, Answer, read_answer};
 use gateway_tests::stub::{

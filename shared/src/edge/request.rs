@@ -6,6 +6,7 @@ use crate::edge::event::{ApiGatewayEvent, AuthorizerContext, EventContext};
 use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::dialect::Dialect;
+use crate::wire::framing::Framing;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use std::time::Duration;
@@ -155,6 +156,21 @@ impl Incoming {
         }
     }
 
+    /// Returns the form in which the caller reads a stream: lines only where it names JSON and no events.
+    pub fn read_framing(&self) -> Framing {
+        let mut takes_json = false;
+        for accepted in self.headers.get_all(header::ACCEPT) {
+            for range in accepted.as_bytes().split(|byte| *byte == b',') {
+                match MediaRange::parse(range) {
+                    MediaRange::Events => return Framing::Events,
+                    MediaRange::Json => takes_json = true,
+                    MediaRange::Other => {}
+                }
+            }
+        }
+        if takes_json { Framing::Lines } else { Framing::Events }
+    }
+
     /// Copies the headers that may go to Cohere; never the caller's authorization, cookies or hops.
     pub fn headers_for_cohere(&self) -> HeaderMap {
         let mut headers: HeaderMap<HeaderValue> = HeaderMap::new();
@@ -165,6 +181,37 @@ impl Incoming {
         }
         headers
     }
+}
+
+/// What one part of an `Accept` header says of a stream.
+enum MediaRange {
+    /// Server-sent events, by name or by a wildcard.
+    Events,
+    Json,
+    /// Another type, or one that is refused by `q=0`.
+    Other,
+}
+
+impl MediaRange {
+    fn parse(range: &[u8]) -> Self {
+        let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        if parts.any(is_refusal) {
+            return MediaRange::Other;
+        }
+        match &name[..] {
+            b"text/event-stream" | b"text/*" | b"*/*" => MediaRange::Events,
+            b"application/json" => MediaRange::Json,
+            _ => MediaRange::Other,
+        }
+    }
+}
+
+/// Tells whether a parameter is a quality of zero.
+fn is_refusal(parameter: &[u8]) -> bool {
+    let (name, value) = parameter.split_at(parameter.len().min(2));
+    let is_zero = |byte: &u8| matches!(byte, b'0' | b'.');
+    name.eq_ignore_ascii_case(b"q=") && !value.is_empty() && value.iter().all(is_zero)
 }
 
 fn is_for_cohere(name: &HeaderName) -> bool {
@@ -289,5 +336,30 @@ mod tests {
             (error.code, error.message.as_str()),
             (Code::TooLarge, "body: at most 3 bytes are taken, got 4")
         );
+    }
+
+    #[test]
+    fn lines_are_for_who_names_json_and_no_events() {
+        for (accept, framing) in [
+            (&["application/json"][..], Framing::Lines),
+            (&["Application/JSON; charset=utf-8"], Framing::Lines),
+            (&["application/json, text/event-stream;q=0"], Framing::Lines),
+            (&["text/plain", "application/json"], Framing::Lines),
+            (&["application/json, text/event-stream"], Framing::Events),
+            (&["application/json", "*/*"], Framing::Events),
+            (&["application/json, */*;q=0.1"], Framing::Events),
+            (&["application/json, text/*"], Framing::Events),
+            (&["application/json;q=0.0"], Framing::Events),
+            (&["*/*"], Framing::Events),
+            (&["application/*"], Framing::Events),
+            (&["", "q=0"], Framing::Events),
+            (&[], Framing::Events),
+        ] {
+            let mut incoming = incoming(&[]);
+            for value in accept {
+                incoming.headers.append(header::ACCEPT, HeaderValue::from_static(value));
+            }
+            assert_eq!(incoming.read_framing(), framing, "{accept:?}");
+        }
     }
 }

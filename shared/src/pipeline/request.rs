@@ -6,6 +6,7 @@ use crate::edge::identity::Identity;
 use crate::edge::request::RequestOptions;
 use crate::endpoint::Endpoint;
 use crate::resilience::rate::RateCost;
+use crate::wire::framing::Framing;
 use crate::wire::{UpstreamRequest, to_json_string};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -19,6 +20,8 @@ pub(super) struct GatewayRequest {
     pub(super) options: RequestOptions,
     /// What the requested model is sent.
     pub(super) upstream: UpstreamRequest,
+    /// How the caller reads a stream.
+    pub(super) framing: Framing,
     /// Headers of the caller that may go upstream.
     pub(super) headers: HeaderMap,
     /// Time of one attempt.

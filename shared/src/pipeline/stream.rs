@@ -28,6 +28,7 @@ use crate::resilience::state::{CallOutcome, CallPermit};
 use crate::telemetry::invocation::within_invocation;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::frames::split_frames;
+use crate::wire::framing::Framing;
 use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -71,6 +72,7 @@ enum StreamPhase {
 /// A streamed answer on its way to the caller.
 pub(super) struct StreamingAnswer {
     phase: StreamPhase,
+    framing: Framing,
     times: StreamTimes,
     deadline: Deadline,
     last_heard: Instant,
@@ -97,20 +99,20 @@ pub(super) async fn open_stream(
     request: GatewayRequest,
     log: &mut RequestLog,
 ) -> Result<Box<StreamingAnswer>> {
-    let deadline = request.deadline;
+    let (deadline, framing) = (request.deadline, request.framing);
     let times = app.config.times.stream;
     let mut pending: PendingStream = Box::pin(open_with_fallback(app, request, log.record.clone()));
     let opened = timeout(times.keep_alive, &mut pending).await;
     let Ok((record, opened)) = opened else {
         log.record.calls.attempts = 1;
-        let mut answer = StreamingAnswer::new(times, deadline, log.take());
+        let mut answer = StreamingAnswer::new(framing, times, deadline, log.take());
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         return Ok(Box::new(answer));
     };
     log.record = record;
     let opened = opened?;
-    let mut answer = StreamingAnswer::new(times, deadline, log.take());
+    let mut answer = StreamingAnswer::new(framing, times, deadline, log.take());
     answer.phase = StreamPhase::Ready(opened.first, opened.events);
     answer.permit = opened.permit;
     Ok(Box::new(answer))
@@ -126,9 +128,10 @@ async fn open_with_fallback(
 }
 
 impl StreamingAnswer {
-    fn new(times: StreamTimes, deadline: Deadline, log: RequestLog) -> Self {
+    fn new(framing: Framing, times: StreamTimes, deadline: Deadline, log: RequestLog) -> Self {
         Self {
             phase: StreamPhase::Ended,
+            framing,
             times,
             deadline,
             last_heard: now(),
@@ -144,8 +147,8 @@ impl StreamingAnswer {
     /// Turns the stream into the answer.
     pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
         let mut response = Response::new(response::single_chunk(Bytes::new()));
-        let event_stream = HeaderValue::from_static("text/event-stream");
-        OwnHeader::ContentType.set(response.headers_mut(), event_stream);
+        let media_type = HeaderValue::from_static(self.framing.media_type());
+        OwnHeader::ContentType.set(response.headers_mut(), media_type);
         add_headers(&mut response, &mut self.log.record);
         let ids = self.log.ids();
         let frames = unfold(AnswerSlot::new(self), move |slot| {
@@ -168,7 +171,11 @@ impl StreamingAnswer {
     /// Waits for the next bytes, and turns a panic into the stream's ending.
     async fn next_or_failure(&mut self) -> Option<Bytes> {
         let next = AssertUnwindSafe(self.next_chunk()).catch_unwind().await;
-        next.unwrap_or_else(|_| Some(self.fail_stream(GatewayError::internal("a panic"))))
+        let events = match next {
+            Ok(events) => events?,
+            Err(_) => self.fail_stream(GatewayError::internal("a panic")),
+        };
+        Some(self.framing.write(events))
     }
 
     /// Waits for the next bytes that go to the caller; `None` once all is said.

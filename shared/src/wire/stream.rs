@@ -134,6 +134,11 @@ fn read_fields(frame: &[u8]) -> (Option<&[u8]>, Option<Cow<'_, [u8]>>) {
     (name, data)
 }
 
+/// Returns the data of an event, where it has any; several lines of it are joined by line ends.
+pub fn read_data(frame: &[u8]) -> Option<Cow<'_, [u8]>> {
+    read_fields(frame).1
+}
+
 /// Returns the value of a line's field, if it is this one; a line without a colon is an empty value.
 fn strip_field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let rest = line.strip_prefix(name)?;

@@ -7,6 +7,7 @@ use crate::endpoint::Endpoint;
 use crate::pipeline::tests::scripted::{ScriptedAnswer, ScriptedChat, start_default_app};
 use crate::pipeline::{chat::Chat, embed::Embed, rerank::Rerank};
 use crate::wire::dialect::Dialect;
+use crate::wire::framing::Framing;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -23,6 +24,7 @@ fn request<E: EndpointRules>(body: &str, fallback: Option<bool>) -> GatewayReque
         request_id: String::new(),
         options: RequestOptions { fallback, ..RequestOptions::default() },
         upstream: E::validate(Bytes::from(body.to_string()), Dialect::V2, &config()).unwrap(),
+        framing: Framing::Events,
         headers: http::HeaderMap::new(),
         attempt_timeout: second,
         deadline: Deadline::new(crate::clock::now(), second * 100, None, second * 100),

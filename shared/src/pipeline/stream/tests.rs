@@ -9,6 +9,7 @@ fn opening_stream(pending: PendingStream, total: Duration) -> Box<StreamingAnswe
     let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
     let deadline = Deadline::new(now(), total, None, total);
     let mut answer = StreamingAnswer::new(
+        Framing::Events,
         times,
         deadline,
         RequestLog::new(Endpoint::Chat, Box::leak(Box::default())),
