@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Counts instructions and system calls of a warm request, by the difference of two runs of different length.
+
+`count.py` compares with bench/counts/counts.txt and fails on more than the tolerance; `count.py --write` rewrites it.
+Wants release builds of chat, embed and rerank, valgrind and strace.
+"""
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+from stand_in import MODELS, StandIn
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FILE = pathlib.Path(__file__).with_name("counts.txt")
+FEW, MORE = 10, 30
+TOLERANCE = {"instructions": 0.05, "calls": 0.12}
+LIMIT_SECS = 120
+
+
+def texts(number, count):
+    return [f"text {number} {index} with some words that differ" for index in range(count)]
+
+
+def embed(number):
+    return "embed", {"model": MODELS["embed"], "input_type": "search_document", "embedding_types": ["float"],
+                     "texts": texts(number, 96)}
+
+
+def chat(_):
+    return "chat", {"model": MODELS["chat"], "messages": [{"role": "user", "content": "Say a word."}]}
+
+
+def stream(number):
+    return "chat", {**chat(number)[1], "stream": True}
+
+
+def rerank(number):
+    return "rerank", {"model": MODELS["rerank"], "query": "words", "documents": texts(number, 1000)}
+
+
+CASES = {"chat": chat, "stream": stream, "embed 96": embed, "cached embed 96": lambda _: embed(0), "rerank 1000": rerank}
+
+
+def run(command, write_body, count):
+    """Runs a function under a tool for `count` requests and ends it by the signal of a shutdown."""
+    server = StandIn(write_body, count)
+    address = f"127.0.0.1:{server.server_address[1]}"
+    environment = {
+        "AWS_LAMBDA_RUNTIME_API": address, "AWS_LAMBDA_FUNCTION_NAME": "counted", "AWS_LAMBDA_FUNCTION_VERSION": "1",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s",
+        "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "not-a-key", "AWS_SECRET_ACCESS_KEY": "not-a-key",
+        "AWS_ENDPOINT_URL": f"http://{address}", "GATEWAY_UPSTREAM_URL": f"http://{address}",
+        "GATEWAY_SECRET_ID": "key", "GATEWAY_RATES": "embed=100000000,rerank=100000000,chat=100000000",
+        "PATH": os.environ["PATH"]}
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        finished = server.done.wait(LIMIT_SECS)
+        os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+        server.shutdown()
+        log.seek(0)
+        if not finished or server.failures or child.returncode == 127:
+            sys.exit(f"{command[-1]}: {server.sent} sent, failed {server.failures[:1]}\n{log.read()[-1500:].decode()}")
+
+
+def count_instructions(binary, write_body, count):
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder, "out")
+        run(["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={out}", binary], write_body, count)
+        return int(re.search(r"^(?:summary|totals): (\d+)", out.read_text(), re.M).group(1))
+
+
+def count_calls(binary, write_body, count):
+    with tempfile.TemporaryDirectory() as folder:
+        out = pathlib.Path(folder, "out")
+        run(["strace", "-f", "-c", "-o", str(out), binary], write_body, count)
+        return int(re.search(r"^100\.00\s+\S+\s+\S+\s+(\d+).* total$", out.read_text(), re.M).group(1))
+
+
+def measure():
+    rows = {}
+    for name, write_body in CASES.items():
+        binary = str(ROOT / "target/release" / write_body(1)[0])
+        for what, counter in (("instructions", count_instructions), ("calls", count_calls)):
+            few, more = (counter(binary, write_body, count) for count in (FEW, MORE))
+            rows[name, what] = (more - few) / (MORE - FEW)
+            print(f"{name}: {rows[name, what]:.1f} {what}", flush=True)
+    return rows
+
+
+def read_file():
+    lines = (line.rsplit(maxsplit=2) for line in FILE.read_text().splitlines() if line and line[0] != "#")
+    return {(name, what): float(value) for name, what, value in lines}
+
+
+def main():
+    rows = measure()
+    if "--write" in sys.argv:
+        lines = [f"{name} {what} {value:.1f}" for (name, what), value in rows.items()]
+        FILE.write_text("# A warm request, x86_64; `bench/counts/count.py --write` writes it.\n" + "\n".join(lines) + "\n")
+        return
+    failed, known = 0, read_file()
+    for (name, what), value in rows.items():
+        before = known.get((name, what), 0)
+        if value > before * (1 + TOLERANCE[what]):
+            failed += 1
+            print(f"{name}: {value:.1f} {what}, before {before:.1f}: more than the tolerance of {TOLERANCE[what]:.0%}")
+    print(f"{len(rows) - failed} passed, {failed} failed")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main()
