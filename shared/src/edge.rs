@@ -6,4 +6,3 @@ pub mod header_value;
 pub mod identity;
 pub mod request;
 pub mod response;
-pub mod unserved;

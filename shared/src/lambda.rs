@@ -8,12 +8,12 @@ mod tcp_nodelay;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::vars::Environment;
-use crate::edge::cors;
+use crate::edge::cors::Page;
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
 use crate::telemetry::invocation::{InvocationIds, within_invocation};
-use http::{Response, header};
+use http::Response;
 use http_body_util::BodyDataStream;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
 use serde::Serialize;
@@ -50,12 +50,12 @@ where
     H: Fn(&'static App, Incoming) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let origin = incoming.headers.get(header::ORIGIN).cloned();
+    let page = Page::of_request(&incoming.headers, &app.config.cors);
     let mut response = match incoming.is_preflight {
-        true => cors::answer_preflight(),
+        true => page.answer_preflight(),
         false => handler(app, incoming).await,
     };
-    cors::add_headers(response.headers_mut(), origin.as_ref(), &app.config.cors);
+    page.add_headers(response.headers_mut());
     response
 }
 

@@ -29,6 +29,7 @@ use crate::error::{Code, GatewayError, Result};
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::dialect::Dialect;
+use crate::wire::framing::Framing;
 use endpoint_rules::{EndpointRules, IntoChunks};
 use fallback::answer_with_fallback;
 use futures_util::FutureExt;
@@ -106,9 +107,9 @@ fn accept_request<E: EndpointRules>(
     record.chosen_max_tokens = upstream.chosen_max_tokens;
     identity.check_model(&upstream.model)?;
 
-    let times = match upstream.stream {
-        true => config.times.stream.endpoint_times(),
-        false => E::times(&config.times, &upstream),
+    let (times, framing) = match upstream.stream {
+        true => (config.times.stream.endpoint_times(), incoming.read_framing()),
+        false => (E::times(&config.times, &upstream), Framing::default()),
     };
     let options = incoming.read_options(times.longest)?;
     record.has_own_deadline = options.timeout.is_some();
@@ -122,7 +123,7 @@ fn accept_request<E: EndpointRules>(
         request_id: incoming.request_id.clone(),
         options,
         upstream,
-        framing: incoming.read_framing(),
+        framing,
         headers: incoming.headers_for_cohere(),
         attempt_timeout: times.attempt,
         deadline,

@@ -5,7 +5,7 @@ use super::setting::{Form, of_form, settings};
 
 const ORIGINS: Form = Form {
     documented: "`https://host`, several with commas, or `none`",
-    required: "an origin such as https://app.example.com or http://localhost:3000 is required, several with commas, or none; * is not taken",
+    required: "an origin such as https://app.example.com or http://localhost:3000 is required, in small letters and without a path, several with commas, or none; * is not taken",
     takes: |value| parse_origins(value).is_some(),
 };
 

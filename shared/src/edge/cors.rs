@@ -24,42 +24,56 @@ pub const EXPOSED_HEADERS: &str = "retry-after, server-timing, x-api-warning, x-
 /// Seconds that a browser remembers the answer to a preflight: the most that Chromium takes.
 const MAX_AGE_SECS: u32 = 7_200;
 
-/// Answers a browser that asks whether a page may call; `add_headers` says whether it may.
-pub fn answer_preflight() -> Response<Body> {
-    let mut response = Response::new(single_chunk(Bytes::new()));
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let headers = response.headers_mut();
-    set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
-    set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(MAX_AGE_SECS));
-    response
+/// Where a request may come from.
+pub enum Page {
+    /// No page may call: nothing is said, to nobody.
+    Unasked,
+    /// No page, or one that is not listed.
+    Unlisted,
+    /// A page of this listed origin.
+    Listed(HeaderValue),
 }
 
-/// Tells the browser of a listed origin that its page may read an answer.
-pub fn add_headers(headers: &mut HeaderMap, origin: Option<&HeaderValue>, config: &CorsConfig) {
-    if config.origins.is_empty() {
-        return forbid(headers);
+impl Page {
+    /// Looks up the origin that a browser names.
+    pub fn of_request(headers: &HeaderMap, config: &CorsConfig) -> Self {
+        if config.origins.is_empty() {
+            return Self::Unasked;
+        }
+        let is_listed = |origin: &&HeaderValue| {
+            config.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
+        };
+        match headers.get(header::ORIGIN).filter(is_listed) {
+            Some(origin) => Self::Listed(origin.clone()),
+            None => Self::Unlisted,
+        }
     }
-    // Caches must not give one page the answer to another.
-    set(headers, header::VARY, "Origin");
-    match origin.filter(|origin| is_listed(origin, config)) {
-        Some(origin) => {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+
+    /// Answers a browser that asks whether the page may call.
+    pub fn answer_preflight(&self) -> Response<Body> {
+        let mut response = Response::new(single_chunk(Bytes::new()));
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        if let Self::Listed(_) = self {
+            let headers = response.headers_mut();
+            set(headers, header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST");
+            set(headers, header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from(MAX_AGE_SECS));
+        }
+        response
+    }
+
+    /// Tells the browser of a listed origin that its page may read an answer.
+    pub fn add_headers(self, headers: &mut HeaderMap) {
+        if let Self::Unasked = self {
+            return;
+        }
+        // Caches must not give one page the answer to another.
+        set(headers, header::VARY, "Origin");
+        if let Self::Listed(origin) = self {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             set(headers, header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED_HEADERS);
         }
-        None => forbid(headers),
     }
-}
-
-fn is_listed(origin: &HeaderValue, config: &CorsConfig) -> bool {
-    config.origins.iter().any(|listed| listed.as_bytes() == origin.as_bytes())
-}
-
-/// Takes out what only the answer to a preflight of a listed origin says.
-fn forbid(headers: &mut HeaderMap) {
-    headers.remove(header::ACCESS_CONTROL_ALLOW_METHODS);
-    headers.remove(header::ACCESS_CONTROL_ALLOW_HEADERS);
-    headers.remove(header::ACCESS_CONTROL_MAX_AGE);
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
@@ -74,9 +88,11 @@ mod tests {
 
     fn answer(origins: &[&str], origin: Option<&'static str>) -> HeaderMap {
         let config = CorsConfig { origins: origins.iter().map(|text| text.to_string()).collect() };
-        let mut response = answer_preflight();
-        let origin = origin.map(HeaderValue::from_static);
-        add_headers(response.headers_mut(), origin.as_ref(), &config);
+        let mut asked = HeaderMap::new();
+        asked.extend(origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))));
+        let page = Page::of_request(&asked, &config);
+        let mut response = page.answer_preflight();
+        page.add_headers(response.headers_mut());
         response.headers().clone()
     }
 

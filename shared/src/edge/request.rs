@@ -183,6 +183,9 @@ impl Incoming {
     }
 }
 
+/// The names that take server-sent events.
+const EVENT_STREAM: [&[u8]; 3] = [b"text/event-stream", b"text/*", b"*/*"];
+
 /// What one part of an `Accept` header says of a stream.
 enum MediaRange {
     /// Server-sent events, by name or by a wildcard.
@@ -195,15 +198,15 @@ enum MediaRange {
 impl MediaRange {
     fn parse(range: &[u8]) -> Self {
         let mut parts = range.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let name = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let name = parts.next().unwrap_or_default();
         if parts.any(is_refusal) {
             return MediaRange::Other;
         }
-        match &name[..] {
-            b"text/event-stream" | b"text/*" | b"*/*" => MediaRange::Events,
-            b"application/json" => MediaRange::Json,
-            _ => MediaRange::Other,
+        if EVENT_STREAM.iter().any(|kind| name.eq_ignore_ascii_case(kind)) {
+            return MediaRange::Events;
         }
+        let is_json = name.eq_ignore_ascii_case(b"application/json");
+        if is_json { MediaRange::Json } else { MediaRange::Other }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The two forms of a stream: server-sent events, and the JSON of one event a line.
 
 use crate::wire::frames::split_frames;
-use crate::wire::stream::read_data;
+use crate::wire::stream::{DONE_WORD, read_data};
 use bytes::Bytes;
 
 /// How the events of a stream are written for its caller; Cohere always sends server-sent events.
@@ -41,7 +41,7 @@ fn write_lines(events: &Bytes) -> Bytes {
             }
             continue;
         };
-        if data.trim_ascii() == b"[DONE]" {
+        if data.trim_ascii() == DONE_WORD {
             continue;
         }
         // Data in several lines is JSON with line ends between its words.

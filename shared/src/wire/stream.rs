@@ -22,7 +22,7 @@ pub const KEEP_ALIVE: Bytes = Bytes::from_static(b": ka\n");
 pub const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// Its data.
-const DONE_WORD: &[u8] = b"[DONE]";
+pub(super) const DONE_WORD: &[u8] = b"[DONE]";
 
 /// What an event means to the gateway.
 #[derive(Clone, Debug, PartialEq)]

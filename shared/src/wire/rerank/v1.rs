@@ -10,7 +10,7 @@ use crate::wire::scan::find_top_level;
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// Fields whose meaning is known in v1; those of v2 are taken too.
+/// Fields whose meaning is known in v1: those of v2 with documents of any type, which v2 takes as texts only, and one more.
 const KNOWN: KnownFields = &[
     ("model", FieldType::Name),
     ("query", FieldType::Text),

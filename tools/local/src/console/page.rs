@@ -81,44 +81,37 @@ fn render_controls(console: &Console) -> Markup {
 }
 
 fn render_chat(example: &Example) -> Markup {
-    html! {
-        section aria-labelledby="h-chat" {
-            h2 #h-chat { "Chat" }
-            form #chat {
-                label { "Prompt" textarea name="prompt" rows="2" { "Why does a gateway need a circuit breaker?" } }
-                button { "Stream it" }
-            }
-            output #chat-output {}
-            (render_example(example))
-        }
-    }
+    let prompt = html! {
+        label { "Prompt" textarea name="prompt" rows="2" { "Why does a gateway need a circuit breaker?" } }
+    };
+    render_panel("Chat", prompt, "Stream it", example)
 }
 
 fn render_embed(example: &Example) -> Markup {
-    html! {
-        section aria-labelledby="h-embed" {
-            h2 #h-embed { "Embed" }
-            form #embed {
-                label { "One text" input name="one" value="a red fox in the snow"; }
-                label { "Another" input name="other" value="a fox that is red"; }
-                button { "Compare" }
-            }
-            output #embed-output {}
-            (render_example(example))
-        }
-    }
+    let texts = html! {
+        label { "One text" input name="one" value="a red fox in the snow"; }
+        label { "Another" input name="other" value="a fox that is red"; }
+    };
+    render_panel("Embed", texts, "Compare", example)
 }
 
 fn render_rerank(example: &Example) -> Markup {
+    let documents = html! {
+        label { "Query" input name="query" value="red fox"; }
+        label { "Documents, one a line" textarea name="documents" rows="3" { "a blue whale\na fox that is red\na red car" } }
+    };
+    render_panel("Rerank", documents, "Rank", example)
+}
+
+/// A form of one endpoint, what it answers, and the same request in three languages.
+fn render_panel(title: &str, fields: Markup, button: &str, example: &Example) -> Markup {
+    let endpoint = example.endpoint;
+    let heading = format!("h-{endpoint}");
     html! {
-        section aria-labelledby="h-rerank" {
-            h2 #h-rerank { "Rerank" }
-            form #rerank {
-                label { "Query" input name="query" value="red fox"; }
-                label { "Documents, one a line" textarea name="documents" rows="3" { "a blue whale\na fox that is red\na red car" } }
-                button { "Rank" }
-            }
-            output #rerank-output {}
+        section aria-labelledby=(heading) {
+            h2 id=(heading) { (title) }
+            form id=(endpoint) { (fields) button { (button) } }
+            output id={ (endpoint) "-output" } {}
             (render_example(example))
         }
     }

@@ -62,9 +62,9 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub fn add(&mut self, fields: &Value) {
+    /// Adds a request and what else its line tells.
+    pub fn add(&mut self, request: &EndedRequest, fields: &Value) {
         let number_of = |name: &str| fields[name].as_u64().unwrap_or_default();
-        let request = EndedRequest::read(fields);
         self.requests += 1;
         self.failed += u64::from(request.has_failed());
         self.fell_back += u64::from(!request.fell_back_from.is_empty());
@@ -91,10 +91,12 @@ mod tests {
     #[test]
     fn sums_count_fallbacks_and_broken_streams() {
         let mut sums = Sums::default();
-        sums.add(
-            &json!({ "status": 200, "fell_back_from": "a", "attempts": 4, "CostMicroUsd": 2.5 }),
-        );
-        sums.add(&json!({ "status": 200, "code": "stream_broken", "cache_hits": 2 }));
+        for line in [
+            json!({ "status": 200, "fell_back_from": "a", "attempts": 4, "CostMicroUsd": 2.5 }),
+            json!({ "status": 200, "code": "stream_broken", "cache_hits": 2 }),
+        ] {
+            sums.add(&EndedRequest::read(&line), &line);
+        }
         assert_eq!((sums.requests, sums.failed, sums.fell_back, sums.attempts), (2, 1, 1, 4));
         assert_eq!((sums.cache_hits, sums.cost_micro_usd), (2, 2.5));
     }

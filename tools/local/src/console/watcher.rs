@@ -142,7 +142,7 @@ impl Seen {
     fn add_request(&mut self, fields: &Value) {
         self.forget_old();
         let request = EndedRequest::read(fields);
-        self.sums.add(fields);
+        self.sums.add(&request, fields);
         let now = Instant::now();
         if self.seconds.back().is_none_or(|second| now - second.at >= Duration::from_secs(1)) {
             self.seconds.push_back(Second { at: now, served: 0, fell_back: 0, failed: 0 });

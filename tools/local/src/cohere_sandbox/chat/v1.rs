@@ -90,7 +90,7 @@ pub(in crate::cohere_sandbox) fn answer_v1_chat(seen: &ReceivedRequest) -> Resul
     let fields = Fields::new(&object, "v1/chat");
     let translated = request::to_v2(fields)?;
     let mut request = ChatRequest::from_object(&translated)?;
-    request.warnings.extend(fields.unknown_field_warnings(request::KNOWN));
+    request.warnings.extend(request::unknown_field_warnings(fields));
     request::check_model(request.model)?;
 
     let digest = digest::digest_request(seen);

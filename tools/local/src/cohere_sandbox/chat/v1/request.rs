@@ -23,10 +23,9 @@ const SAME: &[&str] = &[
     "safety_mode",
     "response_format",
 ];
-pub(super) const KNOWN: &[&str] = &[
+/// Fields that v2 has not, or has under another name.
+const OF_V1: &[&str] = &[
     "message",
-    "model",
-    "stream",
     "preamble",
     "chat_history",
     "conversation_id",
@@ -35,23 +34,18 @@ pub(super) const KNOWN: &[&str] = &[
     "search_queries_only",
     "documents",
     "citation_quality",
-    "temperature",
-    "max_tokens",
     "max_input_tokens",
-    "k",
-    "p",
-    "seed",
-    "stop_sequences",
-    "frequency_penalty",
-    "presence_penalty",
     "raw_prompting",
     "return_prompt",
     "tools",
     "tool_results",
     "force_single_step",
-    "response_format",
-    "safety_mode",
 ];
+
+/// One warning for each field that v1 does not have.
+pub(super) fn unknown_field_warnings(fields: Fields) -> Vec<String> {
+    fields.unknown_field_warnings(&[SAME, OF_V1].concat())
+}
 
 /// Models that came after v1.
 pub(super) fn check_model(model: &Model) -> Result<(), ApiError> {
