@@ -15,12 +15,15 @@ use crate::telemetry;
 use crate::telemetry::invocation::{InvocationIds, within_invocation};
 use http::Response;
 use http_body_util::BodyDataStream;
-use lambda_runtime::{Diagnostic, Error, LambdaEvent, MetadataPrelude, StreamResponse, service_fn};
+use lambda_runtime::{
+    Diagnostic, Error, LambdaEvent, MetadataPrelude, Runtime, StreamResponse, service_fn,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use std::future::Future;
 use std::process::ExitCode;
+use tower::util::MapRequestLayer;
 
 /// Serves HTTP requests of API Gateway in streaming mode.
 ///
@@ -33,14 +36,14 @@ where
     run_to_end(function, async move {
         let app = App::start(Config::from_vars(&Environment)?).await?;
         let service = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-            tcp_nodelay::switch_off_delay();
             let LambdaEvent { payload, context } = event;
             let incoming = Incoming::new(payload.get(), &context.request_id, context.deadline);
             let ids = InvocationIds::new(&incoming.request_id, context.xray_trace_id.as_deref());
             let answer = answer_any_page(app, incoming, handler.clone());
-            within_invocation(ids, async move { Ok::<_, Error>(into_stream(answer.await)) })
+            within_invocation(ids, async move { Ok::<_, Diagnostic>(into_stream(answer.await)) })
         });
-        lambda_runtime::run_concurrent(service).await
+        let runtime = Runtime::new(service);
+        runtime.layer(MapRequestLayer::new(tcp_nodelay::switch_off_delay)).run_concurrent().await
     })
 }
 
@@ -77,8 +80,8 @@ pub fn serve_events<S, SF, T, H, F, I, O, E>(
     handler: H,
 ) -> ExitCode
 where
-    S: FnOnce(Environment) -> SF,
-    SF: Future<Output = Result<&'static T, Error>>,
+    S: FnOnce(Environment) -> SF + Send + 'static,
+    SF: Future<Output = Result<&'static T, Error>> + Send + 'static,
     T: Sync + 'static,
     H: Fn(&'static T, I) -> F + Clone + Send + 'static,
     F: Future<Output = Result<O, E>> + Send + 'static,
@@ -105,15 +108,23 @@ fn describe_error<E: std::error::Error>(error: E) -> Diagnostic {
 }
 
 /// Runs a function's process: logging first, then `main`, whose error is a failed start.
-fn run_to_end(function: &'static str, main: impl Future<Output = Result<(), Error>>) -> ExitCode {
+///
+/// `main` is a task: the runtime looks for input and output once more whenever a future that it blocks on
+/// is woken, and never for a task.
+fn run_to_end<F>(function: &'static str, main: F) -> ExitCode
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
     telemetry::init::start_logging(function, &Environment);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail_start(&error.into()),
     };
-    match runtime.block_on(main) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail_start(&error),
+    match runtime.block_on(runtime.spawn(main)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => fail_start(&error),
+        // The hook has told where; what a panic says may quote a request.
+        Err(_) => fail_start(&"a panic".into()),
     }
 }
 

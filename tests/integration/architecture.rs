@@ -29,7 +29,7 @@ const HOMES: [(&str, &str); 11] = [
     ("socket2", "lambda/tcp_nodelay.rs"),
     ("lru::LruCache", "cache/lru.rs"),
     ("h2::", "transport.rs"),
-    ("tower::", "transport.rs"),
+    ("hyper_util", "lambda/tcp_nodelay.rs"),
     ("base64::", "edge/event.rs"),
 ];
 

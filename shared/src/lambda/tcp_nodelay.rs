@@ -2,64 +2,53 @@
 //!
 //! The runtime crate writes a streamed answer in small pieces and leaves the algorithm on, so each
 //! piece after the first waits about 40 ms for the receiver's delayed acknowledgement. Its public
-//! interface has no setting for it; the sockets are found among the open files of the process.
+//! interface has no setting for it; the sockets are found among the open files of the process. Which
+//! connection an event came over stands beside the event, so that a known one costs no system call.
 
+use crate::lock::lock_anyway;
+use hyper_util::client::legacy::connect::HttpInfo;
+use lambda_runtime::LambdaInvocation;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::os::fd::{BorrowedFd, RawFd};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::Mutex;
 
 #[cfg(target_os = "linux")]
 const OPEN_FILES: &str = "/proc/self/fd";
 #[cfg(not(target_os = "linux"))]
 const OPEN_FILES: &str = "/dev/fd";
 
-/// Address of the Runtime API; `None` where it is a name, which Lambda never gives.
-static RUNTIME_API: OnceLock<Option<SocketAddr>> = OnceLock::new();
-/// The connection found last, where there is one; an environment of many requests at a time has many.
-static KNOWN: AtomicI32 = AtomicI32::new(-1);
+/// Our ends of the connections without delay. An environment of many requests at a time has many.
+static DONE: Mutex<Vec<SocketAddr>> = Mutex::new(Vec::new());
 
-/// Makes sure that the answer of this invocation is sent without delay. One system call once known.
-pub(super) fn switch_off_delay() {
-    let address = RUNTIME_API.get_or_init(find_runtime_api);
-    let Some(address) = address else { return };
-    if is_done(KNOWN.load(Ordering::Relaxed), *address) {
-        return;
+/// Makes sure that the answer of this invocation is sent without delay.
+pub(super) fn switch_off_delay(invocation: LambdaInvocation) -> LambdaInvocation {
+    if let Some(connection) = invocation.parts.extensions.get::<HttpInfo>() {
+        let mut done = lock_anyway(&DONE);
+        if !done.contains(&connection.local_addr()) {
+            *done = switch_off_all(connection.remote_addr());
+        }
     }
-    let Ok(files) = std::fs::read_dir(OPEN_FILES) else { return };
+    invocation
+}
+
+/// Returns our ends of all connections to this peer, each without delay now.
+fn switch_off_all(peer: SocketAddr) -> Vec<SocketAddr> {
+    let Ok(files) = std::fs::read_dir(OPEN_FILES) else { return Vec::new() };
     let files = files.flatten().filter_map(|file| file.file_name().to_str()?.parse().ok());
-    let found: Vec<RawFd> = files.filter(|fd| set_nodelay(*fd, *address)).collect();
-    KNOWN.store(if let [only] = found[..] { only } else { -1 }, Ordering::Relaxed);
+    files.filter_map(|fd| with_socket(fd, |socket| set_nodelay(&socket, peer))).collect()
 }
 
-fn find_runtime_api() -> Option<SocketAddr> {
-    use crate::config::vars::{Environment, Vars};
-    let (_, address) =
-        Environment.all_vars().into_iter().find(|(name, _)| name == "AWS_LAMBDA_RUNTIME_API")?;
-    address.parse().ok()
-}
-
-fn set_nodelay(fd: RawFd, address: SocketAddr) -> bool {
-    with_socket(fd, |socket| is_peer(&socket, address) && socket.set_tcp_nodelay(true).is_ok())
-}
-
-fn is_done(fd: RawFd, address: SocketAddr) -> bool {
-    fd >= 0
-        && with_socket(fd, |socket| {
-            socket.tcp_nodelay().unwrap_or(false) && is_peer(&socket, address)
-        })
-}
-
-fn is_peer(socket: &SockRef<'_>, address: SocketAddr) -> bool {
-    match socket.peer_addr() {
-        Ok(peer) => peer.as_socket() == Some(address),
-        Err(_) => false,
+fn set_nodelay(socket: &SockRef<'_>, peer: SocketAddr) -> Option<SocketAddr> {
+    if socket.peer_addr().ok()?.as_socket()? != peer {
+        return None;
     }
+    socket.set_tcp_nodelay(true).ok()?;
+    socket.local_addr().ok()?.as_socket()
 }
 
 #[expect(unsafe_code, reason = "the runtime crate does not hand out its sockets")]
-fn with_socket(fd: RawFd, look: impl FnOnce(SockRef<'_>) -> bool) -> bool {
+fn with_socket<T>(fd: RawFd, look: impl FnOnce(SockRef<'_>) -> T) -> T {
     // SAFETY: the number is only used for socket calls in this function. If the file was closed or is
     // no socket, they fail; if the number was taken over by another socket, its peer is compared first.
     let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
