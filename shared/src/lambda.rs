@@ -13,6 +13,7 @@ use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
 use crate::telemetry::invocation::{InvocationIds, within_invocation};
+use futures_util::FutureExt;
 use http::Response;
 use http_body_util::BodyDataStream;
 use lambda_runtime::{
@@ -40,7 +41,7 @@ where
             let incoming = Incoming::new(payload.get(), &context.request_id, context.deadline);
             let ids = InvocationIds::new(&incoming.request_id, context.xray_trace_id.as_deref());
             let answer = answer_any_page(app, incoming, handler.clone());
-            within_invocation(ids, async move { Ok::<_, Diagnostic>(into_stream(answer.await)) })
+            within_invocation(ids, answer.map(into_stream))
         });
         let runtime = Runtime::new(service);
         runtime.layer(MapRequestLayer::new(tcp_nodelay::switch_off_delay)).run_concurrent().await
@@ -56,18 +57,19 @@ where
     let page = Page::of_request(&incoming.headers, &app.config.cors);
     let mut response = match incoming.is_preflight {
         true => page.answer_preflight(),
-        false => handler(app, incoming).await,
+        // Boxed: what waits for it is moved about until it is first polled, and this is large.
+        false => Box::pin(handler(app, incoming)).await,
     };
     page.add_headers(response.headers_mut());
     response
 }
 
 /// Turns an answer into the form that the Runtime API streams: a head in JSON, then the body.
-fn into_stream(answer: Response<Body>) -> StreamResponse<BodyDataStream<Body>> {
+fn into_stream(answer: Response<Body>) -> Result<StreamResponse<BodyDataStream<Body>>, Diagnostic> {
     let (head, body) = answer.into_parts();
     let (status_code, headers) = (head.status, head.headers);
     let metadata_prelude = MetadataPrelude { status_code, headers, cookies: Vec::new() };
-    StreamResponse { metadata_prelude, stream: BodyDataStream::new(body) }
+    Ok(StreamResponse { metadata_prelude, stream: BodyDataStream::new(body) })
 }
 
 /// Serves plain events: `start` builds what the handler needs, once per environment.

@@ -43,8 +43,13 @@ impl InvocationIds {
 }
 
 /// Does `work` with these ids in each of its lines.
-pub async fn within_invocation<T>(ids: InvocationIds, work: impl Future<Output = T>) -> T {
-    CURRENT.scope(ids, work).await
+///
+/// No async function: that would hold the work twice over, and copy it.
+pub fn within_invocation<T>(
+    ids: InvocationIds,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    CURRENT.scope(ids, work)
 }
 
 #[cfg(test)]
