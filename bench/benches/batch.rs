@@ -58,6 +58,7 @@ fn app(url: &str, cache_bytes: &str) -> &'static App {
         health: HealthCheck::new(config.health.clone(), config.prices.clone()),
         upstream_state: UpstreamState::new(config.resilience, config.rates.clone(), published_rate),
         cache: Cache::new(config.cache),
+        model_lists: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),
         config,
     }))

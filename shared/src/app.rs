@@ -3,7 +3,7 @@
 use crate::cache::Cache;
 use crate::cohere::client::Cohere;
 use crate::cohere::models;
-use crate::config::{Config, SecretConfig};
+use crate::config::{CacheConfig, Config, SecretConfig};
 use crate::cost::Prices;
 use crate::health::HealthCheck;
 use crate::resilience::state::UpstreamState;
@@ -14,6 +14,11 @@ use crate::telemetry::event_line::set_origin;
 use crate::telemetry::model_names::learn_model;
 use crate::transport::Transport;
 use std::error::Error;
+use std::time::Duration;
+
+/// How long lists of models are kept, and how much of them.
+const MODEL_LISTS: CacheConfig =
+    CacheConfig { max_bytes: 1_000_000, ttl: Duration::from_secs(300), shared: true };
 
 /// Everything a function needs for its requests. Scope: environment; built once, never dropped.
 pub struct App {
@@ -22,6 +27,8 @@ pub struct App {
     pub health: HealthCheck,
     pub upstream_state: UpstreamState,
     pub cache: Cache,
+    /// What Cohere lists of its models, for all clients alike.
+    pub model_lists: Cache,
     pub prices: Prices,
 }
 
@@ -44,8 +51,17 @@ impl App {
         let upstream_state =
             UpstreamState::new(config.resilience, config.rates.clone(), models::published_rate);
         let cache = Cache::new(config.cache);
+        let model_lists = Cache::new(MODEL_LISTS);
         let prices = Prices::new(config.prices.clone());
-        Ok(Box::leak(Box::new(App { config, cohere, health, upstream_state, cache, prices })))
+        Ok(Box::leak(Box::new(App {
+            config,
+            cohere,
+            health,
+            upstream_state,
+            cache,
+            model_lists,
+            prices,
+        })))
     }
 }
 

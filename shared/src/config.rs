@@ -15,6 +15,7 @@ mod health;
 mod http;
 mod limits;
 mod models;
+mod pass_through;
 mod prices;
 mod probe;
 mod rates;
@@ -25,6 +26,7 @@ pub mod rotation;
 mod secrets;
 mod service;
 pub mod setting;
+mod streams;
 #[cfg(feature = "test-ca")]
 mod test_ca;
 mod times;
@@ -39,6 +41,7 @@ pub use health::HealthConfig;
 pub use http::{HttpConfig, is_loopback};
 pub use limits::LimitsConfig;
 pub use models::ModelsConfig;
+pub use pass_through::PassThroughConfig;
 pub use prices::{PricesConfig, UnitPrice};
 pub use probe::{FrontDoorConfig, ProbeConfig};
 pub use rates::RatesConfig;
@@ -46,6 +49,7 @@ pub use resilience::{BreakerConfig, ResilienceConfig};
 pub use rollout::{RolloutConfig, RolloutModels, VersionPair};
 pub use secrets::SecretConfig;
 pub use service::DEFAULT_SERVICE;
+pub use streams::StreamsConfig;
 pub use times::{ChatTimes, EndpointTimes, StreamTimes, TimesConfig};
 
 use reader::Reader;
@@ -68,6 +72,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub cache: CacheConfig,
     pub cors: CorsConfig,
+    pub pass_through: PassThroughConfig,
+    pub streams: StreamsConfig,
     pub times: TimesConfig,
     pub health: HealthConfig,
 }
@@ -92,6 +98,8 @@ impl Config {
             limits: LimitsConfig::read_from(&mut reader),
             cache: CacheConfig::read_from(&mut reader),
             cors: CorsConfig::read_from(&mut reader),
+            pass_through: PassThroughConfig::read_from(&mut reader),
+            streams: StreamsConfig::read_from(&mut reader),
             times: TimesConfig::read_from(&reader),
             health: HealthConfig::read_from(&mut reader),
         };

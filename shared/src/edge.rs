@@ -6,3 +6,4 @@ pub mod header_value;
 pub mod identity;
 pub mod request;
 pub mod response;
+pub mod unserved;

@@ -96,6 +96,8 @@ impl HealthCheck {
     async fn try_model(&self, cohere: &Cohere, model: &str) -> TriedModel {
         let timeout = self.config.timeout;
         let call = Call {
+            path_rest: String::new(),
+            is_repeatable: true,
             endpoint: Endpoint::Chat,
             model: model.to_string(),
             body: ping_body(model),

@@ -14,7 +14,7 @@ use crate::edge::response::Body;
 use crate::telemetry;
 use crate::telemetry::invocation::{InvocationIds, within_invocation};
 use futures_util::FutureExt;
-use http::Response;
+use http::{Method, Response};
 use http_body_util::BodyDataStream;
 use lambda_runtime::{
     Diagnostic, Error, LambdaEvent, MetadataPrelude, Runtime, StreamResponse, service_fn,
@@ -55,10 +55,10 @@ where
     F: Future<Output = Response<Body>>,
 {
     let page = Page::of_request(&incoming.headers, &app.config.cors);
-    let mut response = match incoming.is_preflight {
-        true => page.answer_preflight(),
+    let mut response = match incoming.method {
+        Method::OPTIONS => page.answer_preflight(),
         // Boxed: what waits for it is moved about until it is first polled, and this is large.
-        false => Box::pin(handler(app, incoming)).await,
+        _ => Box::pin(handler(app, incoming)).await,
     };
     page.add_headers(response.headers_mut());
     response

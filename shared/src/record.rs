@@ -85,6 +85,8 @@ pub struct RequestRecord {
     pub fallback_from: Option<String>,
     /// What the catalogue says against the model.
     pub model_warning: Option<String>,
+    /// What the gateway says against the request.
+    pub request_warning: Option<&'static str>,
     /// `max_tokens` where the gateway chose it.
     pub chosen_max_tokens: Option<u64>,
     /// The caller has set the time: by an option, or by not reading a stream.
@@ -129,6 +131,7 @@ impl RequestRecord {
             batch: BatchStats::default(),
             fallback_from: None,
             model_warning: None,
+            request_warning: None,
             chosen_max_tokens: None,
             has_own_deadline: false,
             first_event: None,

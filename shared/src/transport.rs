@@ -12,7 +12,7 @@ use crate::config::HttpConfig;
 use crate::lock::lock_anyway;
 use crate::telemetry::redact;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use opening::Opening;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -180,21 +180,25 @@ impl Target {
     }
 }
 
-/// A `POST` with a JSON body, ready to be sent more than once.
+/// A `POST` with a JSON body, or a `GET` without one; ready to be sent more than once.
 #[derive(Clone, Debug)]
-pub struct JsonPost {
+pub struct JsonRequest {
+    pub method: Method,
     pub target: Target,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl From<JsonPost> for reqwest::Request {
-    fn from(post: JsonPost) -> Self {
-        let mut request = reqwest::Request::new(reqwest::Method::POST, post.target.0);
-        *request.headers_mut() = post.headers;
-        let json = HeaderValue::from_static("application/json");
-        request.headers_mut().insert(header::CONTENT_TYPE, json);
-        *request.body_mut() = Some(post.body.into());
+impl From<JsonRequest> for reqwest::Request {
+    fn from(json: JsonRequest) -> Self {
+        let has_body = json.method == Method::POST;
+        let mut request = reqwest::Request::new(json.method, json.target.0);
+        *request.headers_mut() = json.headers;
+        if has_body {
+            let media_type = HeaderValue::from_static("application/json");
+            request.headers_mut().insert(header::CONTENT_TYPE, media_type);
+            *request.body_mut() = Some(json.body.into());
+        }
         request
     }
 }
@@ -258,9 +262,9 @@ impl Transport {
     ///
     /// # Errors
     /// As `send`.
-    pub async fn post_over_http1(
+    pub async fn send_over_http1(
         &self,
-        post: JsonPost,
+        request: JsonRequest,
     ) -> Result<TransportResponse, TransportError> {
         if self.http1.get().is_none() {
             let client = build_http1(&self.config, &self.roots)
@@ -268,15 +272,18 @@ impl Transport {
             let _ = self.http1.set(client);
         }
         let client = self.http1.get().cloned().unwrap_or_else(|| self.pooled_client());
-        self.send_with(client, post.into()).await
+        self.send_with(client, request.into()).await
     }
 
-    /// Sends a `POST` and waits for the head of the answer. Times are the caller's affair.
+    /// Sends a request with JSON and waits for the head of the answer. Times are the caller's affair.
     ///
     /// # Errors
     /// As `send`.
-    pub async fn post(&self, post: JsonPost) -> Result<TransportResponse, TransportError> {
-        let call = async { self.send_with(self.pooled_client(), post.into()).await };
+    pub async fn send_json(
+        &self,
+        request: JsonRequest,
+    ) -> Result<TransportResponse, TransportError> {
+        let call = async { self.send_with(self.pooled_client(), request.into()).await };
         let outcome = self.opening.run_call(call).await;
         if let Ok(response) = &outcome {
             self.opening.record_protocol(response.protocol);

@@ -1,17 +1,23 @@
 //! The shapes of Cohere's API: they keep what they do not know and the text of every number.
 
 pub mod chat;
+pub mod completions;
 pub mod dialect;
 pub mod embed;
 pub mod envelope;
 pub mod frames;
 pub mod framing;
+pub mod lines;
+pub mod model_list;
 pub mod object;
 pub mod refusal;
 pub mod rerank;
 pub mod scan;
 pub mod stream;
+pub mod stream_form;
 pub mod text;
+pub mod tokens;
+pub mod v1_chat;
 
 use dialect::AnswerForm;
 use object::RequestObject;

@@ -71,7 +71,7 @@ fn print_row(model: &Model, config: &FallbackConfig) -> String {
     let answer = match model.endpoint {
         Endpoint::Chat => model.max_output_tokens.to_string(),
         Endpoint::Embed => lengths.join(", "),
-        Endpoint::Rerank => "–".to_string(),
+        _ => "–".to_string(),
     };
     let per_minute = match model.images_per_minute {
         0 => model.per_minute.to_string(),
@@ -104,7 +104,7 @@ fn describe_fallback(model: &Model, config: &FallbackConfig) -> String {
     let is_unasked = match model.endpoint {
         Endpoint::Chat => !pair.is_on_request,
         Endpoint::Embed => share_vector_space(model, fallback),
-        Endpoint::Rerank => false,
+        _ => false,
     };
     let when = if is_unasked { "by itself" } else { "on request" };
     format!("`{}` {when}", fallback.id)

@@ -1,4 +1,4 @@
-//! What the cache holds of Cohere's answers: pieces of embeddings, and rankings.
+//! What the cache holds of Cohere's answers: pieces of embeddings, and whole answers.
 
 use crate::batch::embed::Shape;
 use crate::cache::lru::{BoundedLru, MemorySize};
@@ -14,14 +14,14 @@ pub enum CacheEntry {
     Shapes(Arc<Vec<Shape>>),
     /// Such requests go to Cohere as they stand: nothing is cached, equal inputs are not joined.
     AsItStands,
-    /// A rerank answer.
-    Ranking(Bytes),
+    /// A whole answer: of rerank, or of what is passed through.
+    Answer(Bytes),
 }
 
 impl MemorySize for CacheEntry {
     fn memory_size(&self) -> usize {
         match self {
-            Self::Cell(bytes) | Self::Ranking(bytes) => bytes.len(),
+            Self::Cell(bytes) | Self::Answer(bytes) => bytes.len(),
             Self::AsItStands => 0,
             Self::Shapes(shapes) => shapes.iter().map(Shape::memory_size).sum(),
         }
@@ -39,7 +39,7 @@ mod tests {
     fn entry_counts_the_bytes_it_holds() {
         let bytes = Bytes::from_static(b"[0.1,0.2]");
         assert_eq!(CacheEntry::Cell(bytes.clone()).memory_size(), 9);
-        assert_eq!(CacheEntry::Ranking(bytes).memory_size(), 9);
+        assert_eq!(CacheEntry::Answer(bytes).memory_size(), 9);
         assert_eq!(CacheEntry::AsItStands.memory_size(), 0);
     }
 }

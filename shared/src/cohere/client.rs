@@ -11,8 +11,9 @@ use crate::record::CallStats;
 use crate::resilience::rate::RateCost;
 use crate::secrets::cached::{CachedSecret, Versioned};
 use crate::secrets::key::ApiKey;
-use crate::transport::{JsonPost, Target, Transport, TransportError, TransportResponse};
+use crate::transport::{JsonRequest, Target, Transport, TransportError, TransportResponse};
 use crate::wire::ExpectedResults;
+use crate::wire::framing::Framing;
 use crate::wire::refusal::Refusal;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, header};
@@ -22,13 +23,14 @@ use std::time::Duration;
 /// The Cohere API. Scope: environment.
 pub struct Cohere {
     transport: Transport,
+    base_url: String,
     targets: Targets,
     key: CachedSecret<ApiKey>,
     /// When an answer last came; connections kept since then may have died with a frozen environment.
     last_answer: Mutex<Option<Instant>>,
 }
 
-/// The URLs of all endpoints, by their index.
+/// The URLs of the endpoints with a function each, by their index.
 struct Targets(Vec<Target>);
 
 impl Targets {
@@ -40,8 +42,8 @@ impl Targets {
         Ok(Self(targets))
     }
 
-    fn of_endpoint(&self, endpoint: Endpoint) -> &Target {
-        &self.0[endpoint.index()]
+    fn of_endpoint(&self, endpoint: Endpoint) -> Option<&Target> {
+        self.0.get(endpoint.index())
     }
 }
 
@@ -52,6 +54,10 @@ const MAX_IDLE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Call {
     pub endpoint: Endpoint,
+    /// What follows the endpoint's path: a further segment, a query; mostly nothing.
+    pub path_rest: String,
+    /// Cohere may get it twice; what keeps a conversation there must not.
+    pub is_repeatable: bool,
     pub model: String,
     pub body: Bytes,
     /// What a whole answer has, where that is known.
@@ -76,7 +82,8 @@ impl Cohere {
         key: CachedSecret<ApiKey>,
     ) -> std::result::Result<Self, String> {
         let targets = Targets::parse(base_url)?;
-        Ok(Self { transport, targets, key, last_answer: Mutex::new(None) })
+        let base_url = base_url.to_string();
+        Ok(Self { transport, base_url, targets, key, last_answer: Mutex::new(None) })
     }
 
     /// Reads the key ahead of the first request; a failure is only logged, the request will try again.
@@ -112,7 +119,7 @@ impl Cohere {
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         // Boxed: what waits for it would hold it several times over, and move it about.
         let exchange = Box::pin(async {
-            let response = self.send_with_key(request, &key.value, limit, stats).await?;
+            let response = self.send_with_key(request, call, &key.value, limit, stats).await?;
             response.collect().await.map_err(|error| classify::from_broken_body(&error))
         });
         let answer = within(limit, self.key.run_while_refreshing(exchange), call).await;
@@ -124,19 +131,19 @@ impl Cohere {
     /// Calls Cohere and waits for the head of its stream.
     ///
     /// # Errors
-    /// As `call`; an answer that is no stream of events is `upstream_malformed`.
+    /// As `call`; an answer that is neither events nor lines is `upstream_malformed`.
     pub async fn open_stream(&self, call: &Call, stats: &mut CallStats) -> Result<EventReader> {
         let (request, key) = self.prepare_request(call, stats).await?;
         let started = now();
         let limit = call.deadline.or_after(started, call.attempt_timeout);
         let exchange = Box::pin(async {
-            let response = self.send_with_key(request, &key.value, limit, stats).await?;
-            if !is_event_stream(&stats.response_headers) {
+            let response = self.send_with_key(request, call, &key.value, limit, stats).await?;
+            let Some(framing) = find_framing(&stats.response_headers) else {
                 let error = read_unexpected_body(response, &key.value, limit).await;
                 stats.record_failed_call(&error);
                 return Err(error);
-            }
-            Ok(EventReader::new(response, key))
+            };
+            Ok(EventReader::new(response, framing, key))
         });
         let stream = within(limit, self.key.run_while_refreshing(exchange), call).await;
         self.leave_slow_connection(&stream, started, limit);
@@ -159,44 +166,55 @@ impl Cohere {
         &self,
         call: &Call,
         stats: &mut CallStats,
-    ) -> Result<(JsonPost, Arc<Versioned<ApiKey>>)> {
+    ) -> Result<(JsonRequest, Arc<Versioned<ApiKey>>)> {
         let key = within(call.deadline.at, self.key.get(), call).await?;
         stats.key_version = Some(key.version.clone());
         stats.upstream_id = None;
         stats.attempts += 1;
         let mut headers = call.headers.clone();
         headers.insert(header::AUTHORIZATION, key.value.authorization.clone());
-        let target = self.targets.of_endpoint(call.endpoint).clone();
-        Ok((JsonPost { target, headers, body: call.body.clone() }, key))
+        let (method, target) = (call.endpoint.method(), self.find_target(call)?);
+        Ok((JsonRequest { method, target, headers, body: call.body.clone() }, key))
+    }
+
+    fn find_target(&self, call: &Call) -> Result<Target> {
+        if let Some(target) = self.targets.of_endpoint(call.endpoint) {
+            return Ok(target.clone());
+        }
+        let url = format!("{}{}{}", self.base_url, call.endpoint.path(), call.path_rest);
+        Target::parse(&url).map_err(|_| GatewayError::internal("a path that is none"))
     }
 
     async fn send_with_key(
         &self,
-        request: JsonPost,
+        request: JsonRequest,
+        call: &Call,
         key: &ApiKey,
         limit: Instant,
         stats: &mut CallStats,
     ) -> Result<TransportResponse> {
         let (is_stale, sent) = (self.was_idle(), now());
         let spare = request.clone();
-        let mut outcome = self.transport.post(request).await;
+        let mut outcome = self.transport.send_json(request).await;
         match &outcome {
             // Nobody has looked at it, so it goes out again at once; a second time the host is at fault.
             Err(TransportError::NotProcessed(_)) => {
                 stats.attempts += 1;
-                outcome = self.transport.post(spare).await;
+                outcome = self.transport.send_json(spare).await;
             }
             Err(TransportError::WantsHttp1(_)) => {
                 stats.attempts += 1;
-                outcome = self.transport.post_over_http1(spare).await;
+                outcome = self.transport.send_over_http1(spare).await;
             }
             // Lambda freezes an environment between requests and its connections die unseen. A request that
             // broke on such a one before any head came says nothing about Cohere and goes out once more.
-            Err(TransportError::Broken(_)) if is_stale && !stats.has_resent => {
+            Err(TransportError::Broken(_))
+                if is_stale && call.is_repeatable && !stats.has_resent =>
+            {
                 stats.has_resent = true;
                 stats.attempts += 1;
                 self.transport.forget_connections(sent);
-                outcome = self.transport.post(spare).await;
+                outcome = self.transport.send_json(spare).await;
             }
             _ => {}
         }
@@ -264,10 +282,16 @@ async fn read_unexpected_body(
     }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+/// Returns the form of a stream; `None` where the answer is none.
+fn find_framing(headers: &HeaderMap) -> Option<Framing> {
     let value = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    let media_type = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    let is = |name: &[u8]| media_type.eq_ignore_ascii_case(name);
+    if is(b"text/event-stream") {
+        return Some(Framing::Events);
+    }
+    let is_lines = is(b"application/stream+json") || is(b"application/x-ndjson");
+    if is_lines { Some(Framing::Lines) } else { None }
 }
 
 /// Ends `work` at `limit`, with the error of whoever set that limit.
@@ -300,18 +324,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_stream_is_known_in_any_case() {
-        let check = |value| {
+    fn stream_is_known_in_any_case() {
+        let find = |value| {
             let value = HeaderValue::from_static(value);
-            is_event_stream(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
+            find_framing(&HeaderMap::from_iter([(header::CONTENT_TYPE, value)]))
         };
-        for stream in
+        for events in
             ["text/event-stream", "Text/Event-Stream; Charset=UTF-8", "text/event-stream ;a=b"]
         {
-            assert!(check(stream), "{stream}");
+            assert_eq!(find(events), Some(Framing::Events), "{events}");
+        }
+        for lines in ["application/stream+json", "application/x-ndjson; charset=utf-8"] {
+            assert_eq!(find(lines), Some(Framing::Lines), "{lines}");
         }
         for other in ["application/json", "text/event-streams", ""] {
-            assert!(!check(other), "{other}");
+            assert_eq!(find(other), None, "{other}");
         }
     }
 }

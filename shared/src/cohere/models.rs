@@ -78,7 +78,7 @@ pub fn share_vector_space(one: &Model, other: &Model) -> bool {
 /// images. A model that is not in the catalogue has the rate of most models of its endpoint.
 pub fn published_rate(endpoint: Endpoint, id: &str) -> u32 {
     match find_model(id) {
-        Some(model) if model.endpoint == endpoint => model.per_minute,
+        Some(model) if endpoint.model_kind() == Some(model.endpoint) => model.per_minute,
         _ => default_per_minute(endpoint),
     }
 }

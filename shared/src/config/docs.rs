@@ -1,13 +1,14 @@
 //! The tables of all concerns, and `docs/configuration.md`, which is printed from them.
 
 use super::setting::{Setting, SettingKind};
-use super::{authorizer, cache, cors, fallback, health, http, limits, models, prices};
-use super::{probe, rates, resilience, rollout, rotation, secrets, service, times};
+use super::{authorizer, cache, cors, fallback, health, http, limits, models, pass_through};
+use super::{prices, probe, rates, resilience, rollout, rotation, secrets, service};
+use super::{streams, times};
 
 /// The concerns and their settings, in the order of the documentation.
 ///
 /// A concern that is left out has an unused table, of which the compiler warns.
-const CONCERNS: [(&str, &[Setting]); 17] = [
+const CONCERNS: [(&str, &[Setting]); 19] = [
     ("The installation", service::SETTINGS),
     ("Connection to Cohere", http::SETTINGS),
     ("Secrets", secrets::SETTINGS),
@@ -21,6 +22,8 @@ const CONCERNS: [(&str, &[Setting]); 17] = [
     ("Limits", limits::SETTINGS),
     ("Cache", cache::SETTINGS),
     ("Web pages", cors::SETTINGS),
+    ("Pass-through", pass_through::SETTINGS),
+    ("Streams", streams::SETTINGS),
     ("Times", times::SETTINGS),
     ("Health check", health::SETTINGS),
     ("Probe", probe::SETTINGS),

@@ -12,6 +12,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// What a REST API tells of a request.
@@ -29,6 +30,10 @@ pub(super) struct ApiGatewayEvent<'a> {
     pub(super) http_method: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) resource: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    path_parameters: Option<&'a RawValue>,
+    #[serde(borrow)]
+    multi_value_query_string_parameters: Option<&'a RawValue>,
     pub(super) request_context: EventContext,
 }
 
@@ -67,6 +72,23 @@ impl<'a> ApiGatewayEvent<'a> {
     pub(super) fn read_headers(&self) -> HeaderMap {
         let headers = parse_headers(self.multi_value_headers);
         if headers.is_empty() { parse_headers(self.headers) } else { headers }
+    }
+
+    /// Returns the path below a greedy route, such as `models/m` of `/v1/{proxy+}`, decoded; others have none.
+    pub(super) fn read_greedy_path(&self) -> String {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct PathParameters {
+            proxy: String,
+        }
+        let Some(parameters) = self.path_parameters else { return String::new() };
+        serde_json::from_str::<PathParameters>(parameters.get()).unwrap_or_default().proxy
+    }
+
+    /// Returns the parameters of the query, decoded, in an order of their own.
+    pub(super) fn read_query(&self) -> BTreeMap<String, Vec<String>> {
+        let Some(query) = self.multi_value_query_string_parameters else { return BTreeMap::new() };
+        serde_json::from_str::<Option<_>>(query.get()).ok().flatten().unwrap_or_default()
     }
 
     /// Takes the body out, decoded. API Gateway's base64 is sound; what is not is no body.
@@ -203,6 +225,19 @@ mod tests {
         for lists in ["null", "{}"] {
             let text = format!(r#"{{"headers":{{"x-a":"1"}},"multiValueHeaders":{lists}}}"#);
             assert_eq!(ApiGatewayEvent::parse(&text).read_headers()["x-a"], "1");
+        }
+    }
+
+    #[test]
+    fn greedy_path_and_query_are_read_where_they_are() {
+        let text = r#"{"resource":"/v1/{proxy+}","pathParameters":{"proxy":"models/a b"},
+            "multiValueQueryStringParameters":{"page_size":["1"],"endpoint":["chat","embed"]}}"#;
+        let event = ApiGatewayEvent::parse(text);
+        assert_eq!(event.read_greedy_path(), "models/a b");
+        assert_eq!(event.read_query()["endpoint"], ["chat", "embed"]);
+        for none in ["{}", r#"{"pathParameters":null,"multiValueQueryStringParameters":null}"#] {
+            let event = ApiGatewayEvent::parse(none);
+            assert_eq!((event.read_greedy_path(), event.read_query().len()), (String::new(), 0));
         }
     }
 

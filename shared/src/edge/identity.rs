@@ -53,6 +53,11 @@ impl Identity {
         Self { client: client.to_string(), models }
     }
 
+    /// Tells whether the client may use only some models.
+    pub fn is_restricted(&self) -> bool {
+        self.models.is_some()
+    }
+
     /// Checks that the client may use `model`.
     ///
     /// # Errors

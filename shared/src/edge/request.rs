@@ -7,12 +7,17 @@ use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::dialect::Dialect;
 use crate::wire::framing::Framing;
+use crate::wire::stream_form::StreamForm;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Headers of the caller that go to Cohere, besides every `x-fern-*`; content type and authorization are ours.
 const TO_COHERE: [&str; 4] = ["user-agent", "x-client-name", "request-source", "traceparent"];
+
+/// The end of a route that takes all paths below it.
+const GREEDY: &str = "{proxy+}";
 
 /// Shortest time a caller may ask for.
 const MIN_TIMEOUT_MS: u64 = 100;
@@ -24,8 +29,11 @@ pub struct Incoming {
     pub request_id: String,
     /// What the authorizer has said of the caller.
     pub authorizer: Option<AuthorizerContext>,
-    /// A browser asks what a page may send.
-    pub is_preflight: bool,
+    pub method: Method,
+    /// The path of a greedy route's request, decoded; empty at other routes.
+    pub path: String,
+    /// The query of such a request, decoded.
+    pub query: BTreeMap<String, Vec<String>>,
     /// The dialect of the route that was called.
     pub dialect: Dialect,
     pub headers: HeaderMap,
@@ -62,12 +70,22 @@ impl Incoming {
         let mut event = ApiGatewayEvent::parse(event);
         let headers = event.read_headers();
         let body = event.take_body();
+        let method = event.http_method.as_deref().unwrap_or_default();
+        let resource = event.resource.as_deref().unwrap_or_default();
+        let (path, query) = match resource.strip_suffix(GREEDY) {
+            Some(prefix) => (prefix.to_string() + &event.read_greedy_path(), event.read_query()),
+            None => Default::default(),
+        };
+        let (method, dialect) =
+            (method.parse().unwrap_or_default(), Dialect::of_resource(resource));
         let EventContext { request_id, authorizer } = event.request_context;
         Self {
             request_id: request_id.unwrap_or_else(|| invocation_id.to_string()),
             authorizer,
-            is_preflight: event.http_method.as_deref() == Some("OPTIONS"),
-            dialect: Dialect::of_resource(event.resource.as_deref().unwrap_or_default()),
+            method,
+            path,
+            query,
+            dialect,
             headers,
             body,
             invocation_left: Duration::from_millis(deadline_ms).saturating_sub(since_epoch()),
@@ -156,19 +174,22 @@ impl Incoming {
         }
     }
 
-    /// Returns the form in which the caller reads a stream: lines only where it names JSON and no events.
-    pub fn read_framing(&self) -> Framing {
-        let mut takes_json = false;
-        for accepted in self.headers.get_all(header::ACCEPT) {
-            for range in accepted.as_bytes().split(|byte| *byte == b',') {
-                match MediaRange::parse(range) {
-                    MediaRange::Events => return Framing::Events,
-                    MediaRange::Json => takes_json = true,
-                    MediaRange::Other => {}
-                }
+    /// Returns the form in which the caller reads a stream: v2's lines only where it names JSON and no events,
+    /// v1's events only where it names them.
+    pub fn read_framing(&self, form: StreamForm) -> Framing {
+        let lists = self.headers.get_all(header::ACCEPT).iter();
+        let ranges = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+        let ranges: Vec<_> = ranges.map(MediaRange::parse).collect();
+        let names = |range: &MediaRange| ranges.contains(range);
+        let is_lines = match form {
+            StreamForm::Completions => false,
+            StreamForm::V1Chat => !names(&MediaRange::Events),
+            StreamForm::Chat => {
+                let takes_events = names(&MediaRange::Events) || names(&MediaRange::Any);
+                names(&MediaRange::Json) && !takes_events
             }
-        }
-        if takes_json { Framing::Lines } else { Framing::Events }
+        };
+        if is_lines { Framing::Lines } else { Framing::Events }
     }
 
     /// Copies the headers that may go to Cohere; never the caller's authorization, cookies or hops.
@@ -183,13 +204,13 @@ impl Incoming {
     }
 }
 
-/// The names that take server-sent events.
-const EVENT_STREAM: [&[u8]; 3] = [b"text/event-stream", b"text/*", b"*/*"];
-
 /// What one part of an `Accept` header says of a stream.
+#[derive(PartialEq)]
 enum MediaRange {
-    /// Server-sent events, by name or by a wildcard.
+    /// Server-sent events, by name.
     Events,
+    /// A wildcard that takes them.
+    Any,
     Json,
     /// Another type, or one that is refused by `q=0`.
     Other,
@@ -202,11 +223,13 @@ impl MediaRange {
         if parts.any(is_refusal) {
             return MediaRange::Other;
         }
-        if EVENT_STREAM.iter().any(|kind| name.eq_ignore_ascii_case(kind)) {
-            return MediaRange::Events;
+        let is = |kind: &[u8]| name.eq_ignore_ascii_case(kind);
+        match () {
+            () if is(b"text/event-stream") => MediaRange::Events,
+            () if is(b"text/*") || is(b"*/*") => MediaRange::Any,
+            () if is(b"application/json") => MediaRange::Json,
+            () => MediaRange::Other,
         }
-        let is_json = name.eq_ignore_ascii_case(b"application/json");
-        if is_json { MediaRange::Json } else { MediaRange::Other }
     }
 }
 
@@ -232,7 +255,9 @@ mod tests {
         Incoming {
             request_id: String::new(),
             authorizer: None,
-            is_preflight: false,
+            method: Method::POST,
+            path: String::new(),
+            query: BTreeMap::new(),
             dialect: Dialect::V2,
             headers: headers.collect(),
             body: Bytes::new(),
@@ -362,7 +387,33 @@ mod tests {
             for value in accept {
                 incoming.headers.append(header::ACCEPT, HeaderValue::from_static(value));
             }
-            assert_eq!(incoming.read_framing(), framing, "{accept:?}");
+            assert_eq!(incoming.read_framing(StreamForm::Chat), framing, "{accept:?}");
+            assert_eq!(incoming.read_framing(StreamForm::Completions), Framing::Events);
         }
+    }
+
+    #[test]
+    fn events_of_v1_are_for_who_names_them() {
+        for (accept, framing) in [
+            ("text/event-stream", Framing::Events),
+            ("application/json, text/event-stream;q=0.5", Framing::Events),
+            ("*/*", Framing::Lines),
+            ("application/json", Framing::Lines),
+            ("text/event-stream;q=0", Framing::Lines),
+        ] {
+            let incoming = incoming(&[("accept", accept)]);
+            assert_eq!(incoming.read_framing(StreamForm::V1Chat), framing, "{accept}");
+        }
+    }
+
+    #[test]
+    fn greedy_route_gives_path_and_query() {
+        let event = r#"{"resource":"/v1/{proxy+}","httpMethod":"GET","path":"/base/v1/models/m",
+            "pathParameters":{"proxy":"models/m"},"multiValueQueryStringParameters":{"a":["1"]}}"#;
+        let incoming = Incoming::new(event, "id", 0);
+        assert_eq!((&incoming.method, incoming.path.as_str()), (&Method::GET, "/v1/models/m"));
+        assert_eq!((incoming.query.len(), incoming.dialect), (1, Dialect::V2));
+        let other = Incoming::new(r#"{"resource":"/v1/embed","httpMethod":"POST"}"#, "id", 0);
+        assert_eq!((other.path.as_str(), other.dialect), ("", Dialect::V1));
     }
 }

@@ -321,6 +321,9 @@ impl Attempts<'_> {
         started: Instant,
     ) -> bool {
         let cause = error.cause();
+        if !self.call.is_repeatable && !is_unprocessed(cause) {
+            return false;
+        }
         let made = self.made - self.throttled;
         let is_allowed = !self.is_last && made < Disposition::from(cause).attempts;
         is_allowed
@@ -335,6 +338,11 @@ impl Attempts<'_> {
         let time_left = self.call.deadline.at.saturating_duration_since(now);
         has_hung && time_left < attempt * 2 && self.role.has_fallback()
     }
+}
+
+/// Tells whether Cohere has done nothing with a call that failed so.
+fn is_unprocessed(cause: Cause) -> bool {
+    matches!(cause, Cause::Connect | Cause::Throttled | Cause::Auth)
 }
 
 fn circuit_open(model: &str, refused: RefusedCall) -> GatewayError {

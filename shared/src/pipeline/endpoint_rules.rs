@@ -16,6 +16,8 @@ const BYTES_PER_TOKEN: u64 = 2;
 /// The rules of one endpoint; each has one file beside this one.
 pub(super) trait EndpointRules: Sized + Send + 'static {
     const ENDPOINT: Endpoint;
+    /// What is to be said against every request.
+    const WARNING: Option<&'static str> = None;
 
     /// The answer that is not streamed.
     type Response: ModelAnswer<Self> + IntoChunks;
@@ -29,11 +31,20 @@ pub(super) trait EndpointRules: Sized + Send + 'static {
     /// Returns the times of a request that is not streamed.
     fn times(config: &TimesConfig, request: &UpstreamRequest) -> EndpointTimes;
 
-    /// Tells whether a request falls back to a model where its caller has not said so.
-    fn falls_back_unasked(config: &FallbackConfig, model: &Model, object: &RequestObject) -> bool;
+    /// Tells whether Cohere may get a request twice.
+    fn is_repeatable(_: &RequestObject) -> bool {
+        true
+    }
 
-    /// Tells whether a model supports everything that a request uses.
-    fn can_answer(model: &Model, object: &RequestObject) -> bool;
+    /// Tells whether a request falls back to a model where its caller has not said so.
+    fn falls_back_unasked(_: &FallbackConfig, _: &Model, _: &RequestObject) -> bool {
+        false
+    }
+
+    /// Tells whether a model supports everything that a request uses; without a fallback none is asked.
+    fn can_answer(_: &Model, _: &RequestObject) -> bool {
+        false
+    }
 }
 
 /// A whole answer that goes to the caller in chunks, none of them copied.

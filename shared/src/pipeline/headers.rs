@@ -3,7 +3,7 @@
 use crate::edge::response::{self, Body, OwnHeader};
 use crate::record::RequestRecord;
 use crate::telemetry::model_names::name_model;
-use http::{HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Response};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRec
     {
         OwnHeader::ApiWarning.set_text(headers, warning);
     }
+    if let Some(warning) = record.request_warning {
+        add_warning(headers, warning);
+    }
     OwnHeader::RequestId.set_text(headers, &record.request_id);
     if let Some(model) = &record.model {
         OwnHeader::Model.set_text(headers, &name_model(model));
@@ -35,6 +38,17 @@ pub(super) fn add_headers(response: &mut Response<Body>, record: &mut RequestRec
     OwnHeader::Attempts.set(headers, HeaderValue::from(record.calls.attempts));
     OwnHeader::Cache.set(headers, HeaderValue::from_static(record.batch.cache.as_str()));
     OwnHeader::ServerTiming.set_text(headers, &server_timing(record));
+}
+
+/// Adds a warning to those that are there.
+fn add_warning(headers: &mut HeaderMap, warning: &str) {
+    let name = OwnHeader::ApiWarning.name();
+    let known = headers.get(name).and_then(|known| known.to_str().ok());
+    let warnings = match known {
+        Some(known) => format!("{known}, {warning}"),
+        None => warning.to_string(),
+    };
+    OwnHeader::ApiWarning.set_text(headers, &warnings);
 }
 
 fn server_timing(record: &RequestRecord) -> String {

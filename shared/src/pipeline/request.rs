@@ -20,6 +20,8 @@ pub(super) struct GatewayRequest {
     pub(super) options: RequestOptions,
     /// What the requested model is sent.
     pub(super) upstream: UpstreamRequest,
+    /// Cohere may get it twice.
+    pub(super) is_repeatable: bool,
     /// How the caller reads a stream.
     pub(super) framing: Framing,
     /// Headers of the caller that may go upstream.
@@ -34,6 +36,8 @@ impl GatewayRequest {
     pub(super) fn call_for(&self, upstream: &UpstreamRequest) -> Call {
         Call {
             endpoint: self.endpoint,
+            path_rest: String::new(),
+            is_repeatable: self.is_repeatable,
             model: upstream.model.clone(),
             body: upstream.object.body().clone(),
             expected_results: upstream.expected_results.clone(),

@@ -183,7 +183,7 @@ impl<'a> RerankPlan<'a> {
 
     fn find_answer(&self, sub_request: &SubRequest) -> Option<SubAnswer> {
         match self.access.cache.get(self.cache_key(sub_request)?, now())? {
-            CacheEntry::Ranking(bytes) => {
+            CacheEntry::Answer(bytes) => {
                 Some(SubAnswer { answer: RerankAnswer::parse(bytes)?, is_cached: true })
             }
             _ => None,
@@ -245,7 +245,7 @@ impl<'a> RerankPlan<'a> {
             && is_cacheable(answer)
         {
             // A copy: a slice could hold a larger buffer in memory.
-            let ranking = CacheEntry::Ranking(Bytes::copy_from_slice(&answer.bytes));
+            let ranking = CacheEntry::Answer(Bytes::copy_from_slice(&answer.bytes));
             self.access.cache.put(*key, ranking, now());
         }
     }

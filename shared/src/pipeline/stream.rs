@@ -8,7 +8,7 @@
 
 mod opening;
 
-use super::chat::Chat;
+use super::endpoint_rules::EndpointRules;
 use super::fallback::answer_with_fallback;
 use super::headers::add_headers;
 use super::request::GatewayRequest;
@@ -29,7 +29,8 @@ use crate::telemetry::invocation::within_invocation;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::frames::split_frames;
 use crate::wire::framing::Framing;
-use crate::wire::stream::{self, DONE, MessageEnd, StreamEvent};
+use crate::wire::stream::{self, MessageEnd, StreamEvent};
+use crate::wire::stream_form::{FailedEnding, StreamForm};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::unfold;
@@ -51,7 +52,15 @@ const AFTER_DONE: Duration = Duration::from_millis(100);
 const AFTER_END: Duration = Duration::from_secs(1);
 
 /// What is wrong with a stream that stops.
-const WITHOUT_END: &str = "the stream ended without message-end";
+const WITHOUT_END: &str = "the stream ended without its last event";
+
+/// Reads what Cohere bills for a stream.
+pub(super) fn read_usage(form: StreamForm, usage: &[u8]) -> BilledUnits {
+    match form {
+        StreamForm::Chat | StreamForm::V1Chat => BilledUnits::parse_usage(usage),
+        StreamForm::Completions => BilledUnits::parse_openai_usage(usage),
+    }
+}
 
 /// The calls that open a stream, with a record of their own until they are done.
 type PendingStream = Pin<Box<dyn Future<Output = (RequestRecord, Result<OpenedStream>)> + Send>>;
@@ -69,10 +78,18 @@ enum StreamPhase {
     Ended,
 }
 
+/// How a stream is read, and written for its caller.
+#[derive(Clone, Copy)]
+struct StreamGrammar {
+    form: StreamForm,
+    framing: Framing,
+    failed_ending: FailedEnding,
+}
+
 /// A streamed answer on its way to the caller.
 pub(super) struct StreamingAnswer {
     phase: StreamPhase,
-    framing: Framing,
+    grammar: StreamGrammar,
     times: StreamTimes,
     deadline: Deadline,
     last_heard: Instant,
@@ -84,6 +101,8 @@ pub(super) struct StreamingAnswer {
     is_done: bool,
     /// Pieces of content that have gone to the caller, about a token each.
     delta_count: usize,
+    /// What Cohere last said of its tokens, as it is written.
+    usage: Vec<u8>,
     log: RequestLog,
     permit: Option<CallPermit>,
 }
@@ -94,44 +113,55 @@ pub(super) struct StreamingAnswer {
 ///
 /// # Errors
 /// What failed before anything was sent; the log is the caller's again.
-pub(super) async fn open_stream(
+pub(super) async fn open_stream<E: EndpointRules>(
     app: &'static App,
     request: GatewayRequest,
     log: &mut RequestLog,
 ) -> Result<Box<StreamingAnswer>> {
-    let (deadline, framing) = (request.deadline, request.framing);
-    let times = app.config.times.stream;
-    let mut pending: PendingStream = Box::pin(open_with_fallback(app, request, log.record.clone()));
+    let (deadline, times) = (request.deadline, app.config.times.stream);
+    let ends_loud = app.config.streams.ends_loud;
+    let grammar = StreamGrammar {
+        form: StreamForm::of(E::ENDPOINT),
+        framing: request.framing,
+        failed_ending: if ends_loud { FailedEnding::Loud } else { FailedEnding::Quiet },
+    };
+    let record = log.record.clone();
+    let mut pending: PendingStream = Box::pin(open_with_fallback::<E>(app, request, record));
     let opened = timeout(times.keep_alive, &mut pending).await;
     let Ok((record, opened)) = opened else {
         log.record.calls.attempts = 1;
-        let mut answer = StreamingAnswer::new(framing, times, deadline, log.take());
+        let mut answer = StreamingAnswer::new(grammar, times, deadline, log.take());
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         return Ok(Box::new(answer));
     };
     log.record = record;
     let opened = opened?;
-    let mut answer = StreamingAnswer::new(framing, times, deadline, log.take());
+    let mut answer = StreamingAnswer::new(grammar, times, deadline, log.take());
     answer.phase = StreamPhase::Ready(opened.first, opened.events);
     answer.permit = opened.permit;
     Ok(Box::new(answer))
 }
 
-async fn open_with_fallback(
+async fn open_with_fallback<E: EndpointRules>(
     app: &'static App,
     request: GatewayRequest,
     mut record: RequestRecord,
 ) -> (RequestRecord, Result<OpenedStream>) {
-    let opened = answer_with_fallback::<Chat, _>(app, &request, &mut record).await;
+    let opened = answer_with_fallback::<E, _>(app, &request, &mut record).await;
     (record, opened)
 }
 
 impl StreamingAnswer {
-    fn new(framing: Framing, times: StreamTimes, deadline: Deadline, log: RequestLog) -> Self {
+    fn new(
+        grammar: StreamGrammar,
+        times: StreamTimes,
+        deadline: Deadline,
+        log: RequestLog,
+    ) -> Self {
         Self {
             phase: StreamPhase::Ended,
-            framing,
+            grammar,
             times,
             deadline,
             last_heard: now(),
@@ -139,6 +169,7 @@ impl StreamingAnswer {
             ended_at: None,
             is_done: false,
             delta_count: 0,
+            usage: Vec::new(),
             log,
             permit: None,
         }
@@ -147,7 +178,7 @@ impl StreamingAnswer {
     /// Turns the stream into the answer.
     pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
         let mut response = Response::new(response::single_chunk(Bytes::new()));
-        let media_type = HeaderValue::from_static(self.framing.media_type());
+        let media_type = HeaderValue::from_static(self.grammar.framing.media_type());
         OwnHeader::ContentType.set(response.headers_mut(), media_type);
         add_headers(&mut response, &mut self.log.record);
         let ids = self.log.ids();
@@ -175,7 +206,7 @@ impl StreamingAnswer {
             Ok(events) => events?,
             Err(_) => self.fail_stream(GatewayError::internal("a panic")),
         };
-        Some(self.framing.write(events))
+        Some(self.grammar.framing.write(events))
     }
 
     /// Waits for the next bytes that go to the caller; `None` once all is said.
@@ -248,28 +279,30 @@ impl StreamingAnswer {
         Some(self.fail_stream(failure))
     }
 
-    /// Says `[DONE]` where Cohere has not.
+    /// Says `[DONE]` where Cohere has not, and where the form has it.
     fn finish_stream(&mut self) -> Option<Bytes> {
         if self.is_done {
             return None;
         }
         self.is_done = true;
-        Some(Bytes::from_static(DONE))
+        self.grammar.form.done()
     }
 
     /// Looks at frames on their way, passes them on as far as the stream goes, and records how it ends.
     fn pass_frames(&mut self, frames: Bytes, events: EventReader) -> Bytes {
         panic_if_requested(PanicPoint::Stream, &frames);
+        let form = self.grammar.form;
         let mut passed = 0;
         for frame in split_frames(&frames) {
-            match stream::read_event(&frame) {
+            let event = form.read_event(&frame);
+            let mut is_last = self.ended_at.is_some() && event == StreamEvent::Done;
+            match event {
                 StreamEvent::Delta => self.delta_count += 1,
-                StreamEvent::MessageEnd(end) => self.record_end(end),
-                StreamEvent::Done if self.ended_at.is_some() => {
-                    self.is_done = true;
-                    self.phase = StreamPhase::Draining(events);
-                    return stream::hide_done(frames.slice(..passed + frame.len()));
+                StreamEvent::MessageEnd(end) => {
+                    self.record_end(end);
+                    is_last = form.done().is_none();
                 }
+                StreamEvent::Done if is_last => {}
                 StreamEvent::Done => {
                     let error = classify::cut_short(WITHOUT_END);
                     return self.fail_after(frames.slice(..passed), error);
@@ -281,9 +314,14 @@ impl StreamingAnswer {
                 StreamEvent::MessageStart { .. } | StreamEvent::Content | StreamEvent::Comment => {}
             }
             passed += frame.len();
+            if is_last {
+                self.is_done = true;
+                self.phase = StreamPhase::Draining(events);
+                return form.hide_done(frames.slice(..passed));
+            }
         }
         self.phase = StreamPhase::Running(events);
-        stream::hide_done(frames)
+        form.hide_done(frames)
     }
 
     /// Passes these last frames on and ends the stream: well, where it has ended, else as failed.
@@ -292,21 +330,18 @@ impl StreamingAnswer {
             Some(_) => self.finish_stream().unwrap_or_default(),
             None => self.fail_stream(error),
         };
-        [stream::hide_done(frames), ending].concat().into()
+        [self.grammar.form.hide_done(frames), ending].concat().into()
     }
 
     fn record_end(&mut self, end: MessageEnd) {
         self.ended_at = Some(now());
         self.report_outcome(CallOutcome::SUCCESS);
-        self.record_billed(&BilledUnits::parse_usage(&end.usage));
+        if !end.usage.is_empty() {
+            self.usage = end.usage;
+        }
         if let Some(failure) = end.failure {
             self.log.record.record_failure(&classify::from_stream_end(&failure));
         }
-    }
-
-    fn record_billed(&mut self, units: &BilledUnits) {
-        let RequestRecord { model, calls, .. } = &mut self.log.record;
-        calls.record_billed(model.as_deref().unwrap_or_default(), units);
     }
 
     fn report_outcome(&mut self, outcome: CallOutcome) {
@@ -322,7 +357,7 @@ impl StreamingAnswer {
         self.ended_at = Some(now());
         self.is_done = true;
         self.log.record.record_failure(&error);
-        stream::write_failed_ending(&error)
+        self.grammar.form.write_failed_ending(&error, self.grammar.failed_ending)
     }
 }
 
@@ -342,9 +377,13 @@ impl StreamingAnswer {
     }
 
     fn write_log(&mut self) {
+        if self.log.is_written() {
+            return;
+        }
         // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
         let RequestRecord { model, calls, .. } = &mut self.log.record;
         let model = model.as_deref().unwrap_or_default();
+        calls.record_billed(model, &read_usage(self.grammar.form, &self.usage));
         calls.bill.set_missing(model, "output_tokens", self.delta_count);
         self.log.write_line();
     }

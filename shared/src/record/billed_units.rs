@@ -72,6 +72,26 @@ impl BilledUnits {
         units
     }
 
+    /// Reads the `usage` of an answer in OpenAI's form, whose counts have other names.
+    pub fn parse_openai_usage(usage: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct OpenAiUsage {
+            prompt_tokens: Option<u64>,
+            completion_tokens: Option<u64>,
+        }
+        let usage: OpenAiUsage = serde_json::from_slice(usage).unwrap_or_default();
+        let mut units = Self::default();
+        let counts =
+            [("input_tokens", usage.prompt_tokens), ("output_tokens", usage.completion_tokens)];
+        for (name, count) in counts {
+            if let Some(count) = count {
+                units.0.push((Cow::Borrowed(name), Value::from(count)));
+            }
+        }
+        units
+    }
+
     /// Reads what an answer that cannot be used was billed.
     pub fn find_in(answer: &[u8]) -> Self {
         #[derive(Default, Deserialize)]

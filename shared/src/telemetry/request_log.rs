@@ -84,6 +84,7 @@ fn name_in_log(id: &str) -> String {
 fn add_request(line: &mut EventLine, record: &RequestRecord) {
     let failure = record.failure.as_ref();
     line.add("endpoint", record.endpoint.name());
+    line.add("path", only_if(record.endpoint.is_passed_through(), record.endpoint.path()));
     line.add("dialect", only_if(record.is_v1, "v1"));
     line.add("client", record.client.as_deref().map(redact::redact_id));
     line.add("marked", only_if(record.is_marked, true));

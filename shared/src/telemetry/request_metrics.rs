@@ -77,7 +77,8 @@ impl RequestMetrics<'_> {
     /// Returns the time by output token of a chat that was answered whole.
     fn output_token_time(&self, duration: Duration) -> Option<Duration> {
         let record = self.record;
-        let is_whole = record.endpoint == Endpoint::Chat && !record.stream;
+        let is_chat = record.endpoint.model_kind() == Some(Endpoint::Chat);
+        let is_whole = is_chat && !record.stream;
         let tokens = record.calls.bill.amount("output_tokens")?;
         if !is_whole || record.failure.is_some() || tokens < MIN_TIMED_TOKENS {
             return None;
@@ -113,10 +114,10 @@ impl RequestMetrics<'_> {
         line.count_if(Metric::GateServerError, record.is_server_error());
         line.count_if(Metric::GateRateLimited, record.is_rate_limited());
         let slowest_call = record.calls.slowest_call;
-        let latency = match record.endpoint {
-            Endpoint::Chat => record.first_event,
-            Endpoint::Embed | Endpoint::Rerank if slowest_call.is_zero() => None,
-            Endpoint::Embed | Endpoint::Rerank => Some(slowest_call),
+        let latency = match record.endpoint.model_kind() {
+            Some(Endpoint::Chat) => record.first_event,
+            _ if slowest_call.is_zero() => None,
+            _ => Some(slowest_call),
         };
         line.measure(Metric::GateLatency, latency);
         if !self.is_first {

@@ -106,9 +106,10 @@ impl Server {
         Transport::with_roots(&config.http, self.roots.clone()).unwrap()
     }
 
-    fn post(&self) -> JsonPost {
+    fn post(&self) -> JsonRequest {
         let target = Target::parse(&self.url).unwrap();
-        JsonPost { target, headers: HeaderMap::new(), body: Bytes::from_static(b"{}") }
+        let body = Bytes::from_static(b"{}");
+        JsonRequest { method: Method::POST, target, headers: HeaderMap::new(), body }
     }
 
     fn counts(&self) -> (usize, usize) {
@@ -196,14 +197,14 @@ fn send_answer(answer: &mut SendResponse<Bytes>) {
 }
 
 async fn post_once(transport: &Transport, server: &Server) -> Result<Bytes, TransportError> {
-    transport.post(server.post()).await?.collect().await
+    transport.send_json(server.post()).await?.collect().await
 }
 
 #[tokio::test]
 async fn http2_is_spoken_where_it_is_offered() {
     for (protocol, name) in [(&b"h2"[..], "h2"), (b"http/1.1", "http/1.1")] {
         let server = Server::start(protocol, Behaviour::Answer).await;
-        let answer = server.transport().post(server.post()).await.unwrap();
+        let answer = server.transport().send_json(server.post()).await.unwrap();
         assert_eq!((answer.status, answer.protocol), (200, name));
         assert_eq!(answer.collect().await.unwrap(), "{}");
     }
@@ -289,7 +290,7 @@ async fn server_that_wants_http1_gets_it() {
     let outcome = post_once(&server.transport(), &server).await;
     assert!(matches!(outcome, Err(TransportError::WantsHttp1(_))), "{outcome:?}");
     let server = Server::start(b"http/1.1", Behaviour::Answer).await;
-    let answer = server.transport().post_over_http1(server.post()).await.unwrap();
+    let answer = server.transport().send_over_http1(server.post()).await.unwrap();
     assert_eq!(answer.protocol, "http/1.1");
 }
 

@@ -86,7 +86,7 @@ impl ChatRequest {
         }
         let max_tokens = match object.raw("max_tokens") {
             None => None,
-            Some(raw) => Some(parse_max_tokens(raw)?),
+            Some(raw) => Some(parse_max_tokens("max_tokens", raw)?),
         };
         let stream = object.raw("stream") == Some(b"true");
         let thinking = read_thinking(&object);
@@ -166,10 +166,14 @@ fn check_messages(messages: List<'_>) -> Result<()> {
     Ok(())
 }
 
-fn parse_max_tokens(raw: &[u8]) -> Result<u64> {
+/// Reads a bound of tokens.
+///
+/// # Errors
+/// `invalid_request` naming the field.
+pub fn parse_max_tokens(field: &str, raw: &[u8]) -> Result<u64> {
     match parse_whole_number(raw) {
         Some(tokens) if tokens > 0 => Ok(tokens),
-        _ => Err(GatewayError::invalid("max_tokens", "must be a whole number of at least 1")),
+        _ => Err(GatewayError::invalid(field, "must be a whole number of at least 1")),
     }
 }
 

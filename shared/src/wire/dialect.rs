@@ -12,9 +12,9 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// Returns the dialect of a resource of API Gateway, such as `/v1/embed`.
+    /// Returns the dialect of a resource of API Gateway, such as `/v1/embed`; what is passed through has none.
     pub fn of_resource(resource: &str) -> Self {
-        if resource.starts_with("/v1/") { Self::V1 } else { Self::V2 }
+        if matches!(resource, "/v1/embed" | "/v1/rerank") { Self::V1 } else { Self::V2 }
     }
 }
 
@@ -51,8 +51,10 @@ mod tests {
 
     #[test]
     fn dialect_is_that_of_the_route() {
-        assert_eq!(Dialect::of_resource("/v1/embed"), Dialect::V1);
-        for other in ["/v2/embed", "", "/v10/embed", "/compatibility/v1/embeddings"] {
+        for v1 in ["/v1/embed", "/v1/rerank"] {
+            assert_eq!(Dialect::of_resource(v1), Dialect::V1, "{v1}");
+        }
+        for other in ["/v2/embed", "", "/v1/{proxy+}", "/compatibility/{proxy+}"] {
             assert_eq!(Dialect::of_resource(other), Dialect::V2, "{other}");
         }
     }

@@ -9,6 +9,7 @@ use crate::error::GatewayError;
 use crate::wire::frames::split_lines;
 use crate::wire::refusal::{Refusal, read_id};
 use crate::wire::scan::{value_end, walk_object};
+use crate::wire::stream_form::FailedEnding;
 use crate::wire::text::{decode_key, decode_text};
 use bytes::Bytes;
 use memchr::memmem;
@@ -50,6 +51,16 @@ pub struct MessageEnd {
     pub usage: Vec<u8>,
     /// Set where Cohere ended the stream with `finish_reason` ERROR.
     pub failure: Option<Refusal>,
+}
+
+/// Reads what an event of another grammar is, where its data decides.
+pub(super) fn read_event_with(frame: &[u8], read: fn(&[u8]) -> StreamEvent) -> StreamEvent {
+    match read_fields(frame) {
+        (_, None) => read_bare(frame),
+        (_, Some(data)) if data.trim_ascii() == DONE_WORD => StreamEvent::Done,
+        (Some(b"error"), Some(data)) => StreamEvent::Failure(Refusal::read(&data)),
+        (_, Some(data)) => read(&data),
+    }
 }
 
 /// Reads what an event is. Content that has its name is not looked into.
@@ -150,7 +161,10 @@ fn strip_field<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Finds values of an object by their keys, as far as it is whole.
-fn find_fields<'a, const N: usize>(json: &'a [u8], names: [&str; N]) -> [Option<&'a [u8]>; N] {
+pub(super) fn find_fields<'a, const N: usize>(
+    json: &'a [u8],
+    names: [&str; N],
+) -> [Option<&'a [u8]>; N] {
     let mut found = [None; N];
     let _ = walk_object(json, 0, |key, start| {
         let end = value_end(json, start)?;
@@ -214,20 +228,25 @@ fn is_line_end(byte: Option<&u8>) -> bool {
 
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.
 ///
-/// Counts are zero and not absent: the strictest client refuses an ending without them.
-pub fn write_failed_ending(error: &GatewayError) -> Bytes {
-    let data = serde_json::json!({
+/// The loud one has no counts and no index: clients that take a cut answer for a whole one stumble over
+/// that (`docs/clients.md`).
+pub fn write_failed_ending(error: &GatewayError, ending: FailedEnding) -> Bytes {
+    let mut data = serde_json::json!({
         "type": "message-end",
         "delta": {
             "finish_reason": "ERROR",
-            "usage": {
-                "billed_units": { "input_tokens": 0, "output_tokens": 0 },
-                "tokens": { "input_tokens": 0, "output_tokens": 0 },
-            },
+            "usage": {},
             "error": error.message,
             "error_type": error.code.as_str(),
         },
     });
+    match ending {
+        FailedEnding::Loud => data["index"] = serde_json::Value::Null,
+        FailedEnding::Quiet => {
+            let zero = serde_json::json!({ "input_tokens": 0, "output_tokens": 0 });
+            data["delta"]["usage"] = serde_json::json!({ "billed_units": zero, "tokens": zero });
+        }
+    }
     let ending = hide_done(Bytes::from(format!("event: message-end\ndata: {data}\n\n")));
     [&ending[..], DONE].concat().into()
 }
@@ -401,7 +420,8 @@ mod tests {
 
     #[test]
     fn failed_ending_has_coheres_form_and_zero_counts() {
-        let ending = write_failed_ending(&GatewayError::new(Code::Deadline, "late"));
+        let late = GatewayError::new(Code::Deadline, "late");
+        let ending = write_failed_ending(&late, FailedEnding::Quiet);
         let parts: Vec<_> = split_frames(&ending).collect();
         assert_eq!(parts.len(), 2);
         let end = read_end(&parts[0]);

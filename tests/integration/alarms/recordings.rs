@@ -99,6 +99,7 @@ fn write_body(endpoint: Endpoint) -> String {
         Endpoint::Chat => r#""messages":[{"role":"user","content":"hi"}],"max_tokens":5"#,
         Endpoint::Embed => r#""input_type":"search_query","texts":["t"]"#,
         Endpoint::Rerank => r#""query":"q","documents":["a"]"#,
+        other => panic!("{other:?} has no recording"),
     };
     format!(r#"{{"model":"{model}",{rest}}}"#)
 }

@@ -110,8 +110,15 @@ impl ApiGateway {
         )
     }
 
+    /// Finds the route of a request: a path that is named by itself is never a greedy one's, whatever its methods.
     fn find_route(&self, method: &str, path: &str) -> Option<&Route> {
-        self.routes.iter().find(|r| r.route.method == method && r.route.path == path)
+        let takes_method = |route: &&Route| ["ANY", method].contains(&route.route.method.as_str());
+        let mut named = self.routes.iter().filter(|route| route.route.path == path).peekable();
+        if named.peek().is_some() {
+            return named.find(takes_method);
+        }
+        let greedy = self.routes.iter().filter(|route| route.route.greedy_rest(path).is_some());
+        greedy.filter(takes_method).max_by_key(|route| route.route.path.len())
     }
 
     /// Answers and tells of a request that gets no answer of a function.
@@ -151,8 +158,13 @@ impl ApiGateway {
             true => Some(self.authorizer.authorize(&parts.headers, &self.method_arn(route)).await?),
             false => None,
         };
-        let request =
-            ProxyRequest { id, stage: &self.api.stage, resource: &route.path, parts: &parts };
+        let request = ProxyRequest {
+            id,
+            stage: &self.api.stage,
+            resource: &route.path,
+            greedy_rest: route.greedy_rest(parts.uri.path()),
+            parts: &parts,
+        };
         let event = request.to_event(&body?, caller);
         if event.len() > EVENT_LIMIT_BYTES {
             return Err(Rejection::RequestTooLarge);

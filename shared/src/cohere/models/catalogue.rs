@@ -16,9 +16,15 @@ pub(super) const IMAGES_PER_MINUTE: u32 = 400;
 /// Returns what a production key may use in a minute of a model without a rate of its own.
 pub(super) const fn default_per_minute(endpoint: Endpoint) -> u32 {
     match endpoint {
-        Endpoint::Chat => 500,
-        Endpoint::Embed => 2_000,
+        Endpoint::Chat | Endpoint::V1Chat | Endpoint::Completions => 500,
+        Endpoint::Embed | Endpoint::CompatibleEmbeddings => 2_000,
+        Endpoint::Tokenize | Endpoint::Detokenize => 2_000,
         Endpoint::Rerank => 1_000,
+        // No page names one of these.
+        Endpoint::Models
+        | Endpoint::CompatibleModels
+        | Endpoint::CheckApiKey
+        | Endpoint::Unserved => 500,
     }
 }
 

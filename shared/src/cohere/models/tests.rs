@@ -86,6 +86,7 @@ fn active_models_name_their_limits() {
             Endpoint::Chat => assert!(model.max_output_tokens > 0, "{}", model.id),
             Endpoint::Embed => assert!(!model.dimensions.is_empty(), "{}", model.id),
             Endpoint::Rerank => assert!(model.context_tokens > 0, "{}", model.id),
+            other => panic!("{}: no model is {other:?}'s own", model.id),
         }
     }
 }

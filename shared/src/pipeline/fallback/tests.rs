@@ -24,6 +24,7 @@ fn request<E: EndpointRules>(body: &str, fallback: Option<bool>) -> GatewayReque
         request_id: String::new(),
         options: RequestOptions { fallback, ..RequestOptions::default() },
         upstream: E::validate(Bytes::from(body.to_string()), Dialect::V2, &config()).unwrap(),
+        is_repeatable: true,
         framing: Framing::Events,
         headers: http::HeaderMap::new(),
         attempt_timeout: second,

@@ -2,6 +2,7 @@
 //!
 //! Until then everything is as with an answer in one piece: an attempt that fails may be made again.
 
+use super::read_usage;
 use crate::app::App;
 use crate::clock::now;
 use crate::cohere::classify;
@@ -9,13 +10,14 @@ use crate::cohere::client::{Call, limit_error};
 use crate::cohere::events::EventReader;
 use crate::error::{GatewayError, Result};
 use crate::pipeline::attempts::{CallAnswer, make_attempts};
-use crate::pipeline::chat::Chat;
+use crate::pipeline::endpoint_rules::EndpointRules;
 use crate::pipeline::model_answer::{ModelAnswer, ModelRequest};
-use crate::record::{BilledUnits, CallStats, RequestRecord};
+use crate::record::{CallStats, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds};
 use crate::wire::frames::split_frames;
 use crate::wire::refusal::Refusal;
-use crate::wire::stream::{self, MessageEnd, StreamEvent};
+use crate::wire::stream::{MessageEnd, StreamEvent};
+use crate::wire::stream_form::StreamForm;
 use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
 
@@ -55,7 +57,7 @@ impl CallAnswer for OpenedStream {
     }
 }
 
-impl ModelAnswer<Chat> for OpenedStream {
+impl<E: EndpointRules> ModelAnswer<E> for OpenedStream {
     async fn answer(request: &ModelRequest<'_>, record: &mut RequestRecord) -> Result<Self> {
         let call = request.whole_call();
         make_attempts(request.app, &call, request.role, &SharedRounds::default(), &mut record.calls)
@@ -79,7 +81,7 @@ async fn read_until_content(
         let Some(frames) = events.next_frames().await? else {
             return Err(classify::cut_short("the stream ended before any content"));
         };
-        let has_content = find_content(&frames, &call.model, stats)?;
+        let has_content = find_content(&frames, call, stats)?;
         // Mostly one piece holds all, and needs no copy.
         if has_content && held.is_empty() {
             return Ok(OpenedStream { first: frames, events, permit: None });
@@ -104,13 +106,14 @@ fn failed_opening(failure: &Refusal, stats: &mut CallStats) -> GatewayError {
 ///
 /// # Errors
 /// The stream ends before any content, with an error or without a word.
-fn find_content(frames: &Bytes, model: &str, stats: &mut CallStats) -> Result<bool> {
+fn find_content(frames: &Bytes, call: &Call, stats: &mut CallStats) -> Result<bool> {
+    let form = StreamForm::of(call.endpoint);
     for frame in split_frames(frames) {
-        match stream::read_event(&frame) {
+        match form.read_event(&frame) {
             StreamEvent::MessageStart { id } => stats.upstream_id = id,
             StreamEvent::Comment => {}
             StreamEvent::MessageEnd(MessageEnd { failure: Some(failure), usage }) => {
-                stats.record_billed(model, &BilledUnits::parse_usage(&usage));
+                stats.record_billed(&call.model, &read_usage(form, &usage));
                 return Err(failed_opening(&failure, stats));
             }
             StreamEvent::Failure(failure) => return Err(failed_opening(&failure, stats)),

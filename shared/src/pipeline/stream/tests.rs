@@ -1,7 +1,7 @@
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::error::Code;
-use crate::wire::stream::KEEP_ALIVE;
+use crate::wire::stream::{DONE, KEEP_ALIVE};
 
 /// Builds a stream that is still opening.
 fn opening_stream(pending: PendingStream, total: Duration) -> Box<StreamingAnswer> {
@@ -9,7 +9,11 @@ fn opening_stream(pending: PendingStream, total: Duration) -> Box<StreamingAnswe
     let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
     let deadline = Deadline::new(now(), total, None, total);
     let mut answer = StreamingAnswer::new(
-        Framing::Events,
+        StreamGrammar {
+            form: StreamForm::Chat,
+            framing: Framing::Events,
+            failed_ending: FailedEnding::Loud,
+        },
         times,
         deadline,
         RequestLog::new(Endpoint::Chat, Box::leak(Box::default())),

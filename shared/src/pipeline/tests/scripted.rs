@@ -83,6 +83,7 @@ pub(in crate::pipeline) fn start_app_at(
         health: HealthCheck::new(config.health.clone(), config.prices.clone()),
         upstream_state: UpstreamState::new(config.resilience, config.rates.clone(), published_rate),
         cache: Cache::new(config.cache),
+        model_lists: Cache::new(config.cache),
         prices: Prices::new(config.prices.clone()),
         config,
     }))
@@ -97,6 +98,8 @@ pub(in crate::pipeline) fn start_default_app() -> &'static App {
 pub(in crate::pipeline) fn new_call(model: &str, script: &str, secs: u64) -> Call {
     let total = Duration::from_secs(secs);
     Call {
+        path_rest: String::new(),
+        is_repeatable: true,
         endpoint: Endpoint::Chat,
         model: model.to_string(),
         body: Bytes::from(script.to_string()),

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::request::Parts;
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -34,6 +35,8 @@ pub struct ProxyRequest<'a> {
     pub id: &'a str,
     pub stage: &'a str,
     pub resource: &'a str,
+    /// What a greedy resource takes of the path.
+    pub greedy_rest: Option<&'a str>,
     pub parts: &'a Parts,
 }
 
@@ -59,13 +62,19 @@ impl ProxyRequest<'_> {
             "multiValueHeaders": multi,
             "queryStringParameters": none_if_empty(query),
             "multiValueQueryStringParameters": none_if_empty(multi_query),
-            "pathParameters": null,
+            "pathParameters": self.path_parameters(),
             "stageVariables": null,
             "requestContext": context,
             "body": body,
             "isBase64Encoded": has_body,
         });
         event.to_string().into()
+    }
+
+    /// What a greedy route takes of the path, decoded.
+    fn path_parameters(&self) -> Value {
+        let Some(rest) = self.greedy_rest else { return Value::Null };
+        json!({ "proxy": percent_decode_str(rest).decode_utf8_lossy() })
     }
 
     /// The caller's headers without those of the connection, and those that API Gateway adds.

@@ -37,6 +37,14 @@ pub struct TemplateRoute {
     pub throttle: Option<Throttle>,
 }
 
+impl TemplateRoute {
+    /// Returns what a greedy route such as `/v1/{proxy+}` takes of a path; `None` where it does not take it.
+    pub fn greedy_rest<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let prefix = self.path.strip_suffix("{proxy+}")?;
+        path.strip_prefix(prefix).filter(|rest| !rest.is_empty())
+    }
+}
+
 /// A steady rate per second, and how many requests may come at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Throttle {

@@ -4,8 +4,12 @@ use super::*;
 
 fn event_of(request: http::request::Builder, body: &[u8], caller: Option<Caller>) -> Value {
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
+    let request = of_chat(&parts);
     serde_json::from_slice(&request.to_event(body, caller)).unwrap()
+}
+
+fn of_chat(parts: &Parts) -> ProxyRequest<'_> {
+    ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", greedy_rest: None, parts }
 }
 
 fn chat() -> http::request::Builder {
@@ -41,7 +45,7 @@ fn request_becomes_a_rest_proxy_event() {
 #[test]
 fn event_is_readable_by_the_functions() {
     let (parts, ()) = chat().uri("/v2/chat?x=1").body(()).unwrap().into_parts();
-    let request = ProxyRequest { id: "id-1", stage: "live", resource: "/v2/chat", parts: &parts };
+    let request = of_chat(&parts);
     let context = json!({"principalId": "a-client", "integrationLatency": 0});
     let caller = Caller { context, usage_plan_key: None };
     let request = shared_reads(&request.to_event("größe".as_bytes(), Some(caller)));
@@ -100,4 +104,13 @@ fn request_time_has_access_log_format() {
     assert_eq!(common_log_time(951_782_400), "29/Feb/2000:00:00:00 +0000");
     assert_eq!(common_log_time(4_107_542_400), "01/Mar/2100:00:00:00 +0000");
     assert_eq!(common_log_time(1_798_761_599), "31/Dec/2026:23:59:59 +0000");
+}
+
+#[test]
+fn greedy_rest_of_the_path_is_decoded() {
+    let (parts, ()) = chat().uri("/v1/models/a%20b").body(()).unwrap().into_parts();
+    let request = ProxyRequest { greedy_rest: Some("models/a%20b"), ..of_chat(&parts) };
+    let event: Value = serde_json::from_slice(&request.to_event(b"", None)).unwrap();
+    assert_eq!(event["pathParameters"], json!({"proxy": "models/a b"}));
+    assert_eq!(event["path"], "/v1/models/a%20b");
 }
