@@ -30,6 +30,7 @@ mod model_names;
 mod ops;
 mod panics;
 mod parameters;
+mod pass_through;
 mod probe;
 mod queries;
 mod quota;

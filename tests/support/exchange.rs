@@ -68,6 +68,14 @@ pub fn read_recorded(folder: &Path) -> Vec<Exchange> {
     exchanges
 }
 
+/// Reads a folder's recordings of paths that are passed through.
+pub fn read_passed_through(folder: &Path) -> Vec<Exchange> {
+    const PASSED: [&str; 3] = ["/v1/chat", "/v1/tokenize", "/v1/models"];
+    let mut exchanges = read_folder(folder);
+    exchanges.retain(|exchange| PASSED.iter().any(|path| exchange.path.starts_with(path)));
+    exchanges
+}
+
 /// Reads the self-written twins.
 pub fn read_twins() -> Vec<Exchange> {
     read_folder(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures")))

@@ -6,10 +6,11 @@
 use crate::error::{Code, GatewayError};
 
 /// What is served, in the words of the template's own 404.
-const SERVED: &str = "served are POST /v2/chat, POST /v2/embed, POST /v2/rerank, POST /v1/embed, \
-    POST /v1/rerank, GET /api/health and GET /api/health/check, without a slash at the end or a doubled one; \
-    generate, summarize and classify are POST /v2/chat today, and batches, embed jobs, datasets, parse and \
-    audio are not served, because a request may have 6 MB here";
+const SERVED: &str = "served are POST /v2/chat, /v2/embed, /v2/rerank, /v1/embed, /v1/rerank, \
+    /v1/chat, /v1/tokenize, /v1/detokenize, /v1/check-api-key, /compatibility/v1/chat/completions and \
+    /compatibility/v1/embeddings, GET /v1/models, /v1/models/{model}, /compatibility/v1/models, /api/health \
+    and /api/health/check, without a slash at the end or a doubled one; batches, embed jobs, datasets, parse \
+    and audio are not served, because a request may have 6 MB here";
 
 const UPLOADS: &str = "files that are uploaded exceed the 6 MB that a request may have here; send them \
     to Cohere itself";

@@ -28,7 +28,7 @@ use crate::resilience::state::{CallOutcome, CallPermit};
 use crate::telemetry::invocation::within_invocation;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::frames::split_frames;
-use crate::wire::framing::Framing;
+use crate::wire::framing::{Framing, split_lines};
 use crate::wire::stream::{self, MessageEnd, StreamEvent};
 use crate::wire::stream_form::{FailedEnding, StreamForm};
 use bytes::Bytes;
@@ -38,6 +38,7 @@ use http::{HeaderValue, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use opening::OpenedStream;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -101,6 +102,8 @@ pub(super) struct StreamingAnswer {
     is_done: bool,
     /// Pieces of content that have gone to the caller, about a token each.
     delta_count: usize,
+    /// Lines that wait to be written, each by itself.
+    queued: VecDeque<Bytes>,
     /// What Cohere last said of its tokens, as it is written.
     usage: Vec<u8>,
     log: RequestLog,
@@ -169,6 +172,7 @@ impl StreamingAnswer {
             ended_at: None,
             is_done: false,
             delta_count: 0,
+            queued: VecDeque::new(),
             usage: Vec::new(),
             log,
             permit: None,
@@ -201,12 +205,21 @@ impl StreamingAnswer {
 
     /// Waits for the next bytes, and turns a panic into the stream's ending.
     async fn next_or_failure(&mut self) -> Option<Bytes> {
+        if let Some(line) = self.queued.pop_front() {
+            return Some(line);
+        }
         let next = AssertUnwindSafe(self.next_chunk()).catch_unwind().await;
         let events = match next {
             Ok(events) => events?,
             Err(_) => self.fail_stream(GatewayError::internal("a panic")),
         };
-        Some(self.grammar.framing.write(events))
+        let written = self.grammar.framing.write(events);
+        if self.grammar.framing == Framing::Events {
+            return Some(written);
+        }
+        // Some clients of lines take each piece that arrives for one.
+        self.queued.extend(split_lines(written));
+        Some(self.queued.pop_front().unwrap_or_default())
     }
 
     /// Waits for the next bytes that go to the caller; `None` once all is said.

@@ -3,6 +3,7 @@
 use crate::wire::frames::split_frames;
 use crate::wire::stream::{DONE_WORD, read_data};
 use bytes::Bytes;
+use memchr::memchr;
 
 /// How the events of a stream are written for its caller; Cohere always sends server-sent events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,17 @@ impl Framing {
             Framing::Lines => write_lines(&events),
         }
     }
+}
+
+/// Splits written lines into single ones, each with its end.
+pub fn split_lines(mut lines: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        if lines.is_empty() {
+            return None;
+        }
+        let length = memchr(b'\n', &lines).map_or(lines.len(), |end| end + 1);
+        Some(lines.split_to(length))
+    })
 }
 
 fn write_lines(events: &Bytes) -> Bytes {
@@ -65,6 +77,13 @@ mod tests {
         assert_eq!(lines(events), "{\"t\":\"é\"}\n{\"b\":1}\n");
         assert_eq!(lines("data: {\"a\":\ndata: 1}\n\n"), "{\"a\": 1}\n");
         assert_eq!(Framing::Events.write(Bytes::from(events)), events);
+    }
+
+    #[test]
+    fn lines_are_split_behind_their_ends() {
+        let split: Vec<_> = split_lines(Bytes::from(" a\nb\n\nc")).collect();
+        assert_eq!(split, [" a\n", "b\n", "\n", "c"]);
+        assert_eq!(split_lines(Bytes::new()).count(), 0);
     }
 
     #[test]

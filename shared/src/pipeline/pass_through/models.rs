@@ -18,6 +18,7 @@ use crate::pipeline::{Completed, accept_caller, catch_panic, plan_time, write_an
 use crate::record::{CacheOutcome, RequestRecord};
 use crate::resilience::rate::RateCost;
 use crate::resilience::state::SharedRounds;
+use crate::telemetry::model_names::learn_model;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::model_list::filter_models;
 use bytes::Bytes;
@@ -31,6 +32,9 @@ const MAX_QUERY_BYTES: usize = 1_024;
 const MAX_ID_BYTES: usize = 128;
 /// The parameter that asks for the models that an endpoint takes by default.
 const DEFAULT_ONLY: &str = "default_only";
+
+/// What stands for a model in breaker and messages where a list is asked for.
+const LIST: &str = "list-of-models";
 
 const NO_DEFAULT_LEFT: &str =
     "none of the default models is allowed for this client, so that all allowed ones are listed";
@@ -57,6 +61,7 @@ async fn answer_list(
 ) -> Result<Completed> {
     let record = &mut log.record;
     let identity = accept_caller(app, incoming, record)?;
+    learn_model(LIST);
     let times = app.config.times.rerank;
     let (options, deadline) = plan_time(app, incoming, times, record)?;
     if let Some(model) = &model {
@@ -70,7 +75,7 @@ async fn answer_list(
             endpoint,
             path_rest: segment + &write_query(query)?,
             is_repeatable: true,
-            model: model.clone().unwrap_or_default(),
+            model: model.clone().unwrap_or_else(|| LIST.to_string()),
             body: Bytes::new(),
             expected_results: None,
             headers: incoming.headers_for_cohere(),
