@@ -1,8 +1,7 @@
 """Compares what the suites printed with the tables of docs/clients.md, or writes these with UPDATE_DOCS=1.
 
 A suite prints `ok   CLIENT VERSION: FEATURE` or `FAIL …` a test; `(own: REASON)` after it means that the
-client fails at the sandbox too. The code to set is the line below `CLIENT is pointed with:` in its tests.
-What is listed in not-served.txt must fail, and is ✗ in the table.
+client fails at the sandbox too; `lost = WORDS` is what it sees of a stream that breaks off. The code to set is the line below `CLIENT is pointed with:` in its tests.
 """
 
 import os
@@ -12,24 +11,23 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent.parent / "docs" / "clients.md"
-NOT_SERVED = HERE / "not-served.txt"
 COLUMNS = ["chat", "stream", "tools", "structured", "embed", "rerank", "tokens", "models"]
+LOST = "lost"
 
-RESULT = re.compile(r"^(ok|FAIL) +(.+?)(?: \(own: (.+?)\))?(?: \(\d+ ms\))?$", re.MULTILINE)
+RESULT = re.compile(r"^(ok|FAIL) +(.+?)(?: = (.+?))?(?: \(own: (.+?)\))?(?: \(\d+ ms\))?$", re.MULTILINE)
 FEATURE = re.compile(r"(\S+ \d\S*): (\w+)")
 POINTED = re.compile(
     r"^\s*(?:#|//) (.+) is pointed with:\n\s*(?:# |// )?(?:return |let |const )?(?:\w+ = )?(.+?);?$", re.MULTILINE
 )
 
 
-def read_results(log, not_served):
-    """Returns (outcome, own defect or "") by test; one that ran at two addresses failed if it did at either."""
+def read_results(log):
+    """Returns (outcome, own defect or "", what was seen or "") by test; one that ran at two addresses failed if it
+    did at either."""
     results = {}
-    for outcome, what, defect in RESULT.findall(log):
-        if what in not_served:
-            results[what] = ("stale" if outcome == "ok" else "no", "")
-        elif outcome == "FAIL" or what not in results:
-            results[what] = (outcome, defect)
+    for outcome, what, seen, defect in RESULT.findall(log):
+        if outcome == "FAIL" or what not in results:
+            results[what] = (outcome, defect, seen)
     return results
 
 
@@ -48,31 +46,31 @@ def find_setting(client, settings):
 
 
 def make_client_table(results, settings):
-    clients, defects = {}, []
-    for what, (outcome, defect) in results.items():
+    clients, defects, lost = {}, [], {}
+    for what, (_, defect, seen) in results.items():
         client, feature = FEATURE.fullmatch(what).groups()
+        if feature == LOST:
+            lost[client] = seen
+            continue
         column = feature.split("_")[0]
         if column not in COLUMNS:
             raise ValueError(f"{what}: no column for it")
-        mark = "own" if defect else {"ok": "✓", "no": "✗"}[outcome]
+        mark = "own" if defect else "✓"
         clients.setdefault(client, {}).setdefault(column, set()).add(mark)
         if defect:
             defects.append(f"- `{client}`, {feature.replace('_', ' ')}: {defect}.")
-    lines = [f"| client | what to set | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 2) + "|"]
+    lines = [f"| client | what to set | {' | '.join(COLUMNS)} | a stream that breaks off |", "|---" * (len(COLUMNS) + 3) + "|"]
     for client, features in sorted(clients.items()):
         cells = [" ".join(sorted(features.get(column, "–"), reverse=True)) for column in COLUMNS]
         code = find_setting(client, settings)
         code = f"`` {code} ``" if "`" in code else f"`{code}`"
-        lines.append(f"| `{client}` | {code} | {' | '.join(cells)} |")
+        lines.append(f"| `{client}` | {code} | {' | '.join(cells)} | {lost.get(client, '–')} |")
     return lines + ([""] + defects if defects else [])
 
 
 def make_request_table(results):
-    lines = ["| client | requests | |", "|---|---|---|"]
-    for what, (outcome, _) in results.items():
-        client, requests = what.split(": ", 1)
-        lines.append(f"| {client} | {requests} | {'✗' if outcome == 'no' else '✓'} |")
-    return lines
+    lines = ["| client | requests |", "|---|---|"]
+    return lines + [f"| {client} | {requests} |" for client, requests in (what.split(": ", 1) for what in results)]
 
 
 def settle(suite, table):
@@ -92,18 +90,14 @@ def settle(suite, table):
 
 
 def main(logs, suites):
-    not_served = {line for line in NOT_SERVED.read_text().splitlines() if not line.startswith("#")}
     passed = failed = 0
     for suite in suites:
-        results = read_results(Path(logs, f"{suite}.log").read_text(), not_served)
-        failures = [what for what, (outcome, _) in results.items() if outcome in ("FAIL", "stale")]
-        passed += sum(outcome == "ok" for outcome, _ in results.values())
+        results = read_results(Path(logs, f"{suite}.log").read_text())
+        failures = [what for what, (outcome, *_) in results.items() if outcome == "FAIL"]
+        passed += sum(outcome == "ok" for outcome, *_ in results.values())
         failed += len(failures)
         for what in failures:
-            stale = results[what][0] == "stale"
-            print(f"FAIL {what}" + (": it passes, so take it off not-served.txt" if stale else ""))
-        if pending := sum(outcome == "no" for outcome, _ in results.values()):
-            print(f"{suite}: {pending} tests of what is not served yet do not count")
+            print(f"FAIL {what}")
         if failures or not results:
             print(f"{suite}: {len(results)} tests, so its table is left as it is")
             failed += not results

@@ -35,7 +35,9 @@ fn failed_ending(text: &str) -> Value {
         (&event["type"], &event["delta"]["finish_reason"]),
         (&json!("message-end"), &json!("ERROR"))
     );
-    assert_eq!(event["delta"]["usage"]["tokens"]["input_tokens"], 0);
+    let zero = json!({ "input_tokens": 0, "output_tokens": 0 });
+    assert_eq!(event["delta"]["usage"], json!({ "tokens": zero }));
+    assert_eq!(event.get("index"), Some(&Value::Null));
     event["delta"].clone()
 }
 

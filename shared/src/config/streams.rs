@@ -6,8 +6,8 @@ use super::setting::{one_of, settings};
 const LOUD: &str = "loud";
 
 settings! {
-    /// What the ending of a failed stream of v2 says of its tokens: nothing, as Cohere's own, at which most clients
-    /// raise an exception, or zero, which only who reads `finish_reason` notices ([clients](clients.md)).
+    /// How a stream of v2 ends that has failed: such that most clients raise an exception, or such that only who
+    /// reads `finish_reason` notices ([clients](clients.md#a-stream-that-breaks-off)).
     GATEWAY_STREAM_FAILED_ENDING = one_of(&[LOUD, "quiet"], LOUD);
 }
 

@@ -228,14 +228,15 @@ fn is_line_end(byte: Option<&u8>) -> bool {
 
 /// Writes the ending of a stream that failed after its start, in Cohere's own form.
 ///
-/// The loud one has no counts and no index: clients that take a cut answer for a whole one stumble over
-/// that (`docs/clients.md`).
+/// `tokens` are zero and not absent: strict clients refuse an ending without them. The loud one says nothing of
+/// what is billed and has an empty index, over which clients stumble that take a cut answer for a whole one
+/// (`docs/clients.md`).
 pub fn write_failed_ending(error: &GatewayError, ending: FailedEnding) -> Bytes {
     let mut data = serde_json::json!({
         "type": "message-end",
         "delta": {
             "finish_reason": "ERROR",
-            "usage": {},
+            "usage": { "tokens": { "input_tokens": 0, "output_tokens": 0 } },
             "error": error.message,
             "error_type": error.code.as_str(),
         },
@@ -243,8 +244,8 @@ pub fn write_failed_ending(error: &GatewayError, ending: FailedEnding) -> Bytes 
     match ending {
         FailedEnding::Loud => data["index"] = serde_json::Value::Null,
         FailedEnding::Quiet => {
-            let zero = serde_json::json!({ "input_tokens": 0, "output_tokens": 0 });
-            data["delta"]["usage"] = serde_json::json!({ "billed_units": zero, "tokens": zero });
+            let usage = &mut data["delta"]["usage"];
+            usage["billed_units"] = usage["tokens"].clone();
         }
     }
     let ending = hide_done(Bytes::from(format!("event: message-end\ndata: {data}\n\n")));
@@ -421,14 +422,21 @@ mod tests {
     #[test]
     fn failed_ending_has_coheres_form_and_zero_counts() {
         let late = GatewayError::new(Code::Deadline, "late");
-        let ending = write_failed_ending(&late, FailedEnding::Quiet);
-        let parts: Vec<_> = split_frames(&ending).collect();
-        assert_eq!(parts.len(), 2);
-        let end = read_end(&parts[0]);
-        let failure = end.failure.unwrap();
-        assert_eq!(failure.message.as_deref(), Some("late"));
-        assert_eq!(failure.error_type.as_deref(), Some("deadline"));
-        assert!(end.usage.starts_with(br#"{"billed_units":{"input_tokens":0,"#));
-        assert_eq!(read_event(&parts[1]), StreamEvent::Done);
+        let zero = r#"{"input_tokens":0,"output_tokens":0}"#;
+        for (ending, usage, index) in [
+            (FailedEnding::Loud, format!(r#"{{"tokens":{zero}}}"#), 1),
+            (FailedEnding::Quiet, format!(r#"{{"billed_units":{zero},"tokens":{zero}}}"#), 0),
+        ] {
+            let ending = write_failed_ending(&late, ending);
+            let parts: Vec<_> = split_frames(&ending).collect();
+            assert_eq!(parts.len(), 2);
+            let end = read_end(&parts[0]);
+            let failure = end.failure.unwrap();
+            assert_eq!(failure.message.as_deref(), Some("late"));
+            assert_eq!(failure.error_type.as_deref(), Some("deadline"));
+            assert_eq!(end.usage, usage.as_bytes());
+            assert_eq!(memmem::find_iter(&parts[0], br#""index":null"#).count(), index);
+            assert_eq!(read_event(&parts[1]), StreamEvent::Done);
+        }
     }
 }

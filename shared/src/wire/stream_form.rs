@@ -17,12 +17,12 @@ pub enum StreamForm {
     Completions,
 }
 
-/// What the ending of a failed stream of v2 says of its tokens.
+/// What the ending of a failed stream of v2 leaves out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailedEnding {
-    /// Nothing, as Cohere's own: clients that count tokens notice that something is wrong.
+    /// What is billed: clients that look at it raise an exception, so that nobody takes a cut answer for a whole one.
     Loud,
-    /// Zero: strict clients read it, and only who looks at `finish_reason` notices.
+    /// Nothing: every client reads it, and only who looks at `finish_reason` notices.
     Quiet,
 }
 

@@ -1,11 +1,15 @@
 """A test is one feature of one client: `test_stream` in a module whose `CLIENT` is a package's name.
 
-It gets the `url` to point the client at. A test marked `own_defect` runs a second time straight at the
+It gets the `url` to point the client at. `test_lost` reads a stream that breaks off, and what it sees of that
+goes into the table too. A test marked `own_defect` runs a second time straight at the
 sandbox and must fail at both: then the fault is the client's, not the gateway's. The suite prints
 one line a test, from which tests/clients/table.py makes the table of docs/clients.md.
 """
 
+import json
 import os
+import sys
+import urllib.request
 from importlib.metadata import version
 
 import pytest
@@ -33,6 +37,44 @@ def environ(monkeypatch):
         del os.environ[name]
 
 
+class BrokenStream:
+    """Notes what a client tells of a stream that breaks off while it is read: an exception, or a finish reason."""
+
+    seen = "nothing"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is not None and not isinstance(error, AssertionError):
+            self.seen = f"raises `{kind.__name__}`"
+            return True
+
+    def note_reason(self, reason):
+        assert reason, "no reason"
+        self.seen = f"finish reason `{reason}`"
+
+
+def set_faults(*faults):
+    request = urllib.request.Request(
+        f"{SANDBOX_URL}/_sandbox/faults",
+        json.dumps(faults).encode(),
+        {"content-type": "application/json"},
+        method="PUT",
+    )
+    urllib.request.urlopen(request).read()
+
+
+@pytest.fixture
+def broken_stream(request):
+    """Breaks the next stream off after its fourth event."""
+    set_faults("cut_after_events=4")
+    broken = BrokenStream()
+    request.node.user_properties.append(("broken", broken))
+    yield broken
+    set_faults()
+
+
 def pytest_generate_tests(metafunc):
     own_defect = metafunc.definition.get_closest_marker("own_defect")
     urls = {"gateway": URL, "sandbox": SANDBOX_URL} if own_defect else {"gateway": URL}
@@ -54,6 +96,8 @@ def pytest_runtest_makereport(item, call):
         report.row = f"{client} {version(client)}: {function.removeprefix('test_')}"
     else:
         report.row = " ".join(item.function.__doc__.split())
+    for _, broken in item.user_properties:
+        report.row += f" = {broken.seen}"
     if report.outcome == "skipped":
         assert hasattr(report, "wasxfail"), f"{item.nodeid} was skipped"
         report.row += f" (own: {report.wasxfail})"
@@ -64,7 +108,9 @@ def pytest_runtest_logreport(report):
     if report.when == "call" or report.failed:
         outcome = "FAIL" if report.failed else "ok"
         counts[outcome] += 1
-        print(f"\n{outcome:4} {report.row}", flush=True)
+        # In one piece: some clients write from threads of their own.
+        sys.stdout.write(f"\n{outcome:4} {report.row}\n")
+        sys.stdout.flush()
         if report.failed:
             print("\n".join(report.longreprtext.splitlines()[-12:]))
 

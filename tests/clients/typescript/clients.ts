@@ -34,6 +34,28 @@ export function ownDefect(folder: string, feature: string, reason: string, error
     });
 }
 
+/** What a client tells of a stream that breaks off while it is read: an exception, a finish reason, or nothing. */
+export function lost(folder: string, seen: string, read: (url: string) => Promise<string | undefined>): void {
+    test(`${describe(folder)}: lost = ${seen}`, { timeout: 60_000 }, async () => {
+        await setFaults(["cut_after_events=4"]);
+        let told = "nothing";
+        try {
+            const reason = await read(URL);
+            if (reason) told = `finish reason \`${reason}\``;
+        } catch (error) {
+            told = `raises \`${(error as Error).constructor.name}\``;
+        }
+        await setFaults([]);
+        assert.equal(told, seen);
+    });
+}
+
+async function setFaults(faults: string[]): Promise<void> {
+    const headers = { "content-type": "application/json" };
+    const answer = await fetch(`${SANDBOX_URL}/_sandbox/faults`, { method: "PUT", headers, body: JSON.stringify(faults) });
+    assert.ok(answer.ok);
+}
+
 function describe(folder: string): string {
     const { name, version } = JSON.parse(readFileSync(`node_modules/${folder}/package.json`, "utf8"));
     return `${name} ${version}`;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { CohereClient } from "cohere-ai-8";
-import { CHAT, CHAT_V1, client, collect, EMBED, includesFox, QUERY, QUESTION, RERANK, TEXTS, TOKEN } from "./clients";
+import { CHAT, CHAT_V1, client, collect, EMBED, includesFox, lost, QUERY, QUESTION, RERANK, TEXTS, TOKEN } from "./clients";
 
 function connect(url: string) {
     // cohere-ai is pointed with:
@@ -45,4 +45,8 @@ client("cohere-ai-8", {
         assert.ok(models.some((model) => model.name === CHAT));
     },
     models_key: async (url) => assert.equal((await connect(url).checkApiKey()).valid, true),
+});
+lost("cohere-ai-8", "finish reason `ERROR`", async (url) => {
+    const end = (await collect(await connect(url).v2.chatStream({ model: CHAT, messages }))).at(-1)!;
+    return end.type === "message-end" ? end.delta?.finishReason : undefined;
 });

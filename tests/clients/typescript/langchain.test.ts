@@ -3,7 +3,7 @@ import { ChatCohere, CohereEmbeddings, CohereRerank } from "@langchain/cohere";
 import { tool } from "@langchain/core/tools";
 import { CohereClient } from "cohere-ai";
 import { z } from "zod";
-import { CHAT_V1, client, collect, EMBED, includesFox, QUERY, QUESTION, RERANK, TEXTS, TOKEN } from "./clients";
+import { CHAT_V1, client, collect, EMBED, includesFox, lost, QUERY, QUESTION, RERANK, TEXTS, TOKEN } from "./clients";
 
 function connect(url: string) {
     // @langchain/cohere is pointed with:
@@ -35,4 +35,8 @@ client("@langchain/cohere", {
         const reranker = new CohereRerank({ ...connect(url), model: RERANK, topN: 1 });
         assert.equal((await reranker.rerank(TEXTS, QUERY))[0].index, 1);
     },
+});
+lost("@langchain/cohere", "nothing", async (url) => {
+    const chunks = await collect(await chat(url).stream(QUESTION));
+    return chunks.at(-1)!.response_metadata["finish_reason"] as string | undefined;
 });

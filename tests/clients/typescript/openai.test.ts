@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { CHAT, client, collect, EMBED, includesFox, ownDefect, QUESTION, TEXTS, TOKEN } from "./clients";
+import { CHAT, client, collect, EMBED, includesFox, lost, ownDefect, QUESTION, TEXTS, TOKEN } from "./clients";
 
 function connect(url: string) {
     // openai is pointed with:
@@ -35,4 +35,8 @@ const reason = "it reads OpenAI's `data`, and Cohere's list says `models`";
 ownDefect("openai", "models", reason, /no models/, async (url) => {
     const list = await connect(url).models.list();
     assert.ok(list.data?.length, "no models");
+});
+lost("openai", "raises `APIError`", async (url) => {
+    const chunks = await collect(await connect(url).chat.completions.create({ ...ask(QUESTION), stream: true }));
+    return chunks.at(-1)!.choices[0]?.finish_reason ?? undefined;
 });

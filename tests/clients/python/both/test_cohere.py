@@ -82,3 +82,9 @@ def test_tokens(client):
 def test_models(client):
     assert CHAT in [model.name for model in client.models.list(endpoint="chat").models]
     assert client.models.get(CHAT).name == CHAT
+
+
+def test_lost(v2, broken_stream):
+    with broken_stream:
+        events = list(v2.chat_stream(model=CHAT, messages=[{"role": "user", "content": QUESTION}]))
+        broken_stream.note_reason(events[-1].delta.finish_reason)

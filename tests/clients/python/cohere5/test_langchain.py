@@ -66,3 +66,9 @@ def test_rerank(url, token):
 
 def test_tokens(url, token):
     assert connect(url, token, model=CHAT).get_num_tokens(QUESTION) > 3
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        chunks = list(connect(url, token, model=CHAT).stream(QUESTION))
+        broken_stream.note_reason(chunks[-1].response_metadata["finish_reason"])

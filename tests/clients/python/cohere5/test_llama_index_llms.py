@@ -31,3 +31,8 @@ def test_tools(url, token):
     llm = connect(url, token)
     answer = llm.chat_with_tools(tools, user_msg="weather in Paris?")
     assert llm.get_tool_calls_from_response(answer)[0].tool_name == "get_weather"
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        list(connect(url, token).stream_chat(MESSAGES))

@@ -24,3 +24,9 @@ def test_stream(url, token):
 def test_models(url, token):
     models = any_llm.list_models("cohere", api_key=token, client_args={"base_url": url})
     assert CHAT in [model.id for model in models]
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        chunks = list(complete(url, token, stream=True))
+        broken_stream.note_reason(chunks[-1].choices[0].finish_reason)

@@ -26,3 +26,8 @@ async def test_stream(url, token):
 def test_embed(url, token):
     embed = dspy.Embedder(f"cohere/{EMBED}", api_base=f"{url}/v2/embed", api_key=token, caching=False)
     assert embed(TEXTS).shape == (2, 1536)
+
+
+async def test_lost(url, token, broken_stream):
+    with broken_stream:
+        await test_stream(url, token)

@@ -48,3 +48,11 @@ def test_rerank(url, token):
     ranker = connect(CohereRanker, url, token, model=RERANK, top_k=1)
     (best,) = ranker.run(QUERY, [Document(content=text) for text in TEXTS])["documents"]
     assert best.content == TEXTS[1]
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        chat = connect(CohereChatGenerator, url, token, model=CHAT, streaming_callback=lambda chunk: None)
+        reply = chat.run([ChatMessage.from_user(QUESTION)])["replies"][0]
+        if reason := reply.meta.get("finish_reason"):
+            broken_stream.note_reason(reason)

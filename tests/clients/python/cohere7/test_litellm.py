@@ -62,3 +62,9 @@ def test_embed(url, token):
 def test_rerank(url, token):
     answer = litellm.rerank(f"cohere/{RERANK}", QUERY, TEXTS, api_base=url, api_key=token)
     assert answer.results[0]["index"] == 1
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        chunks = list(complete(url, token, user(QUESTION), stream=True))
+        broken_stream.note_reason(chunks[-1].choices[0].finish_reason)

@@ -52,3 +52,8 @@ def test_embed(client):
 @pytest.mark.own_defect("it reads OpenAI's `data`, and Cohere's list says `models`", AssertionError)
 def test_models(client):
     assert client.models.list().data
+
+
+def test_lost(client, broken_stream):
+    with broken_stream:
+        list(client.chat.completions.create(model=CHAT, messages=MESSAGES, stream=True))

@@ -20,3 +20,8 @@ def test_stream(url, token):
 def test_chat_agent(url, token):
     agent = Agent(role="zoologist", goal="tell", backstory="none", llm=connect(url, token))
     assert agent.kickoff(QUESTION).raw
+
+
+def test_lost(url, token, broken_stream):
+    with broken_stream:
+        connect(url, token, stream=True).call(QUESTION)

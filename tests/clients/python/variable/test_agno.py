@@ -29,3 +29,8 @@ def test_tools(model):
 
 def test_embed(model, token):
     assert len(CohereEmbedder(id=EMBED, api_key=token).get_embedding(QUERY)) == 1536
+
+
+def test_lost(model, broken_stream):
+    with broken_stream:
+        list(Agent(model=model).run(QUESTION, stream=True))
