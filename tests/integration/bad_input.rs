@@ -285,7 +285,7 @@ async fn missing_or_foreign_token_is_unauthorized() {
 async fn unknown_route_is_told_what_is_served() {
     let (_, running) = gateway::start_with_stub(&[]).await;
     let cases = [
-        (Method::POST, "/v1/chat"),
+        (Method::POST, "/v2/batches"),
         (Method::POST, "/chat"),
         (Method::GET, "/v2/chat"),
         (Method::DELETE, "/v2/embed"),

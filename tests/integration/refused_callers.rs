@@ -19,7 +19,7 @@ async fn request_that_meets_no_function_leaves_a_line() {
     for (request, path, status, response_type) in [
         (ask("/v2/chat", token), "/v2/chat", 401, "ACCESS_DENIED"),
         (client.post(format!("{url}/v2/embed")), "/v2/embed", 401, "UNAUTHORIZED"),
-        (ask(&format!("/v1/models?token={token}"), key), "/v1/models", 404, "INVALID_SIGNATURE"),
+        (ask(&format!("/v2/models?token={token}"), key), "/v2/models", 404, "INVALID_SIGNATURE"),
         (ask(&format!("/{key}/chat"), key), "/…/chat", 404, "INVALID_SIGNATURE"),
         (too_large, "/v2/chat", 413, "REQUEST_TOO_LARGE"),
     ] {
