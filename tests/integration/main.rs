@@ -34,6 +34,7 @@ mod pass_through;
 mod probe;
 mod queries;
 mod quota;
+mod readme;
 mod recorded;
 mod refusals;
 mod refused_by_api_gateway;

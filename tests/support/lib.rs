@@ -8,6 +8,7 @@ pub mod exchange;
 pub mod faulty_version;
 pub mod gateway;
 pub mod ops;
+pub mod page;
 pub mod quota;
 pub mod raw_event;
 pub mod recordings;

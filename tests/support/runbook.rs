@@ -6,6 +6,7 @@
 use crate::deployment::Deployment;
 use crate::gateway::Running;
 use crate::ops;
+use crate::page::Page;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -13,6 +14,8 @@ use tokio::process::{Child, ChildStdin, ChildStdout};
 
 /// Where the runbooks are.
 pub const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/runbooks");
+/// Where the documents expect the gateway of `cargo run`.
+const ADDRESS: &str = "http://127.0.0.1:8080";
 /// Printed after a block that went well.
 const END: &str = "--- end of a block ---";
 const SCRIPT: &str = r#"set -eu
@@ -37,25 +40,41 @@ pub struct Runbook {
 impl Runbook {
     /// Opens a runbook that deploys, in the folder of a deployment and on its stand-ins.
     pub fn open_for(deployment: &Deployment, name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::open_blocks_for(deployment, name, read_blocks(name), variables)
+    }
+
+    /// Opens blocks that deploy.
+    pub fn open_blocks_for(
+        deployment: &Deployment,
+        name: &str,
+        blocks: Vec<String>,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut all = deployment.variables();
         all.extend(variables.iter().map(|(name, value)| (*name, value.to_string())));
         let all: Vec<_> = all.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        Self::start(&deployment.running, name, &all, Some(&deployment.folder))
+        Self::start(&deployment.running, name, blocks, &all, Some(&deployment.folder))
     }
 
     /// Opens the runbook of this name, with further variables for its shell.
     pub fn open(running: &Running, name: &str, variables: &[(&str, &str)]) -> Self {
-        Self::start(running, name, variables, None)
+        Self::start(running, name, read_blocks(name), variables, None)
+    }
+
+    /// Opens blocks of a page that need not be all of it.
+    pub fn open_blocks(running: &Running, name: &str, blocks: Vec<String>) -> Self {
+        Self::start(running, name, blocks, &[], None)
     }
 
     fn start(
         running: &Running,
         name: &str,
+        blocks: Vec<String>,
         variables: &[(&str, &str)],
         workplace: Option<&Path>,
     ) -> Self {
-        let text = std::fs::read_to_string(format!("{FOLDER}/{name}.md")).expect("a runbook");
-        let blocks = blocks(&text);
+        let blocks: Vec<_> =
+            blocks.iter().map(|block| block.replace(ADDRESS, &running.gateway.url)).collect();
         assert!(!blocks.is_empty(), "{name} has no block of sh");
         // A page beside the runbooks is named by its way from there.
         let plain = name.replace(['/', '.'], "-");
@@ -126,17 +145,18 @@ impl Drop for Runbook {
 }
 
 /// Returns the blocks of `sh`; other fences are for the reader.
-fn blocks(text: &str) -> Vec<String> {
-    let parts = text.split("\n```sh\n").skip(1);
-    parts.map(|part| format!("{}\n", part.split("\n```").next().unwrap_or_default())).collect()
+fn read_blocks(name: &str) -> Vec<String> {
+    Page::read(&format!("docs/runbooks/{name}.md")).blocks("sh")
 }
 
-/// Puts a `cargo` into the folder that runs the built `ops` and nothing else.
+/// Puts a `cargo` into the folder that runs the built `ops`; what it would start beside that runs already: the
+/// gateway and the tests.
 fn write_cargo(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let ops = ops::build_binary();
     let script = format!(
-        "#!/bin/sh\ncase \"$*\" in 'run -q -p ops -- '*) shift 5; exec '{}' \"$@\" ;; esac\n\
+        "#!/bin/sh\ncase \"$*\" in 'run -q -p ops -- '*) shift 5; exec '{}' \"$@\" ;; \
+         run | 'test --workspace') exit ;; esac\n\
          echo \"not run in a test: cargo $*\" >&2\nexit 64\n",
         ops.display()
     );

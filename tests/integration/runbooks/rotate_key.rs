@@ -3,7 +3,6 @@
 use gateway_tests::gateway;
 use gateway_tests::runbook::Runbook;
 use local::Upstream;
-use local::cohere_sandbox::Key;
 use local::secrets_manager::API_KEY;
 
 const BODY: &str = r#"{"query":"red fox","documents":["a blue whale","a fox that is red"]}"#;
@@ -13,7 +12,6 @@ const NEW: &str = "fake-new-key-of-the-runbook";
 async fn rotation_runbook_replaces_the_key() {
     let running = gateway::start(Upstream::Sandbox, &[]).await;
     let sandbox = running.gateway.sandbox.as_ref().unwrap();
-    sandbox.accept_key(Key { value: NEW.into(), trial: false });
     let key_used = || {
         sandbox.requests().last().and_then(|seen| seen.header("authorization").map(str::to_owned))
     };

@@ -5,6 +5,8 @@ mod hints;
 mod rehearse;
 
 use crate::build::{self, Build};
+use crate::outage::show_outage;
+use crate::rehearsal::print_line;
 use crate::{LOCAL_TOKEN, Options, Output, Upstream, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -56,6 +58,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Shows an outage of one model, from its first failure to its recovery, in ten seconds
+    Outage,
     Rehearse(rehearse::Rehearse),
 }
 
@@ -72,6 +76,7 @@ pub async fn run_command_line() -> ExitCode {
         Some(Command::Dashboard { out }) => {
             end_at_interrupt(draw_dashboard::write_picture(&out)).await
         }
+        Some(Command::Outage) => end_at_interrupt(print_outage()).await,
         Some(Command::Rehearse(asked)) => end_at_interrupt(rehearse::run_rehearsal(asked)).await,
         None => serve_until_interrupted(arguments).await,
     };
@@ -93,6 +98,12 @@ async fn end_at_interrupt(work: impl Future<Output = anyhow::Result<()>>) -> any
             bail!("interrupted")
         }
     }
+}
+
+/// Builds the functions, and prints an outage as it happens.
+async fn print_outage() -> anyhow::Result<()> {
+    build::build_functions(Build::Debug)?;
+    show_outage(Build::Debug, print_line).await
 }
 
 async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {

@@ -16,6 +16,7 @@ mod digest;
 mod embed;
 mod fault;
 mod fields;
+mod guide;
 mod image;
 mod keys;
 mod models;
@@ -101,6 +102,9 @@ async fn handle_request(State(sandbox): State<CohereSandbox>, request: Request) 
     let request = ReceivedRequest::from_parts(&parts, body);
     if request.path.starts_with("/_sandbox/") {
         return admin::answer_admin(&sandbox, &request).into_response();
+    }
+    if (request.method.as_str(), request.path.as_str()) == ("GET", "/") {
+        return Reply::from_text(StatusCode::OK, guide::TEXT).into_response();
     }
     // On another host than the API, which fails by itself.
     if request.path == STATUS_PAGE {

@@ -25,6 +25,7 @@ use faults::Switch;
 use futures_util::stream;
 use http::header::{ACCEPT, HOST, ORIGIN};
 use http::{HeaderMap, Method, StatusCode};
+pub use requests::EndedRequest;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -22,6 +22,7 @@ mod invoke_api;
 mod lambda;
 pub mod logs_insights;
 mod loopback;
+pub mod outage;
 mod output;
 pub mod rehearsal;
 pub mod secrets_manager;

@@ -99,7 +99,8 @@ pub struct Stack {
     pub secrets: SecretsManager,
     pub usage_plans: Arc<UsagePlans>,
     pub code_deploy: CodeDeploy,
-    /// Variables with which AWS's own tools, and `ops`, reach this run's secrets and API keys.
+    /// Variables with which AWS's own tools, `ops` and the documents' commands reach this run's secrets, API keys
+    /// and sandbox.
     pub aws: Vec<(String, String)>,
     functions: BTreeMap<String, Arc<Function>>,
     stop: watch::Sender<bool>,
@@ -136,7 +137,10 @@ pub async fn start_stack(options: Options) -> anyhow::Result<Stack> {
     let usage_plans = Arc::new(UsagePlans::new(template.usage_plans.clone(), &template.api_keys));
     let control = control_router(usage_plans.clone(), &credential.access_key);
     let secrets_url = format!("http://{secrets_address}");
-    let aws = credential.tool_variables(&secrets_url);
+    let mut aws = credential.tool_variables(&secrets_url);
+    if sandbox.is_some() {
+        aws.push(("SANDBOX_URL".to_owned(), upstream_url.clone()));
+    }
     let mut variables = credential.function_variables();
     for service in ["CODEDEPLOY", "LAMBDA", "SECRETS_MANAGER"] {
         variables.push((format!("AWS_ENDPOINT_URL_{service}"), secrets_url.clone()));

@@ -1,6 +1,7 @@
 //! `/_sandbox/…`: the sandbox's own controls, for people with curl.
 //!
-//! `PUT /_sandbox/faults` takes a JSON list of fault lines, `GET /_sandbox/requests` and
+//! `PUT /_sandbox/faults` takes a JSON list of fault lines, one for each of the next requests, and
+//! `PUT /_sandbox/standing-fault` one line as a JSON text, which lasts until `DELETE`; `GET /_sandbox/requests` and
 //! `GET /_sandbox/count` tell what arrived, `PUT` and `DELETE /_sandbox/keys/{key}` change the
 //! accepted keys (`?trial=true` for a trial key), `PUT /_sandbox/status/{indicator}` what the status page
 //! says. None of this exists on the real API.
@@ -18,6 +19,11 @@ pub(super) fn answer_admin(sandbox: &CohereSandbox, request: &ReceivedRequest) -
     let path = request.path.trim_start_matches("/_sandbox/");
     let result = match (request.method.as_str(), path) {
         ("PUT", "faults") => plan_faults(sandbox, &request.body),
+        ("PUT", "standing-fault") => set_standing_fault(sandbox, &request.body),
+        ("DELETE", "standing-fault") => {
+            sandbox.clear_weather();
+            Ok(json!({ "standing": null }))
+        }
         ("GET", "requests") => Ok(sandbox.requests().iter().map(describe_request).collect()),
         ("GET", "count") => Ok(json!({ "count": sandbox.lock_state().received_count })),
         ("PUT", _) if key_of(path).is_some() => {
@@ -69,6 +75,13 @@ fn plan_faults(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
     let planned = faults.len();
     sandbox.plan_faults(faults);
     Ok(json!({ "planned": planned }))
+}
+
+fn set_standing_fault(sandbox: &CohereSandbox, body: &[u8]) -> Result<Value, String> {
+    let line: String = serde_json::from_slice(body)
+        .map_err(|error| format!("a fault line as a JSON text is expected: {error}"))?;
+    sandbox.set_weather(line.parse()?, 1.0);
+    Ok(json!({ "standing": line }))
 }
 
 fn describe_request(request: &ReceivedRequest) -> Value {

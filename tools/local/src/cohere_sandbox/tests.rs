@@ -4,6 +4,7 @@ mod chat;
 mod control;
 mod embed;
 mod faults;
+mod guide;
 mod other_paths;
 mod recorded;
 mod refusals;

@@ -189,7 +189,7 @@ async fn keys_are_checked_between_path_and_body() {
         let answer = send(&sandbox, "POST", "/v2/chat", &headers, "{".to_owned()).await;
         assert_eq!((answer.status, answer.message().as_str()), (401, message));
     }
-    for (method, path) in [("POST", "/v1/generate"), ("GET", "/v2/chat"), ("GET", "/")] {
+    for (method, path) in [("POST", "/v1/generate"), ("GET", "/v2/chat"), ("POST", "/")] {
         let answer = send(&sandbox, method, path, &[], String::new()).await;
         assert_eq!(
             (answer.status, answer.body.as_str()),
