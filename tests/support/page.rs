@@ -28,7 +28,8 @@ impl Page {
         let (head, rest) = self.text.split_once(start).expect("the start of the printed part");
         let (written, tail) = rest.split_once(end).expect("the end of the printed part");
         if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&self.path, format!("{head}{start}{printed}{end}{tail}")).expect("the page");
+            std::fs::write(&self.path, format!("{head}{start}{printed}{end}{tail}"))
+                .expect("the page");
             return;
         }
         let name = self.path.display();
