@@ -52,9 +52,10 @@ fn find_problem(metric: &MetricId, kinds: &BTreeSet<Kind>) -> Option<String> {
         return Some(format!("no line has {metric}"));
     }
     for (name, value) in &metric.dimensions {
+        let mut endpoints = Endpoint::ALL.into_iter().chain(Endpoint::PASSED_THROUGH);
         let is_known = match name.as_str() {
             "Service" => value == local::STACK_NAME,
-            "Endpoint" => Endpoint::ALL.iter().any(|endpoint| endpoint.name() == value),
+            "Endpoint" => endpoints.any(|endpoint| endpoint.name() == value),
             "ApiName" => *value == format!("{}-api", local::STACK_NAME),
             "Stage" => value == "live",
             "FunctionName" => {

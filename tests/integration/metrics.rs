@@ -119,7 +119,11 @@ fn read_values(template: &Value) -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut add = |name, value: String| values.entry(name).or_default().insert(value);
     add("Service", r#"{"Ref":"AWS::StackName"}"#.to_string());
     // A rollout compares functions without an endpoint too, under their names.
-    for name in Endpoint::ALL.map(Endpoint::name).into_iter().chain(["authorizer", "health"]) {
+    for name in Endpoint::ALL.map(Endpoint::name).into_iter().chain([
+        "authorizer",
+        "health",
+        "pass-through",
+    ]) {
         add("Endpoint", name.to_string());
     }
     for (name, resource) in template["Resources"].as_object().unwrap() {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// Rounds of a test need no rest.
 const SETTINGS: [(&str, &str); 1] = [("GATEWAY_ROLLOUT_ROUND_MS", "50")];
-const FUNCTIONS: [&str; 5] = ["chat", "embed", "rerank", "health", "authorizer"];
+const FUNCTIONS: [&str; 6] = ["chat", "embed", "rerank", "pass-through", "health", "authorizer"];
 
 async fn start() -> Running {
     let running = gateway::start(Upstream::Sandbox, &SETTINGS).await;

@@ -57,7 +57,10 @@ impl Deployment {
             ("CohereApiKeySecretArn", &secret(API_KEY)),
             ("ClientsSecretArn", &secret(CLIENTS)),
             ("SyntheticClientSecretArn", &secret(SYNTHETIC_CLIENT)),
-            ("RequestLogGroups", "it-ChatLogs it-EmbedLogs it-RerankLogs it-HealthLogs"),
+            (
+                "RequestLogGroups",
+                "it-ChatLogs it-EmbedLogs it-RerankLogs it-PassThroughLogs it-HealthLogs",
+            ),
             ("RotateKeyLogGroup", "it-RotateKeyLogs"),
             ("DefaultUsagePlanId", "DefaultUsagePlan"),
             ("SyntheticUsagePlanId", "SyntheticUsagePlan"),

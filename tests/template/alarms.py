@@ -8,12 +8,16 @@ SHARE = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, 100 * {part} / {of}, 0)"
 ALL_FAIL = "IF(FILL({of}, 0) >= ${{MinFailedRequests}} AND errors == {of}, 1, 0)"
 BURN_RATE = "errors / requests * 100 / (100 - ${AvailabilityPercent})"
 ENOUGH = "IF(FILL({of}, 0) >= ${{MinRateRequests}}, slowest, 0)"
-OF_NOBODY = "FILL(failures, 0) - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
-NOT_OF_FUNCTIONS = f"IF(50 * ({OF_NOBODY}) >= FILL(failures, 0), {OF_NOBODY}, 0)"
+EXPLAINED = " - FILL(answered, 0) - FILL(errors, 0) - FILL(throttles, 0) - FILL(unchecked, 0) - FILL(untaken, 0)"
 COUNT = "FILL(count, 0)"
-ANSWERED_ALONE = "IF(FILL(answers, 0) - refusals - failures >= ${MinRateRequests} AND FILL(requests, 0) < 1, 1, 0)"
-GROUPS = ("chat", "embed", "rerank", "health", "authorizer", "rotateKey", "probe")
+ANSWERED_ALONE = "IF(FILL(invocations, 0) - FILL(errors, 0) >= ${MinRateRequests} AND FILL(requests, 0) < 1, 1, 0)"
+MANY_OR_ALL_FAIL = (
+    "IF(FILL(invocations, 0) >= ${MinRateRequests}"
+    " OR (FILL(invocations, 0) >= ${MinFailedRequests} AND errors == invocations), 100 * errors / invocations, 0)"
+)
+GROUPS = ("chat", "embed", "rerank", "passThrough", "health", "authorizer", "rotateKey", "probe")
 OF_ALL_GROUPS = " + ".join(f"FILL({group}, 0)" for group in GROUPS)
+ANY_THROTTLED = " OR ".join(f"FILL({name}, 0) >= ${{MinThrottles}}" for name in ("chat", "embed", "rerank", "passThrough", "authorizer"))
 
 # Whom it tells: a topic, or the composite alarm that it is a member of. Then the statistic of a metric or the expression;
 # the seconds of a period, or the time between two looks of the probe; the limit; how many periods in a row, or M of N;
@@ -36,6 +40,7 @@ METRIC_ALARMS = {
     "TrialKeyInUse": ("P2", "Sum TrialKey", 3600, ">= 1", 1),
     "KeyTooOld": ("P2", "Maximum KeyAgeDays", 3600, "> MaxKeyAgeDays", 1, "ignore"),
     "RotationFailed": ("P2", "Sum RotationFailed", 900, ">= 1", 1),
+    "FunctionsThrottled": ("P1", f"IF({ANY_THROTTLED}, 1, 0)", 300, ">= 1", 1),
     "AuthorizerFailures": ("P1", COUNT, 300, ">= MinAuthorizerFailures", 1),
     "MetricLinesUnreadable": ("P2", OF_ALL_GROUPS, 900, ">= 1", 1),
     "MetricLinesInvalid": ("P2", OF_ALL_GROUPS, 900, ">= 1", 1),
@@ -53,7 +58,6 @@ COMPOSITES = {
     "CohereOutage": ("P1", ["CohereUnreachable", "HighErrorRate", "EveryRequestFails", "FastBurnLong", "FastBurnShort"]),
     "AuthFailure": ("P1", ["KeyRefusedToRequests", "KeyRefusedToProbe"]),
     "BillingFailure": ("P1", ["PaymentAskedOfRequests", "MonthUsedUp", "PaymentAskedOfProbe"]),
-    "FunctionsThrottled": ("P1", ["ThrottledChat", "ThrottledEmbed", "ThrottledRerank", "ThrottledAuthorizer"]),
     "RateLimited": ("P2", ["RateLimitedOften"]),
     "HighLatency": ("P2", ["SlowFirstEvents", "SlowAnswers"]),
     "FallbackRate": ("P2", ["ManyFallbacks"]),
@@ -62,16 +66,24 @@ COMPOSITES = {
 # What an outage of Cohere brings along.
 SUPPRESSED = {"FallbackRate", "HighLatency", "RateLimited", "RetryBudgetEmpty"}
 
-ENDPOINTS = ("Chat", "Embed", "Rerank")
-for name in (*ENDPOINTS, "Authorizer"):
-    of_all = {"of": "invocations"}
-    often = SHARE.format(part="errors", **of_all)
-    METRIC_ALARMS[f"OftenFails{name}"] = (f"FunctionsFail{name}", often, 300, "> MaxErrorPercent", 1)
-    METRIC_ALARMS[f"AlwaysFails{name}"] = (f"FunctionsFail{name}", ALL_FAIL.format(**of_all), 900, ">= 1", 1)
-    METRIC_ALARMS[f"Throttled{name}"] = ("FunctionsThrottled", COUNT, 300, ">= MinThrottles", 1)
-    COMPOSITES[f"FunctionsFail{name}"] = ("P1", [f"OftenFails{name}", f"AlwaysFails{name}"])
-for name in ENDPOINTS:
-    METRIC_ALARMS[f"ApiGatewayFails{name}"] = ("P1", NOT_OF_FUNCTIONS, 300, ">= MinApiGatewayFailures", 1)
+# What API Gateway counts of the routes of each endpoint's function, which no function, throttle or authorizer explains.
+FAILURES = {
+    "Chat": ("failures",),
+    "Embed": ("failures", "failuresV1"),
+    "Rerank": ("failures", "failuresV1"),
+    "PassThrough": ("v1Get", "v1Post", "compatibilityGet", "compatibilityPost"),
+}
+
+
+def not_of_functions(counts):
+    failed = " + ".join(f"FILL({count}, 0)" for count in counts)
+    return f"IF(50 * ({failed}{EXPLAINED}) >= {failed}, {failed}{EXPLAINED}, 0)"
+
+
+for name in (*FAILURES, "Authorizer"):
+    METRIC_ALARMS[f"FunctionsFail{name}"] = ("P1", MANY_OR_ALL_FAIL, 900, "> MaxErrorPercent", 1)
+for name, counts in FAILURES.items():
+    METRIC_ALARMS[f"ApiGatewayFails{name}"] = ("P1", not_of_functions(counts), 300, ">= MinApiGatewayFailures", 1)
     METRIC_ALARMS[f"MetricsSilent{name}"] = ("P1", ANSWERED_ALONE, 900, ">= 1", 1)
 # Which exist only where a condition holds.
 CONDITIONAL = {

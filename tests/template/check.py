@@ -26,7 +26,7 @@ SHARED_KEY = {"Fn::Sub": "usage-plan-of-${AWS::StackName}-shared"}
 PLANS = {
     "Default": ({"Ref": "ClientRequestsPerSecond"}, {"Ref": "ClientBurst"}, {"Ref": "ClientRequestsPerDay"}),
     "Shared": None,
-    "Synthetic": (2, 20, 20_000),
+    "Synthetic": (2, 30, 20_000),
 }
 
 

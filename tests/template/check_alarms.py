@@ -10,7 +10,7 @@ LOOKS = {"Fn::FindInMap": ["Probe", {"Ref": "ProbeSchedule"}, "Seconds"]}
 LOOKS_IN_MINUTES = {"Fn::FindInMap": ["LooksInMinutes", {"Ref": "ProbeSchedule"}, {"Ref": "KeyMissingMinutes"}]}
 WARM_UP = {"WarmUpPeriodDurationInMinutes": {"Fn::FindInMap": ["Probe", {"Ref": "ProbeSchedule"}, "WarmUpMinutes"]}}
 NO_VALUE = {"Ref": "AWS::NoValue"}
-KIND = re.compile("(.+?)(Chat|Embed|Rerank|Authorizer|Twice|Unreadable|Invalid)?$")
+KIND = re.compile("(.+?)(Chat|Embed|Rerank|PassThrough|Authorizer|Twice|Unreadable|Invalid)?$")
 PLACE = "Resources.{}.Properties."
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 
-from stack import FUNCTIONS, RESOURCES, ROUTES, check, of_type, operations, put, remove, the_stage
+from stack import FUNCTIONS, PASSED_THROUGH, RESOURCES, ROUTES, check, of_type, operations, put, remove, the_stage
 
 API = "Resources.Api.Properties"
 RESPONSES = f"{API}.GatewayResponses"
@@ -60,8 +60,8 @@ def lambda_uri(text, **names):
             f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/{text}"}
 
 
-def rate(per_second, burst):
-    return {"MetricsEnabled": True, "ThrottlingRateLimit": per_second, "ThrottlingBurstLimit": burst}
+def rate(per_second, burst, is_measured=True):
+    return {"MetricsEnabled": is_measured, "ThrottlingRateLimit": per_second, "ThrottlingBurstLimit": burst}
 
 
 # On edge a stream may be silent for 30 seconds only; the default of TLS takes 1.0.
@@ -158,18 +158,22 @@ def the_authorizer_is_asked_through_its_alias():
     put(f"{SETTINGS}.1.ThrottlingBurstLimit", -1),
     put(f"{SETTINGS}.0.HttpMethod", "POST"),
     put(f"{SETTINGS}.1.ThrottlingRateLimit", 100),
+    put(f"{SETTINGS}.2.MetricsEnabled", True),
+    remove(f"{SETTINGS}.2.ThrottlingRateLimit"),
 )
 def the_one_stage_throttles_and_does_no_more():
     _, stage = the_stage()
     ((deployment, made),) = of_type("AWS::ApiGateway::Deployment").items()
     found = {name: value for name, value in stage.items() if name not in ("StageName", "AccessLogSetting")}
+    every_route = rate({"Ref": "RouteRequestsPerSecond"}, {"Ref": "RouteBurst"})
     assert found == {
         "RestApiId": {"Ref": "Api"},
         "DeploymentId": {"Ref": deployment},
         "TracingEnabled": True,
         "MethodSettings": [
-            {"HttpMethod": "*", "ResourcePath": "/*", **rate({"Ref": "RouteRequestsPerSecond"}, {"Ref": "RouteBurst"})},
-            {"HttpMethod": "GET", "ResourcePath": "/~1api~1health", **rate(2, 5)},
+            {"HttpMethod": "*", "ResourcePath": "/*", **every_route},
+            {"HttpMethod": "GET", "ResourcePath": "/~1api~1health", **rate(2, 5, is_measured=False)},
+            {"HttpMethod": "GET", "ResourcePath": "/~1api~1health~1check", **every_route, "MetricsEnabled": False},
         ],
     }, found
     assert set(made["Properties"]) == {"Description", "RestApiId"}, made
@@ -227,10 +231,14 @@ def types_that_mean_the_same_are_answered_alike():
 def an_unknown_path_is_told_every_route():
     text = responses()[UNKNOWN_PATH[0]]["responseTemplates"]["application/json"]
     message = json.loads(text)["message"]
-    for path, method in ROUTES:
-        if method == "options":
-            continue  # asked by browsers alone
-        assert re.search(rf"\b{method.upper()} {path}(,| )", message), (method, path, message)
+    told, method = set(), None
+    for route in re.split(", | and ", message.split("served are ")[1].split(", without a slash")[0]):
+        *named, path = route.split()
+        method = named[0].lower() if named else method
+        told.add((path, method))
+    # Preflights are asked by browsers alone.
+    own = {route for route in ROUTES if route[1] != "options" and not route[0].endswith("{proxy+}")}
+    assert told == own | PASSED_THROUGH, told ^ (own | PASSED_THROUGH)
 
 
 @check(

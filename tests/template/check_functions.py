@@ -3,12 +3,13 @@
 import json
 import re
 
-from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, ROOT, TEMPLATE, check, of_type, operations, own_or_existing, put, remove, the_stage, without_value
+from stack import FUNCTIONS, GATED, HOOKS, RESOURCES, ROOT, TEMPLATE, check, folder, of_type, operations, own_or_existing, put, remove, the_stage, without_value
 
 OF_ALL = {"GATEWAY_SERVICE": {"Ref": "AWS::StackName"}}
 ASKS_COHERE = {"GATEWAY_UPSTREAM_URL": {"Ref": "UpstreamUrl"}, "GATEWAY_SECRET_ID": own_or_existing("CohereApiKey")}
 CALLS_COHERE = {**ASKS_COHERE, "GATEWAY_PRICES": {"Ref": "Prices"}}
 SERVES = {**CALLS_COHERE, "GATEWAY_CORS_ORIGINS": {"Ref": "CorsOrigins"}}
+STREAMS = {**SERVES, "GATEWAY_STREAM_FAILED_ENDING": {"Ref": "StreamFailedEnding"}}
 CALLS_VERSIONS = {"GATEWAY_SYNTHETIC_CLIENT_SECRET_ID": own_or_existing("SyntheticClient")}
 
 
@@ -20,15 +21,16 @@ def version_of(name):
 
 def release():
     """Each function of a rollout, with its new version and the one before."""
-    pairs = [f"{n.lower()}=${{{n}Function}}:${{{version_of(n)}.Version}}:${{Live{n}Version}}" for n in GATED]
+    pairs = [f"{folder(n)}=${{{n}Function}}:${{{version_of(n)}.Version}}:${{Live{n}Version}}" for n in GATED]
     return {"Fn::Join": [",", [{"Fn::Sub": pair} for pair in pairs]]}
 
 
 # The variables of each function beside those of all: one line for a new variable.
 VARIABLES = {
-    "Chat": SERVES,
+    "Chat": STREAMS,
     "Embed": SERVES,
     "Rerank": SERVES,
+    "PassThrough": {**STREAMS, "GATEWAY_COMPATIBILITY_EMBEDDINGS": {"Ref": "CompatibilityEmbeddings"}},
     "Health": SERVES,
     "Authorizer": {
         "GATEWAY_CLIENTS_SECRET_ID": own_or_existing("Clients"),
@@ -50,17 +52,17 @@ EVERYBODY = {"Action": "lambda:InvokeFunction", "FunctionName": {"Ref": "ChatFun
 ROTATE_PERMISSION = "Resources.RotateKeyPermission.Properties"
 
 
-def title(folder):
-    return "".join(part.title() for part in folder.split("-"))
+def title(name):
+    return "".join(part.title() for part in name.split("-"))
 
 
 @check(put(f"{CHAT}.CodeUri", "target/functions/embed"))
 def functions_are_the_folders():
     folders = {title(p.name): f"target/functions/{p.name}" for p in (ROOT / "functions").iterdir() if p.is_dir()}
     assert set(folders) == set(FUNCTIONS), set(folders) ^ set(FUNCTIONS)
-    for name, folder in folders.items():
+    for name, code in folders.items():
         found = TEMPLATE["Resources"][f"{name}Function"]["Properties"]["CodeUri"]
-        assert found == folder, (name, found)
+        assert found == code and code.endswith(f"/{folder(name)}"), (name, found)
 
 
 # Roles and log groups are each function's own; a secret in a variable could be read by whoever lists functions.
@@ -167,7 +169,8 @@ def alias_of(operation):
 )
 def services_invoke_for_this_stack_alone():
     expected = [
-        invoked_by_api(alias_of(operation), f"${{__ApiId__}}/${{__Stage__}}/{method.upper()}{path}")
+        # A path's variable is any text in a right.
+        invoked_by_api(alias_of(operation), f"${{__ApiId__}}/${{__Stage__}}/{method.upper()}{re.sub('{.*}', '*', path)}")
         for (path, method), operation in operations().items()
     ]
     scheme = RESOURCES["Api"]["Properties"]["Body"]["components"]["securitySchemes"]["ClientToken"]

@@ -2,7 +2,7 @@
 
 import json
 
-from stack import GATED, RESOURCES, TEMPLATE, append, check, put, remove, topic, without_value
+from stack import GATED, RESOURCES, TEMPLATE, append, check, folder, put, remove, topic, without_value
 
 STACK_NAME = {"Ref": "AWS::StackName"}
 PREFERENCE = "Resources.ChatFunction.Properties.DeploymentPreference"
@@ -175,7 +175,7 @@ def crashes(where):
 
 def expected_gates(name):
     """What each gate of a function is, beside its name and what all have in common."""
-    endpoint, live = name.lower(), {"Ref": f"Live{name}Version"}
+    endpoint, live = folder(name), {"Ref": f"Live{name}Version"}
     new, old = of_service(version_of(name), Endpoint=endpoint), of_service(live, Endpoint=endpoint)
     verdict, old_verdict = of_service(version_of(name)), of_service(live)
     return {
@@ -228,7 +228,7 @@ def a_gate_compares_a_version_with_the_live_one():
 )
 def a_rollout_that_proves_nothing_is_a_p2():
     for name in GATED:
-        new = of_service(version_of(name), Endpoint=name.lower())
+        new = of_service(version_of(name), Endpoint=folder(name))
         few, counted = "FILL(requests, 0)", [metric("requests", "GateRequests", "Sum", new, 1800)]
         if name == "Authorizer":
             counted = [metric("requests", "GateDenied", "SampleCount", of_service(version_of(name)), 1800)]

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from pathlib import Path
 
 from changes import RESOURCES, STACK, TEMPLATE, append, as_it_is, check, put, remove, run_checks  # noqa: F401 - passed on
@@ -16,7 +17,7 @@ os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transformation a
 ROOT = Path(__file__).resolve().parents[2]
 # Each function's time in seconds, which is that of its routes too.
 FUNCTIONS = {
-    "Chat": 900, "Embed": 300, "Rerank": 70, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60,
+    "Chat": 900, "Embed": 300, "Rerank": 70, "PassThrough": 900, "Health": 15, "Authorizer": 5, "RotateKey": 60, "Probe": 60,
     "Driver": 900, "PreTraffic": 300, "PostTraffic": 900,
 }
 # CodeDeploy invokes them by name, so that they have neither alias nor versions.
@@ -28,11 +29,18 @@ GATED = {
     "Chat": OF_REQUESTS,
     "Embed": OF_REQUESTS,
     "Rerank": OF_REQUESTS,
+    "PassThrough": OF_REQUESTS,
     "Health": WATCHED,
     "Authorizer": ["Denials", "Failures", *WATCHED],
 }
 # Paths that a web page may call.
-PAGES = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v1/embed", "/v1/rerank"]
+PAGES = ["/v2/chat", "/v2/embed", "/v2/rerank", "/v1/embed", "/v1/rerank", "/v1/{proxy+}", "/compatibility/{proxy+}"]
+# What the function behind `{proxy+}` serves; it says of every other path why it is not served.
+PASSED_THROUGH = {
+    *((path, "post") for path in ("/v1/chat", "/v1/tokenize", "/v1/detokenize", "/v1/check-api-key")),
+    *((f"/compatibility/v1/{path}", "post") for path in ("chat/completions", "embeddings")),
+    *((path, "get") for path in ("/v1/models", "/v1/models/{model}", "/compatibility/v1/models")),
+}
 # The function that serves each route.
 ROUTES = {
     ("/v2/chat", "post"): "Chat",
@@ -40,6 +48,7 @@ ROUTES = {
     ("/v2/rerank", "post"): "Rerank",
     ("/v1/embed", "post"): "Embed",
     ("/v1/rerank", "post"): "Rerank",
+    **{(path, method): "PassThrough" for path in ("/v1/{proxy+}", "/compatibility/{proxy+}") for method in ("get", "post")},
     ("/api/health", "get"): "Health",
     ("/api/health/check", "get"): "Health",
     **{(path, "options"): "Health" for path in PAGES},
@@ -62,6 +71,11 @@ def transform_template(template, parameters=None):
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://bucket/package"  # as `sam package` leaves it
     return json.loads(json.dumps(transform(template, parameters or {}, NoManagedPolicies())))
+
+
+def folder(name):
+    """The folder of a function, which is its metric dimension too: `pass-through` of `PassThrough`."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
 def read_template(name):

@@ -118,7 +118,8 @@ fn is_constant(name: &str) -> bool {
 
 impl FunctionAnswer {
     fn read_stream(&mut self, body: &[u8]) {
-        let (mut events, mut is_done, mut has_failed) = (Vec::<String>::new(), false, false);
+        let mut events = Vec::<String>::new();
+        let (mut is_done, mut has_failed, mut is_completed) = (false, false, false);
         for frame in String::from_utf8_lossy(body).split("\n\n") {
             let find = |field: &str| frame.lines().find_map(|line| line.strip_prefix(field));
             let Some(data) = find("data:").map(str::trim) else { continue };
@@ -129,12 +130,14 @@ impl FunctionAnswer {
             let data: Value = serde_json::from_str(data).unwrap_or_default();
             let kind = data["type"].as_str().unwrap_or("?").to_string();
             has_failed |= data["delta"]["finish_reason"] == "ERROR";
+            is_completed |= data["choices"][0]["finish_reason"].is_string();
             collect_paths(&data, &kind, &mut self.paths);
             if events.last() != Some(&kind) {
                 events.push(kind);
             }
         }
-        let has_end = events.last().is_some_and(|kind| kind == "message-end");
+        // OpenAI's form ends with a reason instead of an event of its own.
+        let has_end = is_completed || events.last().is_some_and(|kind| kind == "message-end");
         let ending = match is_done && has_end {
             false => Ending::Broken,
             true if has_failed => Ending::WithError,

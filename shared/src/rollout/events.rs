@@ -43,6 +43,15 @@ pub(super) fn build_request(
     })
 }
 
+/// Builds the event of a request below a route that takes all paths, such as `/v1/{proxy+}`.
+pub(super) fn build_greedy_request(method: Method, path: &str, body: &Value) -> Value {
+    let mut event = build_request(method, path, &[], body);
+    let below = path[1..].find('/').map_or(path.len(), |slash| slash + 2);
+    event["resource"] = json!(format!("{}{{proxy+}}", &path[..below]));
+    event["pathParameters"] = json!({ "proxy": &path[below..] });
+    event
+}
+
 /// Builds the question of an authorizer.
 pub(super) fn build_question(token: &str) -> Value {
     json!({

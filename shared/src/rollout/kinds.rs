@@ -1,6 +1,6 @@
 //! The kinds of marked calls of each function: few tokens, and every way that an answer can go.
 
-use super::events::{build_question, build_request};
+use super::events::{build_greedy_request, build_question, build_request};
 use crate::config::RolloutModels;
 use crate::telemetry::redact::TOKEN_PREFIX;
 use http::Method;
@@ -36,6 +36,7 @@ pub(super) fn build_calls(
         "chat" => build_chats(&models.chat),
         "embed" => build_embeds(&models.embed),
         "rerank" => build_reranks(&models.rerank),
+        "pass-through" => build_passed_through(&models.chat),
         "health" => {
             let event = build_request(Method::GET, "/api/health", &[], &Value::Null);
             vec![call("health", event, 1)]
@@ -115,6 +116,38 @@ fn build_cacheable(path: &str, kind: &'static str, body: &Value, error: &Value) 
         call(kind, build_request(Method::POST, path, &past, body), 8),
         call("cached", build_request(Method::POST, path, &[], body), 1),
         call("error", build_request(Method::POST, path, &[], error), 1),
+    ]
+}
+
+/// Builds calls of each form that is passed through: OpenAI's, whole and in a stream, that of v1, tokens and a list.
+fn build_passed_through(model: &str) -> Vec<MarkedCall> {
+    let completions = json!({
+        "model": model,
+        "messages": [{ "role": "user", "content": "Answer with the one word: yes" }],
+        "max_tokens": MAX_TOKENS,
+        "temperature": 0,
+    });
+    let mut stream = completions.clone();
+    stream["stream"] = json!(true);
+    let v1 = json!({
+        "model": model,
+        "message": "Answer with the one word: yes",
+        "max_tokens": MAX_TOKENS,
+        "temperature": 0,
+    });
+    let tokens = json!({ "model": model, "text": "a rollout" });
+    let error = json!({ "model": model, "text": 1 });
+    let post = |kind, path, body: &Value, share| {
+        call(kind, build_greedy_request(Method::POST, path, body), share)
+    };
+    let of_a_model = |call: MarkedCall| MarkedCall { is_of_a_model: true, ..call };
+    vec![
+        of_a_model(post("completions", "/compatibility/v1/chat/completions", &completions, 2)),
+        of_a_model(post("stream", "/compatibility/v1/chat/completions", &stream, 3)),
+        of_a_model(post("v1_chat", "/v1/chat", &v1, 1)),
+        post("tokens", "/v1/tokenize", &tokens, 2),
+        call("models", build_greedy_request(Method::GET, "/v1/models", &Value::Null), 1),
+        post("error", "/v1/tokenize", &error, 1),
     ]
 }
 

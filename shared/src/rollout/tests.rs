@@ -153,6 +153,7 @@ fn every_call_is_marked_and_small() {
         ("chat", &["chat", "stream", "tools", "error"][..]),
         ("embed", &["embed", "cached", "error"]),
         ("rerank", &["rerank", "cached", "error"]),
+        ("pass-through", &["completions", "stream", "v1_chat", "tokens", "models", "error"]),
         ("health", &["health"]),
         ("authorizer", &["unknown_token", "known_token"]),
         ("probe", &[]),
@@ -179,6 +180,7 @@ fn driver_asks_mostly_what_reaches_cohere() {
         ("chat", "stream", 4),
         ("embed", "embed", 8),
         ("rerank", "rerank", 8),
+        ("pass-through", "stream", 3),
         ("chat", "error", 1),
     ] {
         let calls = build_calls(function, &models, None);

@@ -101,7 +101,7 @@ metrics! {
     Requests: "Count", BY_SERVICE_AND_ENDPOINT, &[];
     /// Requests that failed by a fault of the gateway or of Cohere: answers of 500 and above, and streams that ended in ERROR with the code of such an answer; but not at a time that the caller had set, by an option or by not reading. 0 for the others.
     ServerError: "Count", BY_SERVICE_AND_ENDPOINT, &[];
-    /// Every answer of 500 and above to a request of v2. 0 for the others.
+    /// Every answer of 500 and above. 0 for the others.
     Answered5xx: "Count", BY_ENDPOINT, &[];
     /// Requests that met a 429 of Cohere, or were answered 429 by the gateway in a cooldown. 0 for the others.
     RateLimited: "Count", BY_SERVICE, &[];
@@ -148,7 +148,7 @@ metrics! {
     GateServerError: "Count", BY_VERSION, &[];
     /// As `RateLimited`, by version.
     GateRateLimited: "Count", BY_VERSION, &[];
-    /// Of chat the time to a stream's first event; of embed and rerank that of the slowest call of Cohere.
+    /// Of chat the time to a stream's first event; of embed and rerank, and of what is passed through without a stream, that of the slowest call of Cohere.
     GateLatency: "Milliseconds", BY_VERSION, &[];
     /// As `GatewayTime`, by version, without an environment's first request.
     GateGatewayTime: "Milliseconds", BY_VERSION, &[];
@@ -263,6 +263,7 @@ fn name_dimensions(set: &[Dimension]) -> String {
 /// Prints the page `docs/metrics.md`.
 pub fn print_markdown() -> String {
     let endpoints = Endpoint::ALL.map(|endpoint| format!("`{}`", endpoint.name())).join(", ");
+    let endpoints = format!("{endpoints}, and `{}` for the others", Endpoint::Completions.name());
     let mut page = PAGE_HEAD.replace("ENDPOINTS", &endpoints);
     page += "| metric | unit | dimensions | what |\n|---|---|---|---|\n";
     for metric in Metric::ALL {

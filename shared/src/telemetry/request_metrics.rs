@@ -40,8 +40,7 @@ impl RequestMetrics<'_> {
         let code = record.failure_code();
         line.count(Metric::Requests, 1);
         line.count_if(Metric::ServerError, record.is_server_error());
-        // An alarm takes them off what API Gateway counts of the route of v2, which is another one's.
-        line.count_if(Metric::Answered5xx, record.status >= SERVER_ERROR && !record.is_v1);
+        line.count_if(Metric::Answered5xx, record.status >= SERVER_ERROR);
         line.count_if(Metric::RateLimited, record.is_rate_limited());
         line.count_if(Metric::Fallback, record.fallback_from.is_some());
         let rare = [

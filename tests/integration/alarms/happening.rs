@@ -2,6 +2,10 @@
 
 use shared::endpoint::Endpoint;
 
+/// One endpoint of each function; all that is passed through has one.
+pub const OF_FUNCTIONS: [Endpoint; 4] =
+    [Endpoint::Chat, Endpoint::Embed, Endpoint::Rerank, Endpoint::Completions];
+
 /// Something that happens once: a request, a look of the probe, an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Happening {
@@ -13,6 +17,8 @@ pub enum Happening {
     Crash(Endpoint),
     /// One of a client whose usage plan is unknown, which API Gateway fails by itself.
     Unplanned(Endpoint),
+    /// The same, on the function's route of v1.
+    UnplannedV1(Endpoint),
     /// One that Lambda does not take.
     Throttled(Endpoint),
     /// One whose caller the authorizer cannot judge.

@@ -7,6 +7,7 @@ mod probe;
 mod slow;
 
 use super::happening::Happening;
+use super::scenarios::capitalize;
 use gateway_tests::gateway::{self, Running};
 use gateway_tests::stub::{Seen, Step, Stub, write_json};
 use local::{Options, Upstream};
@@ -83,6 +84,12 @@ fn answer_well(seen: &Seen) -> Vec<Step> {
             json!({ "results": [{ "index": 0, "relevance_score": 0.5 }],
                 "meta": { "billed_units": { "search_units": 1 } } })
         }
+        "/compatibility/v1/chat/completions" => {
+            json!({ "id": "i", "object": "chat.completion", "created": 1, "model": MODELS[0],
+                "choices": [{ "index": 0, "finish_reason": "stop",
+                    "message": { "role": "assistant", "content": "hi" } }],
+                "usage": { "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2 } })
+        }
         _ => json!({ "message": {}, "usage": units }),
     };
     write_json(200, &answer)
@@ -94,9 +101,11 @@ fn refuse(status: u16, message: &str) -> Vec<Step> {
 }
 
 fn write_body(endpoint: Endpoint) -> String {
-    let model = MODELS[endpoint.index()];
+    let model = MODELS.get(endpoint.index()).unwrap_or(&MODELS[0]);
     let rest = match endpoint {
-        Endpoint::Chat => r#""messages":[{"role":"user","content":"hi"}],"max_tokens":5"#,
+        Endpoint::Chat | Endpoint::Completions => {
+            r#""messages":[{"role":"user","content":"hi"}],"max_tokens":5"#
+        }
         Endpoint::Embed => r#""input_type":"search_query","texts":["t"]"#,
         Endpoint::Rerank => r#""query":"q","documents":["a"]"#,
         other => panic!("{other:?} has no recording"),
@@ -106,8 +115,7 @@ fn write_body(endpoint: Endpoint) -> String {
 
 /// A name as AWS's metrics have it: `rotate-key` is `RotateKeyFunction`.
 fn name_function(folder: &str) -> String {
-    let initial = folder[..1].to_uppercase();
-    format!("\"FunctionName\":\"cohere-gateway-local-{initial}{}Function\"", &folder[1..])
+    format!("\"FunctionName\":\"cohere-gateway-local-{}Function\"", capitalize(folder))
 }
 
 /// What AWS writes of an answered request, and of the function that it has run.

@@ -62,8 +62,12 @@ pub fn all_scenarios() -> Vec<Scenario> {
         .collect()
 }
 
-/// The name of an endpoint's alarm: `…Chat`.
+/// Returns `PassThrough` of `pass-through`.
+pub fn capitalize(folder: &str) -> String {
+    folder.split('-').map(|part| part[..1].to_uppercase() + &part[1..]).collect()
+}
+
+/// The name of an alarm of a function: `…Chat`.
 fn name_for(beginning: &str, endpoint: Endpoint) -> String {
-    let name = endpoint.name();
-    format!("{beginning}{}{}", name[..1].to_uppercase(), &name[1..])
+    format!("{beginning}{}", capitalize(endpoint.name()))
 }

@@ -1,6 +1,6 @@
 //! Hours with more than one alarm in them: who is told, and how often.
 
-use super::happening::Happening;
+use super::happening::{Happening, OF_FUNCTIONS};
 use super::timeline::Timeline;
 use shared::endpoint::Endpoint;
 
@@ -11,7 +11,7 @@ const NOBODY: [&str; 0] = [];
 /// An hour of what happens every day, of all endpoints, with the few failures that no service lacks.
 fn pass_a_healthy_hour(time: &mut Timeline) {
     for minute in 0..60 {
-        for endpoint in Endpoint::ALL {
+        for endpoint in OF_FUNCTIONS {
             time.write(Happening::Good(endpoint), 20);
         }
         let rare = [

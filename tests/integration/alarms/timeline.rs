@@ -16,16 +16,15 @@ const START: Duration = Duration::from_secs(20_000 * 86_400 + 6 * 3_600);
 /// Minutes between two looks of the probe.
 const SCHEDULE: u64 = 5;
 
-/// What the lines of a happening count, by who has written them; each is read once.
-static VALUES: LazyLock<HashMap<Happening, Vec<(String, Datum)>>> = LazyLock::new(|| {
+/// What the lines of a happening count; each is read once.
+static VALUES: LazyLock<HashMap<Happening, Vec<Datum>>> = LazyLock::new(|| {
     let read_all = |written: &Vec<Written>| written.iter().flat_map(read).collect();
     RECORDINGS.iter().map(|(happening, written)| (*happening, read_all(written))).collect()
 });
 
 /// Reads a line as CloudWatch does; one that functions have written always can be.
-fn read((writer, line): &Written) -> Vec<(String, Datum)> {
-    let data = read_line(line).unwrap_or_else(|defect| panic!("{writer}: {defect}: {line}"));
-    data.into_iter().map(|datum| (writer.clone(), datum)).collect()
+fn read((writer, line): &Written) -> Vec<Datum> {
+    read_line(line).unwrap_or_else(|defect| panic!("{writer}: {defect}: {line}"))
 }
 
 /// A value, where it is kept, and whether AWS itself has written it.
@@ -87,8 +86,8 @@ impl Timeline {
 
     fn place(&mut self, happening: Happening) -> Vec<Value> {
         let mut values = Vec::new();
-        for (writer, datum) in &VALUES[&happening] {
-            let is_of_aws = writer == "gateway";
+        for datum in &VALUES[&happening] {
+            let is_of_aws = datum.metric.namespace.starts_with("AWS/");
             values.push((self.cloudwatch.place_metric(&datum.metric), datum.value, is_of_aws));
         }
         values

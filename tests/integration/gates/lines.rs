@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 const CHAT: &str = r#"{"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+const COMPLETIONS: &str =
+    r#"{"model":"command-r7b-12-2024","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
 const EMBED: &str = r#"{"model":"embed-v4.0","input_type":"search_query","embedding_types":["float"],"texts":["hi"]}"#;
 const RERANK: &str = r#"{"model":"rerank-v3.5","query":"hi","documents":["a","b"]}"#;
 /// What only a rollout writes, and AWS of calls by a version's number.
@@ -21,12 +23,14 @@ const OF_A_ROLLOUT: [Metric; 3] =
 fn read_all_gates() -> CloudWatch {
     let text = read_template();
     let mut names = reference_values(&text).expect("values");
-    for function in ["Chat", "Embed", "Rerank", "Health", "Authorizer"] {
+    for function in ["Chat", "Embed", "Rerank", "PassThrough", "Health", "Authorizer"] {
         names.insert(format!("Live{function}Version"), "1".to_string());
     }
     let mut resolved = cloudformation::resolve_template(&text, names).expect("a template");
     let resources = resolved["Resources"].as_object_mut().expect("resources");
-    let is_gate = |name: &str| name.contains("Gate") || name.contains("Rollout");
+    let is_gate = |name: &str| {
+        (name.contains("Gate") && !name.starts_with("ApiGateway")) || name.contains("Rollout")
+    };
     resources.retain(|name, resource| is_alarm(resource) && is_gate(name));
     CloudWatch::from_template(&resolved, Duration::ZERO).expect("alarms")
 }
@@ -53,7 +57,12 @@ async fn gates_read_what_the_binaries_write() {
     let running = gateway::start_with(&[], options).await;
     // The second request of an environment has the gateway's own time, which the first one pays for its start.
     for _ in 0..2 {
-        for (path, body) in [("/v2/chat", CHAT), ("/v2/embed", EMBED), ("/v2/rerank", RERANK)] {
+        for (path, body) in [
+            ("/v2/chat", CHAT),
+            ("/v2/embed", EMBED),
+            ("/v2/rerank", RERANK),
+            ("/compatibility/v1/chat/completions", COMPLETIONS),
+        ] {
             assert_eq!(running.send_past_cache(path, body).await.status, 200, "{path}");
         }
     }

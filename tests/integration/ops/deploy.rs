@@ -38,7 +38,7 @@ async fn first_deployment_ends_with_a_recorded_release() {
         "account 123456789012 as arn:aws:iam::123456789012:user/operator, region us-east-1, sam 1.170.0",
         "stack cohere-gateway-dev is new",
         "the build says something",
-        "new versions of: authorizer, chat, driver, embed, health, probe, rerank, rotate-key",
+        "new versions of: authorizer, chat, driver, embed, health, pass-through, probe, rerank, rotate-key",
         "sam deploys",
         "live versions are as deployed: authorizer 1,",
         "made the synthetic client",
@@ -311,6 +311,6 @@ async fn template_alone_asks_nothing_of_aws() {
     assert_eq!(done.code, 0, "{done:?}");
     let path = deployment.folder.join("target/deploy/template.yaml");
     let text = std::fs::read_to_string(path).unwrap();
-    assert_eq!(text.matches("AutoPublishCodeSha256: '").count(), 10);
+    assert_eq!(text.matches("AutoPublishCodeSha256: '").count(), 11);
     assert_eq!(deployment.account.actions(), Default::default());
 }

@@ -25,7 +25,11 @@ async fn preflight_tries_every_endpoint_as_a_client() {
     for (word, status) in [("none", "ok"), ("major", "impaired"), ("operational", "unknown")] {
         // The plan of this client takes twenty requests at once.
         let done = run_preflight(&deployment, word, "20").await;
-        assert_eq!(done.data(), "health, chat, embed and rerank are served", "{word}");
+        assert_eq!(
+            done.data(),
+            "health, chat, embed, rerank and pass-through are served",
+            "{word}"
+        );
         assert!(done.stderr.contains(&format!("page says: {status}")), "{done:?}");
     }
     assert_eq!(deployment.running.gateway.invoked_count("rerank"), before + 3);

@@ -51,6 +51,7 @@ async fn healthy_version_agrees_in_every_kind_of_call() {
         ("chat", &["chat", "error", "stream", "tools"][..]),
         ("embed", &["cached", "embed", "error"]),
         ("rerank", &["cached", "error", "rerank"]),
+        ("pass-through", &["completions", "error", "models", "stream", "tokens", "v1_chat"]),
         ("health", &["health"]),
         ("authorizer", &["known_token", "unknown_token"]),
     ] {
@@ -75,9 +76,10 @@ async fn worse_version_is_a_mismatch() {
     let status = Fault { status: Some(500), ..Fault::default() };
     for (function, fault, problem) in [
         ("chat", without_request_id(), "the header x-request-id is missing"),
-        ("chat", cut, "its stream breaks off"),
+        ("chat", cut.clone(), "its stream breaks off"),
         ("embed", status, "status 500, not status 200"),
         ("rerank", crash, "it crashes"),
+        ("pass-through", cut, "its stream breaks off"),
         ("health", without_request_id(), "the header x-request-id is missing"),
     ] {
         let new = publish_faulty(&running, function, &fault).await;

@@ -24,6 +24,6 @@ async fn fix_runbook_brings_the_fix_past_the_gates() {
     let told = deployment.account.state().deployments.last().unwrap().join(" ");
     assert!(told.contains("GradualDeployment=\"false\""), "{told}");
     let served = runbook.next().await;
-    assert!(served.contains("health, chat, embed and rerank are served"), "{served}");
+    assert!(served.contains("health, chat, embed, rerank and pass-through are served"), "{served}");
     runbook.end().await;
 }

@@ -32,6 +32,6 @@ fn rollout_runbook_knows_every_gate() {
 
 /// Returns which gate of a function a resource is.
 fn find_gate(resource: &str) -> Option<&str> {
-    let functions = ["Chat", "Embed", "Rerank", "Health", "Authorizer"];
+    let functions = ["Chat", "Embed", "Rerank", "PassThrough", "Health", "Authorizer"];
     functions.iter().find_map(|name| resource.strip_prefix(name)?.strip_prefix("Gate"))
 }

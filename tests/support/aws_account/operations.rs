@@ -9,14 +9,24 @@ use shared::cohere::models::{Lifetime, all_ids, find_model};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Functions that callers meet, which CodeDeploy moves.
-const SERVING: [&str; 5] =
-    ["ChatFunction", "EmbedFunction", "RerankFunction", "HealthFunction", "AuthorizerFunction"];
-const ROUTES: [(&str, &str); 7] = [
+const SERVING: [&str; 6] = [
+    "ChatFunction",
+    "EmbedFunction",
+    "RerankFunction",
+    "PassThroughFunction",
+    "HealthFunction",
+    "AuthorizerFunction",
+];
+const ROUTES: [(&str, &str); 11] = [
     ("POST", "/v2/chat"),
     ("POST", "/v2/embed"),
     ("POST", "/v2/rerank"),
     ("POST", "/v1/embed"),
     ("POST", "/v1/rerank"),
+    ("GET", "/v1/{proxy+}"),
+    ("POST", "/v1/{proxy+}"),
+    ("GET", "/compatibility/{proxy+}"),
+    ("POST", "/compatibility/{proxy+}"),
     ("GET", "/api/health"),
     ("GET", "/api/health/check"),
 ];

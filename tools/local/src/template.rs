@@ -14,10 +14,9 @@ use anyhow::{Context, ensure};
 pub use cloudformation::ReferenceValues;
 use cloudformation::plain_text;
 use document::{ApiProperties, FunctionProperties, RotationProperties, TemplateDocument};
-use resources::folder_name;
 pub use resources::{
     GatewayResponse, Rotation, TemplateApiKey, TemplateAuthorizer, TemplateFunction, TemplateRoute,
-    TemplateUsagePlan, Throttle,
+    TemplateUsagePlan, Throttle, folder_name,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;

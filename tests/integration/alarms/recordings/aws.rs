@@ -1,7 +1,7 @@
 //! What fails without a word of a function: crashes, throttles, API Gateway itself.
 
 use super::{Recorder, Stage, answer_well, name_function, of_aws, start, write_body};
-use crate::alarms::happening::Happening;
+use crate::alarms::happening::{Happening, OF_FUNCTIONS};
 use gateway_tests::gateway::read_answer;
 use gateway_tests::stub::Step;
 use http::Method;
@@ -11,7 +11,7 @@ use shared::endpoint::Endpoint;
 use std::time::Duration;
 
 pub(super) async fn record_failures(stage: &Stage<'_>) {
-    for endpoint in Endpoint::ALL {
+    for endpoint in OF_FUNCTIONS {
         record_crash(stage, endpoint).await;
     }
     stage.stub.answer_others(answer_well);
@@ -45,11 +45,22 @@ async fn record_unplanned(stage: &Stage<'_>) {
     unplanned["clients"][0]["usage_plan_key"] = "a-key-that-was-deleted".into();
     secrets.put(CLIENTS, &unplanned.to_string());
     stage.running.gateway.kill("authorizer").await;
-    for endpoint in Endpoint::ALL {
+    for endpoint in OF_FUNCTIONS {
         stage
             .record(Happening::Unplanned(endpoint), &of_aws("authorizer"), async {
                 let answer = stage.running.send(endpoint.path(), write_body(endpoint)).await;
                 assert_eq!(answer.status, 500);
+            })
+            .await;
+    }
+    for (endpoint, path) in [
+        (Endpoint::Embed, "/v1/embed"),
+        (Endpoint::Rerank, "/v1/rerank"),
+        (Endpoint::Completions, "/v1/chat"),
+    ] {
+        stage
+            .record(Happening::UnplannedV1(endpoint), &of_aws("authorizer"), async {
+                assert_eq!(stage.running.send(path, "{}").await.status, 500);
             })
             .await;
     }
@@ -81,12 +92,12 @@ async fn record_verdicts(stage: &Stage<'_>) {
 
 /// Records what Lambda does not take, at gateways that have reserved nothing for a function.
 pub(super) async fn record_throttles(recorder: &Recorder) {
-    let nothing =
-        ["Chat", "Embed", "Rerank", "Health"].map(|name| format!("{name}ReservedConcurrency"));
+    let nothing = ["Chat", "Embed", "Rerank", "PassThrough", "Health"]
+        .map(|name| format!("{name}ReservedConcurrency"));
     let nothing: Vec<_> = nothing.iter().map(|name| (name.as_str(), "0")).collect();
     let (stub, running) = start(&nothing).await;
     let stage = Stage { stub, running, recorder };
-    for endpoint in Endpoint::ALL {
+    for endpoint in OF_FUNCTIONS {
         stage
             .record(Happening::Throttled(endpoint), &of_aws(endpoint.name()), async {
                 let answer = stage.running.send(endpoint.path(), write_body(endpoint)).await;

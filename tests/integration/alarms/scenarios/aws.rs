@@ -1,5 +1,6 @@
 //! What fails without a word of a function.
 
+use super::super::happening::OF_FUNCTIONS;
 use super::{FAILED, GOOD, Happening, Scenario, name_for};
 use shared::endpoint::Endpoint;
 
@@ -8,8 +9,8 @@ const UNREADABLE: &str = r#"{"_aws":"now","Requests":1}"#;
 const INVALID: &str = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"CohereGateway","Dimensions":[["Service"]],"Metrics":[{"Name":"Requests","Unit":"Count"}]}]},"Requests":1}"#;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    let mut all: Vec<_> = Endpoint::ALL.into_iter().flat_map(of_a_function).collect();
-    all.extend(Endpoint::ALL.into_iter().flat_map(of_a_route));
+    let mut all: Vec<_> = OF_FUNCTIONS.into_iter().flat_map(of_a_function).collect();
+    all.extend(OF_FUNCTIONS.into_iter().flat_map(of_a_route));
     all.extend(of_the_authorizer());
     all.extend(of_lines());
     all
@@ -19,7 +20,7 @@ fn of_a_function(endpoint: Endpoint) -> Vec<Scenario> {
     let (good, crash) = (Happening::Good(endpoint), Happening::Crash(endpoint));
     let throttled = Happening::Throttled(endpoint);
     vec![
-        Scenario::new(name_for("OftenFails", endpoint))
+        Scenario::new(name_for("FunctionsFail", endpoint))
             .fires("two of twenty invocations die", move |time| {
                 time.pass_with(1, &[(good, 18), (crash, 2)]);
             })
@@ -27,7 +28,7 @@ fn of_a_function(endpoint: Endpoint) -> Vec<Scenario> {
                 time.pass_with(1, &[(good, 19), (crash, 1)]);
                 time.pass(20);
             }),
-        Scenario::new(name_for("AlwaysFails", endpoint))
+        Scenario::new(name_for("FunctionsFail", endpoint))
             .fires("five invocations in a quarter of an hour, which all die", move |time| {
                 for _ in 0..5 {
                     time.write(crash, 1);
@@ -38,8 +39,8 @@ fn of_a_function(endpoint: Endpoint) -> Vec<Scenario> {
                 time.pass_with(1, &[(good, 1), (crash, 4)]);
                 time.pass(20);
             }),
-        Scenario::new(name_for("Throttled", endpoint))
-            .fires("five invocations that Lambda does not take", move |time| {
+        Scenario::new("FunctionsThrottled")
+            .fires(throttled_times(endpoint), move |time| {
                 time.pass_with(1, &[(throttled, 5)]);
             })
             .stays_quiet(
@@ -52,9 +53,18 @@ fn of_a_function(endpoint: Endpoint) -> Vec<Scenario> {
     ]
 }
 
+fn throttled_times(endpoint: Endpoint) -> &'static str {
+    match endpoint.name() {
+        "chat" => "five invocations of chat that Lambda does not take",
+        "embed" => "five invocations of embed that Lambda does not take",
+        "rerank" => "five invocations of rerank that Lambda does not take",
+        _ => "five invocations of pass-through that Lambda does not take",
+    }
+}
+
 fn of_a_route(endpoint: Endpoint) -> Vec<Scenario> {
     let unplanned = Happening::Unplanned(endpoint);
-    vec![
+    let mut scenarios = vec![
         Scenario::new(name_for("ApiGatewayFails", endpoint))
             .fires("five requests that API Gateway fails by itself", move |time| {
                 time.pass_with(1, &[(unplanned, 5)]);
@@ -88,12 +98,29 @@ fn of_a_route(endpoint: Endpoint) -> Vec<Scenario> {
                     time.pass(30);
                 },
             ),
-    ]
+    ];
+    // Chat's function has one route.
+    if endpoint != Endpoint::Chat {
+        scenarios.push(of_two_routes(endpoint));
+    }
+    scenarios
+}
+
+fn of_two_routes(endpoint: Endpoint) -> Scenario {
+    let (one, other) = (Happening::Unplanned(endpoint), Happening::UnplannedV1(endpoint));
+    Scenario::new(name_for("ApiGatewayFails", endpoint))
+        .fires("three of them on one of its routes and two on another", move |time| {
+            time.pass_with(1, &[(one, 3), (other, 2)]);
+        })
+        .stays_quiet("two and two", move |time| {
+            time.pass_with(1, &[(one, 2), (other, 2)]);
+            time.pass(10);
+        })
 }
 
 fn of_the_authorizer() -> Vec<Scenario> {
     vec![
-        Scenario::new("OftenFailsAuthorizer")
+        Scenario::new("FunctionsFailAuthorizer")
             .fires("two of twenty callers meet an authorizer that fails", |time| {
                 time.pass_with(1, &[(GOOD, 18), (Happening::NotJudged, 2)]);
             })
@@ -101,7 +128,7 @@ fn of_the_authorizer() -> Vec<Scenario> {
                 time.pass_with(1, &[(GOOD, 19), (Happening::NotJudged, 1)]);
                 time.pass(20);
             }),
-        Scenario::new("AlwaysFailsAuthorizer")
+        Scenario::new("FunctionsFailAuthorizer")
             .fires("five callers in a quarter of an hour, all of whom meet it", |time| {
                 for _ in 0..5 {
                     time.write(Happening::NotJudged, 1);
@@ -119,7 +146,7 @@ fn of_the_authorizer() -> Vec<Scenario> {
                 time.pass_with(2, &[(GOOD, 60), (Happening::NotJudged, 1)]);
                 time.pass(20);
             }),
-        Scenario::new("ThrottledAuthorizer")
+        Scenario::new("FunctionsThrottled")
             .fires("five callers that find it throttled", |time| {
                 time.pass_with(1, &[(Happening::AuthorizerThrottled, 5)]);
             })

@@ -73,7 +73,7 @@ async fn throttled_question_is_asked_again() {
     let line = &found.lines["delivery.gates"];
     assert_eq!(line.outcome, "cannot_tell", "{line:?}");
     assert!(line.reason.contains("try again in a minute"), "{line:?}");
-    assert_eq!(count(&deployment) - before, 15, "each of five is asked three times");
+    assert_eq!(count(&deployment) - before, 18, "each of six is asked three times");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ async fn deployment_names_the_versions_that_are_live() {
     let deployment = Deployment::prepare("live-versions").await;
     deployment.deploy(&[]).await.data();
     let first = read_rollout(&deployment);
-    assert_eq!(first.len(), 6, "{first:?}");
+    assert_eq!(first.len(), 7, "{first:?}");
     assert_eq!(
         (first["GradualDeployment"].as_str(), first["LiveChatVersion"].as_str()),
         ("true", "")

@@ -155,7 +155,7 @@ fn by_hand() -> Vec<Scenario> {
         Scenario {
             name: "mixed",
             story: "versions side by side in all functions, and renewed secrets",
-            functions: &["authorizer", "chat", "embed", "rerank", "health"],
+            functions: &["authorizer", "chat", "embed", "rerank", "pass-through", "health"],
             by_hand: ByHand::RenewsTheSecrets,
             ..healthy()
         },

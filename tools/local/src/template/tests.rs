@@ -48,22 +48,36 @@ fn routes_are_the_served_ones() {
             ("POST", "/v2/embed", "embed", true),
             ("POST", "/v1/embed", "embed", true),
             ("OPTIONS", "/v2/chat", "health", false),
+            ("OPTIONS", "/compatibility/{proxy+}", "health", false),
             ("OPTIONS", "/v2/embed", "health", false),
             ("OPTIONS", "/v1/embed", "health", false),
             ("GET", "/api/health", "health", false),
             ("GET", "/api/health/check", "health", true),
             ("OPTIONS", "/v2/rerank", "health", false),
             ("OPTIONS", "/v1/rerank", "health", false),
+            ("OPTIONS", "/v1/{proxy+}", "health", false),
+            ("GET", "/compatibility/{proxy+}", "pass-through", true),
+            ("POST", "/compatibility/{proxy+}", "pass-through", true),
+            ("GET", "/v1/{proxy+}", "pass-through", true),
+            ("POST", "/v1/{proxy+}", "pass-through", true),
             ("POST", "/v2/rerank", "rerank", true),
             ("POST", "/v1/rerank", "rerank", true),
         ]
     );
-    let timeouts: Vec<_> = routes.iter().map(|r| r.timeout.as_secs()).collect();
-    assert_eq!(timeouts, [900, 300, 300, 15, 15, 15, 15, 15, 15, 15, 70, 70]);
-    let throttles: Vec<_> = routes.iter().map(|r| r.throttle).collect();
-    let all = Some(Throttle { rate: 1000.0, burst: 2000.0 });
-    let health = Some(Throttle { rate: 2.0, burst: 5.0 });
-    assert_eq!(throttles, [all, all, all, all, all, all, health, all, all, all, all, all]);
+    for route in &routes {
+        let seconds = match route.function.as_str() {
+            "chat" | "pass-through" => 900,
+            "embed" => 300,
+            "rerank" => 70,
+            _ => 15,
+        };
+        assert_eq!(route.timeout.as_secs(), seconds, "{}", route.path);
+        let throttle = match (route.method.as_str(), route.path.as_str()) {
+            ("GET", "/api/health") => Throttle { rate: 2.0, burst: 5.0 },
+            _ => Throttle { rate: 1000.0, burst: 2000.0 },
+        };
+        assert_eq!(route.throttle, Some(throttle), "{}", route.path);
+    }
 }
 
 #[test]
@@ -94,7 +108,7 @@ fn own_keys_are_limited_and_the_shared_one_is_not() {
     let Template { usage_plans, api_keys, .. } = own_template();
     let throttle = Some(Throttle { rate: 50.0, burst: 100.0 });
     let limited = TemplateUsagePlan { throttle, daily_quota: Some(500_000) };
-    let throttle = Some(Throttle { rate: 2.0, burst: 20.0 });
+    let throttle = Some(Throttle { rate: 2.0, burst: 30.0 });
     let low = TemplateUsagePlan { throttle, daily_quota: Some(20_000) };
     let plans = [
         ("DefaultUsagePlan", limited),

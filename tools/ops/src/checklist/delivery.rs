@@ -8,8 +8,14 @@ use crate::deploy::compare::{ALIAS, find_differences};
 use crate::deploy::next::is_commit;
 
 /// The functions that callers meet.
-pub const SERVING: [&str; 5] =
-    ["ChatFunction", "EmbedFunction", "RerankFunction", "HealthFunction", "AuthorizerFunction"];
+pub const SERVING: [&str; 6] = [
+    "ChatFunction",
+    "EmbedFunction",
+    "RerankFunction",
+    "PassThroughFunction",
+    "HealthFunction",
+    "AuthorizerFunction",
+];
 /// The functions of a rollout.
 const OF_ROLLOUTS: [&str; 3] = ["DriverFunction", "PreTrafficFunction", "PostTrafficFunction"];
 /// How an alias calls them, before and after callers meet the new version.

@@ -74,7 +74,10 @@ impl Preflight {
             bail!("the gateway has no Cohere key: ops key stage < key.txt");
         }
         let data = json!({ "gateway": verdict.as_str(), "cohere_status_page": status.as_str() });
-        Ok(Report::new("health, chat, embed and rerank are served\n".to_string(), data))
+        Ok(Report::new(
+            "health, chat, embed, rerank and pass-through are served\n".to_string(),
+            data,
+        ))
     }
 
     async fn read_token(&self, session: &Session, options: &Options) -> anyhow::Result<String> {

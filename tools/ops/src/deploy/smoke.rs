@@ -69,7 +69,8 @@ pub async fn try_gateway(
 }
 
 /// Returns the requests; chat and rerank have the model that the gateway gives them.
-fn probes() -> [Probe; 4] {
+fn probes() -> [Probe; 5] {
+    let get = |path| Probe { method: Method::GET, path, body: String::new() };
     let post = |path, body: Value| Probe { method: Method::POST, path, body: body.to_string() };
     let chat = json!({
         "messages": [{ "role": "user", "content": "smoke test" }],
@@ -83,10 +84,11 @@ fn probes() -> [Probe; 4] {
     });
     let rerank = json!({ "query": "smoke test", "documents": ["smoke", "test"] });
     [
-        Probe { method: Method::GET, path: "/api/health/check", body: String::new() },
+        get("/api/health/check"),
         post("/v2/chat", chat),
         post("/v2/embed", embed),
         post("/v2/rerank", rerank),
+        get("/v1/models"),
     ]
 }
 

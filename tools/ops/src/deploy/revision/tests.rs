@@ -6,10 +6,22 @@ use std::path::PathBuf;
 
 const TEMPLATE: &str = include_str!("../../../../../template.yaml");
 /// Those that have versions.
-const RELEASED: &[&str] =
-    &["authorizer", "chat", "driver", "embed", "health", "probe", "rerank", "rotate-key"];
+const RELEASED: &[&str] = &[
+    "authorizer",
+    "chat",
+    "driver",
+    "embed",
+    "health",
+    "pass-through",
+    "probe",
+    "rerank",
+    "rotate-key",
+];
 const HOOKS: &[&str] = &["post-traffic", "pre-traffic"];
-const OF_COHERE: &[&str] = &["chat", "embed", "health", "probe", "rerank", "rotate-key"];
+const OF_COHERE: &[&str] =
+    &["chat", "embed", "health", "pass-through", "probe", "rerank", "rotate-key"];
+const STREAMING: &[&str] = &["chat", "pass-through"];
+const SERVING: &[&str] = &["chat", "embed", "health", "pass-through", "rerank"];
 const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:fake-AbCdEf";
 
 /// Every parameter, another value for it, and the functions that get a new version then.
@@ -21,12 +33,19 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("RouteRequestsPerSecond", "1001", &[]),
     ("RouteBurst", "2001", &[]),
     ("AllowTrialKey", "on", &["rotate-key"]),
-    ("Prices", "fake=input_tokens:1", &["chat", "embed", "health", "probe", "rerank"]),
-    ("CorsOrigins", "https://app.example.com", &["chat", "embed", "health", "rerank"]),
+    (
+        "Prices",
+        "fake=input_tokens:1",
+        &["chat", "embed", "health", "pass-through", "probe", "rerank"],
+    ),
+    ("StreamFailedEnding", "quiet", STREAMING),
+    ("CompatibilityEmbeddings", "refuse", &["pass-through"]),
+    ("CorsOrigins", "https://app.example.com", SERVING),
     ("LogRetentionDays", "7", &[]),
     ("ChatReservedConcurrency", "7", &[]),
     ("EmbedReservedConcurrency", "7", &[]),
     ("RerankReservedConcurrency", "7", &[]),
+    ("PassThroughReservedConcurrency", "7", &[]),
     ("HealthReservedConcurrency", "7", &[]),
     ("AuthorizerReservedConcurrency", "7", &[]),
     ("ExistingCohereApiKeySecretArn", ARN, OF_COHERE),
@@ -41,6 +60,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("LiveChatVersion", "7", &[]),
     ("LiveEmbedVersion", "7", &[]),
     ("LiveRerankVersion", "7", &[]),
+    ("LivePassThroughVersion", "7", &[]),
     ("LiveHealthVersion", "7", &[]),
     ("LiveAuthorizerVersion", "7", &[]),
     ("GateErrors", "4", &[]),
@@ -48,6 +68,7 @@ const CONCERNED: &[(&str, &str, &[&str])] = &[
     ("GateChatLatencyMs", "6000", &[]),
     ("GateEmbedLatencyMs", "600", &[]),
     ("GateRerankLatencyMs", "600", &[]),
+    ("GatePassThroughLatencyMs", "6000", &[]),
     ("GateGatewayTimeMs", "60", &[]),
     ("GateRateLimitedPerMinute", "11", &[]),
     ("GateRatio", "2", &[]),
@@ -229,10 +250,10 @@ fn function_without_its_condition_is_told() {
     let text = TEMPLATE
         .replacen("Conditions:\n", "Conditions:\n  Tried: !Equals [!Ref AllowTrialKey, 'on']\n", 1)
         .replacen("  ChatFunction:\n", "  ChatFunction:\n    Condition: Tried\n", 1);
-    for (value, expected) in [("on", 8), ("off", 7)] {
+    for (value, expected) in [("on", 9), ("off", 8)] {
         let given = [("AllowTrialKey".to_string(), value.to_string())].into();
         let functions = repository.find_revisions(&text, "it", &given);
-        assert_eq!(functions.len(), 10, "each has its folder in the generated template");
+        assert_eq!(functions.len(), 11, "each has its folder in the generated template");
         assert_eq!(functions.iter().filter(|function| function.is_released).count(), expected);
     }
 }
