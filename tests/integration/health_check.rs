@@ -47,7 +47,7 @@ async fn check_without_a_good_token_reaches_no_function() {
         let answer = read_answer(running.request_without_token(method, path)).await;
         assert_eq!((answer.status, answer.json()["code"].as_str()), (404, Some("not_found")));
         let message = answer.json()["message"].as_str().unwrap_or_default().to_string();
-        assert!(message.contains("GET /api/health/check"), "{message}");
+        assert!(message.contains("/api/health/check"), "{message}");
     }
     assert_eq!(stub.seen().len(), 0);
 }
