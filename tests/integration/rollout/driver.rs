@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 /// Drives for a moment and returns what was compared.
 async fn drive(running: &Running, functions: Vec<Value>) -> Vec<Value> {
     let known = read_events(running, "versions_compared").len();
-    let event = json!({ "functions": functions, "seconds": 1 }).to_string();
+    let event = json!({ "functions": functions, "seconds": 3 }).to_string();
     let driven = running.gateway.invoke("driver", event).await.unwrap();
     let driven: Value = serde_json::from_slice(&driven).unwrap();
     running.wait_for_line("\"event\":\"driver_ended\"").await;
