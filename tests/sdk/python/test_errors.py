@@ -139,5 +139,5 @@ def test_the_sdks_own_timeout_is_its_read_timeout(caller):
 
 def test_a_path_that_is_not_served_is_a_json_404(caller):
     with caller().sync_client() as client, pytest.raises(errors.NotFoundError) as caught:
-        client.tokenize(text="sea", model="command-a-03-2025", offline=False)
+        client.datasets.list()
     assert_contract(caught.value, 404, "not_found")

@@ -106,7 +106,7 @@ withEachClient("the SDK's own timeout is reported as such", async (connect) => {
 
 withEachClient("a path that is not served is a JSON 404", async () => {
     const client = new CohereClient({ environment: URL, token: TOKEN, ...LIMITS });
-    const error = await failure(client.tokenize({ text: "sea", model: "command-a-03-2025" }));
+    const error = await failure(client.datasets.list());
     assert.ok(error instanceof Cohere.NotFoundError);
     assertContract(error, 404, "not_found");
 });
