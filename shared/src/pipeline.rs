@@ -32,7 +32,7 @@ use crate::record::RequestRecord;
 use crate::telemetry::request_log::RequestLog;
 use crate::wire::dialect::Dialect;
 use crate::wire::framing::Framing;
-use crate::wire::stream_form::StreamForm;
+use crate::wire::stream_grammar::StreamGrammar;
 use endpoint_rules::{EndpointRules, IntoChunks};
 use fallback::answer_with_fallback;
 use futures_util::FutureExt;
@@ -113,9 +113,9 @@ fn accept_request<E: EndpointRules>(
     let mut headers = incoming.headers_for_cohere();
     let (times, framing) = match upstream.stream {
         true => {
-            let form = StreamForm::of(E::ENDPOINT);
+            let form = StreamGrammar::of(E::ENDPOINT);
             let framing = incoming.read_framing(form);
-            if form == StreamForm::V1Chat && framing == Framing::Events {
+            if form == StreamGrammar::V1Chat && framing == Framing::Events {
                 // v1 sends lines to whoever does not ask for events.
                 let events = HeaderValue::from_static(Framing::Events.media_type());
                 headers.insert(header::ACCEPT, events);

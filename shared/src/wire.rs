@@ -14,8 +14,9 @@ pub mod refusal;
 pub mod rerank;
 pub mod scan;
 pub mod stream;
-pub mod stream_form;
+pub mod stream_grammar;
 pub mod text;
+pub mod token_bound;
 pub mod tokens;
 pub mod v1_chat;
 
@@ -38,6 +39,21 @@ pub struct UpstreamRequest {
     pub expected_results: Option<ExpectedResults>,
     /// What the answer looks like to its caller.
     pub form: AnswerForm,
+}
+
+impl UpstreamRequest {
+    /// Creates the request of a model that is sent as it is and answered whole.
+    pub fn of_model(model: String, object: RequestObject) -> Self {
+        Self {
+            model,
+            object,
+            stream: false,
+            max_tokens: None,
+            chosen_max_tokens: None,
+            expected_results: None,
+            form: AnswerForm::V2,
+        }
+    }
 }
 
 /// What an answer must have for its caller to use it.

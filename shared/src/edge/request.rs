@@ -7,7 +7,7 @@ use crate::edge::header_value::to_request_value;
 use crate::error::{Code, GatewayError, Result};
 use crate::wire::dialect::Dialect;
 use crate::wire::framing::Framing;
-use crate::wire::stream_form::StreamForm;
+use crate::wire::stream_grammar::StreamGrammar;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use std::collections::BTreeMap;
@@ -176,15 +176,15 @@ impl Incoming {
 
     /// Returns the form in which the caller reads a stream: v2's lines only where it names JSON and no events,
     /// v1's events only where it names them.
-    pub fn read_framing(&self, form: StreamForm) -> Framing {
+    pub fn read_framing(&self, form: StreamGrammar) -> Framing {
         let lists = self.headers.get_all(header::ACCEPT).iter();
         let ranges = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
         let ranges: Vec<_> = ranges.map(MediaRange::parse).collect();
         let names = |range: &MediaRange| ranges.contains(range);
         let is_lines = match form {
-            StreamForm::Completions => false,
-            StreamForm::V1Chat => !names(&MediaRange::Events),
-            StreamForm::Chat => {
+            StreamGrammar::Completions => false,
+            StreamGrammar::V1Chat => !names(&MediaRange::Events),
+            StreamGrammar::Chat => {
                 let takes_events = names(&MediaRange::Events) || names(&MediaRange::Any);
                 names(&MediaRange::Json) && !takes_events
             }
@@ -387,8 +387,8 @@ mod tests {
             for value in accept {
                 incoming.headers.append(header::ACCEPT, HeaderValue::from_static(value));
             }
-            assert_eq!(incoming.read_framing(StreamForm::Chat), framing, "{accept:?}");
-            assert_eq!(incoming.read_framing(StreamForm::Completions), Framing::Events);
+            assert_eq!(incoming.read_framing(StreamGrammar::Chat), framing, "{accept:?}");
+            assert_eq!(incoming.read_framing(StreamGrammar::Completions), Framing::Events);
         }
     }
 
@@ -402,7 +402,7 @@ mod tests {
             ("text/event-stream;q=0", Framing::Lines),
         ] {
             let incoming = incoming(&[("accept", accept)]);
-            assert_eq!(incoming.read_framing(StreamForm::V1Chat), framing, "{accept}");
+            assert_eq!(incoming.read_framing(StreamGrammar::V1Chat), framing, "{accept}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! yields an error: a panic, the deadline and the caller's going away all end in that form or in
 //! nothing, and always in the log line.
 
+mod answer_slot;
 mod opening;
 
 use super::endpoint_rules::EndpointRules;
@@ -21,7 +22,6 @@ use crate::config::StreamTimes;
 use crate::deadline::Deadline;
 use crate::edge::response::{self, Body, OwnHeader};
 use crate::error::{GatewayError, Result};
-use crate::lock::lock_anyway;
 use crate::panic_on_request::{PanicPoint, panic_if_requested};
 use crate::record::{BilledUnits, RequestRecord};
 use crate::resilience::state::{CallOutcome, CallPermit};
@@ -30,7 +30,8 @@ use crate::telemetry::request_log::RequestLog;
 use crate::wire::frames::split_frames;
 use crate::wire::framing::{Framing, split_lines};
 use crate::wire::stream::{self, MessageEnd, StreamEvent};
-use crate::wire::stream_form::{FailedEnding, StreamForm};
+use crate::wire::stream_grammar::{FailedEnding, StreamGrammar};
+use answer_slot::AnswerSlot;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::unfold;
@@ -42,10 +43,8 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::task::AbortHandle;
-use tokio::time::{sleep_until, timeout, timeout_at};
+use tokio::time::{timeout, timeout_at};
 
 /// How long the end of the connection is waited for after `[DONE]`, so that it can be used again.
 const AFTER_DONE: Duration = Duration::from_millis(100);
@@ -56,10 +55,10 @@ const AFTER_END: Duration = Duration::from_secs(1);
 const WITHOUT_END: &str = "the stream ended without its last event";
 
 /// Reads what Cohere bills for a stream.
-pub(super) fn read_usage(form: StreamForm, usage: &[u8]) -> BilledUnits {
+pub(super) fn read_usage(form: StreamGrammar, usage: &[u8]) -> BilledUnits {
     match form {
-        StreamForm::Chat | StreamForm::V1Chat => BilledUnits::parse_usage(usage),
-        StreamForm::Completions => BilledUnits::parse_openai_usage(usage),
+        StreamGrammar::Chat | StreamGrammar::V1Chat => BilledUnits::parse_usage(usage),
+        StreamGrammar::Completions => BilledUnits::parse_openai_usage(usage),
     }
 }
 
@@ -81,8 +80,8 @@ enum StreamPhase {
 
 /// How a stream is read, and written for its caller.
 #[derive(Clone, Copy)]
-struct StreamGrammar {
-    form: StreamForm,
+struct StreamStyle {
+    form: StreamGrammar,
     framing: Framing,
     failed_ending: FailedEnding,
 }
@@ -90,7 +89,7 @@ struct StreamGrammar {
 /// A streamed answer on its way to the caller.
 pub(super) struct StreamingAnswer {
     phase: StreamPhase,
-    grammar: StreamGrammar,
+    style: StreamStyle,
     times: StreamTimes,
     deadline: Deadline,
     last_heard: Instant,
@@ -123,8 +122,8 @@ pub(super) async fn open_stream<E: EndpointRules>(
 ) -> Result<Box<StreamingAnswer>> {
     let (deadline, times) = (request.deadline, app.config.times.stream);
     let ends_loud = app.config.streams.ends_loud;
-    let grammar = StreamGrammar {
-        form: StreamForm::of(E::ENDPOINT),
+    let style = StreamStyle {
+        form: StreamGrammar::of(E::ENDPOINT),
         framing: request.framing,
         failed_ending: if ends_loud { FailedEnding::Loud } else { FailedEnding::Quiet },
     };
@@ -133,14 +132,14 @@ pub(super) async fn open_stream<E: EndpointRules>(
     let opened = timeout(times.keep_alive, &mut pending).await;
     let Ok((record, opened)) = opened else {
         log.record.calls.attempts = 1;
-        let mut answer = StreamingAnswer::new(grammar, times, deadline, log.take());
+        let mut answer = StreamingAnswer::new(style, times, deadline, log.take());
         answer.phase = StreamPhase::Opening(pending);
         answer.is_keep_alive_due = true;
         return Ok(Box::new(answer));
     };
     log.record = record;
     let opened = opened?;
-    let mut answer = StreamingAnswer::new(grammar, times, deadline, log.take());
+    let mut answer = StreamingAnswer::new(style, times, deadline, log.take());
     answer.phase = StreamPhase::Ready(opened.first, opened.events);
     answer.permit = opened.permit;
     Ok(Box::new(answer))
@@ -156,15 +155,10 @@ async fn open_with_fallback<E: EndpointRules>(
 }
 
 impl StreamingAnswer {
-    fn new(
-        grammar: StreamGrammar,
-        times: StreamTimes,
-        deadline: Deadline,
-        log: RequestLog,
-    ) -> Self {
+    fn new(style: StreamStyle, times: StreamTimes, deadline: Deadline, log: RequestLog) -> Self {
         Self {
             phase: StreamPhase::Ended,
-            grammar,
+            style,
             times,
             deadline,
             last_heard: now(),
@@ -182,7 +176,7 @@ impl StreamingAnswer {
     /// Turns the stream into the answer.
     pub(super) fn into_response(mut self: Box<Self>) -> Response<Body> {
         let mut response = Response::new(response::single_chunk(Bytes::new()));
-        let media_type = HeaderValue::from_static(self.grammar.framing.media_type());
+        let media_type = HeaderValue::from_static(self.style.framing.media_type());
         OwnHeader::ContentType.set(response.headers_mut(), media_type);
         add_headers(&mut response, &mut self.log.record);
         let ids = self.log.ids();
@@ -213,8 +207,8 @@ impl StreamingAnswer {
             Ok(events) => events?,
             Err(_) => self.fail_stream(GatewayError::internal("a panic")),
         };
-        let written = self.grammar.framing.write(events);
-        if self.grammar.framing == Framing::Events {
+        let written = self.style.framing.write(events);
+        if self.style.framing == Framing::Events {
             return Some(written);
         }
         // Some clients of lines take each piece that arrives for one.
@@ -298,13 +292,13 @@ impl StreamingAnswer {
             return None;
         }
         self.is_done = true;
-        self.grammar.form.done()
+        self.style.form.done()
     }
 
     /// Looks at frames on their way, passes them on as far as the stream goes, and records how it ends.
     fn pass_frames(&mut self, frames: Bytes, events: EventReader) -> Bytes {
         panic_if_requested(PanicPoint::Stream, &frames);
-        let form = self.grammar.form;
+        let form = self.style.form;
         let mut passed = 0;
         for frame in split_frames(&frames) {
             let event = form.read_event(&frame);
@@ -343,7 +337,7 @@ impl StreamingAnswer {
             Some(_) => self.finish_stream().unwrap_or_default(),
             None => self.fail_stream(error),
         };
-        [self.grammar.form.hide_done(frames), ending].concat().into()
+        [self.style.form.hide_done(frames), ending].concat().into()
     }
 
     fn record_end(&mut self, end: MessageEnd) {
@@ -370,7 +364,7 @@ impl StreamingAnswer {
         self.ended_at = Some(now());
         self.is_done = true;
         self.log.record.record_failure(&error);
-        self.grammar.form.write_failed_ending(&error, self.grammar.failed_ending)
+        self.style.form.write_failed_ending(&error, self.style.failed_ending)
     }
 }
 
@@ -396,7 +390,7 @@ impl StreamingAnswer {
         // Cohere counts tokens at the end; a stream without one has cost at least what was sent.
         let RequestRecord { model, calls, .. } = &mut self.log.record;
         let model = model.as_deref().unwrap_or_default();
-        calls.record_billed(model, &read_usage(self.grammar.form, &self.usage));
+        calls.record_billed(model, &read_usage(self.style.form, &self.usage));
         calls.bill.set_missing(model, "output_tokens", self.delta_count);
         self.log.write_line();
     }
@@ -408,46 +402,6 @@ impl Drop for StreamingAnswer {
             self.log.record.record_abandoned();
         }
         self.write_log();
-    }
-}
-
-/// Where a streamed answer waits while its caller reads what has been sent.
-///
-/// A caller that reads nothing never asks for the next piece, so that the answer could not notice its own
-/// deadline. A timer does; it dies with the answer.
-struct AnswerSlot {
-    answer: Arc<Mutex<Option<Box<StreamingAnswer>>>>,
-    timer: AbortHandle,
-}
-
-impl AnswerSlot {
-    fn new(answer: Box<StreamingAnswer>) -> Self {
-        let deadline = answer.deadline.at;
-        let answer = Arc::new(Mutex::new(Some(answer)));
-        let waiting = Arc::downgrade(&answer);
-        let timer = tokio::spawn(async move {
-            sleep_until(deadline).await;
-            if let Some(slot) = waiting.upgrade()
-                && let Some(answer) = lock_anyway(&slot).as_mut()
-            {
-                answer.time_out();
-            }
-        });
-        Self { answer, timer: timer.abort_handle() }
-    }
-
-    fn take_answer(&self) -> Option<Box<StreamingAnswer>> {
-        lock_anyway(&self.answer).take()
-    }
-
-    fn put_answer_back(&self, answer: Box<StreamingAnswer>) {
-        *lock_anyway(&self.answer) = Some(answer);
-    }
-}
-
-impl Drop for AnswerSlot {
-    fn drop(&mut self) {
-        self.timer.abort();
     }
 }
 

@@ -4,11 +4,10 @@
 
 use crate::error::{GatewayError, Result};
 use crate::wire::UpstreamRequest;
-use crate::wire::dialect::AnswerForm;
 use crate::wire::object::{FieldType, KnownFields, RequestObject};
 use crate::wire::refusal::{Refusal, read_id};
-use crate::wire::stream::{DONE, MessageEnd, StreamEvent, find_fields};
-use crate::wire::tokens::{TokenBound, TokenLimits, bound_tokens};
+use crate::wire::stream::{DONE, MessageEnd, StreamEvent, find_fields, read_untyped};
+use crate::wire::token_bound::{TokenBound, TokenLimits, bound_tokens};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -79,15 +78,7 @@ pub fn parse_embeddings(body: Bytes) -> Result<UpstreamRequest> {
         );
         return Err(GatewayError::invalid("input", problem));
     }
-    Ok(UpstreamRequest {
-        model,
-        object,
-        stream: false,
-        max_tokens: None,
-        chosen_max_tokens: None,
-        expected_results: None,
-        form: AnswerForm::V2,
-    })
+    Ok(UpstreamRequest::of_model(model, object))
 }
 
 fn read_model(object: &RequestObject) -> Result<String> {
@@ -137,12 +128,7 @@ pub(super) fn read_event(data: &[u8]) -> StreamEvent {
         return StreamEvent::Failure(Refusal::read(data));
     }
     let Some(choices) = choices else {
-        let refusal = Refusal::read(data);
-        return if refusal.is_error_object {
-            StreamEvent::Failure(refusal)
-        } else {
-            StreamEvent::Content
-        };
+        return read_untyped(data);
     };
     let Ok(choices) = serde_json::from_slice::<Vec<Choice>>(choices) else {
         return StreamEvent::Content;

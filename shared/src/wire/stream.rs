@@ -9,7 +9,7 @@ use crate::error::GatewayError;
 use crate::wire::frames::split_lines;
 use crate::wire::refusal::{Refusal, read_id};
 use crate::wire::scan::{value_end, walk_object};
-use crate::wire::stream_form::FailedEnding;
+use crate::wire::stream_grammar::FailedEnding;
 use crate::wire::text::{decode_key, decode_text};
 use bytes::Bytes;
 use memchr::memmem;
@@ -103,15 +103,14 @@ fn read_unnamed(data: &[u8]) -> StreamEvent {
     match kind.and_then(decode_text) {
         Some(kind) if kind == "error" => StreamEvent::Failure(Refusal::read(data)),
         Some(kind) => read_typed(kind.as_bytes(), data),
-        None => {
-            let refusal = Refusal::read(data);
-            if refusal.is_error_object {
-                StreamEvent::Failure(refusal)
-            } else {
-                StreamEvent::Content
-            }
-        }
+        None => read_untyped(data),
     }
+}
+
+/// Reads data that does not say what it is: it may be an error.
+pub(super) fn read_untyped(data: &[u8]) -> StreamEvent {
+    let refusal = Refusal::read(data);
+    if refusal.is_error_object { StreamEvent::Failure(refusal) } else { StreamEvent::Content }
 }
 
 fn read_typed(kind: &[u8], data: &[u8]) -> StreamEvent {

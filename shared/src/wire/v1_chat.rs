@@ -7,9 +7,9 @@ use crate::error::{GatewayError, Result};
 use crate::wire::UpstreamRequest;
 use crate::wire::object::{FieldType, KnownFields, RequestObject};
 use crate::wire::refusal::{Refusal, read_id};
-use crate::wire::stream::{MessageEnd, StreamEvent, find_fields};
+use crate::wire::stream::{MessageEnd, StreamEvent, find_fields, read_untyped};
 use crate::wire::text::decode_text;
-use crate::wire::tokens::{TokenBound, TokenLimits, bound_tokens};
+use crate::wire::token_bound::{TokenBound, TokenLimits, bound_tokens};
 use bytes::Bytes;
 
 const KNOWN: KnownFields = &[
@@ -82,14 +82,7 @@ pub(super) fn read_event(data: &[u8]) -> StreamEvent {
             })
         }
         Some(_) => StreamEvent::Content,
-        None => {
-            let refusal = Refusal::read(data);
-            if refusal.is_error_object {
-                StreamEvent::Failure(refusal)
-            } else {
-                StreamEvent::Content
-            }
-        }
+        None => read_untyped(data),
     }
 }
 

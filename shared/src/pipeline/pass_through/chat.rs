@@ -10,7 +10,7 @@ use crate::wire::UpstreamRequest;
 use crate::wire::completions::CompletionRequest;
 use crate::wire::dialect::Dialect;
 use crate::wire::object::RequestObject;
-use crate::wire::tokens::TokenLimits;
+use crate::wire::token_bound::TokenLimits;
 use crate::wire::v1_chat::{V1ChatRequest, keeps_conversation};
 use bytes::Bytes;
 

@@ -17,7 +17,7 @@ use crate::resilience::state::{CallOutcome, CallPermit, SharedRounds};
 use crate::wire::frames::split_frames;
 use crate::wire::refusal::Refusal;
 use crate::wire::stream::{MessageEnd, StreamEvent};
-use crate::wire::stream_form::StreamForm;
+use crate::wire::stream_grammar::StreamGrammar;
 use bytes::{Bytes, BytesMut};
 use tokio::time::timeout_at;
 
@@ -107,7 +107,7 @@ fn failed_opening(failure: &Refusal, stats: &mut CallStats) -> GatewayError {
 /// # Errors
 /// The stream ends before any content, with an error or without a word.
 fn find_content(frames: &Bytes, call: &Call, stats: &mut CallStats) -> Result<bool> {
-    let form = StreamForm::of(call.endpoint);
+    let form = StreamGrammar::of(call.endpoint);
     for frame in split_frames(frames) {
         match form.read_event(&frame) {
             StreamEvent::MessageStart { id } => stats.upstream_id = id,

@@ -1,6 +1,7 @@
 use super::*;
 use crate::endpoint::Endpoint;
 use crate::error::Code;
+use crate::lock::lock_anyway;
 use crate::wire::stream::{DONE, KEEP_ALIVE};
 
 /// Builds a stream that is still opening.
@@ -9,8 +10,8 @@ fn opening_stream(pending: PendingStream, total: Duration) -> Box<StreamingAnswe
     let times = StreamTimes { first_event: second, idle: second, total, keep_alive: second };
     let deadline = Deadline::new(now(), total, None, total);
     let mut answer = StreamingAnswer::new(
-        StreamGrammar {
-            form: StreamForm::Chat,
+        StreamStyle {
+            form: StreamGrammar::Chat,
             framing: Framing::Events,
             failed_ending: FailedEnding::Loud,
         },

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 /// What a stream is made of. All of them come as server-sent events or have been made such.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamForm {
+pub enum StreamGrammar {
     /// v2: ends with `message-end` and `[DONE]`.
     Chat,
     /// v1: ends with `stream-end`.
@@ -26,7 +26,7 @@ pub enum FailedEnding {
     Quiet,
 }
 
-impl StreamForm {
+impl StreamGrammar {
     /// Returns the form of an endpoint's streams.
     pub fn of(endpoint: Endpoint) -> Self {
         match endpoint {
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn every_form_reads_its_own_failed_ending_as_a_failure() {
         let error = GatewayError::new(Code::Deadline, "late \"[DONE]\"");
-        for form in [StreamForm::Chat, StreamForm::V1Chat, StreamForm::Completions] {
+        for form in [StreamGrammar::Chat, StreamGrammar::V1Chat, StreamGrammar::Completions] {
             for ending in [FailedEnding::Loud, FailedEnding::Quiet] {
                 let frames = form.write_failed_ending(&error, ending);
                 let frames: Vec<_> = split_frames(&frames).collect();
