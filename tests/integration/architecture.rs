@@ -166,11 +166,7 @@ fn layers_are_printed_into_both_pages() {
             + start_mark.len();
         let end = text.find(&end_mark).unwrap_or_else(|| panic!("{page}: no end of the layers"));
         let layers = print_layers(prefix);
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, format!("{}{layers}{}", &text[..start], &text[end..])).unwrap();
-        } else {
-            assert_eq!(&text[start..end], layers, "{page} is stale: run with UPDATE_DOCS=1");
-        }
+        page_check::check_page(&path, &format!("{}{layers}{}", &text[..start], &text[end..]));
     }
 }
 

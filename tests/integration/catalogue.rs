@@ -28,13 +28,7 @@ there is none: *on request* where the caller sends `x-gateway-fallback: allow` (
 #[test]
 fn page_is_printed_from_the_catalogue() {
     let path = Path::new(ROOT).join("docs/models.md");
-    let fresh = print_page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, fresh).unwrap();
-        return;
-    }
-    let page = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(page == fresh, "docs/models.md is stale: run with UPDATE_DOCS=1");
+    page_check::check_page(path, &print_page());
 }
 
 fn print_page() -> String {

@@ -76,21 +76,24 @@ async fn console_is_for_browsers_and_keeps_a_key_to_itself() {
 
 #[tokio::test]
 async fn log_as_json_is_every_line_and_nothing_else() {
-    let lines = print_a_request(&["--log", "json"], "\"KeyAgeDays\"").await;
+    let lines = print_a_request(&["--log", "json"], "\"request_ended\"").await;
     for line in &lines {
         let read: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"));
         assert!(read.is_object(), "{line}");
     }
     let has = |text: &str| lines.iter().any(|line| line.contains(text));
-    assert!(has("\"event\":\"request_ended\"") && has("\"_aws\":{"), "{lines:#?}");
+    assert!(has("\"KeyAgeDays\"") && has("\"_aws\":{"), "{lines:#?}");
 }
 
 #[tokio::test]
 async fn log_for_a_person_names_the_function_and_no_metric() {
-    let lines = print_a_request(&[], "\"request_ended\"").await;
-    let written = lines.iter().find(|line| line.contains("request_ended")).unwrap();
-    assert!(written.contains("chat | {\"timestamp\":"), "{written}");
-    assert!(!lines.iter().any(|line| line.contains("_aws")), "{lines:#?}");
+    let lines = print_a_request(&[], "chat  200").await;
+    let written = lines.last().unwrap();
+    assert!(written.contains("chat  200  command-a") && written.ends_with(" ms"), "{written}");
+    let text = lines.join("\n");
+    assert!(!text.contains("_aws") && !text.contains("\x1b["), "{text}");
+    assert!(text.contains("gateway  401  POST /v2/chat  UNAUTHORIZED"), "{text}");
+    assert!(lines.iter().all(|line| !line.contains("curl") || line.len() <= 80), "{text}");
 }
 
 /// Starts the program, chats once and returns what it prints on standard output, up to a line with `last`.
@@ -114,14 +117,13 @@ async fn print_a_request(arguments: &[&str], last: &str) -> Vec<String> {
             Vec::new()
         }
     };
-    let chat = reqwest::Client::builder().no_proxy().build().unwrap();
-    let chat = chat.post(format!("http://127.0.0.1:{port}/v2/chat"));
-    let answer = read_answer(chat.bearer_auth(LOCAL_TOKEN).body(BODY)).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let chat = client.post(format!("http://127.0.0.1:{port}/v2/chat")).body(BODY);
+    assert_eq!(read_answer(chat.try_clone().unwrap()).await.status, 401);
+    let answer = read_answer(chat.bearer_auth(LOCAL_TOKEN)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
-    for text in ["request_ended", last] {
-        if !lines.iter().any(|line: &String| line.contains(text)) {
-            lines.extend(read_to(&mut printed, text).await);
-        }
+    if !lines.iter().any(|line: &String| line.contains(last)) {
+        lines.extend(read_to(&mut printed, last).await);
     }
     lines
 }

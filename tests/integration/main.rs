@@ -27,6 +27,7 @@ mod laptop;
 mod leaks;
 mod metrics;
 mod model_names;
+mod one_build;
 mod ops;
 mod panics;
 mod parameters;

@@ -103,14 +103,7 @@ mod tests {
     #[test]
     fn page_is_printed_from_the_tables() {
         let path = Path::new(ROOT).join("docs/configuration.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(&path, print_markdown()).unwrap();
-        }
-        let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            written == print_markdown(),
-            "docs/configuration.md is stale: run with UPDATE_DOCS=1"
-        );
+        page_check::check_page(path, &print_markdown());
     }
 
     #[test]

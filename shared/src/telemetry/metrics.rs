@@ -286,10 +286,6 @@ mod tests {
     #[test]
     fn page_is_printed_from_the_metrics() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/metrics.md");
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            std::fs::write(path, print_markdown()).unwrap();
-        }
-        let written = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(written == print_markdown(), "docs/metrics.md is stale: run with UPDATE_DOCS=1");
+        page_check::check_page(path, &print_markdown());
     }
 }

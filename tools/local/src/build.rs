@@ -1,12 +1,15 @@
 //! Builds binaries of this workspace with the Cargo that built this tool, and finds them.
 
 mod older_commit;
+mod progress;
 
 use crate::template::{self, Template};
 use anyhow::{Context, ensure};
 pub use older_commit::{OlderCommit, build_older_commit};
+use progress::Progress;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// This workspace, where `template.yaml` and the functions are.
 pub const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -31,20 +34,35 @@ impl Build {
     }
 }
 
-/// Builds every function of the template, with Cargo's progress on standard error.
+/// Builds every function of the template, with progress on standard error.
 pub fn build_functions(build: Build) -> anyhow::Result<()> {
+    build_packages(&read_function_names()?, build)
+}
+
+fn read_function_names() -> anyhow::Result<Vec<String>> {
     let template = Template::parse(template::TEXT, template::ReferenceValues::new())
         .context("in template.yaml")?;
-    let names: Vec<_> = template.functions.iter().map(|function| function.name.as_str()).collect();
+    Ok(template.functions.into_iter().map(|function| function.name).collect())
+}
+
+/// Builds what a running gateway is used with: every function, and `ops`, which then starts at once.
+///
+/// `ops` is run as `cargo run -p ops`, unoptimized, whatever the functions are.
+pub fn build_for_serving(build: Build) -> anyhow::Result<()> {
+    let mut names = read_function_names()?;
+    if build == Build::Debug {
+        names.push("ops".to_owned());
+    }
     build_packages(&names, build)
 }
 
-/// Builds packages of this workspace, with Cargo's progress on standard error.
+/// Builds packages of this workspace, with progress on standard error.
 ///
 /// This package is part of the selection: the libraries are then built once, with the features they
 /// have for both, instead of once for the tool and once for the others.
-pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
-    let mut command = prepare_cargo(names);
+pub fn build_packages<N: AsRef<str>>(names: &[N], build: Build) -> anyhow::Result<()> {
+    let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+    let mut command = prepare_cargo(&names);
     command.current_dir(WORKSPACE).args(["-p", "local"]);
     match build {
         Build::Debug => command.arg("--target-dir").arg(target_directory()),
@@ -56,7 +74,7 @@ pub fn build_packages(names: &[&str], build: Build) -> anyhow::Result<()> {
             .arg("--target-dir")
             .arg(target_directory().join("test-ca")),
     };
-    run_cargo(command, names)
+    run_cargo(command, &names)
 }
 
 /// Prepares `cargo build` of these packages, in a workspace and into a folder that the caller names.
@@ -81,10 +99,16 @@ fn prepare_cargo(names: &[&str]) -> Command {
     command
 }
 
+/// Runs Cargo, and names each program as it is built.
 fn run_cargo(mut command: Command, names: &[&str]) -> anyhow::Result<()> {
-    let status = command.status().with_context(|| {
-        format!("cannot run {} to build {}", command.get_program().display(), names.join(", "))
-    })?;
+    let cannot_run = || format!("cannot run Cargo to build {}", names.join(", "));
+    command.args(["--message-format", "json-render-diagnostics"]).stdout(Stdio::piped());
+    let mut cargo = command.spawn().with_context(cannot_run)?;
+    let mut progress = Progress::new(names);
+    for line in cargo.stdout.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        progress.read_message(&line.with_context(cannot_run)?);
+    }
+    let status = cargo.wait().with_context(cannot_run)?;
     ensure!(
         status.success(),
         "{} did not build ({status}); what is wrong stands above",

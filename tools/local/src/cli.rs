@@ -3,6 +3,9 @@
 mod draw_dashboard;
 mod hints;
 mod rehearse;
+mod settings;
+mod shell_file;
+mod upstream_check;
 
 use crate::build::{self, Build};
 use crate::outage::show_outage;
@@ -10,8 +13,10 @@ use crate::rehearsal::print_line;
 use crate::{LOCAL_TOKEN, Options, Output, Upstream, start_stack};
 use anyhow::{Context, bail, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
+use hints::Notes;
 use http::Uri;
 use shared::secrets::token::TOKEN_PREFIX;
+use shell_file::ShellFile;
 use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -41,7 +46,7 @@ pub struct Arguments {
     /// A setting of the functions; may be repeated
     #[arg(long = "set", value_name = "GATEWAY_NAME=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
-    /// How the functions' lines are printed: for a person, or all of them as they are, metrics too
+    /// How the functions' lines are printed: one a request for a person, or all of them as they are, metrics too
     #[arg(long, value_name = "FORM", value_enum, default_value_t = LogForm::Text)]
     log: LogForm,
     /// Build and run optimized functions
@@ -110,13 +115,21 @@ async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
     let unused_key = arguments.upstream.is_none() && key.is_some();
     let log = arguments.log;
+    let port_is_open = arguments.port.is_none();
     let options = arguments.into_options(key)?;
-    build::build_functions(options.build)?;
+    let http = settings::check_settings(&options)?;
+    let finding = match &options.upstream {
+        Upstream::Sandbox => None,
+        Upstream::Url { key, .. } => Some(upstream_check::start_check(http, key)),
+    };
+    build::build_for_serving(options.build)?;
     let stack = tokio::select! {
         stack = start_stack(options) => stack?,
         signal = wait_for_interrupt() => return signal,
     };
-    let hints = hints::startup_text(&stack, unused_key);
+    let file = ShellFile::write(&stack)?;
+    let notes = Notes { port_is_open, unused_key, finding };
+    let hints = hints::startup_text(&stack, &file, &notes);
     let _ = match log {
         LogForm::Text => std::io::stdout().write_all(hints.as_bytes()),
         // Standard output is for a program then.

@@ -5,7 +5,7 @@ mod readable;
 use readable::make_readable;
 use serde_json::json;
 use shared::clock::{format_iso8601, since_epoch};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Called with a function's name and one line it wrote.
@@ -14,8 +14,8 @@ pub type LineHandler = Arc<dyn Fn(&str, &str) + Send + Sync>;
 /// Where lines go.
 #[derive(Clone, Default)]
 pub enum Output {
-    /// Standard output for a person: each line after the function's name, without metrics; grey where that is a
-    /// terminal.
+    /// Standard output for a person: a short line after the function's name, without metrics; in colours where
+    /// that is a terminal and `NO_COLOR` is not set.
     #[default]
     Terminal,
     /// Standard output for a program: each line exactly as the function wrote it, metrics too.
@@ -37,11 +37,9 @@ impl Output {
             }
             Output::Json => write_to_stdout(line),
             Output::Terminal => {
-                let Some(line) = make_readable(line) else { return };
-                let coloured =
-                    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                let (muted, plain) = if coloured { ("\x1b[2m", "\x1b[0m") } else { ("", "") };
-                write_to_stdout(&format!("{muted}{function:>10} | {line}{plain}"));
+                let Some(line) = make_readable(function, line) else { return };
+                // A closed pipe is no reason to stop the gateway, here and below.
+                let _ = writeln!(anstream::stdout().lock(), "{line}");
             }
         }
     }
@@ -63,7 +61,6 @@ fn describe_note(function: &str, text: &str) -> String {
 }
 
 fn write_to_stdout(line: &str) {
-    // A closed pipe is no reason to stop the gateway.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::secrets_manager::{self, SecretsManager};
 use crate::template::{self, ReferenceValues, Template};
 use crate::{LOCAL_TOKEN, build, loopback};
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use bytes::Bytes;
 use credential::Credential;
 use futures_util::future::join_all;
@@ -23,6 +23,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use shared::config::is_loopback;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use uuid::Uuid;
 
 /// Name of the CloudFormation stack that this run stands for.
 pub const STACK_NAME: &str = "cohere-gateway-local";
-const DEFAULT_PORT: u16 = 8080;
+pub(crate) const DEFAULT_PORT: u16 = 8080;
 /// How long an environment that has just answered may take to be free again, where no further one may start.
 const RESERVE_WAIT: Duration = Duration::from_millis(50);
 
@@ -290,9 +291,13 @@ impl Stack {
 /// Binds the port that the options name, or the first free one from the default on.
 async fn bind_api_port(port: Option<u16>) -> anyhow::Result<(TcpListener, SocketAddr)> {
     if let Some(port) = port {
-        return loopback::bind_port(port)
-            .await
-            .with_context(|| format!("port {port} cannot be used, choose another with --port"));
+        return loopback::bind_port(port).await.map_err(|problem| match problem.kind() {
+            ErrorKind::AddrInUse => anyhow!(
+                "port {port} is taken by another program: choose another with --port, \
+                 or leave --port out to get the first free one from {DEFAULT_PORT} on"
+            ),
+            _ => anyhow!("port {port} cannot be used ({problem}): choose another with --port"),
+        });
     }
     for port in DEFAULT_PORT..DEFAULT_PORT + 100 {
         if let Ok(bound) = loopback::bind_port(port).await {
