@@ -53,9 +53,6 @@ fn describe_variables(stack: &Stack) -> String {
     let mut variables = stack.aws.clone();
     variables.push(("GATEWAY_URL".to_owned(), stack.url.clone()));
     variables.push(("GATEWAY_TOKEN".to_owned(), stack.token.clone()));
-    if stack.sandbox.is_some() {
-        variables.push(("SANDBOX_URL".to_owned(), stack.upstream_url.clone()));
-    }
     let mut text = format!("# The gateway at {}, while it runs.\n", stack.url);
     for (name, value) in variables {
         text += &format!("export {name}='{value}'\n");
