@@ -12,6 +12,8 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
+/// The program looks with Cargo whether all is built, and Cargo waits for builds of other tests.
+const START_LIMIT: Duration = Duration::from_secs(120);
 const BODY: &str = r#"{"messages":[{"role":"user","content":"hi"}]}"#;
 
 #[tokio::test]
@@ -98,8 +100,8 @@ async fn log_for_a_person_names_the_function_and_no_metric() {
 
 /// Starts the program, chats once and returns what it prints on standard output, up to a line with `last`.
 async fn print_a_request(arguments: &[&str], last: &str) -> Vec<String> {
-    let build = || gateway::build_functions(Build::Debug);
-    tokio::task::spawn_blocking(build).await.expect("the build");
+    let build = || local::build::build_for_serving(Build::Debug);
+    tokio::task::spawn_blocking(build).await.expect("the build").expect("all it builds");
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = free.local_addr().unwrap().port().to_string();
     drop(free);
@@ -111,9 +113,9 @@ async fn print_a_request(arguments: &[&str], last: &str) -> Vec<String> {
     let (mut printed, mut hints) = (BufReader::new(stdout).lines(), BufReader::new(stderr).lines());
     // The commands to copy are the sign that it listens: on standard error where the rest is a program's.
     let mut lines = match arguments.is_empty() {
-        true => read_to(&mut printed, "Authorization").await,
+        true => read_to(&mut printed, "Authorization", START_LIMIT).await,
         false => {
-            read_to(&mut hints, "Authorization").await;
+            read_to(&mut hints, "Authorization", START_LIMIT).await;
             Vec::new()
         }
     };
@@ -123,15 +125,16 @@ async fn print_a_request(arguments: &[&str], last: &str) -> Vec<String> {
     let answer = read_answer(chat.bearer_auth(LOCAL_TOKEN)).await;
     assert_eq!(answer.status, 200, "{answer:?}");
     if !lines.iter().any(|line: &String| line.contains(last)) {
-        lines.extend(read_to(&mut printed, last).await);
+        lines.extend(read_to(&mut printed, last, Duration::from_secs(10)).await);
     }
     lines
 }
 
-/// Reads lines up to one with this text, for at most ten seconds.
+/// Reads lines up to one with this text, for at most this long.
 async fn read_to<R: AsyncRead + Unpin>(
     from: &mut tokio::io::Lines<BufReader<R>>,
     text: &str,
+    limit: Duration,
 ) -> Vec<String> {
     let mut lines = Vec::new();
     let read = async {
@@ -143,7 +146,7 @@ async fn read_to<R: AsyncRead + Unpin>(
         }
         false
     };
-    let found = tokio::time::timeout(Duration::from_secs(10), read).await;
+    let found = tokio::time::timeout(limit, read).await;
     assert_eq!(found, Ok(true), "no line with {text} in {lines:#?}");
     lines
 }
