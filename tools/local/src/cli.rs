@@ -118,17 +118,16 @@ async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
     let port_is_open = arguments.port.is_none();
     let options = arguments.into_options(key)?;
     let http = settings::check_settings(&options)?;
-    let finding = match &options.upstream {
-        Upstream::Sandbox => None,
-        Upstream::Url { key, .. } => Some(upstream_check::start_check(http, key)),
-    };
+    if let Upstream::Url { key, .. } = &options.upstream {
+        upstream_check::start_check(http, key.clone());
+    }
     build::build_for_serving(options.build)?;
     let stack = tokio::select! {
         stack = start_stack(options) => stack?,
         signal = wait_for_interrupt() => return signal,
     };
     let file = ShellFile::write(&stack)?;
-    let notes = Notes { port_is_open, unused_key, finding };
+    let notes = Notes { port_is_open, unused_key };
     let hints = hints::startup_text(&stack, &file, &notes);
     let _ = match log {
         LogForm::Text => std::io::stdout().write_all(hints.as_bytes()),

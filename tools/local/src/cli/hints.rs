@@ -1,7 +1,6 @@
 //! What `cargo run` prints once the stack is up: its address, and commands to copy.
 
 use super::shell_file::ShellFile;
-use super::upstream_check::Finding;
 use crate::Stack;
 use crate::stack::DEFAULT_PORT;
 
@@ -11,8 +10,6 @@ pub struct Notes {
     pub port_is_open: bool,
     /// Whether there is a key that nothing asks for.
     pub unused_key: bool,
-    /// What the check of a real upstream has found, where there is one.
-    pub finding: Option<Finding>,
 }
 
 /// The whole text, ready to print; no line of it is over 80 columns but for long addresses and paths.
@@ -31,9 +28,6 @@ pub fn startup_text(stack: &Stack, file: &ShellFile, notes: &Notes) -> String {
         Some(_) => format!("  cohere  the sandbox at {upstream_url}: no key, no cost\n"),
         None => format!("  cohere  {upstream_url}\n"),
     };
-    if let Some(sentence) = notes.finding.as_ref().and_then(|finding| finding.get()) {
-        text += &format!("          {sentence}\n");
-    }
     text += &format!(
         "\n  in another terminal:\n\
          \x20 source {}\n\

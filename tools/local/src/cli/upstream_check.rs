@@ -9,26 +9,18 @@ use serde_json::Value;
 use shared::config::HttpConfig;
 use shared::transport::{Transport, TransportError};
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 const PATH: &str = "/v1/check-api-key";
 /// How long an answer may take; connecting has a time of its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was found out, once it is.
-pub type Finding = Arc<OnceLock<String>>;
-
 /// Starts the check; its sentence goes to standard error as soon as there is one.
-pub fn start_check(config: HttpConfig, key: &str) -> Finding {
-    let (finding, key) = (Finding::default(), key.to_owned());
-    let found = finding.clone();
+pub fn start_check(config: HttpConfig, key: String) {
     tokio::spawn(async move {
         let sentence = check_key(&config, &key).await;
         let _ = writeln!(std::io::stderr(), "  cohere  {sentence}");
-        let _ = found.set(sentence);
     });
-    finding
 }
 
 /// Returns what the check came to, as a sentence with what to do.
