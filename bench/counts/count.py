@@ -2,10 +2,11 @@
 """Counts instructions and system calls of a warm request, by the difference of two runs of different length.
 
 `count.py` compares with bench/counts/counts.txt and fails on more than the tolerance; `count.py --write` rewrites it.
-`count.py chat stream` counts these alone; `count.py --self-test` shows that growth is noticed. Wants release builds of chat, embed and rerank, valgrind and strace.
+`count.py chat stream` counts these alone; `count.py --self-test` shows that growth is noticed. Wants release builds of
+chat, embed and rerank, valgrind and strace.
 
-Instructions repeat within 1 %, so 5 % more is a change. System calls depend on how the answers' bytes come in pieces:
-they differ by up to 8 % from run to run, so 12 % is the tolerance. Neither depends on the machine's load or speed.
+Instructions repeat within 2 %, so 5 % more is a change. System calls depend on the pieces in which answers come and
+differ by up to 13 % from run to run, so 15 % is the tolerance. Neither depends on the machine's load or speed.
 """
 
 import os
@@ -21,7 +22,7 @@ from stand_in import MODELS, StandIn
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE = pathlib.Path(__file__).with_name("counts.txt")
 FEW, MORE = 10, 30
-TOLERANCE = {"instructions": 0.05, "calls": 0.12}
+TOLERANCE = {"instructions": 0.05, "calls": 0.15}
 LIMIT_SECS = 120
 
 
