@@ -1,6 +1,8 @@
 //! `docs/cost.md`: its prices are those of the code, and what the stack costs is computed from the code's own
 //! metrics and the template's own resources.
 
+mod requests;
+
 use crate::queries::assert_names_exist;
 use gateway_tests::source_files::ROOT;
 use serde_json::Value;
@@ -31,6 +33,7 @@ fn page_has_the_prices_and_costs_of_the_code() {
     let page = std::fs::read_to_string(&path).unwrap();
     let fresh = replace_part(&page, "prices", &print_prices());
     let fresh = replace_part(&fresh, "stack", &print_stack());
+    let fresh = replace_part(&fresh, "requests", &requests::print_requests());
     page_check::check_page(&path, &fresh);
 }
 
