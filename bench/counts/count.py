@@ -5,8 +5,8 @@
 `count.py chat stream` counts these alone; `count.py --self-test` shows that growth is noticed. Wants release builds of
 chat, embed and rerank, valgrind and strace.
 
-Instructions repeat within 2 %, so 5 % more is a change. System calls depend on the pieces in which answers come and
-differ by up to 13 % from run to run, so 15 % is the tolerance. Neither depends on the machine's load or speed.
+Instructions repeat within 2 %, so 5 % more is a change, whatever else the machine does. System calls depend on the pieces
+in which answers come: by up to 13 % from run to run, and by half for an answer of 1.7 MB.
 """
 
 import os
@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILE = pathlib.Path(__file__).with_name("counts.txt")
 FEW, MORE = 10, 30
 TOLERANCE = {"instructions": 0.05, "calls": 0.15}
+WIDE_TOLERANCE = {("embed 96", "calls"): 0.5}
 LIMIT_SECS = 120
 
 
@@ -110,14 +111,18 @@ def read_file():
     return {(name, what): float(value) for name, what, value in lines}
 
 
+def find_tolerance(name, what):
+    return WIDE_TOLERANCE.get((name, what), TOLERANCE[what])
+
+
 def compare(rows, known):
     """Prints what has grown by more than its tolerance, or has no line in the file, and returns how many these are."""
     failed = 0
     for (name, what), value in rows.items():
-        before = known.get((name, what), 0)
-        if value > before * (1 + TOLERANCE[what]):
+        before, tolerance = known.get((name, what), 0), find_tolerance(name, what)
+        if value > before * (1 + tolerance):
             failed += 1
-            print(f"{name}: {value:.1f} {what}, before {before:.1f}: more than the tolerance of {TOLERANCE[what]:.0%}")
+            print(f"{name}: {value:.1f} {what}, before {before:.1f}: more than the tolerance of {tolerance:.0%}")
     return failed
 
 
@@ -126,7 +131,7 @@ def check_itself():
     known = read_file()
     missed = compare(known, known)
     for row, value in known.items():
-        grown = {row: value * (1 + TOLERANCE[row[1]]) + 1}
+        grown = {row: value * (1 + find_tolerance(*row)) + 1}
         missed += compare(grown, known) != 1
     sys.exit(f"{missed} figures are not compared as they should be" if missed or not known else 0)
 
