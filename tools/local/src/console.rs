@@ -16,6 +16,7 @@ mod watcher;
 
 use crate::cohere_sandbox::CohereSandbox;
 use crate::lambda::Function;
+use crate::web_page;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -112,7 +113,7 @@ pub async fn answer_or_pass(
             write_page(page, &own_origin(request.headers()))
         }
         (&Method::GET, "/_console/style.css") => {
-            write_file("text/css; charset=utf-8", include_str!("console/style.css"))
+            write_file("text/css; charset=utf-8", web_page::STYLE)
         }
         (&Method::GET, "/_console/script.js") => {
             write_file("text/javascript; charset=utf-8", include_str!("console/script.js"))

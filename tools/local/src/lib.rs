@@ -4,7 +4,7 @@
 //! caller ─ api_gateway ─ lambda ─ function processes ─ upstream (cohere_sandbox, or a real one)
 //!            └─ authorizer ┘        └─ secrets_manager
 //! ```
-//! `console` shows a browser what happens, from the lines that are written.
+//! `console` shows a browser what happens, from the lines that are written; `web_page` is what pages are made of.
 //! [`start_stack`] puts it together; [`template`] says what there is to start. All of it listens on
 //! 127.0.0.1 only.
 
@@ -28,6 +28,7 @@ pub mod rehearsal;
 pub mod secrets_manager;
 mod stack;
 pub mod template;
+mod web_page;
 
 pub use lambda::{NewVersion, Routing, WeightedVersion};
 pub use output::Output;

@@ -2,60 +2,54 @@
 
 use super::examples::{Example, write_examples};
 use super::{Console, alarm_clock, faults, panels};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use crate::web_page::render_page;
+use maud::{Markup, PreEscaped, html};
 
 /// Renders the whole page for a browser that knows this machine by `origin`.
 pub fn render(console: &Console, origin: &str) -> String {
     let token = console.token.as_deref();
     let parts = panels::render(&console.watcher, &console.functions);
     let place = |id: &str| html! { div id=(id) { (PreEscaped(&parts[id])) } };
+    let chart = html! { div #chart .chart { (PreEscaped(&parts["chart"])) } };
     let examples = write_examples(origin, token);
     let speed = 60 / alarm_clock::MINUTE.as_secs();
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "cohere-gateway" }
-                link rel="icon" href="/_console/icon.svg";
-                link rel="stylesheet" href="/_console/style.css";
-                script src="/_console/script.js" defer {}
-            }
-            body {
-                header {
-                    h1 { "cohere-gateway" }
-                    p { "on this machine, at " code { (origin) } ", before "
-                        @if console.sandbox.is_some() { "a sandbox in Cohere's place" } @else { "a real Cohere" } ". "
-                        span #live role="status" { "connecting" } }
-                }
-                main {
-                    (render_controls(console))
-                    section.wide aria-labelledby="h-now" { h2 #h-now { "Now" } (place("sums"))
-                        div.scroll tabindex="0" role="region" aria-label="Requests a second" { (place("chart")) }
-                        p.key { span.served { "served" } span.fallback { "by a fallback" } span.failed { "not served" } } }
-                    section aria-labelledby="h-breakers" { h2 #h-breakers { "Breakers" }
-                        p.quiet { "The last that an environment has told; each has its own." }
-                        div.scroll tabindex="0" role="region" aria-label="Breakers" { (place("breakers")) } }
-                    section.two aria-labelledby="h-alarms" { h2 #h-alarms { "Alarms" }
-                        p.quiet { "The template's own, on the lines that functions print, by a clock that is " (speed)
-                            " times as fast: five minutes pass in ten seconds." }
-                        (place("alarms")) }
-                    section.wide aria-labelledby="h-requests" { h2 #h-requests { "Last requests" }
-                        div.scroll tabindex="0" role="region" aria-label="Last requests" { (place("requests")) } }
-                    (render_chat(&examples[0]))
-                    (render_embed(&examples[1]))
-                    (render_rerank(&examples[2]))
-                    section aria-labelledby="h-functions" { h2 #h-functions { "Functions" }
-                        div.scroll tabindex="0" role="region" aria-label="Functions" { (place("functions")) } }
-                    section.two aria-labelledby="h-rates" { h2 #h-rates { "Rates of the last minute" }
-                        p.quiet { "Units are inputs of embed, else calls. A wait is a cooldown, a backoff or a turn." }
-                        div.scroll tabindex="0" role="region" aria-label="Rates" { (place("rates")) } }
-                }
-            }
+    let head = html! {
+        link rel="icon" href="/_console/icon.svg";
+        link rel="stylesheet" href="/_console/style.css";
+        script src="/_console/script.js" defer {}
+    };
+    let body = html! {
+        header {
+            h1 { "cohere-gateway" }
+            p { "on this machine, at " code { (origin) } ", before "
+                @if console.sandbox.is_some() { "a sandbox in Cohere's place" } @else { "a real Cohere" } ". "
+                span #live role="status" { "connecting" } }
         }
-    }
-    .into_string()
+        main {
+            (render_controls(console))
+            section.wide aria-labelledby="h-now" { h2 #h-now { "Now" } (place("sums"))
+                div.scroll tabindex="0" role="region" aria-label="Requests a second" { (chart) }
+                p.key { span.served { "served" } span.fallback { "by a fallback" } span.failed { "not served" } } }
+            section aria-labelledby="h-breakers" { h2 #h-breakers { "Breakers" }
+                p.quiet { "The last that an environment has told; each has its own." }
+                div.scroll tabindex="0" role="region" aria-label="Breakers" { (place("breakers")) } }
+            section.two aria-labelledby="h-alarms" { h2 #h-alarms { "Alarms" }
+                p.quiet { "The template's own, on the lines that functions print, by a clock that is " (speed)
+                    " times as fast: five minutes pass in ten seconds." }
+                (place("alarms")) }
+            section.wide aria-labelledby="h-requests" { h2 #h-requests { "Last requests" }
+                div.scroll tabindex="0" role="region" aria-label="Last requests" { (place("requests")) } }
+            (render_chat(&examples[0]))
+            (render_embed(&examples[1]))
+            (render_rerank(&examples[2]))
+            section aria-labelledby="h-functions" { h2 #h-functions { "Functions" }
+                div.scroll tabindex="0" role="region" aria-label="Functions" { (place("functions")) } }
+            section.two aria-labelledby="h-rates" { h2 #h-rates { "Rates of the last minute" }
+                p.quiet { "Units are inputs of embed, else calls. A wait is a cooldown, a backoff or a turn." }
+                div.scroll tabindex="0" role="region" aria-label="Rates" { (place("rates")) } }
+        }
+    };
+    render_page("cohere-gateway", head, body)
 }
 
 fn render_controls(console: &Console) -> Markup {

@@ -91,6 +91,23 @@ impl Outcome {
         outcome
     }
 
+    /// Returns an outcome without a request in it.
+    #[cfg(test)]
+    pub(super) fn of_nothing(name: &'static str, story: &'static str) -> Outcome {
+        Outcome {
+            name,
+            story,
+            problems: Vec::new(),
+            end: End::Live,
+            met: Share::default(),
+            unserved: Share::default(),
+            minutes_until_back: None,
+            function: "chat".to_owned(),
+            minutes: Vec::new(),
+            weights: Vec::new(),
+        }
+    }
+
     fn check(&mut self, scenario: &Scenario, world: &World, delivery: &Delivery) {
         let has_ended = match scenario.expected {
             Expected::Live => self.end == End::Live,

@@ -2,17 +2,15 @@
 
 use super::minutes::VersionMinute;
 use super::outcome::{MinuteOf, Outcome};
-use anyhow::anyhow;
-use plotters::coord::Shift;
+use crate::web_page::chart::{AMBER, Area, BLUE, GREY, draw_axes, draw_svg};
 use plotters::prelude::*;
 
 const SIZE: (u32, u32) = (960, 460);
 /// Above the panels, which have their colours in common.
 const LEGEND_HEIGHT: u32 = 24;
-const LIVE: RGBColor = RGBColor(46, 110, 180);
-const NEW: RGBColor = RGBColor(214, 90, 30);
-const CALLERS: RGBColor = RGBColor(90, 90, 90);
-const RULE: RGBColor = RGBColor(225, 229, 234);
+const LIVE: RGBColor = BLUE;
+const NEW: RGBColor = AMBER;
+const CALLERS: RGBColor = GREY;
 const LEGEND: [(&str, RGBColor, i32); 3] = [
     ("live version", LIVE, 48),
     ("new version", NEW, 168),
@@ -20,8 +18,6 @@ const LEGEND: [(&str, RGBColor, i32); 3] = [
 ];
 /// Of the scale of failures, in %: smaller shares are not blown up.
 const LEAST_TOP: f64 = 10.0;
-
-type Panel<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A line: its colour and points.
 struct Line {
@@ -47,33 +43,29 @@ pub(super) fn draw_outcome(outcome: &Outcome) -> anyhow::Result<String> {
         "authorizer" => "authorizer: denied, in %, one unknown token of the driver's too",
         _ => &format!("{function}: failed, in %"),
     };
-    let mut svg = String::new();
-    {
-        let sheet = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        sheet.fill(&WHITE).map_err(|problem| anyhow!("{problem}"))?;
+    let end = minutes.last().map_or(1.0, |minute| minute.number + 1.0);
+    draw_svg(SIZE, |sheet| {
         let (legend, plots) = sheet.split_vertically(LEGEND_HEIGHT);
         draw_legend(&legend)?;
         let panels = plots.split_evenly((3, 1));
-        let end = minutes.last().map_or(1.0, |minute| minute.number + 1.0);
         let top = find_highest(&failures).clamp(LEAST_TOP, 100.0);
         draw_panel(&panels[0], failed, &failures, (end, top))?;
         let title = format!("{function}: 95th percentile, in ms");
         draw_panel(&panels[1], &title, &latency, (end, find_highest(&latency).max(1.0)))?;
-        draw_panel(&panels[2], "callers at the new version, in %", &share, (end, 100.0))?;
-        sheet.present().map_err(|problem| anyhow!("{problem}"))?;
-    }
-    Ok(svg)
+        draw_panel(&panels[2], "callers at the new version, in %", &share, (end, 100.0))
+    })
 }
 
-fn draw_legend(area: &Panel) -> anyhow::Result<()> {
+fn draw_legend(area: &Area) -> anyhow::Result<()> {
     for (label, colour, x) in LEGEND {
         let mark = PathElement::new([(x, 12), (x + 16, 12)], colour.stroke_width(3));
-        area.draw(&mark).map_err(|problem| anyhow!("{problem}"))?;
+        area.draw(&mark)?;
         let text = Text::new(label, (x + 22, 6), ("sans-serif", 13));
-        area.draw(&text).map_err(|problem| anyhow!("{problem}"))?;
+        area.draw(&text)?;
     }
     let unit = Text::new("minutes since the start", (SIZE.0 as i32 - 170, 6), ("sans-serif", 13));
-    area.draw(&unit).map_err(|problem| anyhow!("{problem}"))
+    area.draw(&unit)?;
+    Ok(())
 }
 
 fn find_highest(lines: &[Line]) -> f64 {
@@ -111,7 +103,7 @@ fn read_share(weights: &[(f64, f64)]) -> Line {
 }
 
 fn draw_panel(
-    panel: &Panel,
+    panel: &Area,
     title: &str,
     lines: &[Line],
     (end, top): (f64, f64),
@@ -121,22 +113,13 @@ fn draw_panel(
         .margin_right(12)
         .x_label_area_size(20)
         .y_label_area_size(44)
-        .build_cartesian_2d(0.0..end, 0.0..top * 1.02)
-        .map_err(|problem| anyhow!("{problem}"))?;
-    chart
-        .configure_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(RULE)
-        .y_labels(4)
-        .x_label_formatter(&|minute| format!("{minute:.0}"))
-        .y_label_formatter(&|value| format!("{value:.0}"))
-        .draw()
-        .map_err(|problem| anyhow!("{problem}"))?;
+        .build_cartesian_2d(0.0..end, 0.0..top * 1.02)?;
+    draw_axes(&mut chart, "")?;
     for Line { colour, points } in lines {
         let path = [PathElement::new(points.clone(), colour.stroke_width(2))];
-        chart.draw_series(path).map_err(|problem| anyhow!("{problem}"))?;
+        chart.draw_series(path)?;
         let dots = points.iter().map(|point| Circle::new(*point, 2, colour.filled()));
-        chart.draw_series(dots).map_err(|problem| anyhow!("{problem}"))?;
+        chart.draw_series(dots)?;
     }
     Ok(())
 }
