@@ -43,7 +43,7 @@ before(() => {
 const PAGES: [string, RegExp][] = [
     [START, /command-a-03-2025/],
     ["docs/using.md", /404/],
-    ["docs/headers.md", /bypass 1536/],
+    ["docs/headers.md", /bypass 1\n/],
 ];
 
 for (const [page, seen] of PAGES) {
@@ -55,7 +55,7 @@ for (const [page, seen] of PAGES) {
 
     test(`pages: blocks of ${page} have types`, { timeout: 120_000 }, () => {
         writeFileSync(join(FOLDER, "try.mts"), writeProgram(page));
-        const options = ["--strict", "--noEmit", "--skipLibCheck", "--target", "es2023", "--module", "nodenext"];
+        const options = ["--ignoreConfig", "--strict", "--noEmit", "--skipLibCheck", "--target", "es2023", "--module", "nodenext"];
         const types = ["--types", "node", "--typeRoots", join(SUITE, "node_modules/@types")];
         run(join(SUITE, "node_modules/.bin/tsc"), ...options, ...types, "try.mts");
     });
