@@ -31,3 +31,19 @@ Beside that:
 
 To try: docs/try-a-failure.md. The page at the gateway's own address sets faults at a click.
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cohere_sandbox::fault::Fault;
+
+    #[test]
+    fn guide_names_every_part_of_a_fault() {
+        let refusal = "no-such-part".parse::<Fault>().unwrap_err();
+        let (_, known) = refusal.split_once("known are ").unwrap();
+        let parts: Vec<_> = known.split_whitespace().collect();
+        assert!(parts.len() > 10, "{parts:?}");
+        let missing: Vec<_> = parts.iter().filter(|part| !TEXT.contains(**part)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
