@@ -8,7 +8,7 @@ mod tcp_nodelay;
 use crate::app::App;
 use crate::config::Config;
 use crate::config::vars::Environment;
-use crate::edge::cors::Page;
+use crate::edge::cors::WebPage;
 use crate::edge::request::Incoming;
 use crate::edge::response::Body;
 use crate::telemetry;
@@ -54,7 +54,7 @@ where
     H: Fn(&'static App, Incoming) -> F,
     F: Future<Output = Response<Body>>,
 {
-    let page = Page::of_request(&incoming.headers, &app.config.cors);
+    let page = WebPage::of_request(&incoming.headers, &app.config.cors);
     let mut response = match incoming.method {
         Method::OPTIONS => page.answer_preflight(),
         // Boxed: what waits for it is moved about until it is first polled, and this is large.

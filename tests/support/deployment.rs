@@ -6,6 +6,7 @@ use crate::gateway::{self, Running};
 use crate::ops::{self, Done};
 use crate::source_files::ROOT;
 use local::Options;
+use local::cohere_sandbox::Key;
 use local::secrets_manager::{API_KEY, CLIENTS, SYNTHETIC_CLIENT, secret_arn};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -46,6 +47,21 @@ impl Deployment {
         };
         let settings = [("GATEWAY_CLIENTS_TTL_SECS", "1"), ("GATEWAY_HEALTH_CACHE_SECS", "1")];
         Self::beside(gateway::start_with(&settings, options).await, name).await
+    }
+
+    /// Prepares all but a Cohere key; `key` is one that Cohere would take.
+    pub async fn prepare_without_key(name: &str, key: &str) -> Self {
+        let deployment = Self::prepare(name).await;
+        let gateway = &deployment.running.gateway;
+        let sandbox = gateway.sandbox.as_ref().expect("a sandbox");
+        sandbox.accept_key(Key { value: key.into(), trial: false });
+        gateway.secrets.remove(API_KEY);
+        gateway.secrets.create(API_KEY);
+        // They have read the key of the start.
+        for function in ["chat", "embed", "health"] {
+            gateway.kill(function).await;
+        }
+        deployment
     }
 
     /// Prepares all but the gateway, which runs already.

@@ -43,7 +43,7 @@ pub struct Offered {
 }
 
 #[derive(Deserialize)]
-struct Page {
+struct ListPage {
     models: Vec<PageModel>,
     next_page_token: Option<String>,
 }
@@ -126,7 +126,7 @@ impl ModelList {
     }
 }
 
-fn read_page(answer: &CohereAnswer) -> Result<Page, String> {
+fn read_page(answer: &CohereAnswer) -> Result<ListPage, String> {
     if answer.status != 200 {
         return Err(format!("Cohere answers with status {}", answer.status));
     }

@@ -25,7 +25,7 @@ pub const EXPOSED_HEADERS: &str = "retry-after, server-timing, x-api-warning, x-
 const MAX_AGE_SECS: u32 = 7_200;
 
 /// Where a request may come from.
-pub enum Page {
+pub enum WebPage {
     /// No page may call: nothing is said, to nobody.
     Unasked,
     /// No page, or one that is not listed.
@@ -34,7 +34,7 @@ pub enum Page {
     Listed(HeaderValue),
 }
 
-impl Page {
+impl WebPage {
     /// Looks up the origin that a browser names.
     pub fn of_request(headers: &HeaderMap, config: &CorsConfig) -> Self {
         if config.origins.is_empty() {
@@ -90,7 +90,7 @@ mod tests {
         let config = CorsConfig { origins: origins.iter().map(|text| text.to_string()).collect() };
         let mut asked = HeaderMap::new();
         asked.extend(origin.map(|origin| (header::ORIGIN, HeaderValue::from_static(origin))));
-        let page = Page::of_request(&asked, &config);
+        let page = WebPage::of_request(&asked, &config);
         let mut response = page.answer_preflight();
         page.add_headers(response.headers_mut());
         response.headers().clone()

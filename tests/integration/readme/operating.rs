@@ -5,7 +5,6 @@ use gateway_tests::gateway;
 use gateway_tests::page::Page;
 use gateway_tests::runbook::Runbook;
 use local::Upstream;
-use local::cohere_sandbox::Key;
 use local::secrets_manager::API_KEY;
 
 const KEY: &str = "fake-first-key-of-operating";
@@ -35,14 +34,8 @@ async fn laptop_block_replaces_the_key_and_adds_a_client() {
 
 #[tokio::test]
 async fn aws_blocks_deploy_and_give_key_and_client() {
-    let deployment = Deployment::prepare("operating").await;
+    let deployment = Deployment::prepare_without_key("operating", KEY).await;
     let gateway = &deployment.running.gateway;
-    gateway.sandbox.as_ref().unwrap().accept_key(Key { value: KEY.into(), trial: false });
-    gateway.secrets.remove(API_KEY);
-    gateway.secrets.create(API_KEY);
-    for function in ["chat", "embed", "health"] {
-        gateway.kill(function).await;
-    }
     let (_, blocks) = read_blocks();
     let variables = [("COHERE_KEY", KEY)];
     let mut shell = Runbook::open_blocks_for(&deployment, "operating-aws", blocks, &variables);

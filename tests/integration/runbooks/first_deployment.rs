@@ -3,22 +3,14 @@
 
 use gateway_tests::deployment::Deployment;
 use gateway_tests::runbook::Runbook;
-use local::cohere_sandbox::Key;
-use local::secrets_manager::API_KEY;
 use serde_json::Value;
 
 const KEY: &str = "fake-first-key-of-the-runbook";
 
 #[tokio::test]
 async fn first_deployment_runbook_ends_with_a_client_s_answer() {
-    let deployment = Deployment::prepare("runbook-first").await;
+    let deployment = Deployment::prepare_without_key("runbook-first", KEY).await;
     let gateway = &deployment.running.gateway;
-    gateway.sandbox.as_ref().unwrap().accept_key(Key { value: KEY.into(), trial: false });
-    gateway.secrets.remove(API_KEY);
-    gateway.secrets.create(API_KEY);
-    for function in ["chat", "embed", "health"] {
-        gateway.kill(function).await;
-    }
     let more = [
         ("COHERE_KEY", KEY),
         ("GATEWAY_URL", &gateway.url),
