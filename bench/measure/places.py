@@ -35,7 +35,7 @@ def describe_machine():
         ("Node", f"{read_line('node', '--version')[1:]}, cohere-ai {find_node_pin('cohere-ai')}"),
         ("LiteLLM", find_pin("litellm", "litellm")),
         ("lambda_http, reqwest", ", ".join(find_crate(name) for name in ("lambda_http", "reqwest"))),
-        ("gateway", read_line("git", "rev-parse", "--short=12", "HEAD")),
+        ("gateway", read_line("git", "log", "-1", "--format=%h", "--abbrev=12", "--", "functions", "shared", "Cargo.lock")),
     ]
 
 

@@ -81,7 +81,7 @@ def write_cold(summary):
     text = ""
     for row in (name for name in summary if name.startswith("cold")):
         floor = summary[row][BARE]["cold_ms"]
-        text += write_table(f"{row.capitalize()}: process to first answer, ms", ["", "to first answer", "× bare floor", "to first question"], [
+        text += write_table(f"{row[0].upper()}{row[1:]}: process to first answer, ms", ["", "to first answer", "× bare floor", "to first question"], [
             [LABELS[name], show(found["cold_ms"], 1), show_ratio(found["cold_ms"], floor), show(found["init_ms"], 1)]
             for name, found in summary[row].items()]) + "\n"
     return text
@@ -103,13 +103,13 @@ def write_warm(row, by_subject):
     direct = min(found["direct p50"]["min"] for found in by_subject.values())
     rows = [[LABELS[name], show(found["added p50"]), show_ratio(found["added p50"], floor["added p50"]), show(found["added p99"]),
              show(found["cpu_us"]) if "cpu_us" in found else "–"] for name, found in by_subject.items()]
-    return write_table(f"{row.capitalize()}: added time, µs (a direct call takes {direct:,.0f})",
+    return write_table(f"{row[0].upper()}{row[1:]}: added time, µs (a direct call takes {direct:,.0f})",
                        ["", "added p50", "× bare floor", "added p99", "processor time"], rows)
 
 
 def write_streams(row, by_subject):
     rows = [[LABELS[name], show(found["first"]), show(found["later"], 1), show(found["later p99"], 1)] for name, found in by_subject.items()]
-    return write_table(f"{row.capitalize()}: added time of events, µs",
+    return write_table(f"{row[0].upper()}{row[1:]}: added time of events, µs",
                        ["", "first event", "each further event, p50", "p99"], rows)
 
 
