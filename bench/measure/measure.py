@@ -13,6 +13,7 @@ import time
 import zipfile
 
 import counts
+import emulator
 import page
 import places
 import plots
@@ -42,6 +43,7 @@ COLD = {"cold start": ("plain 0", 10), "cold start, TLS": ("tls 0", 6)}
 # pass-through route.
 LITELLM_PATHS = {"chat": ("/cohere/v2/chat", "chat"), "stream": ("/cohere/v2/chat", "stream"),
                  "embed 96": ("/v1/embeddings", "openai embed 96"), "rerank 1000": ("/v2/rerank", "rerank 1000")}
+EMULATED_ROUNDS = 6
 BATCH_ROUNDS = 5
 SLOW_SHARE = 4  # what takes long makes a quarter of the requests
 
@@ -73,6 +75,16 @@ def measure_cold(upstream, results):
                 told = programs.drive(plan_function(subject, upstream, "chat", address, 1, 0))
                 if number:  # the first round only fills the page cache
                     results.setdefault(row, {}).setdefault(subject.name, []).append(told)
+
+
+def measure_emulated(upstream, results):
+    event = workload.find_event("chat", 0).read_bytes()
+    for number in range(shorten(EMULATED_ROUNDS) + 1):
+        for subject in subjects.list_functions("cold start"):
+            environment = {"PATH": os.environ["PATH"], **subjects.write_environment(subject, upstream, "plain 0")}
+            took = emulator.time_first_answer(subject.write_command("chat"), environment, event)
+            if number:
+                results.setdefault(subject.name, []).append(took)
 
 
 def measure_warm(upstream, results, servers):
@@ -128,9 +140,11 @@ def measure_package(subject):
 def main():
     places.WORK.mkdir(parents=True, exist_ok=True)
     workload.write_files()
-    results = {"load": os.getloadavg()[0], "machine": places.describe_machine(), "warm": {}, "cold": {}, "batches": {}}
+    results = {"load": os.getloadavg()[0], "machine": places.describe_machine(), "warm": {}, "cold": {}, "emulated": {},
+               "batches": {}}
     with programs.open_upstream() as upstream:
         measure_cold(upstream, results["cold"])
+        measure_emulated(upstream, results["emulated"])
         print(f"{time.monotonic() - BEGAN:4.0f} s cold starts", flush=True)
         server = programs.Server(upstream, "plain 0")
         try:

@@ -14,6 +14,7 @@ GATEWAY = ROOT / "target" / "test-ca" / "release"
 PYTHON = TARGET / "python" / "bin" / "python"
 LITELLM = TARGET / "litellm" / "bin" / "litellm"
 NODE = TARGET / "node"
+EMULATOR = TARGET / "emulator" / "aws-lambda-rie"
 WORK = TARGET / "work"
 RESULTS = BENCH / "results"
 
@@ -34,6 +35,7 @@ def describe_machine():
         ("Python", f"{platform.python_version()}, cohere {find_pin('python', 'cohere')}, awslambdaric {find_pin('python', 'awslambdaric')}"),
         ("Node", f"{read_line('node', '--version')[1:]}, cohere-ai {find_node_pin('cohere-ai')}"),
         ("LiteLLM", find_pin("litellm", "litellm")),
+        ("AWS's emulator", f"that of aws-sam-cli {find_pin('emulator', 'aws-sam-cli')}"),
         ("lambda_http, reqwest", ", ".join(find_crate(name) for name in ("lambda_http", "reqwest"))),
         ("gateway", read_line("git", "log", "-1", "--format=%h", "--abbrev=12", "--", "functions", "shared", "Cargo.lock")),
     ]

@@ -5,6 +5,7 @@ import statistics
 from subjects import LABELS
 
 BARE, STREAMED = "floor-bare", "floor-streamed"
+EMULATED = "started by AWS's emulator"
 
 
 def find_percentile(values, share):
@@ -30,6 +31,7 @@ def summarise(results):
         rows[row] = {name: {"cold_ms": describe([told["cold_ms"] for told in rounds]),
                             "init_ms": describe([told["init_ms"] for told in rounds])}
                      for name, rounds in by_subject.items()}
+    rows[EMULATED] = {name: {"emulated_ms": describe(rounds)} for name, rounds in results["emulated"].items()}
     for row, by_subject in results["warm"].items():
         rows[row] = {name: summarise_warm(row, rounds) for name, rounds in by_subject.items()}
     for row, pick in (("first 960", lambda sample: sample[0]), ("later 960", lambda sample: min(sample[1:]))):
@@ -51,7 +53,8 @@ def summarise_warm(row, rounds):
 
 
 def write_page(results, summary, date):
-    parts = [f"# Measured on {date}\n", write_machine(results), write_cold(summary), write_sizes(results, summary)]
+    parts = [f"# Measured on {date}\n", write_machine(results), write_cold(summary), write_emulated(summary[EMULATED]),
+             write_sizes(results, summary)]
     parts += [write_warm(row, summary[row]) for row in results["warm"] if not row.startswith("stream")]
     parts += [write_streams(row, summary[row]) for row in results["warm"] if row.startswith("stream")]
     parts += [write_batches(summary), write_counts(results["counts"])]
@@ -85,6 +88,12 @@ def write_cold(summary):
             [LABELS[name], show(found["cold_ms"], 1), show_ratio(found["cold_ms"], floor), show(found["init_ms"], 1)]
             for name, found in summary[row].items()]) + "\n"
     return text
+
+
+def write_emulated(by_subject):
+    floor = by_subject[BARE]["emulated_ms"]
+    return write_table("Cold start, AWS's emulator: first invocation to its answer, ms", ["", "to the answer", "× bare floor"], [
+        [LABELS[name], show(found["emulated_ms"], 1), show_ratio(found["emulated_ms"], floor)] for name, found in by_subject.items()])
 
 
 def write_sizes(results, summary):
