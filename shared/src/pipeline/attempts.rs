@@ -368,6 +368,7 @@ fn held_back(model: &str) -> GatewayError {
 fn with_empty_budget(failure: GatewayError) -> GatewayError {
     const REASON: &str = "the retry budget is empty";
     match &failure.detail {
+        Some(detail) if detail.ends_with(REASON) => failure,
         Some(detail) => {
             let detail = format!("{detail}; {REASON}");
             failure.with_detail(detail)

@@ -115,7 +115,7 @@ async fn print_outage() -> anyhow::Result<()> {
 }
 
 async fn serve_until_interrupted(arguments: Arguments) -> anyhow::Result<()> {
-    let key = std::env::var("CO_API_KEY").ok().filter(|key| !key.trim().is_empty());
+    let key = read_key(std::env::var("CO_API_KEY").ok())?;
     let unused_key = arguments.upstream.is_none() && key.is_some();
     let log = arguments.log;
     let port_is_open = arguments.port.is_none();
@@ -179,6 +179,17 @@ impl Arguments {
     }
 }
 
+/// Reads a key as it was exported, often with a line's end; an empty one is none.
+fn read_key(exported: Option<String>) -> anyhow::Result<Option<String>> {
+    let key = exported.map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+    let is_one_word = |key: &String| key.chars().all(|c| c.is_ascii_graphic());
+    ensure!(
+        key.as_ref().is_none_or(is_one_word),
+        "CO_API_KEY has spaces, line breaks or letters that no key has"
+    );
+    Ok(key)
+}
+
 /// A token of this run alone, of 244 random bits.
 fn new_random_token() -> String {
     format!("{TOKEN_PREFIX}{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple())
@@ -189,6 +200,7 @@ fn parse_upstream_url(text: &str) -> anyhow::Result<String> {
     let uri: Uri = text.parse().context("not a URL")?;
     let host = uri.host().unwrap_or_default();
     ensure!(!host.is_empty(), "a URL such as https://api.cohere.com is expected");
+    ensure!(uri.query().is_none(), "a URL without a query is expected, paths are added to it");
     match uri.scheme_str() {
         Some("https") => {}
         Some("http") if is_this_machine(host) => {}
@@ -214,16 +226,18 @@ fn parse_setting(text: &str) -> anyhow::Result<(String, String)> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Returns at Ctrl-C, and at the signal a supervisor sends.
+/// Returns at Ctrl-C, when the terminal is closed, and at the signal a supervisor sends.
 async fn wait_for_interrupt() -> anyhow::Result<()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminated =
             signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut closed = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         tokio::select! {
             interrupt = tokio::signal::ctrl_c() => interrupt.context("cannot listen for Ctrl-C"),
             _ = terminated.recv() => Ok(()),
+            _ = closed.recv() => Ok(()),
         }
     }
     #[cfg(not(unix))]
@@ -234,6 +248,16 @@ async fn wait_for_interrupt() -> anyhow::Result<()> {
 mod tests {
     use super::*;
     use shared::secrets::token::is_token;
+
+    #[test]
+    fn key_is_one_word() {
+        let read = |key: &str| read_key(Some(key.to_owned()));
+        assert_eq!(read(" abc\r\n").unwrap().as_deref(), Some("abc"));
+        assert_eq!(read(" \n").unwrap(), None);
+        for bad in ["abc def", "abc\ndef", "schl\u{fc}ssel"] {
+            assert!(read(bad).unwrap_err().to_string().starts_with("CO_API_KEY"), "{bad:?}");
+        }
+    }
 
     fn parse_arguments(arguments: &[&str]) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from([&["cohere-gateway"], arguments].concat())

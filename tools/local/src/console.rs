@@ -32,6 +32,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 pub use watcher::Watcher;
 
 /// A header that only a script of the page sends: a form of another page cannot.
@@ -48,8 +49,9 @@ pub struct Console {
     sandbox: Option<CohereSandbox>,
     /// Shown in the examples; none before a real Cohere, where it would spend somebody's key.
     token: Option<String>,
-    switch: Mutex<&'static Switch>,
-    next_probe: Mutex<Option<tokio::time::Instant>>,
+    next_probe: Mutex<Option<Instant>>,
+    /// What all who watch get, and when it was rendered.
+    latest: Mutex<Option<(Instant, String)>>,
 }
 
 impl Console {
@@ -60,8 +62,8 @@ impl Console {
         token: &str,
     ) -> Self {
         let token = sandbox.is_some().then(|| token.to_owned());
-        let switch = Mutex::new(&faults::SWITCHES[0]);
-        Console { watcher, functions, sandbox, token, switch, next_probe: Mutex::default() }
+        let (next_probe, latest) = (Mutex::default(), Mutex::default());
+        Console { watcher, functions, sandbox, token, next_probe, latest }
     }
 
     /// Sets what the sandbox does wrong from now on.
@@ -74,21 +76,38 @@ impl Console {
             Some(fault) => sandbox.set_weather(fault, 1.0),
             None => sandbox.clear_weather(),
         }
-        *self.switch.lock().unwrap_or_else(PoisonError::into_inner) = switch;
         StatusCode::NO_CONTENT
     }
 
-    /// Returns the parts of the page that change, as an event of a stream.
+    /// Returns the parts of the page that change, as an event of a stream; rendered once for all who watch.
     fn write_event(&self) -> String {
-        let switch = *self.switch.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((rendered, event)) = &*latest
+            && rendered.elapsed() < REFRESH_PAUSE
+        {
+            return event.clone();
+        }
+        let event = self.render_event();
+        *latest = Some((Instant::now(), event.clone()));
+        event
+    }
+
+    fn render_event(&self) -> String {
+        let switch = self.find_switch().map(|switch| switch.name);
         let parts = panels::render(&self.watcher, &self.functions);
-        format!("data: {}\n\n", json!({ "switch": switch.name, "parts": parts }))
+        format!("data: {}\n\n", json!({ "switch": switch, "parts": parts }))
+    }
+
+    /// Returns the switch that is on; none where the sandbox was told of another fault elsewhere.
+    fn find_switch(&self) -> Option<&'static Switch> {
+        let fault = self.sandbox.as_ref().and_then(CohereSandbox::standing_fault);
+        faults::SWITCHES.iter().find(|switch| switch.fault() == fault)
     }
 
     /// Lets the probe look, as its schedule does on AWS; not before a real Cohere, which bills it.
     fn run_probe_when_due(&self) {
         let (Some(_), Some(probe)) = (&self.sandbox, self.functions.get("probe")) else { return };
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         let mut next = self.next_probe.lock().unwrap_or_else(PoisonError::into_inner);
         if next.is_some_and(|next| now < next) {
             return;
@@ -107,6 +126,8 @@ pub async fn answer_or_pass(
     next: Next,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    // To a HEAD the server sends no body.
+    let method = if method == Method::HEAD { Method::GET } else { method };
     match (&method, path.as_str()) {
         (&Method::GET, "/") if wants_html(request.headers()) => {
             let page = page::render(&console, &own_origin(request.headers()));
@@ -139,7 +160,10 @@ async fn answer_switch(console: &Console, request: Request) -> Response {
 
 fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|kind| kind.split(';').next().unwrap_or_default().trim() == "text/html")
+    accept.split(',').any(|kind| {
+        let mut parts = kind.split(';').map(str::trim);
+        parts.next() == Some("text/html") && !parts.any(|part| part == "q=0")
+    })
 }
 
 /// The origin under which the browser knows this page; the host was checked before.
@@ -209,7 +233,7 @@ mod tests {
     #[test]
     fn page_is_for_browsers_alone() {
         assert!(wants_html(&headers(&[("accept", "text/html,application/xml;q=0.9,*/*;q=0.8")])));
-        for accept in ["*/*", "application/json", "text/htmlx", ""] {
+        for accept in ["*/*", "application/json", "text/htmlx", "text/html;q=0", ""] {
             assert!(!wants_html(&headers(&[("accept", accept)])), "{accept}");
         }
     }

@@ -17,7 +17,7 @@ pub fn startup_text(stack: &Stack, file: &ShellFile, notes: &Notes) -> String {
     let Stack { url, upstream_url, token, .. } = stack;
     let mut text = format!(
         "\n  cohere-gateway is up (Ctrl-C stops it)\n\n\
-         \x20 page    {url}/ in a browser: what happens, live, faults at a click\n\
+         \x20 page    {url}/ in a browser: all of it live, faults at a click\n\
          \x20 url     {url}\n"
     );
     if notes.port_is_open && !url.ends_with(&format!(":{DEFAULT_PORT}")) {

@@ -25,9 +25,19 @@ pub fn check_settings(options: &Options) -> anyhow::Result<HttpConfig> {
     match Config::from_vars(&GivenVars(vars)) {
         Ok(config) => Ok(config.http),
         Err(ConfigError(problems)) => {
-            bail!("--set: {}\n  docs/configuration.md has all settings", problems.join("\n  "))
+            bail!("{}\n  docs/configuration.md has all settings", describe_problems(&problems))
         }
     }
+}
+
+/// Names the option that each problem comes from.
+fn describe_problems(problems: &[String]) -> String {
+    let described =
+        problems.iter().map(|problem| match problem.strip_prefix("GATEWAY_UPSTREAM_URL") {
+            Some(rest) => format!("--upstream{rest}"),
+            None => format!("--set: {problem}"),
+        });
+    described.collect::<Vec<_>>().join("\n  ")
 }
 
 #[cfg(test)]
@@ -46,6 +56,14 @@ mod tests {
         assert!(told.starts_with(expected), "{told}");
         let told = check_one("GATEWAY_CHAT_MDOEL", "x").unwrap_err();
         assert!(told.starts_with("--set: GATEWAY_CHAT_MDOEL is not a setting"), "{told}");
+    }
+
+    #[test]
+    fn bad_upstream_is_not_blamed_on_a_setting() {
+        let upstream = Upstream::Url { url: "https://user:word@c".to_owned(), key: "k".to_owned() };
+        let told = check_settings(&Options { upstream, ..Options::default() }).unwrap_err();
+        let told = told.to_string();
+        assert!(told.starts_with("--upstream is ") && !told.contains("--set"), "{told}");
     }
 
     #[test]

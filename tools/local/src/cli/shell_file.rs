@@ -4,6 +4,7 @@ use crate::{Stack, build};
 use anyhow::Context;
 use std::fs;
 use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 
 /// The file, which goes with the run.
@@ -14,6 +15,7 @@ impl ShellFile {
     pub fn write(stack: &Stack) -> anyhow::Result<Self> {
         let port = stack.url.rsplit(':').next().unwrap_or_default();
         let folder = build::target_directory().join("local");
+        remove_files_of_ended_runs(&folder);
         Self::write_to(&folder.join(format!("{port}.sh")), &describe_variables(stack))
     }
 
@@ -49,6 +51,17 @@ impl Drop for ShellFile {
     }
 }
 
+/// A run that was killed has left its file, with its token.
+fn remove_files_of_ended_runs(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let port = path.file_stem().and_then(|name| name.to_str()?.parse().ok());
+        if port.is_some_and(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 fn describe_variables(stack: &Stack) -> String {
     let mut variables = stack.aws.clone();
     variables.push(("GATEWAY_URL".to_owned(), stack.url.clone()));
@@ -79,6 +92,18 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "export A='1'\n");
         drop(file);
         assert!(!path.exists());
+        let closed = {
+            let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            free.local_addr().unwrap().port()
+        };
+        let serving = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let folder = path.parent().unwrap();
+        let paths = [closed, serving.local_addr().unwrap().port()]
+            .map(|port| folder.join(format!("{port}.sh")));
+        paths.iter().for_each(|path| fs::write(path, "").unwrap());
+        remove_files_of_ended_runs(folder);
+        assert_eq!(paths.map(|path| path.exists()), [false, true]);
+        let folder = folder.parent().unwrap();
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -99,6 +99,11 @@ impl CohereSandbox {
         self.lock_state().weather = None;
     }
 
+    /// Returns the fault that requests meet for now, all or a share of them.
+    pub fn standing_fault(&self) -> Option<Fault> {
+        self.lock_state().weather.as_ref().map(|weather| weather.fault.clone())
+    }
+
     fn draw_weather(&self, request: &ReceivedRequest) -> Fault {
         match &self.lock_state().weather {
             Some(Weather { fault, share })

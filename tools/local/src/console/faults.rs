@@ -18,7 +18,7 @@ pub const SWITCHES: &[Switch] = &[
         name: "well",
         label: "All is well",
         line: "",
-        watch: "An open breaker lets a probe through after 20 seconds (a minute on AWS), and closes.",
+        watch: "An open breaker lets a probe through after a while (20 s here, a minute on AWS), and closes.",
     },
     Switch {
         name: "model-down",

@@ -17,11 +17,13 @@ events.onmessage = ({ data }) => {
     const parsed = new DOMParser().parseFromString(part, "text/html");
     find(id).replaceChildren(...parsed.body.childNodes);
   }
+  let watch = "Another fault than one of these was set elsewhere.";
   for (const button of document.querySelectorAll("[data-switch]")) {
     const isActive = button.dataset.switch === active;
     button.setAttribute("aria-pressed", String(isActive));
-    if (isActive && find("watch").textContent !== button.dataset.watch) find("watch").textContent = button.dataset.watch;
+    if (isActive) watch = button.dataset.watch;
   }
+  if (find("watch").textContent !== watch) find("watch").textContent = watch;
 };
 
 // Switches.

@@ -11,7 +11,7 @@ use std::fmt::{self, Write};
 /// The directive of CloudWatch's embedded metric format.
 const DIRECTIVE: &str = "_aws";
 /// Fields that are shown in another way, or are there to find a line by.
-const LEFT_OUT: [&str; 9] = [
+const LEFT_OUT: [&str; 11] = [
     DIRECTIVE,
     "event",
     "function",
@@ -19,8 +19,10 @@ const LEFT_OUT: [&str; 9] = [
     "marked",
     "message",
     "request_id",
+    "target",
     "timestamp",
     "trace_id",
+    "upstream_id",
 ];
 const MUTED: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -36,6 +38,7 @@ pub fn make_readable(function: &str, line: &str) -> Option<String> {
             "caller_allowed" => return None,
             "request_ended" => describe_request(&fields),
             "request_refused" => describe_refusal(&fields),
+            "breaker_changed" => describe_breaker(&fields),
             _ if fields.text("message").is_empty() && fields.get(DIRECTIVE).is_some() => {
                 return None;
             }
@@ -91,6 +94,16 @@ fn describe_refusal(fields: &Fields) -> String {
     format!("{status}  {method} {path}  {MUTED}{kind}{MUTED:#}")
 }
 
+/// Describes a breaker's change.
+fn describe_breaker(fields: &Fields) -> String {
+    let style = if fields.text("to") == "closed" { GOOD } else { WARNING };
+    let whose = match fields.text("model") {
+        "all" => "Cohere's host",
+        model => model,
+    };
+    format!("breaker of {whose}: {style}{}{style:#}", fields.text("to"))
+}
+
 /// Describes any other event by its level, its message and its fields but for metrics.
 fn describe_event(fields: &Fields) -> String {
     let level = fields.text("level");
@@ -118,6 +131,8 @@ fn describe_status(fields: &Fields) -> String {
     let style = match status {
         500.0.. => BAD,
         400.0.. => WARNING,
+        // A stream that has begun keeps its status, however it ends.
+        _ if !fields.text("code").is_empty() => BAD,
         _ => GOOD,
     };
     format!("{style}{status}{style:#}")
@@ -232,8 +247,16 @@ mod tests {
 
     #[test]
     fn other_event_is_shown_with_its_fields_and_no_metric() {
-        let line = r#"{"timestamp":"t","level":"WARN","message":"breaker","event":"breaker_changed","model":"a","from":"closed","to":"open","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Service"]],"Metrics":[{"Name":"Opened"}]}]},"Service":"s","Opened":1,"wait_ms":5}"#;
-        assert_eq!(show(line).unwrap(), "WARN  breaker  model a  from closed  to open  wait_ms 5");
+        let line = r#"{"timestamp":"t","level":"WARN","message":"a rate is lowered","event":"rate_lowered","model":"a","target":"shared::x","_aws":{"CloudWatchMetrics":[{"Dimensions":[["Service"]],"Metrics":[{"Name":"Lowered"}]}]},"Service":"s","Lowered":1,"per_minute":5}"#;
+        assert_eq!(show(line).unwrap(), "WARN  a rate is lowered  model a  per_minute 5");
+    }
+
+    #[test]
+    fn breaker_is_a_sentence() {
+        let line = r#"{"level":"WARN","message":"breaker","event":"breaker_changed","model":"a","from":"closed","to":"open"}"#;
+        assert_eq!(show(line).unwrap(), "breaker of a: open");
+        let host = line.replace(r#""a""#, r#""all""#);
+        assert_eq!(show(&host).unwrap(), "breaker of Cohere's host: open");
     }
 
     #[test]
@@ -243,5 +266,7 @@ mod tests {
             let shown = make_readable("chat", &line).unwrap();
             assert!(shown.contains(&format!("{style}{status}")), "{shown:?}");
         }
+        let broken = r#"{"event":"request_ended","status":200,"code":"upstream_malformed"}"#;
+        assert!(make_readable("chat", broken).unwrap().contains(&format!("{BAD}200")));
     }
 }
