@@ -77,6 +77,28 @@ async fn console_is_for_browsers_and_keeps_a_key_to_itself() {
 }
 
 #[tokio::test]
+async fn console_shows_a_fault_that_was_set_elsewhere() {
+    let running = gateway::start(local::Upstream::Sandbox, &[]).await;
+    let sandbox = running.gateway.sandbox.as_ref().unwrap();
+    for (fault, shown) in [
+        ("status=503", "\"switch\":\"all-down\""),
+        ("status=503 model=embed-v4.0", "\"switch\":null"),
+    ] {
+        sandbox.set_weather(fault.parse().unwrap(), 1.0);
+        let asked = running.request_without_token(Method::GET, "/_console/events");
+        let mut events = asked.send().await.unwrap();
+        let mut seen = Vec::new();
+        let read = async {
+            while !String::from_utf8_lossy(&seen).contains(shown) {
+                seen.extend_from_slice(&events.chunk().await.unwrap().unwrap());
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(10), read).await;
+        assert!(found.is_ok(), "{fault} is not shown");
+    }
+}
+
+#[tokio::test]
 async fn log_as_json_is_every_line_and_nothing_else() {
     let lines = print_a_request(&["--log", "json"], "\"request_ended\"").await;
     for line in &lines {
