@@ -1,7 +1,7 @@
 //! The operator's own prices, in place of the catalogue's.
 
 use super::reader::Reader;
-use super::setting::{Form, of_form, settings};
+use super::setting::{Form, is_digits, of_form, settings};
 
 /// `a=unit:dollars+unit:dollars,b=…`, or `none`.
 const PRICES: Form = Form {
@@ -85,7 +85,6 @@ fn parse_unit_price(price: &str) -> Option<UnitPrice> {
 /// Reads dollars with up to six digits after the point, as millionths of one.
 fn parse_dollars(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if !is_digits(whole) || !is_digits(fraction) || fraction.len() > 6 {
         return None;
     }

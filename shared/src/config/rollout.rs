@@ -4,7 +4,7 @@ use super::aws_access::AwsAccess;
 use super::http::URL;
 use super::probe::read_synthetic_client;
 use super::reader::Reader;
-use super::setting::{Form, number, of_form, settings, text};
+use super::setting::{Form, is_digits, number, of_form, settings, text};
 use super::vars::Vars;
 use super::{ConfigError, HttpConfig, SecretConfig, service};
 use std::time::Duration;
@@ -120,9 +120,8 @@ fn parse_pair(text: &str) -> Option<VersionPair> {
     let (name, versions) = text.split_once('=')?;
     let mut parts = versions.split(':');
     let (function, new, live) = (parts.next()?, parts.next()?, parts.next()?);
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_whole = parts.next().is_none() && !name.is_empty() && !function.is_empty();
-    if !is_whole || !is_number(new) || !(live.is_empty() || is_number(live)) {
+    if !is_whole || !is_digits(new) || !(live.is_empty() || is_digits(live)) {
         return None;
     }
     let [name, function, new, live] = [name, function, new, live].map(str::to_string);

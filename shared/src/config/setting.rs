@@ -132,6 +132,11 @@ impl SettingKind {
     }
 }
 
+/// Tells whether a text is a whole number, however long and without a sign.
+pub(super) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn is_number_in(text: &str, min: u64, max: u64) -> bool {
     match text.parse::<u64>() {
         Ok(number) => (min..=max).contains(&number),

@@ -236,8 +236,9 @@ impl MediaRange {
 /// Tells whether a parameter is a quality of zero.
 fn is_refusal(parameter: &[u8]) -> bool {
     let (name, value) = parameter.split_at(parameter.len().min(2));
-    let is_zero = |byte: &u8| matches!(byte, b'0' | b'.');
-    name.eq_ignore_ascii_case(b"q=") && !value.is_empty() && value.iter().all(is_zero)
+    name.eq_ignore_ascii_case(b"q=")
+        && !value.is_empty()
+        && value.iter().all(|byte| matches!(byte, b'0' | b'.'))
 }
 
 fn is_for_cohere(name: &HeaderName) -> bool {

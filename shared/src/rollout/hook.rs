@@ -91,8 +91,8 @@ impl Hook {
     /// Finds the functions that the deployment is of; all of the release where CodeDeploy does not say.
     async fn find_pairs(&self, event: &HookEvent) -> Vec<VersionPair> {
         let group = self.code_deploy.read_group(event).await.unwrap_or_default();
-        let is_named = |pair: &&VersionPair| group.contains(&name_group(&pair.name));
-        let named: Vec<_> = self.config.release.iter().filter(is_named).cloned().collect();
+        let mut named = self.config.release.clone();
+        named.retain(|pair| group.contains(&name_group(&pair.name)));
         if named.is_empty() { self.config.release.clone() } else { named }
     }
 

@@ -46,11 +46,14 @@ pub(super) fn collect_paths(value: &Value, path: &str, paths: &mut Paths) {
 
 /// A field's name as it is, if it has the form of one.
 fn show(name: &str) -> String {
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-    match name.len() <= MAX_NAME_CHARS && name.bytes().all(is_name) {
+    match name.len() <= MAX_NAME_CHARS && name.bytes().all(is_of_name) {
         true => name.to_string(),
         false => "?".to_string(),
     }
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
 }
 
 /// Says what a new form lacks of the live one, or has in another type.

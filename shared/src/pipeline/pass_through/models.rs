@@ -143,8 +143,7 @@ async fn fetch_kept(
 /// # Errors
 /// `not_found`: no model has such an id.
 fn check_id(id: &str) -> Result<()> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    let is_id = !id.is_empty() && id.bytes().all(is_plain) && !id.bytes().all(|byte| byte == b'.');
+    let is_id = !id.is_empty() && id.bytes().all(is_of_id) && !id.bytes().all(|byte| byte == b'.');
     if is_id && id.len() <= MAX_ID_BYTES {
         return Ok(());
     }
@@ -153,6 +152,10 @@ fn check_id(id: &str) -> Result<()> {
          underscores"
     );
     Err(GatewayError::new(Code::NotFound, message))
+}
+
+fn is_of_id(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte)
 }
 
 /// Writes a query as it stands in a URL; empty where there is none.
